@@ -1,0 +1,1 @@
+"""From Dockerfiles to images in a registry: buildx, its progress, chunks, publishing."""

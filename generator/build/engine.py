@@ -1,0 +1,101 @@
+"""The only module that talks to Docker: buildx through python-on-whales.
+
+Mirrors are a BuildKit source policy, site files are build secrets; neither is
+seen in a Dockerfile, a cache key or an image.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generator.build.events import State
+from generator.errors import ENVIRONMENT, BakestoneError, fail
+from generator.render.bakefile import dump
+from generator.site import Site
+
+if TYPE_CHECKING:
+    from python_on_whales import DockerClient
+
+Watch = Callable[[State], None]
+
+
+class Engine:
+    """buildx on the machine's Docker, with the site's mirrors and secrets."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def client(self) -> DockerClient:
+        """Docker's command line. Raises `BakestoneError` (exit 3) when Docker or buildx is not there."""
+        from python_on_whales import DockerClient, DockerException
+
+        hint = 'start Docker, or run `scripts/engine up` and load its settings: eval "$(scripts/engine env)"'
+        client = DockerClient()
+        try:
+            if not client.buildx.is_installed():
+                raise fail("docker buildx is not installed", hint, code=ENVIRONMENT)
+            if not self.site.builder:
+                client.info()
+        except DockerException as problem:
+            reason = (problem.stderr or str(problem)).strip().splitlines()
+            raise fail(f"Docker does not answer: {reason[-1] if reason else 'no reason given'}", hint, code=ENVIRONMENT) from None
+        except (FileNotFoundError, Exception) as problem:
+            if isinstance(problem, BakestoneError):
+                raise
+            raise fail(f"Docker cannot be used: {str(problem).splitlines()[0]}", hint, code=ENVIRONMENT) from None
+        return client
+
+    def bake(self, definition: dict[str, Any], *, watch: Watch | None = None, cache: bool = True) -> tuple[State, bool]:
+        """Build every target of a bake definition. Gives what BuildKit said, and whether all of it went well.
+
+        `watch` is called after each event.
+        """
+        from python_on_whales import DockerException
+
+        client = self.client()
+        targets = list(definition["target"])
+        state = State(tuple(targets))
+        with self._workspace(definition) as (path, variables):
+            lines = client.buildx.bake(
+                targets, files=[path], builder=self.site.builder or None, progress="rawjson",  # type: ignore[arg-type]
+                cache=cache, variables=variables, stream_logs=True,
+            )  # fmt: skip
+            try:
+                for line in lines:
+                    state.feed(str(line))
+                    if watch:
+                        watch(state)
+            except DockerException:
+                return state, False
+        return state, True
+
+    @contextmanager
+    def _workspace(self, definition: dict[str, Any]) -> Iterator[tuple[Path, dict[str, str]]]:
+        """The bake file and the source policy as files, and the environment that names them."""
+        secrets = [f"id={name},src={path}" for name, path in self.site.files.items()]
+        targets = {name: {**t, **({"secret": secrets} if secrets else {})} for name, t in definition["target"].items()}
+        # Secrets and contexts are outside the working directory on purpose (engine pitfall 5).
+        variables = {"BUILDX_BAKE_ENTITLEMENTS_FS": "0", "BUILDX_GIT_INFO": "false"}
+        with tempfile.TemporaryDirectory(prefix="bakestone-") as folder:
+            path = Path(folder) / "bake.json"
+            path.write_text(dump({**definition, "target": targets}), "utf-8")
+            policy = self.site.source_policy()
+            if policy:
+                policy_path = Path(folder) / "policy.json"
+                policy_path.write_text(json.dumps(policy), "utf-8")
+                variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = str(policy_path)
+            yield path, variables
+
+
+def inline_target(dockerfile: str, platform: str, output: str, epoch: int = 0) -> dict[str, Any]:
+    """A bake target without a context, for a Dockerfile that needs none."""
+    empty = Path(tempfile.gettempdir()) / "bakestone-empty-context"
+    os.makedirs(empty, exist_ok=True)
+    target: dict[str, Any] = {"context": str(empty), "dockerfile-inline": dockerfile, "platforms": [platform], "output": [output]}
+    return target | ({"args": {"SOURCE_DATE_EPOCH": str(epoch)}} if epoch else {})

@@ -1,0 +1,105 @@
+"""What a variant is made of and why, pin by pin; or why a combination is left out."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+from generator.errors import fail
+from generator.matrix import Matrix
+from generator.needs import base_packages, stages
+from generator.project import Project
+from generator.variant import INHERITED, Chosen, Variant
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact: what it is about, what is pinned, and where that comes from."""
+
+    topic: str
+    pin: str
+    origin: str
+
+
+def explain(project: Project, name: str) -> tuple[str, list[Line]]:
+    """A sentence and the facts about the variant `name`.
+
+    Raises `BakestoneError` when no combination, built or left out, has that name.
+    """
+    matrix = project.matrix
+    variant = next((v for v in matrix.variants if v.name == name), None)
+    if variant is None:
+        return _excluded(matrix, name), []
+    lines = [_base(project, variant)]
+    lines += [_slot(c) for c in variant.slots.values() if c.slot != "distro"]
+    lines += _fetched(project, variant)
+    lines += [_packages(project, variant)]
+    sentence = f"{variant.name} is a variant of the family {variant.family.name} ({variant.family.where.file}:{variant.family.where.line})"
+    if project.lock_path.is_file() and variant in project.locked_variants:
+        lines.append(Line("fingerprint", project.fingerprint(variant), f"of {project.path_of(variant)}"))
+    return sentence, lines
+
+
+def _excluded(matrix: Matrix, name: str) -> str:
+    for excluded in matrix.excluded:
+        if excluded.name == name:
+            rule = excluded.rule
+            what = ", ".join(f"{k}: {v}" for k, v in rule.patterns.items())
+            return f"{name} is left out by {rule.where}\n  exclude {what}\n  because {rule.because}"
+    names = [v.name for v in matrix.variants] + [e.name for e in matrix.excluded]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
+    raise fail(f"no combination is named {name}", f"did you mean {near[0]}?" if near else "see `bakestone list`", name=name)
+
+
+def _lock(project: Project) -> Any:
+    return project.lock if project.lock_path.is_file() else None
+
+
+def _base(project: Project, variant: Variant) -> Line:
+    base, lock = variant.base, _lock(project)
+    locked = lock.bases.get(base.ref) if lock else None
+    if locked is None:
+        return Line("base", f"{base.ref} (not locked)", base.source)
+    origin = f"{locked.resolved_from}, {locked.resolved}"
+    if locked.resolved_from == "library":
+        origin += f" (the registry was not asked or not reached); source: {base.source}"
+    if locked.note:
+        origin += f"; {locked.note}"
+    return Line("base", f"{base.ref}@{locked.digest}" if locked.digest else f"{base.ref} (no digest known)", origin)
+
+
+def _slot(chosen: Chosen) -> Line:
+    where = f"{chosen.where.file}:{chosen.where.line}"
+    how = "comes with the base image" if chosen.method == INHERITED else f"method {chosen.method}"
+    return Line(chosen.slot, chosen.text, f"{where}; {how}: {chosen.why}")
+
+
+def _fetched(project: Project, variant: Variant) -> list[Line]:
+    lines = []
+    for stage in stages(variant, project.matrix.library):
+        for artifact in stage.artifacts:
+            known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
+            source = known.get("source", "")
+            source = ", ".join(source) if isinstance(source, list) else source
+            lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", f"{source} (confidence: {known.get('confidence', 'not given')})"))
+        for wheel in stage.wheels:
+            hashes = "\n".join(f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms)
+            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", str(stage.chosen.data.get("source", ""))))
+    return lines
+
+
+def _packages(project: Project, variant: Variant) -> Line:
+    wanted, lock = base_packages(variant), _lock(project)
+    locked = lock.packages.get(wanted.base) if lock else None
+    if locked is None:
+        return Line("packages", f"{len(wanted.names)} asked for (not locked)", "")
+    if locked.pins == "snapshot":
+        return Line(
+            "packages", f"{len(wanted.names)} asked for, the archive as of {locked.snapshot}", f"snapshot of {locked.distro}, {locked.resolved}"
+        )
+    if locked.pins == "frozen":
+        pinned = ", ".join(f"{k}={v}" for k, v in locked.known.items() if k in wanted.names)
+        return Line("packages", f"{len(wanted.names)} asked for, {pinned or 'no direct version known'}", f"the archive of {locked.distro} is frozen")
+    count = sum(len(sets.get(wanted.names, {})) for sets in locked.versions.values())
+    return Line("packages", f"{count} exact versions for {len(wanted.names)} asked for", f"resolved inside {wanted.base}, {locked.resolved}")

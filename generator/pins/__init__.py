@@ -1,0 +1,1 @@
+"""Names -> digests, checksums, exact versions: everything that `bakestone lock` asks the world."""

@@ -1,0 +1,75 @@
+"""Base images: their digests, from the registry, or from the component library when no registry answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from generator.errors import BakestoneError
+from generator.lock import LockedBase
+from generator.patterns import version_key
+from generator.registry import Manifest, Registry
+from generator.site import Site
+from generator.variant import Base
+
+
+def resolve(base: Base, platforms: set[str], registry: Registry, site: Site, now: str) -> LockedBase:
+    """The locked form of a base image for the platforms wanted.
+
+    The registry's answer wins. Where it cannot be reached or does not have
+    the tag, the library's digest is taken, and `note` says why. Refused
+    credentials are an error: they are not the same as absence.
+    """
+    reference = site.mirror(base.ref)
+    try:
+        manifest = registry.manifest(reference)
+        why = "the registry has no such tag" if manifest is None else ""
+    except BakestoneError as problem:
+        if "refuses access" in problem.findings[0].message and reference != base.ref:
+            raise
+        manifest, why = None, problem.findings[0].message
+    if manifest is None:
+        return _from_library(base, why, now)
+    found = _platforms(reference, manifest, registry)
+    missing = sorted(platforms - set(found))
+    if missing:
+        return _from_library(base, f"the registry has it for {', '.join(found)} only", now)
+    wanted = {p: d for p, d in found.items() if p in platforms}
+    epoch = min(_epoch(reference, d, registry) for d in wanted.values())
+    return LockedBase(manifest.digest, wanted, "registry", now, epoch)
+
+
+def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[str, str]:
+    if manifest.platforms:
+        return manifest.platforms
+    config = registry.config(reference, manifest)
+    architecture = "/".join(p for p in (config.get("architecture", "amd64"), config.get("variant", "")) if p)
+    return {f"{config.get('os', 'linux')}/{architecture}".removesuffix("/v8"): manifest.digest}
+
+
+def _epoch(reference: str, digest: str, registry: Registry) -> int:
+    """When the base was made, in seconds since 1970: SOURCE_DATE_EPOCH of what is built on it."""
+    repository = reference.partition("@")[0].rpartition(":")[0] if ":" in reference.rpartition("/")[2] else reference
+    manifest = registry.manifest(f"{repository}@{digest}")
+    created = registry.config(f"{repository}@{digest}", manifest).get("created") if manifest else None
+    try:
+        return int(datetime.fromisoformat(str(created)).timestamp())
+    except ValueError:
+        return 0
+
+
+def _from_library(base: Base, why: str, now: str) -> LockedBase:
+    note = f"digest from the component library ({base.source}): {why}" if base.digest else f"no digest is known and {why}"
+    if base.note:
+        note += f"; {base.note}"
+    return LockedBase(base.digest, dict(base.platforms), "library", now, _serial_epoch(base.serial), note)
+
+
+def _serial_epoch(serial: str) -> int:
+    """Midnight UTC of a serial such as jammy-20260901.2; 0 when there is no date in it."""
+    for _, number, _ in version_key(serial):
+        if 20000101 <= number <= 20991231:
+            try:
+                return int(datetime.fromisoformat(f"{number}T00:00:00+00:00").timestamp())
+            except ValueError:
+                return 0
+    return 0

@@ -1,0 +1,224 @@
+"""The only module that talks to a registry: digests, manifests, tags. OCI distribution over `oras`.
+
+Credentials come from Docker's own configuration (auths, helpers); they are
+never read into Bakestone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from generator.errors import ENVIRONMENT, fail
+from generator.site import Site
+
+INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json")
+_ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
+PARALLEL = 8
+"""Requests at a time; registries limit clients by rate, and 8 is what containerd and docker use at most."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """HOST/REPOSITORY:TAG or @DIGEST, taken apart."""
+
+    host: str
+    repository: str
+    tag: str
+
+    @staticmethod
+    def parse(text: str) -> Reference:
+        """`docker.io/library/debian:12` -> its parts; a missing tag is `latest`."""
+        host, _, rest = text.partition("/")
+        if "@" in rest:
+            repository, _, tag = rest.partition("@")
+        else:
+            repository, _, tag = rest.partition(":")
+        return Reference(host, repository.partition(":")[0], tag or "latest")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest or index as the registry has it."""
+
+    digest: str
+    media_type: str
+    raw: bytes
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The parsed JSON."""
+        loaded: dict[str, Any] = json.loads(self.raw)
+        return loaded
+
+    @property
+    def platforms(self) -> dict[str, str]:
+        """Of an index: platform -> manifest digest; attestations are left out."""
+        found = {}
+        for entry in self.data.get("manifests", []):
+            about = entry.get("platform", {})
+            if about.get("os") == "linux":
+                found["/".join(p for p in ("linux", about.get("architecture", ""), about.get("variant", "")) if p)] = entry["digest"]
+        return {p.removesuffix("/v8"): d for p, d in found.items()}
+
+
+class Registry:
+    """Reads and tags images. One instance serves every host and repository of a command."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._providers: dict[tuple[str, str], Any] = {}
+        logging.getLogger("oras").setLevel(logging.CRITICAL)
+
+    def head(self, reference: str) -> str | None:
+        """The digest behind a tag, or None when the registry does not have it."""
+        response = self._ask(Reference.parse(reference), "HEAD", f"manifests/{Reference.parse(reference).tag}")
+        if response is None:
+            return None
+        return response.headers.get("Docker-Content-Digest") or self.need(reference).digest
+
+    def heads(self, references: Iterable[str]) -> dict[str, str | None]:
+        """`head` of many references, in parallel."""
+        references = list(references)
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            return dict(zip(references, pool.map(self.head, references), strict=True))
+
+    def manifest(self, reference: str) -> Manifest | None:
+        """The manifest or index behind a reference, checked against its digest; None when it is not there."""
+        parsed = Reference.parse(reference)
+        response = self._ask(parsed, "GET", f"manifests/{parsed.tag}")
+        if response is None:
+            return None
+        raw = response.content
+        digest = "sha256:" + hashlib.sha256(raw).hexdigest()
+        stated = response.headers.get("Docker-Content-Digest", digest)
+        if stated != digest or (parsed.tag.startswith("sha256:") and parsed.tag != digest):
+            raise fail(
+                f"the registry's manifest of {reference} does not have its digest",
+                "ask the registry's operators; the answer was altered or cut off",
+                name=parsed.host,
+                code=ENVIRONMENT,
+            )
+        return Manifest(digest, response.headers.get("Content-Type", "").partition(";")[0], raw)
+
+    def config(self, reference: str, manifest: Manifest) -> dict[str, Any]:
+        """The image configuration of a single-platform manifest."""
+        parsed = Reference.parse(reference)
+        response = self._ask(parsed, "GET", f"blobs/{manifest.data['config']['digest']}")
+        loaded: dict[str, Any] = json.loads(response.content) if response is not None else {}
+        return loaded
+
+    def blob(self, reference: str) -> bytes:
+        """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
+        parsed = Reference.parse(reference)
+        response = self._ask(parsed, "GET", f"blobs/{parsed.tag}")
+        content: bytes = response.content if response is not None else b""
+        if "sha256:" + hashlib.sha256(content).hexdigest() != parsed.tag:
+            raise fail(
+                f"the registry's blob {reference} is missing or does not have its digest", "push the image again", name=parsed.host, code=ENVIRONMENT
+            )
+        return content
+
+    def tag(self, source: str, tag: str) -> str:
+        """Point a tag at what `source` is, inside one repository. Gives the digest."""
+        manifest = self.need(source)
+        parsed = Reference.parse(source)
+        self._ask(parsed, "PUT", f"manifests/{tag}", data=manifest.raw, headers={"Content-Type": manifest.media_type})
+        return manifest.digest
+
+    def need(self, reference: str) -> Manifest:
+        """Like `manifest`, but absence is an error."""
+        manifest = self.manifest(reference)
+        if manifest is None:
+            raise fail(f"{reference} is not in the registry", "push it first", name=reference)
+        return manifest
+
+    def _ask(self, reference: Reference, method: str, path: str, *, data: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+        """One request. None for 404; `BakestoneError` (exit 3) for everything that is not an answer."""
+        import requests
+
+        provider = self._provider(reference)
+        host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
+        url = f"{provider.prefix}://{host}/v2/{reference.repository}/{path}"
+        try:
+            response = provider.do_request(url, method, data=data, headers={"Accept": _ACCEPT, **(headers or {})})
+        except requests.exceptions.SSLError as problem:
+            raise fail(
+                f"TLS to {host} failed: {_reason(problem)}", "name the CA bundle under `ca` in the site file", name=host, code=ENVIRONMENT
+            ) from None
+        except requests.exceptions.RequestException as problem:
+            raise fail(
+                f"the registry {host} cannot be reached: {_reason(problem)}",
+                "is it up, and is the address right? `registry` in images.yaml, the site file or --registry",
+                name=host,
+                code=ENVIRONMENT,
+            ) from None
+        except ValueError:
+            raise self._denied(host, reference, 401) from None
+        if response.status_code == 404:
+            return None
+        if response.status_code in (401, 403):
+            raise self._denied(host, reference, response.status_code)
+        if response.status_code >= 300:
+            raise fail(
+                f"the registry {host} answered {response.status_code} for {reference.repository}: {response.text[:200].strip()}",
+                "try again; see the registry's log",
+                name=host,
+                code=ENVIRONMENT,
+            )
+        return response
+
+    @staticmethod
+    def _denied(host: str, reference: Reference, status: int) -> Exception:
+        return fail(
+            f"the registry {host} refuses access to {reference.repository} ({status})",
+            f"log in with `docker login {host}`, or check the account's rights",
+            name=host,
+            code=ENVIRONMENT,
+        )
+
+    def _provider(self, reference: Reference) -> Any:
+        key = (reference.host, reference.repository)
+        if key not in self._providers:
+            from oras.provider import Registry as Provider
+
+            host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
+            ca = self.site.files.get("ca")
+            provider = Provider(hostname=host, insecure=self.insecure(reference.host), tls_verify=str(ca) if ca else True)
+            provider.auth.prefix = provider.prefix
+            account = "index.docker.io" if reference.host == "docker.io" else reference.host
+            provider.auth.load_configs(provider.get_container(f"{account}/{reference.repository}:x"))
+            self._providers[key] = provider
+        return self._providers[key]
+
+    def insecure(self, host: str) -> bool:
+        """Whether a registry is spoken to over plain HTTP: loopback always, others when the site says so."""
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        if name == "localhost" or host in self.site.insecure or name in self.site.insecure:
+            return True
+        try:
+            return ipaddress.ip_address(name.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+def _reason(problem: Exception) -> str:
+    text = str(problem)
+    for known in (
+        "Connection refused",
+        "Name or service not known",
+        "Temporary failure in name resolution",
+        "timed out",
+        "certificate verify failed",
+        "No route to host",
+    ):
+        if known in text:
+            return known.lower()
+    return text[:160]

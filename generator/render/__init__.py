@@ -1,0 +1,1 @@
+"""Variant + lock -> text: the Dockerfile, the bake file, the fingerprint. No network, no clock."""

@@ -1,0 +1,79 @@
+"""docker-bake.json and the fingerprint: how the Dockerfiles are built, with or without Bakestone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from generator.errors import fail
+from generator.lock import Lock
+from generator.variant import Variant
+
+OUTPUT = {"oci-mediatypes": "true", "compression": "gzip"}
+"""Image options, explicit because BuildKit's defaults changed (0.32). gzip: every engine since 2014 can pull it."""
+
+ATTEST = [{"type": "provenance", "disabled": "true"}, {"type": "sbom", "disabled": "true"}]
+"""BuildKit's default provenance would change the pushed digest at every build."""
+
+
+def fingerprint(variant: Variant, dockerfile: str, lock: Lock) -> str:
+    """64 hex digits that stand for everything the image is made from: text, platforms, options, time stamp."""
+    parts = {
+        "dockerfile": dockerfile,
+        "platforms": list(variant.platforms),
+        "output": OUTPUT,
+        "attest": ATTEST,
+        "epoch": lock.bases[variant.base.ref].epoch,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def repository(registry: str, variant: Variant) -> str:
+    """Where a variant's images are: REGISTRY/FAMILY."""
+    return f"{registry}/{variant.family.name}"
+
+
+def target(variant: Variant, lock: Lock, *, context: str) -> dict[str, Any]:
+    """The bake target of a variant, without tags and output."""
+    out: dict[str, Any] = {"context": context, "dockerfile": "Dockerfile", "platforms": list(variant.platforms)}
+    epoch = lock.bases[variant.base.ref].epoch
+    if epoch:
+        out["args"] = {"SOURCE_DATE_EPOCH": str(epoch)}
+    return out | {"attest": ATTEST}
+
+
+def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: str) -> str:
+    """The committed bake file: a target a variant, a group a family. `folder` is relative to the working directory."""
+    variants = list(variants)
+    groups: dict[str, list[str]] = {}
+    targets: dict[str, Any] = {}
+    for variant in variants:
+        groups.setdefault(group_name(variant.family.name), []).append(variant.target)
+        entry = target(variant, lock, context=f"{folder}/{variant.family.name}/{variant.name}")
+        targets[variant.target] = entry | {"tags": [f"{repository(registry, variant)}:{variant.name}"]}
+    for name in groups:
+        if name in targets:
+            raise fail(f"a family and a variant are both {name} in the bake file", "rename the family")
+    everything = {"group": {"default": {"targets": sorted(groups)}, **{k: {"targets": v} for k, v in sorted(groups.items())}}, "target": targets}
+    return dump(everything)
+
+
+def dump(data: dict[str, Any]) -> str:
+    """Bake's JSON is read as HCL, so `${` and `%{` in a text are escaped."""
+    return json.dumps(_escape(data), indent=2) + "\n"
+
+
+def group_name(family: str) -> str:
+    """A family's name as a bake group."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", family)
+
+
+def _escape(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("${", "$${").replace("%{", "%%{")
+    if isinstance(value, dict):
+        return {k: _escape(v) for k, v in value.items()}
+    return [_escape(v) for v in value] if isinstance(value, list) else value

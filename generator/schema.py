@@ -1,0 +1,156 @@
+"""Check documents against the JSON Schemas in schemas/, with messages for people.
+
+jsonschema finds what is wrong; this module says it with a position, in the
+words of the file, and with a hint (a near miss, the quoted form of a number).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from generator.errors import BakestoneError, Finding
+from generator.yamldoc import Document
+
+_PACKAGE = Path(__file__).parent
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The schema `name` ("images", "lock", ...) as plain data."""
+    for folder in (_PACKAGE / "schemas", _PACKAGE.parent / "schemas"):
+        path = folder / f"{name}.schema.json"
+        if path.is_file():
+            loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            return loaded
+    raise FileNotFoundError(f"schemas/{name}.schema.json is not installed with bakestone")
+
+
+def check(document: Document, name: str) -> None:
+    """Raise `BakestoneError` with every place where `document` does not follow the schema `name`."""
+    findings = list(findings_of(document, name))
+    if findings:
+        raise BakestoneError(findings)
+
+
+def findings_of(document: Document, name: str) -> Iterator[Finding]:
+    """The findings of `check`, without raising."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(schema(name))
+    errors = sorted(validator.iter_errors(document.data), key=lambda e: _order(document, e))
+    seen: set[tuple[str, str]] = set()
+    for error in errors:
+        for finding in _explain(document, error):
+            mark = (str(finding.where), finding.message)
+            if mark not in seen:
+                seen.add(mark)
+                yield finding
+
+
+def near(word: str, choices: Any, *, cutoff: float = 0.5) -> str:
+    """`did you mean X?`, or an empty text when nothing in `choices` is near."""
+    found = difflib.get_close_matches(word, [str(c) for c in choices], n=1, cutoff=cutoff)
+    return f"did you mean {found[0]}?" if found else ""
+
+
+def _order(document: Document, error: Any) -> tuple[int, int]:
+    where = document.position(tuple(error.absolute_path))
+    return where.line, where.column
+
+
+def _explain(document: Document, error: Any) -> Iterator[Finding]:
+    path = tuple(error.absolute_path)
+    where = document.position(path)
+    what = _name(path)
+    value, rule = error.instance, error.validator
+    hint = error.schema.get("x-hint", "") if isinstance(error.schema, dict) else ""
+    if rule == "additionalProperties" and isinstance(error.validator_value, bool):
+        known = list(error.schema.get("properties", {}))
+        for key in value:
+            if key not in known:
+                near_miss = near(key, known) or f"known here: {', '.join(known)}"
+                yield Finding(f"unknown key {key!r}{_in(path)}", near_miss, document.position((*path, key), key=True))
+    elif rule == "required":
+        for key in error.validator_value:
+            if key not in value:
+                about = error.schema.get("properties", {}).get(key, {})
+                described = about.get("description") or schema_text(about)
+                yield Finding(f"the key {key!r} is missing{_in(path)}", described, where)
+    elif rule == "type":
+        yield _wrong_type(document, path, error.validator_value, value, what)
+    elif rule == "pattern":
+        yield Finding(f"{what} cannot be {_show(value)}{_offender(value)}", hint or f"it must match {error.validator_value}", where)
+    elif rule in ("enum", "const"):
+        allowed = error.validator_value if rule == "enum" else [error.validator_value]
+        yield Finding(f"{what} cannot be {_show(value)}", near(str(value), allowed) or f"one of: {', '.join(map(str, allowed))}", where)
+    elif rule == "not":
+        yield Finding(f"{what} cannot be {_show(value)}", hint, where)
+    elif rule == "uniqueItems":
+        for index, item in enumerate(value):
+            if item in value[:index]:
+                first = document.position((*path, value.index(item))).line
+                yield Finding(
+                    f"{_show(item)} is there twice{_in(path)} (first on line {first})", "remove one of them", document.position((*path, index))
+                )
+    elif rule in ("minItems", "minProperties"):
+        yield Finding(f"{what} has too few entries", hint or error.schema.get("description", ""), where)
+    elif rule == "propertyNames" or (error.parent is not None and error.parent.validator == "propertyNames"):
+        yield Finding(f"{_show(value)} is not a name that can be used here", hint, document.position((*path, str(value)), key=True))
+    else:
+        yield Finding(f"{what}: {error.message}", hint, where)
+
+
+def schema_text(about: dict[str, Any]) -> str:
+    """The description behind a `$ref` of the images schema, for hints."""
+    name = about.get("$ref", "").rsplit("/", 1)[-1]
+    text: str = schema("images")["$defs"].get(name, {}).get("description", "") if name else ""
+    return text
+
+
+def _wrong_type(document: Document, path: tuple[Any, ...], wanted: Any, value: Any, what: str) -> Finding:
+    where = document.position(path)
+    raw = document.raw.get(path, "")
+    if (wanted == "string" and isinstance(value, (int, float, bool))) or (wanted == "string" and value is None):
+        kind = "empty" if value is None else "a number" if not isinstance(value, bool) else "a truth value"
+        return Finding(f"{what} must be text, and {raw or 'this'} is {kind} in YAML", f'write it in quotes: "{raw}"', where)
+    names = {"object": "a mapping (key: value)", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
+    return Finding(f"{what} must be {names.get(str(wanted), wanted)}", "look at the indentation of this line and the next", where)
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    words = [str(p) for p in path if not isinstance(p, int)]
+    return words[-1] if words else "the file"
+
+
+def _in(path: tuple[Any, ...]) -> str:
+    return f" in {_name(path)}" if path else ""
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _offender(value: Any) -> str:
+    """Which character is to blame, where that can be said plainly."""
+    if isinstance(value, str):
+        for char, name in (
+            ("\n", "a line break"),
+            ("$", "a dollar sign"),
+            ('"', "a quote"),
+            ("'", "a quote"),
+            ("`", "a backtick"),
+            ("\\", "a backslash"),
+            (" ", "a space"),
+            (";", "a semicolon"),
+        ):
+            if char in value:
+                return f": it contains {name}"
+        if ".." in value:
+            return ": it contains two dots in a row"
+    return ""
