@@ -190,12 +190,13 @@ def generate(check: bool, **paths: Any) -> None:
 )
 @_selectors
 @click.option("--push", is_flag=True, help="Push; move the floating tags when every selected variant is there.")
+@click.option("--tags/--no-tags", default=True, show_default=True, help="With --push: move the floating tags and write the release.")
 @click.option("--load", is_flag=True, help="Load the images into the local engine.")
 @click.option("--keep-going/--fail-fast", default=True, show_default=True, help="After a failure, build the others all the same.")
 @click.option("--jobs", type=click.IntRange(1, 100), default=100, show_default=True, help="Variants handed to BuildKit in one call.")
 @click.option("--release", "release_path", type=click.Path(path_type=Path), help="Where release.json goes.  [default: release.json beside the lock]")
 @_project_options
-def build(selectors: tuple[str, ...], push: bool, load: bool, keep_going: bool, jobs: int, release_path: Path | None, **paths: Any) -> None:
+def build(selectors: tuple[str, ...], push: bool, tags: bool, load: bool, keep_going: bool, jobs: int, release_path: Path | None, **paths: Any) -> None:
     """Build the variants that SELECTORS name; each is measured against its name.
 
     What is already in the registry under its fingerprint is not built again.
@@ -206,7 +207,7 @@ def build(selectors: tuple[str, ...], push: bool, load: bool, keep_going: bool, 
         raise fail("--push and --load exclude each other", "push first; then `docker pull` loads the image", code=2)
     project = _project(**paths)
     release = release_path or project.lock_path.with_name("release.json")
-    options = run.Options(push=push, load=load, keep_going=keep_going, chunk=jobs, release=release)
+    options = run.Options(push=push, tags=tags, load=load, keep_going=keep_going, chunk=jobs, release=release)
     run.build(project, selectors, options)
 
 

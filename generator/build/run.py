@@ -33,6 +33,7 @@ class Options:
     """What the command line asked for."""
 
     push: bool
+    tags: bool
     load: bool
     keep_going: bool
     chunk: int
@@ -190,8 +191,8 @@ def _publish(project: Project, variants: list[Variant], registry: Registry, opti
     from rich.table import Table
 
     images = [release.read_back(project, variant, registry) for variant in variants]
-    moved = release.move_tags(images, registry)
-    wrote = release.write(images, project, options.release)
+    moved = release.move_tags(images, registry) if options.tags else []
+    wrote = release.write(images, project, options.release) if options.tags else False
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("image", "digest", "MB", "measured"):
         table.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
@@ -201,4 +202,5 @@ def _publish(project: Project, variants: list[Variant], registry: Registry, opti
     if not outcome.built and not moved and not wrote:
         click.echo(f"nothing to do: all {len(variants)} images are in {project.registry} under their fingerprints")
         return
-    click.echo(f"{len(outcome.built)} built, {len(outcome.present)} already there, {len(moved)} floating tags moved; {options.release}")
+    done = f"{len(outcome.built)} built, {len(outcome.present)} already there"
+    click.echo(f"{done}, {len(moved)} floating tags moved; {options.release}" if options.tags else f"{done}; no floating tag was asked for")
