@@ -1,0 +1,21 @@
+#!/bin/sh
+# version=, codename= and glibc= of the distribution
+set -eu
+fail() { echo "distro: $*" >&2; exit 1; }
+[ -r /etc/os-release ] || fail "no /etc/os-release"
+. /etc/os-release
+[ "${ID:-}" = debian ] || fail "this is ${PRETTY_NAME:-unknown}, not Debian"
+glibc="$(getconf GNU_LIBC_VERSION)" || fail "getconf knows no GNU_LIBC_VERSION"
+codename="${VERSION_CODENAME:-}"
+[ -n "$codename" ] || fail "no codename in /etc/os-release"
+
+# the compiler of the image makes a program that runs
+echo 'int main(void) { return 0; }' > t.c
+gcc t.c -o t >&2 || fail "gcc cannot compile a program"
+./t || fail "a compiled program does not run"
+
+echo "version=$VERSION_ID"
+echo "codename=$codename"
+echo "glibc=${glibc#glibc }"
+echo "gcc=$(gcc -dumpversion)"
+echo "arch=$(uname -m)"
