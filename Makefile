@@ -25,7 +25,7 @@ lint: venv
 	$(BIN)/ruff check generator tests benchmarks
 	$(BIN)/shellcheck scripts/venv scripts/demo scripts/actionlint .ci/run
 	scripts/actionlint
-	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	find dockerfiles -name Dockerfile -print0 | xargs -0 $(BIN)/hadolint
 
 types: venv

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from generator import __version__
 from generator.errors import BakestoneError, fail, render
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_FORMAT = "bakestone.format"
 
 
 class _Commands(click.Group):
@@ -24,7 +24,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BakestoneError as problem:
-            if ctx.params.get("output_format") == "json" or _wants_json():
+            if ctx.meta.get(_FORMAT) == "json":
                 click.echo(json.dumps({"findings": [f.as_dict() for f in problem.findings]}, indent=2))
             else:
                 click.echo(render(problem.findings), err=True)
@@ -34,8 +34,10 @@ class _Commands(click.Group):
             raise click.exceptions.Exit(problem.code) from None
 
 
-def _wants_json() -> bool:
-    return "--format=json" in sys.argv or any(a == "--format" and b == "json" for a, b in zip(sys.argv, sys.argv[1:], strict=False))
+def _remember_format(ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Errors are told in the form that was asked for."""
+    ctx.meta[_FORMAT] = value
+    return value
 
 
 def _examples(*lines: str) -> str:
@@ -64,7 +66,10 @@ def _project_options(command: _F) -> _F:
 
 def _project(matrix_path: Path, site_path: Path | None, lock_path: Path | None, output: Path | None, registry_override: str) -> Any:
     from generator.project import Project
+    from generator.schema import check_value
 
+    if registry_override:
+        check_value(registry_override, "images", "registry", "--registry")
     lock = lock_path or matrix_path.with_name(matrix_path.stem + ".lock.yaml")
     return Project(matrix_path, lock, output or matrix_path.parent / "dockerfiles", site_path, registry_override)
 
@@ -80,7 +85,13 @@ def _complete_variants(ctx: click.Context, _param: click.Parameter, incomplete: 
 
 _selectors = click.argument("selectors", nargs=-1, shell_complete=_complete_variants)
 _format = click.option(
-    "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="For people or for programs."
+    "--format",
+    "output_format",
+    callback=_remember_format,
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="For people or for programs.",
 )
 
 
@@ -196,7 +207,9 @@ def generate(check: bool, **paths: Any) -> None:
 @click.option("--jobs", type=click.IntRange(1, 100), default=100, show_default=True, help="Variants handed to BuildKit in one call.")
 @click.option("--release", "release_path", type=click.Path(path_type=Path), help="Where release.json goes.  [default: release.json beside the lock]")
 @_project_options
-def build(selectors: tuple[str, ...], push: bool, tags: bool, load: bool, keep_going: bool, jobs: int, release_path: Path | None, **paths: Any) -> None:
+def build(
+    selectors: tuple[str, ...], push: bool, tags: bool, load: bool, keep_going: bool, jobs: int, release_path: Path | None, **paths: Any
+) -> None:
     """Build the variants that SELECTORS name; each is measured against its name.
 
     What is already in the registry under its fingerprint is not built again.

@@ -60,13 +60,21 @@ class Finding:
 
 @dataclass
 class BakestoneError(Exception):
-    """One or more findings that end a command, with its exit code."""
+    """One or more findings that end a command, with its exit code; in the order of the file that they are about."""
 
     findings: list[Finding] = field(default_factory=list)
     code: int = INPUT
 
+    def __post_init__(self) -> None:
+        self.findings = sorted(self.findings, key=_place)
+
     def __str__(self) -> str:
         return render(self.findings)
+
+
+def _place(finding: Finding) -> tuple[bool, str, int, int]:
+    where = finding.where
+    return (where is None, where.file if where else "", where.line if where else 0, where.column if where else 0)
 
 
 def fail(

@@ -6,8 +6,10 @@ Pure: no network, no clock, no disk beyond the library's own data.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 
 from generator import methods, rules, template
@@ -19,6 +21,9 @@ from generator.variant import Base, Chosen, Excluded, Variant, slot_context, slo
 
 MAX_VARIANTS = 20_000
 """Most combinations of one family: beyond it a typing error is likelier than a wish."""
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""What a tag is (OCI distribution specification, "Pulling manifests")."""
 
 _Slots = dict[str, Chosen]
 
@@ -87,6 +92,9 @@ class _Expansion:
         self.findings: list[Finding] = []
         self._resolved: dict[tuple[str, str], Chosen | None] = {}
         self._refused: set[tuple[str, ...]] = set()
+        self._decisions: methods.Decisions = {}
+        self._verdicts: rules.Verdicts = {}
+        self._labels: dict[tuple[str, ...], str] = {}
 
     def run(self) -> None:
         family = self.family
@@ -123,7 +131,7 @@ class _Expansion:
         family, known = self.family, self.library.slots
         set_slots: dict[str, str] = {}
         for axis in family.axes:
-            for slot in {s for value in axis.values for s in value.picks}:
+            for slot in sorted({s for value in axis.values for s in value.picks}):
                 if slot not in known:
                     self.findings.append(Finding(f"there is no slot {slot!r}", _near(slot, known), axis.where))
                 elif slot in set_slots:
@@ -133,6 +141,10 @@ class _Expansion:
                 set_slots[slot] = axis.name
         if "distro" not in set_slots:
             self.findings.append(Finding(f"the family {family.name} has no distro", "add the axis `distro: [ubuntu@24.04]`", family.where))
+        for extra in family.include:
+            for slot in extra.picks:
+                if slot not in known:
+                    self.findings.append(Finding(f"there is no slot {slot!r}", _near(slot, known), extra.where))
         for entry in family.exclude:
             for slot in entry.patterns:
                 if slot not in set_slots:
@@ -146,7 +158,7 @@ class _Expansion:
 
     def resolve(self, slot: str, pick: Pick) -> Chosen | None:
         """A pick as a component and version of the library; findings are reported once for each place."""
-        if pick.version is None:
+        if pick.version is None or slot not in self.library.slots:  # an unknown slot is a finding of `check_names`
             return None
         component = self.library.get(pick.component) if pick.component else None
         if not pick.component:
@@ -185,8 +197,8 @@ class _Expansion:
 
     def keep(self, slots: _Slots) -> None:
         """Settle methods and base, apply the rules, and add the variant."""
-        settled, base, problems = methods.settle(self.family, slots)
-        refused = list(rules.refusals(slots))
+        settled, base, problems = methods.settle(self.family, slots, self._decisions)
+        refused = list(rules.refusals(slots, self._verdicts))
         for refusal in refused:
             mark: tuple[str, ...] = (refusal.rule.id, refusal.asked, refusal.found)
             if mark not in self._refused:
@@ -212,27 +224,47 @@ class _Expansion:
                 )
                 self.findings.append(Finding(problem.message, hint, problem.where))
         if not refused and not problems:
-            self.variants.append(Variant(self.name(slots), self.family, settled, base))
+            name = self.name(slots)
+            if not _TAG.fullmatch(name):
+                self.unfit(name, slots)
+            self.variants.append(Variant(name, self.family, settled, base))
+
+    def unfit(self, name: str, slots: _Slots) -> None:
+        """A variant's name is its image's tag, so it must be one."""
+        mark = ("name", name)
+        if mark not in self._refused:
+            self._refused.add(mark)
+            odd = next((c for c in slots.values() if not _TAG.fullmatch(f"x{c.version.label}")), slots["distro"])
+            why = f"{len(name)} characters, the limit is 128" if len(name) > 128 else "letters, digits and . _ - only"
+            hint = f"give {odd.text} a `label` in its versions.yaml, or choose other `name_slots`"
+            self.findings.append(Finding(f"{name} cannot be the tag of an image ({why})", hint, odd.where))
 
     def passes(self, slots: _Slots) -> bool:
         """Whether a combination breaks no rule and can be installed."""
-        return not any(True for _ in rules.refusals(slots)) and not methods.settle(self.family, slots)[2]
+        return not any(True for _ in rules.refusals(slots, self._verdicts)) and not methods.settle(self.family, slots, self._decisions)[2]
 
     def name(self, slots: _Slots) -> str:
         """The variant's name: its `name_slots` in order, then every axis with a choice that is not among them."""
+        context = slot_context(slots)
+        return "-".join(self.label(slots[slot], context[slot]) for slot in self._named if slot in slots)
+
+    @cached_property
+    def _named(self) -> list[str]:
         wanted = list(self.family.name_slots)
         for axis in self.family.axes:
             own = {s for value in axis.values for s in value.picks}
             if len(axis.values) > 1 and not own & set(wanted):
                 wanted += sorted(own, key=slot_rank)
-        context = slot_context(slots)
-        return "-".join(self.label(slots[slot], context[slot]) for slot in wanted if slot in slots)
+        return wanted
 
-    @staticmethod
-    def label(chosen: Chosen, context: dict[str, str]) -> str:
+    def label(self, chosen: Chosen, context: dict[str, str]) -> str:
         """A component's part of the name, such as cudnn7."""
-        text = chosen.component.data.get("label") or "{{ component }}{{ version }}"
-        return template.render(text, {**context, "version": context["label"]}, origin=f"{chosen.component.origin}/component.yaml")
+        key = (*context.values(),)
+        if key not in self._labels:
+            text = chosen.component.data.get("label") or "{{ component }}{{ version }}"
+            origin = f"{chosen.component.origin}/component.yaml"
+            self._labels[key] = template.render(text, {**context, "version": context["label"]}, origin=origin)
+        return self._labels[key]
 
 
 def _matches(pattern: str, chosen: Chosen | None) -> bool:

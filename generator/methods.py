@@ -32,35 +32,54 @@ class _Wish:
 
 
 _Result = tuple[_Slots, Base, list[Finding]]
+_Decision = tuple[Chosen | Finding, Base]
+Decisions = dict[tuple[Any, ...], _Decision]
+"""Decisions of one family that were made before: most combinations share most of theirs."""
 
 
-def settle(family: Family, slots: _Slots) -> _Result:
+def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Result:
     """Choose the base image and a method for every slot.
 
     Gives the slots with their methods, the base, and findings for what cannot
     be installed in this combination (the base is then the distro's own).
+    `known` keeps decisions from one call to the next, of the same family and library.
     """
+    known = {} if known is None else known
     findings: list[Finding] = []
     out: _Slots = {}
-    base = Base.of(slots["distro"].version.data)
+    distro = slots["distro"]
+    base = distro.version.base
     for slot in sorted(slots, key=slot_rank):
         chosen = slots[slot]
-        if slot == "distro":
-            out[slot] = replace(chosen, method=INHERITED, why="the base image")
-            continue
-        offered = {name: _offer(name, _Wish(chosen, slots, family, base)) for name in chosen.component.methods}
-        usable = [name for name, problem in offered.items() if not problem]
-        wanted = family.methods.get(chosen.component.name)
-        if wanted and wanted not in usable:
-            findings.append(_cannot(chosen, {wanted: offered.get(wanted) or "it is not a method of this component"}))
-        elif not usable:
-            findings.append(_cannot(chosen, offered))
+        # all that the decision looks at: itself, the distro, what the base brings, what comes in one image with it
+        together = tuple(slots[s].text if s in slots else "" for s in chosen.version.companions)
+        key = (chosen.text, chosen.where, distro.text, base.ref, tuple(base.provides.items()), together)
+        if key not in known:
+            known[key] = _decide(_Wish(chosen, slots, family, base))
+        decision, base = known[key]
+        if isinstance(decision, Finding):
+            findings.append(decision)
         else:
-            method = wanted or usable[0]
-            out[slot] = replace(chosen, method=method, why=_why(method, wanted, offered))
-            if method == INHERITED and chosen.version.methods[method].get("images"):
-                base = Base.of(_image(chosen, slots) or {})
+            out[slot] = decision
     return out, base, findings
+
+
+def _decide(wish: _Wish) -> _Decision:
+    """The slot with its method, or why it cannot be installed; and the base that the next slots see."""
+    chosen, base = wish.chosen, wish.base
+    if chosen.slot == "distro":
+        return replace(chosen, method=INHERITED, why="the base image"), base
+    offered = {name: _offer(name, wish) for name in chosen.component.methods}
+    usable = [name for name, problem in offered.items() if not problem]
+    wanted = wish.family.methods.get(chosen.component.name)
+    if wanted and wanted not in usable:
+        return _cannot(chosen, {wanted: offered.get(wanted) or "it is not a method of this component"}), base
+    if not usable:
+        return _cannot(chosen, offered), base
+    method = wanted or usable[0]
+    if method == INHERITED and chosen.version.methods[method].get("images"):
+        base = Base.of(_image(chosen, wish.slots) or {})
+    return replace(chosen, method=method, why=_why(method, wanted, offered)), base
 
 
 def _why(method: str, wanted: str | None, offered: dict[str, str]) -> str:
@@ -83,6 +102,9 @@ def _offer(method: str, wish: _Wish) -> str:
     missing = [p for p in wish.family.platforms if version.platforms and p not in version.platforms]
     if missing:
         return f"not for {', '.join(missing)}"
+    distros, distro = wish.chosen.component.methods[method].distros, wish.distro
+    if distros and not any(matches(pattern, distro.component.name, distro.version.version) for pattern in distros):
+        return f"made for {', '.join(distros)}"
     check = _CHECKS.get(method)
     return check(version.methods[method], wish) if check else ""
 

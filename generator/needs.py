@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from generator.component import Component, Version
 from generator.errors import fail
-from generator.library import Component, Library, Version
+from generator.library import Library
 from generator.methods import FETCHED
 from generator.variant import INHERITED, Base, Chosen, Variant
 
@@ -99,16 +100,48 @@ class Needs:
 
 def collect(variants: Iterable[Variant], library: Library) -> Needs:
     """The needs of all variants together. Raises `BakestoneError` when a builder image is unknown."""
-    needs = Needs()
+    needs, survey = Needs(), Survey(library)
+    seen: set[int] = set()  # stages by identity: the survey keeps them, and gives equal ones once
     for variant in variants:
-        _add_packages(needs, variant, variant.base, base_packages(variant))
-        for stage in stages(variant, library):
+        _add_packages(needs, variant, variant.base, survey.base_packages(variant))
+        for stage in survey.stages(variant):
+            if id(stage) in seen:
+                continue
+            seen.add(id(stage))
             _add_packages(needs, variant, stage.builder, stage.packages)
             for artifact in stage.artifacts:
                 needs.artifacts[artifact.url] = artifact
             for wheel in stage.wheels:
                 needs.wheels[wheel.text] = wheel
     return needs
+
+
+class Survey:
+    """What each of many variants needs; equal stages and package sets are worked out once, and are one object."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._packages: dict[tuple[Any, ...], PackageSet] = {}
+        self._stages: dict[tuple[Any, ...], Stage] = {}
+
+    def base_packages(self, variant: Variant) -> PackageSet:
+        """Like the function `base_packages`."""
+        asking = tuple((c.text if c.method == "apt" or c.version.packages else c.component.name) for c in variant.slots.values())
+        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
+        if key not in self._packages:
+            self._packages[key] = base_packages(variant)
+        return self._packages[key]
+
+    def stages(self, variant: Variant) -> list[Stage]:
+        """Like the function `stages`."""
+        distro, platforms = variant.distro.text, variant.platforms
+        found = []
+        for chosen in _built(variant):
+            key = (chosen.text, chosen.method, distro, platforms)
+            if key not in self._stages:
+                self._stages[key] = _stage(chosen, variant, self.library)
+            found.append(self._stages[key])
+        return found
 
 
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:
@@ -123,6 +156,7 @@ def base_packages(variant: Variant) -> PackageSet:
     names = set(variant.family.packages)
     for chosen in variant.slots.values():
         names.update(chosen.component.packages(None, distro.component.name, distro.version.version))
+        names.update(chosen.component.packages(chosen.version.packages, distro.component.name, distro.version.version))
         if chosen.method == "apt":
             names.add(chosen.data["package"])
     return PackageSet(variant.base.ref, _distro(distro.component, distro.version), tuple(sorted(names)))
@@ -130,12 +164,16 @@ def base_packages(variant: Variant) -> PackageSet:
 
 def stages(variant: Variant, library: Library) -> list[Stage]:
     """The build stages of a variant, one for each component that is not part of the base."""
-    return [_stage(c, variant, library) for c in variant.slots.values() if c.method not in ("apt", INHERITED)]
+    return [_stage(chosen, variant, library) for chosen in _built(variant)]
+
+
+def _built(variant: Variant) -> list[Chosen]:
+    return [c for c in variant.slots.values() if c.method not in ("apt", INHERITED)]
 
 
 def _stage(chosen: Chosen, variant: Variant, library: Library) -> Stage:
     component, version = _builder(chosen, variant, library)
-    base = Base.of(version.data)
+    base = version.base
     names = set(chosen.component.packages(chosen.recipe.packages, component.name, version.version))
     if chosen.method == "wheel":
         names.update(WHEEL_TOOLS)

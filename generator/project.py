@@ -97,8 +97,12 @@ class Project:
 
     def texts(self) -> dict[Path, str]:
         """Every generated file and its text."""
+        return self._texts
+
+    @cached_property
+    def _texts(self) -> dict[Path, str]:
         files = {self.path_of(v): self.dockerfiles[v.name] for v in self.locked_variants}
-        folder = os.path.relpath(self.output).replace(os.sep, "/")
+        folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
         files[self.output / BAKE_FILE] = bakefile.bake_file(self.locked_variants, self.lock, self.matrix.spec.registry, folder)
         return files
 
@@ -123,7 +127,7 @@ class Project:
         written, wanted = [], self.texts()
         for path, text in wanted.items():
             if not path.is_file() or path.read_bytes() != text.encode():
-                write_text(path, text)
+                write_text(path, text, durable=False)
                 written.append(path)
         removed = self._leftover(set(wanted))
         for path in removed:

@@ -6,6 +6,7 @@ never read into Bakestone.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 import json
@@ -23,6 +24,8 @@ MANIFEST_TYPES = ("application/vnd.oci.image.manifest.v1+json", "application/vnd
 _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
 PARALLEL = 8
 """Requests at a time; registries limit clients by rate, and 8 is what containerd and docker use at most."""
+TIMEOUT = (10, 60)
+"""Seconds to connect, and to wait for more of an answer."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ class Registry:
         host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
         url = f"{provider.prefix}://{host}/v2/{reference.repository}/{path}"
         try:
-            response = provider.do_request(url, method, data=data, headers={"Accept": _ACCEPT, **(headers or {})})
+            # below oras' own retry, which waits two minutes for a host that does not exist: `_session` retries what may heal
+            response = type(provider).do_request.__wrapped__(provider, url, method, data=data, headers={"Accept": _ACCEPT, **(headers or {})})
         except requests.exceptions.SSLError as problem:
             raise fail(
                 f"TLS to {host} failed: {_reason(problem)}", "name the CA bundle under `ca` in the site file", name=host, code=ENVIRONMENT
@@ -192,6 +196,7 @@ class Registry:
             host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
             ca = self.site.files.get("ca")
             provider = Provider(hostname=host, insecure=self.insecure(reference.host), tls_verify=str(ca) if ca else True)
+            _patient(provider.session)
             provider.auth.prefix = provider.prefix
             account = "index.docker.io" if reference.host == "docker.io" else reference.host
             provider.auth.load_configs(provider.get_container(f"{account}/{reference.repository}:x"))
@@ -207,6 +212,17 @@ class Registry:
             return ipaddress.ip_address(name.strip("[]")).is_loopback
         except ValueError:
             return False
+
+
+def _patient(session: Any) -> None:
+    """Time limits, and retries for answers that may be other ones a moment later (429 with Retry-After, 5xx)."""
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, raise_on_status=False)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    session.request = functools.partial(session.request, timeout=TIMEOUT)
 
 
 def _reason(problem: Exception) -> str:

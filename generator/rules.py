@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from generator.library import Rule
+from generator.component import Rule
 from generator.patterns import matches, version_key
 from generator.variant import Chosen
 
@@ -29,15 +29,28 @@ class Refusal:
         return f"{self.asked} does not go with {self.found}: {self.rule.because} (rule {self.rule.id}; source: {self.rule.source})"
 
 
-def refusals(slots: _Slots) -> Iterator[Refusal]:
-    """Every rule of the combination's own components that it breaks."""
+Verdicts = dict[tuple[str, ...], list[Refusal]]
+"""What the rules said before, of the same library: most combinations differ in slots that no rule looks at."""
+
+
+def refusals(slots: _Slots, known: Verdicts | None = None) -> Iterator[Refusal]:
+    """Every rule of the combination's own components that it breaks. `known` keeps verdicts from one call to the next."""
+    known = {} if known is None else known
     for chosen in slots.values():
-        for rule in chosen.component.rules:
-            if all(_holds(patterns, slots.get(slot)) for slot, patterns in rule.when.items()):
-                for slot, patterns in rule.require.items():
-                    if not _holds(patterns, slots.get(slot)):
-                        found = slots[slot].text if slot in slots else f"no {slot}"
-                        yield Refusal(rule, chosen.text, slot, found)
+        if chosen.component.rules:
+            key = (chosen.text, *(slots[slot].text if slot in slots else "" for slot in chosen.component.rule_slots))
+            if key not in known:
+                known[key] = list(_broken(chosen, slots))
+            yield from known[key]
+
+
+def _broken(chosen: Chosen, slots: _Slots) -> Iterator[Refusal]:
+    for rule in chosen.component.rules:
+        if all(_holds(patterns, slots.get(slot)) for slot, patterns in rule.when.items()):
+            for slot, patterns in rule.require.items():
+                if not _holds(patterns, slots.get(slot)):
+                    found = slots[slot].text if slot in slots else f"no {slot}"
+                    yield Refusal(rule, chosen.text, slot, found)
 
 
 def _holds(patterns: tuple[str, ...], chosen: Chosen | None) -> bool:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from generator.errors import BakestoneError, Finding
+from generator.errors import USAGE, BakestoneError, Finding, fail
 from generator.yamldoc import Document
 
 _PACKAGE = Path(__file__).parent
@@ -37,11 +39,19 @@ def check(document: Document, name: str) -> None:
         raise BakestoneError(findings)
 
 
+def check_value(value: str, name: str, definition: str, what: str) -> None:
+    """Raise `BakestoneError` (wrong usage) when a value of the command line is not as `definition` in the schema says."""
+    rule = schema(name)["$defs"][definition]
+    if len(value) > rule["maxLength"] or not re.fullmatch(rule["pattern"], value):
+        raise fail(f"{what} cannot be {_show(value)}{_offender(value)}", rule["x-hint"], code=USAGE)
+
+
 def findings_of(document: Document, name: str) -> Iterator[Finding]:
     """The findings of `check`, without raising."""
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    validator = Draft202012Validator(schema(name))
+    validator = extend(Draft202012Validator, {"pattern": _pattern})(schema(name))  # type: ignore[no-untyped-call]
     errors = sorted(validator.iter_errors(document.data), key=lambda e: _order(document, e))
     seen: set[tuple[str, str]] = set()
     for error in errors:
@@ -50,6 +60,14 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
             if mark not in seen:
                 seen.add(mark)
                 yield finding
+
+
+def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
+    """The keyword `pattern`, but with `$` as in JSON Schema: the very end, not also before a last line break."""
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
 def near(word: str, choices: Any, *, cutoff: float = 0.5) -> str:
@@ -75,6 +93,8 @@ def _explain(document: Document, error: Any) -> Iterator[Finding]:
             if key not in known:
                 near_miss = near(key, known) or f"known here: {', '.join(known)}"
                 yield Finding(f"unknown key {key!r}{_in(path)}", near_miss, document.position((*path, key), key=True))
+    elif "propertyNames" in error.absolute_schema_path:
+        yield Finding(f"{_show(value)} is not a name that can be used here", hint, document.position((*path, str(value)), key=True))
     elif rule == "required":
         for key in error.validator_value:
             if key not in value:
@@ -97,10 +117,10 @@ def _explain(document: Document, error: Any) -> Iterator[Finding]:
                 yield Finding(
                     f"{_show(item)} is there twice{_in(path)} (first on line {first})", "remove one of them", document.position((*path, index))
                 )
+    elif rule == "maxLength":
+        yield Finding(f"{what} is too long: {len(value)} characters", f"at most {error.validator_value}", where)
     elif rule in ("minItems", "minProperties"):
         yield Finding(f"{what} has too few entries", hint or error.schema.get("description", ""), where)
-    elif rule == "propertyNames" or (error.parent is not None and error.parent.validator == "propertyNames"):
-        yield Finding(f"{_show(value)} is not a name that can be used here", hint, document.position((*path, str(value)), key=True))
     else:
         yield Finding(f"{what}: {error.message}", hint, where)
 
@@ -115,8 +135,8 @@ def schema_text(about: dict[str, Any]) -> str:
 def _wrong_type(document: Document, path: tuple[Any, ...], wanted: Any, value: Any, what: str) -> Finding:
     where = document.position(path)
     raw = document.raw.get(path, "")
-    if (wanted == "string" and isinstance(value, (int, float, bool))) or (wanted == "string" and value is None):
-        kind = "empty" if value is None else "a number" if not isinstance(value, bool) else "a truth value"
+    if wanted == "string" and isinstance(value, (int, float, bool, date, type(None))):
+        kind = {type(None): "empty", bool: "a truth value", date: "a date", datetime: "a date"}.get(type(value), "a number")
         return Finding(f"{what} must be text, and {raw or 'this'} is {kind} in YAML", f'write it in quotes: "{raw}"', where)
     names = {"object": "a mapping (key: value)", "array": "a list", "string": "text", "integer": "a whole number", "boolean": "true or false"}
     return Finding(f"{what} must be {names.get(str(wanted), wanted)}", "look at the indentation of this line and the next", where)

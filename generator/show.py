@@ -13,12 +13,12 @@ from generator.project import Project
 from generator.variant import Variant, slot_rank
 
 
-def console() -> Any:
-    """rich's console; without a terminal, wide enough that no line is broken."""
+def console(*, markup: bool = False) -> Any:
+    """rich's console; without a terminal, wide enough that no line is broken. Text of a file is never read as markup."""
     from rich.console import Console
 
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=240)
+    out = Console(highlight=False, markup=markup)
+    return out if out.is_terminal else Console(highlight=False, markup=markup, width=240)
 
 
 def variants(project: Project, chosen: Sequence[Variant], *, as_json: bool) -> None:

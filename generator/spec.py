@@ -8,6 +8,7 @@ from typing import Any
 
 from generator import schema, yamldoc
 from generator.errors import BakestoneError, Finding, Position
+from generator.patterns import matches
 
 DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "distro")
 
@@ -126,10 +127,7 @@ class _Reader:
             platforms=tuple(data.get("platforms", ["linux/amd64"])),
             user=data.get("user", "dockeruser"),
             axes=tuple(self.axis((*at, "axes", name), name, values) for name, values in data["axes"].items()),
-            exclude=tuple(
-                Exclude({k: v for k, v in entry.items() if k != "because"}, entry["because"], position((*at, "exclude", i)))
-                for i, entry in enumerate(data.get("exclude", []))
-            ),
+            exclude=tuple(self.exclude((*at, "exclude", i), entry) for i, entry in enumerate(data.get("exclude", []))),
             include=tuple(
                 Include(
                     self.picks((*at, "include", i), {k: v for k, v in entry.items() if k != "because"}),
@@ -144,6 +142,16 @@ class _Reader:
             name_slots=tuple(data.get("name_slots", DEFAULT_NAME_SLOTS)),
             where=position((*at, "name")),
         )
+
+    def exclude(self, at: tuple[str | int, ...], entry: dict[str, str]) -> Exclude:
+        where = self.document.position(at)
+        patterns = {slot: pattern for slot, pattern in entry.items() if slot != "because"}
+        for pattern in patterns.values():
+            try:
+                matches(pattern, "component", "1")
+            except ValueError as problem:
+                self.findings.append(Finding(str(problem), "write a range as >=12.0,<13", where))
+        return Exclude(patterns, entry["because"], where)
 
     def axis(self, at: tuple[str | int, ...], name: str, values: list[Any]) -> Axis:
         out = []

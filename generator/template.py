@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from generator.errors import Position, fail
@@ -28,20 +28,29 @@ def _compiled(text: str) -> Template:
     return environment().from_string(text)
 
 
+@cache
+def names(text: str) -> frozenset[str]:
+    """The names that a template uses, so that callers know when its text can be used again; none when it cannot be read."""
+    try:
+        return frozenset(meta.find_undeclared_variables(environment().parse(text)))
+    except TemplateError:  # `render` says what is wrong with it
+        return frozenset()
+
+
 def render(text: str, context: dict[str, Any], *, origin: str) -> str:
     """Fill a template. `origin` is the file it came from, for the message when it cannot be filled."""
     if "{" not in text:
         return text
     try:
         return _compiled(text).render(context)
-    except TemplateError as problem:
+    except Exception as problem:  # a template computes what it likes, so it can raise anything
         line = getattr(problem, "lineno", None) or _line_of(problem) or 1
         lines = text.splitlines() or [""]
         shown = lines[min(line, len(lines)) - 1]
-        names = ", ".join(sorted(k for k in context if not k.startswith("_")))
+        reason = problem.message if isinstance(problem, TemplateError) else f"{type(problem).__name__}: {problem}"
         raise fail(
-            f"the template cannot be filled: {problem.message}",
-            f"names known here: {names}",
+            f"the template cannot be filled: {reason}",
+            f"names known here: {', '.join(sorted(context))}",
             where=Position(origin, line, 1, shown, len(shown)),
         ) from None
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+import re
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 from generator import template
+from generator.component import Base, Component, Method, Version
 from generator.errors import Position
-from generator.library import Component, Method, Version
 from generator.spec import Exclude, Family
 
 SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "mpi", "conda", "git")
@@ -16,35 +17,6 @@ SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "mpi", "conda", "git")
 
 INHERITED = "image"
 """The method of a component that comes with the base image."""
-
-
-@dataclass(frozen=True)
-class Base:
-    """A base image: the reference, and what the library knows of its digest."""
-
-    ref: str
-    digest: str = ""
-    kind: str = ""
-    platforms: dict[str, str] = field(default_factory=dict)
-    provides: dict[str, str] = field(default_factory=dict)
-    serial: str = ""
-    source: str = ""
-    note: str = ""
-
-    @staticmethod
-    def of(data: dict[str, Any]) -> Base:
-        """From a distro version's data, or an entry of a method `image`."""
-        source = data.get("source", "")
-        return Base(
-            ref=data.get("ref") or data["image"],
-            digest=data.get("digest") or "",
-            kind=data.get("kind", ""),
-            platforms=dict(data.get("platforms") or {}) if isinstance(data.get("platforms"), dict) else {},
-            provides={k: str(v) for k, v in data.get("provides", {}).items()},
-            serial=str(data.get("serial", "")),
-            source=", ".join(source) if isinstance(source, list) else str(source),
-            note=data.get("note", ""),
-        )
 
 
 @dataclass(frozen=True)
@@ -58,7 +30,7 @@ class Chosen:
     method: str = ""
     why: str = ""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """`component@version`."""
         return f"{self.component.name}@{self.version.version}"
@@ -72,6 +44,34 @@ class Chosen:
     def data(self) -> dict[str, Any]:
         """What versions.yaml says for the chosen method."""
         return self.version.methods.get(self.method, {})
+
+    def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
+        """What templates see of the slot. The prefix may use those of the slots `before`."""
+        key = tuple((slot, *values.values()) for slot, values in before.items() if slot in self._prefix_names)
+        if key not in self._contexts:
+            facts = {
+                "component": self.component.name,
+                "version": self.version.version,
+                "major": self.version.major,
+                "minor": self.version.minor,
+                "label": self.version.label,
+            }
+            prefix = template.render(self._prefix, {**before, **facts}, origin=f"{self.component.origin}/component.yaml")
+            self._contexts[key] = {**facts, "prefix": prefix}
+        return self._contexts[key]
+
+    @property
+    def _prefix(self) -> str:
+        return str(self.component.data.get("prefix", ""))
+
+    @cached_property
+    def _prefix_names(self) -> frozenset[str]:
+        return template.names(self._prefix)
+
+    @cached_property
+    def _contexts(self) -> dict[tuple[tuple[str, ...], ...], dict[str, str]]:
+        """What `context` gave before, by what it saw: mostly one for all variants."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Variant:
     @property
     def target(self) -> str:
         """The variant's name as a bake target: letters, digits, - and _ only (engine rule)."""
-        return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in self.name)
+        return re.sub(r"[^A-Za-z0-9_-]", "_", self.name)
 
 
 @dataclass(frozen=True)
@@ -117,20 +117,14 @@ def slot_context(slots: dict[str, Chosen]) -> dict[str, dict[str, str]]:
     """What templates see of the slots. A prefix may use the prefixes of slots before it."""
     context: dict[str, dict[str, str]] = {}
     for slot in sorted(slots, key=slot_rank):
-        chosen = slots[slot]
-        own = {
-            "component": chosen.component.name,
-            "version": chosen.version.version,
-            "major": chosen.version.major,
-            "minor": chosen.version.minor,
-            "label": chosen.version.label,
-        }
-        prefix = chosen.component.data.get("prefix", "")
-        own["prefix"] = template.render(prefix, {**context, **own}, origin=f"{chosen.component.origin}/component.yaml")
-        context[slot] = own
+        context[slot] = slots[slot].context(context)
     return context
 
 
+@cache
 def slot_rank(slot: str) -> tuple[int, str]:
     """Sort key of a slot."""
     return (SLOT_ORDER.index(slot) if slot in SLOT_ORDER else len(SLOT_ORDER), slot)
+
+
+__all__ = ["INHERITED", "SLOT_ORDER", "Base", "Chosen", "Excluded", "Variant", "slot_context", "slot_rank"]

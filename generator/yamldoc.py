@@ -6,6 +6,7 @@ cannot multiply (a "billion laughs" file is refused before it is expanded).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ MAX_DEPTH = 40
 
 Path_ = tuple["str | int", ...]
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp")}
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _T = TypeVar("_T")
 
@@ -56,27 +58,56 @@ def load(path: Path, what: str, *, hint: str = "") -> Document:
 def parse(text: str, name: str, what: str = "file") -> Document:
     """Like `load`, from a string; `name` is used in messages."""
     document = Document(name, None, text.splitlines())
+    _check_characters(document, text)
     try:
+        _check_depth(document, text)
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         where = _mark_position(document, mark) if mark else None
         reason = problem.problem or problem.context or "not valid YAML"
-        hint = "indent with spaces" if "'\\t'" in str(problem) else "check quotes, colons and indentation"
+        hint = "indent with spaces" if where and "\t" in where.text[: where.column] else "check quotes, colons and indentation"
         raise fail(f"not valid YAML: {reason}", hint, where=where, name=name) from None
     except yaml.YAMLError as problem:
         reason = str(problem).splitlines()[0]
         raise fail(f"not valid YAML: {reason}", "remove control characters", name=name) from None
     if node is None:
-        raise fail(f"{what} is empty", "see README.md, 'Editing the matrix', for a first file", name=name)
+        raise fail(f"{what} is empty", "see README.md, 'Editing the matrix', for a first file", where=document.position(), name=name)
     _Converter(document).run(node)
     return document
 
 
 def fast(path: Path) -> Any:
     """Load a data file that is part of Bakestone or was checked before: no positions, still only plain data."""
-    with path.open("rb") as stream:
-        return yaml.load(stream, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    return fast_text(path.read_bytes())
+
+
+def fast_text(text: str | bytes) -> Any:
+    """Like `fast`, from a text."""
+    return yaml.load(text, _Loader)  # noqa: S506 - _Loader is a SafeLoader
+
+
+def _check_characters(document: Document, text: str) -> None:
+    """Control characters are refused before the parser, which would not say where they are."""
+    found = _CONTROL.search(text)
+    if found:
+        line = text.count("\n", 0, found.start())
+        column = found.start() - (text.rfind("\n", 0, found.start()) + 1)
+        shown = text.split("\n")[line].rstrip("\r")
+        where = Position(document.path, line + 1, column + 1, shown)
+        raise fail(f"a control character (0x{ord(found[0]):02x}) is not allowed", "remove it; was the file saved as text, in UTF-8?", where=where)
+
+
+def _check_depth(document: Document, text: str) -> None:
+    """Endless nesting is refused while it is read: composing recurses, and would overrun the stack."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise fail(f"more than {MAX_DEPTH} levels", "write it flatter", where=_mark_position(document, event.start_mark))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _mark_position(document: Document, mark: Any) -> Position:
@@ -107,6 +138,10 @@ class _Converter:
         text = self.document.lines[line - 1]
         self.findings.append(Finding(message, hint, Position(self.document.path, line, column, text, width)))
 
+    def report_tag(self, node: Any) -> None:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        self.report(node, f"the tag {tag} is not allowed", "only plain values are read: text, lists and mappings")
+
     def convert(self, node: Any, path: Path_, depth: int) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
@@ -118,8 +153,7 @@ class _Converter:
             raise BakestoneError(self.findings)
         self.document.values[path] = self.place(node)
         if node.tag not in _PLAIN_TAGS:
-            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-            self.report(node, f"the tag {tag} is not allowed", "only plain values are read: text, lists and mappings")
+            self.report_tag(node)
             return None
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path, depth)
@@ -144,6 +178,9 @@ class _Converter:
             key = key_node.value
             if key_node.tag == "tag:yaml.org,2002:merge":
                 self.report(key_node, "merge keys (<<) are not allowed", "write the values out")
+                continue
+            if key_node.tag not in _PLAIN_TAGS:
+                self.report_tag(key_node)
                 continue
             if key in out:
                 first = self.document.keys[(*path, key)][0]

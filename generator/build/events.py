@@ -2,8 +2,9 @@
 
 Format: one JSON object a line with `vertexes`, `statuses`, `logs`
 (BuildKit's client.SolveStatus). A vertex is named
-`[TARGET STAGE 2/5] INSTRUCTION`, without TARGET when one target is built; one
-that several targets share is named after the first of them.
+`[TARGET PLATFORM STAGE 2/5] INSTRUCTION`, without TARGET when one target is
+built, without PLATFORM when it has only one; one that several targets share is
+named after the first of them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_NAME = re.compile(r"^\[(?:(?P<first>[^\s\]]+) )?(?:(?P<second>[^\s\]]+) )?\s*(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.DOTALL)
+_NAME = re.compile(
+    r"^\[(?:(?P<first>[^\s\]]+) )?(?:[a-z]+/[^\s\]]+ )?(?:(?P<second>[^\s\]]+) )?\s*(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)", re.DOTALL
+)
 _CANCELLED = ("context canceled", "Canceled")
 LOG_LINES = 400
 """Lines kept of each step's log."""
@@ -99,6 +102,10 @@ class State:
     def running(self, target: str) -> Step | None:
         """The step of a target that is at work now; the one that began last, when there are several."""
         return next((s for s in reversed(self.steps.values()) if s.running and s.target == target and s.stage), None)
+
+    def measured(self, target: str) -> bool:
+        """Whether a target's inventory was taken: its last stage, which copies it, is done."""
+        return any(s.done and not s.error and s.target == target and s.stage.startswith("stage-") for s in self.steps.values())
 
     def exporting(self) -> bool:
         """Whether some image is being written or pushed."""

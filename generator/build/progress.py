@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ from generator.build.events import State
 from generator.variant import Variant
 
 WAITING, DONE, FAILED, PRESENT = "waiting", "done", "failed", "in the registry"
+_SCRIPT = re.compile(r"^RUN .*<<\S+ \((?:# (.*?)\.\.\.|.*)\)$", re.DOTALL)
+"""How BuildKit names a RUN with a heredoc: its first line in parentheses."""
 _MARKS = {WAITING: "[dim]·[/]", DONE: "[green]✓[/]", FAILED: "[red]✗[/]", PRESENT: "[green]=[/]"}
 
 
@@ -21,7 +24,7 @@ class Progress:
     def __init__(self, variants: Sequence[Variant], *, clock: Callable[[], float] = time.monotonic) -> None:
         from generator.show import console
 
-        self.console: Any = console()
+        self.console: Any = console(markup=True)
         self.clock = clock
         self.began = clock()
         self.targets = {v.target: v.name for v in variants}
@@ -61,10 +64,12 @@ class Progress:
             step = state.running(target)
             if step:
                 self.set(name, "building", f"{step.stage} {step.step}: {_short(step.instruction)}")
-            elif self.status[name] == "building" and not state.exporting():
-                self.set(name, "building", "waiting for a stage that another variant builds")
-            elif state.exporting() and self.status[name] == "building":
+            elif self.status[name] == "building" and state.exporting():
                 self.set(name, "building", "writing layers")
+            elif self.status[name] == "building" and state.measured(target):
+                self.set(name, "building", "measured")
+            elif self.status[name] == "building":
+                self.set(name, "building", "waiting for a stage that another variant builds")
 
     def _say(self, name: str) -> None:
         if self._live:
@@ -98,4 +103,8 @@ def _plain(text: str) -> str:
 
 
 def _short(instruction: str) -> str:
+    """An instruction in a few words; of a script only its first comment, if it begins with one."""
+    found = _SCRIPT.match(instruction)
+    if found:
+        return found[1] or "install"
     return " ".join(w for w in instruction.split() if not w.startswith("--mount"))[:90]

@@ -26,7 +26,8 @@ def matrix(project: Project, variants: Sequence[Variant], changed_since: str | N
     differs from that commit. An empty matrix is `{"include": []}`; a workflow
     skips the job then, because GitHub refuses an empty one.
     """
-    chosen = list(variants)
+    locked = {v.name for v in project.locked_variants}
+    chosen = [v for v in variants if v.name in locked]
     if changed_since is not None:
         chosen = [v for v in chosen if _differs(project, v, changed_since)]
     chosen = order(chosen, project.dockerfiles)

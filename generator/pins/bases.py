@@ -58,7 +58,7 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
 
 
 def _from_library(base: Base, why: str, now: str) -> LockedBase:
-    note = f"digest from the component library ({base.source}): {why}" if base.digest else f"no digest is known and {why}"
+    note = f"digest from the component library: {why}" if base.digest else f"without a digest: {why}"
     if base.note:
         note += f"; {base.note}"
     return LockedBase(base.digest, dict(base.platforms), "library", now, _serial_epoch(base.serial), note)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from generator import lockfile, needs
 from generator.build.engine import Engine
-from generator.errors import BakestoneError, Finding
+from generator.errors import BakestoneError, Finding, fail
 from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
 from generator.needs import Needs, PackageSet
 from generator.pins import bases, packages
@@ -24,14 +24,34 @@ def resolve(project: Project, selectors: Sequence[str], *, update: bool, say: Sa
     Without `update`, entries of the present lock that are still needed stay
     as they are. Nothing is written when anything cannot be resolved.
     """
-    variants = project.select(selectors)
+    present = _present(project, update)
+    selection = tuple(selectors) or present.selection
+    if project.lock_path.is_file() and present.inputs and selection != present.selection:
+        made_for = " ".join(present.selection) or "all variants"
+        raise fail(
+            f"the lock was made for {made_for}; locking {' '.join(selection)} would drop its other pins",
+            "give the new selection a lock of its own with --lock FILE, or remove the old one",
+            name=str(project.lock_path),
+        )
+    variants = project.select(selection)
     wanted = needs.collect(variants, project.matrix.library)
-    old = lockfile.load(project.lock_path) if project.lock_path.is_file() and not update else Lock()
-    new = _Resolver(project, old, say).run(wanted)
-    new.selection = tuple(selectors)
+    new = _Resolver(project, Lock() if update else present, say).run(wanted)
+    new.selection = selection
     changed = lockfile.write(new, project.lock_path)
     count = f"{len(new.bases)} base images, {len(new.artifacts)} files, {len(new.wheels)} wheels for {len(variants)} variants"
     return f"{count}; {'written' if changed else 'nothing changed'}"
+
+
+def _present(project: Project, update: bool) -> Lock:
+    """The lock as it is; one that cannot be read is replaced with `update`, and an error without."""
+    if not project.lock_path.is_file():
+        return Lock()
+    try:
+        return lockfile.load(project.lock_path)
+    except BakestoneError:
+        if update:
+            return Lock()
+        raise
 
 
 class _Resolver:

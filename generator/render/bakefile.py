@@ -49,14 +49,24 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
     """The committed bake file: a target a variant, a group a family. `folder` is relative to the working directory."""
     variants = list(variants)
     groups: dict[str, list[str]] = {}
+    families: dict[str, str] = {"default": ""}  # the group of all families
     targets: dict[str, Any] = {}
     for variant in variants:
-        groups.setdefault(group_name(variant.family.name), []).append(variant.target)
+        group = group_name(variant.family.name)
+        if families.setdefault(group, variant.family.name) != variant.family.name:
+            other = families[group]
+            what = (
+                f"the families {other} and {variant.family.name} are both"
+                if other
+                else f"the family {variant.family.name} and the group of all are both"
+            )
+            raise fail(f"{what} {group} in the bake file", "rename the family", where=variant.family.where)
+        groups.setdefault(group, []).append(variant.target)
         entry = target(variant, lock, context=f"{folder}/{variant.family.name}/{variant.name}")
         targets[variant.target] = entry | {"tags": [f"{repository(registry, variant)}:{variant.name}"]}
     for name in groups:
         if name in targets:
-            raise fail(f"a family and a variant are both {name} in the bake file", "rename the family")
+            raise fail(f"a family and a variant are both {name} in the bake file", "rename the family", name=name)
     everything = {"group": {"default": {"targets": sorted(groups)}, **{k: {"targets": v} for k, v in sorted(groups.items())}}, "target": targets}
     return dump(everything)
 

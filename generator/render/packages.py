@@ -28,7 +28,7 @@ def apt(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str:
     locked = lock.packages.get(packages.base)
     if locked is None:
         raise fail(f"the lock has no packages for {packages.base}", "run `bakestone lock`")
-    lines = ["set -eu", "export DEBIAN_FRONTEND=noninteractive", f"set -- {_OPTIONS}"]
+    lines = ["# distro packages", "set -eu", "export DEBIAN_FRONTEND=noninteractive", f"set -- {_OPTIONS}"]
     lines += ["if [ -f /run/secrets/apt ]; then export APT_CONFIG=/run/secrets/apt; fi"]
     lines += ['if [ -f /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CaInfo=/run/secrets/ca; fi']
     if locked.pins == "snapshot":
@@ -89,12 +89,13 @@ def _versions(packages: PackageSet, locked: LockedPackages, platforms: tuple[str
     lines = ['case "$(dpkg --print-architecture)" in']
     for platform, names in closures.items():
         lines += [f"{platform.split('/')[1]}) packages='\n  " + "\n  ".join(names) + "' ;;"]
-    return [*lines, "esac", *_install(["$packages"])]
+    update, install = _install(["$packages"])
+    return [*lines, "esac", update, "# shellcheck disable=SC2086 # one word a package", install]
 
 
 def pip(wheels: tuple[Wheel, ...], lock: Lock, platforms: tuple[str, ...]) -> str:
     """The RUN that unpacks wheels below /wheels; pip refuses a wheel whose hash is not in the lock."""
-    lines = ["set -eu"]
+    lines = ["# wheels", "set -eu"]
     lines += ["if [ -f /run/secrets/pip ]; then export PIP_CONFIG_FILE=/run/secrets/pip; fi"]
     lines += ["if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi"]
     lines += ["printf '%s\\n' \\"]

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Measures cuDNN in the finished image: asks the library that the loader finds, and opens all its parts.
+# Measures cuDNN in the finished image: asks the library that the loader finds, and opens all its parts
+# (a part that asks for the driver, which is not in an image, is passed over).
 # The library knows three numbers; the fourth of the pin (9.12.0.46) is in file names of packages only.
 set -eu
 
