@@ -110,7 +110,7 @@ def main() -> None:
     """One YAML matrix in, pinned Dockerfiles and verified base images out."""
 
 
-@main.command(epilog=_examples("bakestone validate", "bakestone validate -f team/images.yaml --format json"))
+@main.command(short_help="Check the matrix.", epilog=_examples("bakestone validate", "bakestone validate -f team/images.yaml --format json"))
 @_project_options
 @_format
 def validate(output_format: str, **paths: Any) -> None:
@@ -126,7 +126,11 @@ def validate(output_format: str, **paths: Any) -> None:
     click.echo(f"{project.matrix_path}: {len(matrix.variants)} variants ({families}), {len(matrix.excluded)} combinations left out")
 
 
-@main.command("list", epilog=_examples("bakestone list", "bakestone list family=debian --format json", "bakestone list 'cuda=>=12.0,<13'"))
+@main.command(
+    "list",
+    short_help="Show the variants.",
+    epilog=_examples("bakestone list", "bakestone list family=debian --format json", "bakestone list 'cuda=>=12.0,<13'"),
+)
 @_selectors
 @_project_options
 @_format
@@ -139,7 +143,8 @@ def list_variants(selectors: tuple[str, ...], output_format: str, **paths: Any) 
 
 
 @main.command(
-    epilog=_examples("bakestone explain openmpi3.1.2-cuda10.1-cudnn7-ubuntu16.04", "bakestone explain intelmpi2018.3-cuda10.1-cudnn7-ubuntu16.04")
+    short_help="Say where each pin comes from, or why a variant is left out.",
+    epilog=_examples("bakestone explain openmpi3.1.2-cuda10.1-cudnn7-ubuntu16.04", "bakestone explain intelmpi2018.3-cuda10.1-cudnn7-ubuntu16.04"),
 )
 @click.argument("variant", shell_complete=_complete_variants)
 @_project_options
@@ -153,7 +158,10 @@ def explain(variant: str, output_format: str, **paths: Any) -> None:
     show.facts(sentence, lines, as_json=output_format == "json")
 
 
-@main.command(epilog=_examples("bakestone lock", "bakestone lock --update", "bakestone lock family=debian --lock build/demo/images.lock.yaml"))
+@main.command(
+    short_help="Resolve every name to a digest, checksum or exact version.",
+    epilog=_examples("bakestone lock", "bakestone lock --update", "bakestone lock family=debian --lock build/demo/images.lock.yaml"),
+)
 @_selectors
 @click.option("--update", is_flag=True, help="Resolve everything again, not only what is missing.")
 @_project_options
@@ -171,9 +179,10 @@ def lock(selectors: tuple[str, ...], update: bool, **paths: Any) -> None:
 
 
 @main.command(
+    short_help="Write the Dockerfiles from the matrix and the lock.",
     epilog=_examples(
         "bakestone generate", "bakestone generate --check", "bakestone generate --lock build/demo/images.lock.yaml -o build/demo/dockerfiles"
-    )
+    ),
 )
 @click.option("--check", is_flag=True, help="Write nothing; fail and name the files that are not up to date.")
 @_project_options
@@ -193,11 +202,12 @@ def generate(check: bool, **paths: Any) -> None:
 
 
 @main.command(
+    short_help="Build, measure and publish.",
     epilog=_examples(
         "bakestone build                                  build and verify everything, publish nothing",
         "bakestone build family=debian --push             publish what is not in the registry yet",
         "bakestone build openmpi5.0.10-debian12 --load    into the local engine",
-    )
+    ),
 )
 @_selectors
 @click.option("--push", is_flag=True, help="Push; move the floating tags when every selected variant is there.")
@@ -242,7 +252,10 @@ def github(selectors: tuple[str, ...], changed_since: str | None, max_jobs: int,
     click.echo(export_github.matrix(project, project.select(selectors), changed_since, max_jobs))
 
 
-@main.command(epilog=_examples('eval "$(bakestone completion bash)"', "bakestone completion fish > ~/.config/fish/completions/bakestone.fish"))
+@main.command(
+    short_help="Print the completion script of a shell.",
+    epilog=_examples('eval "$(bakestone completion bash)"', "bakestone completion fish > ~/.config/fish/completions/bakestone.fish"),
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of a shell; variant names are completed too."""

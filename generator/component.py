@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from generator import template, yamldoc
-from generator.errors import fail
+from generator.errors import BakestoneError, Finding, fail
 from generator.patterns import version_key
 
 BUILT_IN = Path(__file__).parent / "components"
@@ -135,7 +135,7 @@ class _Versions(Mapping[str, "Version"]):
             self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
         else:
             self._texts = {}
-            known = yamldoc.fast(path) if built_in else _checked(path)
+            known = yamldoc.fast(path) if built_in else _checked(path, component)
             self._read = {str(name): component.make_version(str(name), data or {}) for name, data in known["versions"].items()}
 
     @cached_property
@@ -157,12 +157,25 @@ class _Versions(Mapping[str, "Version"]):
         return len(self._names)
 
 
-def _checked(path: Path) -> Any:
+def _checked(path: Path, component: Component) -> Any:
     """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles."""
     from generator import schema
 
     document = yamldoc.load(path, "the component's versions.yaml", hint="every component needs one: see docs/components.md")
     schema.check(document, "versions")
+    needed = {"image", "codename"} if component.slot == "distro" else set()
+    lacking = {name: sorted(needed - set(data)) for name, data in document.data["versions"].items()}
+    findings = [
+        Finding(
+            f"{component.name}@{name} has no {' and no '.join(keys)}",
+            "a distro needs both: see docs/components.md",
+            document.position(("versions", name), key=True),
+        )
+        for name, keys in lacking.items()
+        if keys
+    ]
+    if findings:
+        raise BakestoneError(findings)
     return document.data
 
 

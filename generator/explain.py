@@ -61,9 +61,9 @@ def _base(project: Project, variant: Variant) -> Line:
     locked = lock.bases.get(base.ref) if lock else None
     if locked is None:
         return Line("base", f"{base.ref} (not locked)", base.source)
-    origin = f"{locked.resolved_from}, {locked.resolved}"
+    origin = f"the registry, {locked.resolved}"
     if locked.resolved_from == "library":
-        origin += f" (the registry was not asked or not reached); source: {base.source}"
+        origin = f"the component library, {locked.resolved} (source: {base.source})"
     if locked.note:
         origin += f"; {locked.note}"
     return Line("base", f"{base.ref}@{locked.digest}" if locked.digest else f"{base.ref} (no digest known)", origin)

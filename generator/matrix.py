@@ -46,7 +46,7 @@ def expand(spec: Spec, library: Library) -> Matrix:
         try:
             work.run()
         except BakestoneError as problem:
-            findings += problem.findings
+            findings += work.findings + problem.findings
             continue
         findings += work.findings
         matrix.variants += work.variants
@@ -145,6 +145,9 @@ class _Expansion:
             for slot in extra.picks:
                 if slot not in known:
                     self.findings.append(Finding(f"there is no slot {slot!r}", _near(slot, known), extra.where))
+        for value in (v for axis in family.axes if any("distro" in v.picks for v in axis.values) for v in axis.values):
+            if "distro" not in value.picks or value.picks["distro"].version is None:
+                self.findings.append(Finding("this value leaves the distro empty", "every image has a distro: name one", value.where))
         for entry in family.exclude:
             for slot in entry.patterns:
                 if slot not in set_slots:

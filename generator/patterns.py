@@ -66,6 +66,6 @@ def matches(pattern: str, component: str | None, version: str | None) -> bool:
 
 
 def _version_matches(pattern: str, version: str) -> bool:
-    if pattern[:1] in "<>=!":
+    if pattern.startswith(("<", ">", "=", "!")):
         return in_range(version, pattern)
     return fnmatchcase(version, pattern)

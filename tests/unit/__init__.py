@@ -1,0 +1,1 @@
+"""Promises of each module, without network, Docker or a registry."""

@@ -1,0 +1,35 @@
+"""Fixtures of the unit tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from generator.cli import main
+from generator.component import BUILT_IN
+from generator.library import Library
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def library() -> Library:
+    """The built-in components, read once."""
+    return Library(BUILT_IN)
+
+
+@pytest.fixture
+def bakestone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Run the command in a folder of the test's own: `bakestone("list", "--format", "json")`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BAKESTONE_SITE", raising=False)
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["bakestone", *arguments])
+        return CliRunner().invoke(main, list(arguments), prog_name="bakestone")
+
+    return run

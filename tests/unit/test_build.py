@@ -1,0 +1,239 @@
+"""What becomes of a build: failures in a person's words, site settings beside the Dockerfile, publishing all or nothing."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.build import release, run
+from generator.build.engine import Engine, inline_target
+from generator.build.events import State
+from generator.library import Library
+from generator.project import Project
+from generator.registry import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
+from generator.site import Site
+
+from .samples import MANY, Shown, locked, made_up, refused
+from .test_events import RECORDED, vertex
+from .test_site import with_secrets
+
+
+@pytest.fixture
+def made(library: Library, tmp_path: Path) -> Project:
+    project = locked(tmp_path, MANY, library=library)
+    project.generate()
+    return project
+
+
+def failed(made: Project, state: State) -> dict[str, Shown]:
+    return {name: Shown.of(finding) for name, finding in run._failures(made, state, made.matrix.variants).items()}
+
+
+def said(made: Project, stage: str, error: str, *log: str, variant: int = 0) -> dict[str, Shown]:
+    """The findings when a stage of a variant ended with `error` after writing `log`."""
+    import base64
+
+    target = made.matrix.variants[variant].target
+    state = State(tuple(v.target for v in made.matrix.variants))
+    name = f"[{target} {stage} 2/3] RUN x"
+    state.feed(vertex(name))
+    state.feed(json.dumps({"logs": [{"vertex": f"sha256:{name}", "data": base64.b64encode("\n".join(log).encode()).decode()}]}))
+    state.feed(vertex(name, completed="2026-11-22T00:00:01Z", error=error))
+    return failed(made, state)
+
+
+EXIT = 'process "/bin/sh -c x" did not complete successfully: exit code: 1'
+
+
+def test_a_wrong_measurement_shows_expected_and_measured(made: Project) -> None:
+    found = said(made, "inventory", EXIT, "something", "bakestone: inventory: mpi: openmpi version: expected 4.1.8, measured 4.1.7")
+    name = made.matrix.variants[0].name
+    assert set(found) == {name}
+    assert found[name].message == "the image is not what its name says:\n    mpi: openmpi version: expected 4.1.8, measured 4.1.7"
+    assert "nothing was pushed" in found[name].hint
+    assert f"{name} ({made.path_of(made.matrix.variants[0])})" in found[name].text
+
+
+def test_a_failed_stage_shows_its_last_lines_for_every_variant_that_has_it(made: Project) -> None:
+    found = said(made, "miniforge", EXIT, *[f"line {n}" for n in range(40)])
+    assert set(found) == {v.name for v in made.matrix.variants if v.family.name == "cpu"}
+    first = next(iter(found.values()))
+    assert first.message.splitlines()[0] == "the stage miniforge failed: exit code 1"
+    assert first.message.splitlines()[-1] == "    | line 39"
+    assert len(first.message.splitlines()) == 1 + run.LOG_TAIL
+
+
+HINTS = {
+    "checksum of a file": ("failed to load cache key: digest mismatch sha256:a: sha256:b", (), "does not have the checksum in the lock"),
+    "hash of a wheel": (
+        EXIT,
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",),
+        "does not have the checksum in the lock",
+    ),
+    "a version that left": (EXIT, ("E: Version '1.0' for 'git' was not found",), "bakestone lock --update"),
+    "a package that is none": (EXIT, ("E: Unable to locate package x",), "bakestone lock --update"),
+}
+
+
+@pytest.mark.parametrize(("error", "log", "hint"), HINTS.values(), ids=list(HINTS))
+def test_a_known_cause_has_its_hint(error: str, log: tuple[str, ...], hint: str, made: Project) -> None:
+    found = said(made, "openmpi", error, *log)
+    assert found
+    assert all(hint in f.hint for f in found.values())
+
+
+def test_a_registry_that_refuses_the_push_is_the_environment(made: Project) -> None:
+    state = State(tuple(v.target for v in made.matrix.variants))
+    state.feed("ERROR: failed to push localhost:5000/x: unauthorized")
+    (found,) = refused(lambda: run._failures(made, state, made.matrix.variants), code=3)
+    assert "unauthorized" in found.message
+    assert "logged in" in found.hint
+
+
+def test_of_a_recorded_build_only_the_target_that_failed_is_reported(made: Project) -> None:
+    first = made.matrix.variants[0]
+    state = State((first.target, "ok"))
+    for line in (RECORDED / "two_targets.jsonl").read_text("utf-8").replace("[bad ", f"[{first.target} ").splitlines():
+        state.feed(line)
+    assert set(failed(made, state)) == {first.name}
+
+
+def test_secrets_and_mirrors_reach_the_engine_beside_the_dockerfile(made: Project, tmp_path: Path) -> None:
+    from generator import site
+
+    loaded = site.load(with_secrets(tmp_path / "site"))
+    definition = {"target": {"a": {"context": "x", "args": {"A": "${B}"}}}}
+    with Engine(loaded)._workspace(definition) as (path, variables):
+        plain = json.loads(path.read_text("utf-8"))
+        policy = json.loads(Path(variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"]).read_text("utf-8"))
+    assert sorted(plain["target"]["a"]["secret"]) == [
+        f"id={name},src={tmp_path / 'site' / file}" for name, file in (("apt", "apt.conf"), ("ca", "ca.pem"), ("pip", "pip.conf"))
+    ]
+    assert plain["target"]["a"]["args"] == {"A": "$${B}"}
+    assert policy == loaded.source_policy()
+    assert "hunter2" not in json.dumps(plain)
+    assert not path.exists()
+
+
+def test_without_a_site_there_is_neither_secret_nor_policy() -> None:
+    with Engine(Site())._workspace({"target": {"a": {"context": "x"}}}) as (path, variables):
+        assert json.loads(path.read_text("utf-8")) == {"target": {"a": {"context": "x"}}}
+    assert "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" not in variables
+
+
+def test_a_push_goes_to_the_fingerprint_tag_and_nowhere_else(made: Project, tmp_path: Path) -> None:
+    options = run.Options(push=True, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
+    definition = run._definition(made, made.matrix.variants, options)
+    for variant in made.matrix.variants:
+        (output,) = definition["target"][variant.target]["output"]
+        assert output.startswith(f"type=image,name=registry.example.com/base/{variant.family.name}:fp-{made.fingerprint(variant)},push=true,")
+        assert f":{variant.name}" not in output
+        assert "tags" not in definition["target"][variant.target]
+
+
+def test_without_push_and_load_nothing_leaves_the_engine(made: Project, tmp_path: Path) -> None:
+    options = run.Options(push=False, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
+    outputs = {tuple(t["output"]) for t in run._definition(made, made.matrix.variants, options)["target"].values()}
+    assert outputs == {("type=cacheonly",)}
+
+
+def test_an_inline_target_has_no_context_of_anybodys() -> None:
+    target = inline_target("FROM scratch\n", "linux/amd64", "type=cacheonly", 7)
+    assert list(Path(target["context"]).iterdir()) == []
+    assert target["args"] == {"SOURCE_DATE_EPOCH": "7"}
+
+
+class Published(Registry):
+    """A registry that holds one image, in memory."""
+
+    def __init__(self, layer: bytes) -> None:
+        super().__init__(Site())
+        self.tags: dict[str, str] = {}
+        self.layer = layer
+        manifest = {"layers": [{"digest": "sha256:x", "size": 1000}, {"digest": self.digest(layer), "size": len(layer)}]}
+        self.store = {self.digest(raw): raw for raw in [json.dumps(manifest).encode()]}
+        self.single = next(iter(self.store))
+        index = {"manifests": [{"digest": self.single, "platform": {"os": "linux", "architecture": "amd64"}}]}
+        raw = json.dumps(index).encode()
+        self.store[self.digest(raw)] = raw
+        self.top = self.digest(raw)
+
+    @staticmethod
+    def digest(raw: bytes) -> str:
+        return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+    def manifest(self, reference: str) -> Manifest | None:
+        if "@" in reference:
+            digest = reference.partition("@")[2]
+        elif ":fp-" in reference:
+            digest = self.top
+        else:
+            digest = self.tags.get(reference, "")
+        raw = self.store.get(digest)
+        return Manifest(digest, INDEX_TYPES[0] if digest == self.top else MANIFEST_TYPES[0], raw) if raw else None
+
+    def head(self, reference: str) -> str | None:
+        found = self.manifest(reference)
+        return found.digest if found else None
+
+    def blob(self, reference: str) -> bytes:  # noqa: ARG002
+        return self.layer
+
+    def tag(self, source: str, tag: str) -> str:
+        self.tags[f"{source.partition(':fp-')[0]}:{tag}"] = self.top
+        return self.top
+
+
+def layer(name: str, content: bytes, kind: bytes = tarfile.REGTYPE) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size, member.type = len(content), kind
+        archive.addfile(member, io.BytesIO(content))
+    return gzip.compress(raw.getvalue())
+
+
+INVENTORY: dict[str, Any] = {
+    "components": {
+        "mpi": {"component": "openmpi", "measured": {"version": "4.1.8"}},
+        "distro": {"component": "ubuntu", "measured": {"version": "22.04"}},
+    }
+}
+
+
+def test_digest_size_and_inventory_are_read_back_from_the_registry(made: Project) -> None:
+    registry = Published(layer("usr/share/bakestone/inventory.json", json.dumps(INVENTORY).encode()))
+    image = release.read_back(made, made.matrix.variants[0], registry)
+    assert image.digest == registry.top
+    assert image.platforms == {"linux/amd64": registry.single}
+    assert image.size == 1000 + len(registry.layer)
+    assert release.measured(image) == "ubuntu 22.04, openmpi 4.1.8"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [layer("etc/passwd", b"{}"), layer("usr/share/bakestone/inventory.json", b"", tarfile.SYMTYPE), layer("x", b"y" * (release.MAX_INVENTORY + 1))],
+    ids=["another file", "a link", "a large file"],
+)
+def test_an_image_of_somebody_else_is_refused(content: bytes, made: Project) -> None:
+    (found,) = refused(lambda: release.read_back(made, made.matrix.variants[0], Published(content)))
+    assert "pushed by something else" in found.hint
+
+
+def test_a_floating_tag_moves_once(made: Project) -> None:
+    registry = Published(layer("usr/share/bakestone/inventory.json", json.dumps(INVENTORY).encode()))
+    images = [release.read_back(made, v, registry) for v in made.matrix.variants]
+    assert len(release.move_tags(images, registry)) == 4
+    assert release.move_tags(images, registry) == []
+    assert set(registry.tags) == {f"registry.example.com/base/{v.family.name}:{v.name}" for v in made.matrix.variants}
+
+
+def test_the_fingerprint_tag_is_a_tag() -> None:
+    assert len(release.fingerprint_tag(made_up("x"))) == 67

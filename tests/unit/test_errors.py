@@ -1,0 +1,47 @@
+"""One error type, one way to show it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.errors import BakestoneError, Finding, Position, fail, render
+
+
+def test_a_finding_shows_place_line_caret_and_hint() -> None:
+    where = Position("images.yaml", 14, 18, "      gpu: [{cuda: 12.44}]", 5)
+    assert render([Finding("cuda has no version 12.44", "did you mean 12.4.1?", where)]) == (
+        "images.yaml:14:18: cuda has no version 12.44\n          gpu: [{cuda: 12.44}]\n                     ^^^^^\n    hint: did you mean 12.4.1?"
+    )
+
+
+def test_without_a_place_the_name_stands_in_front() -> None:
+    assert render([Finding("it is missing", name="a/Dockerfile")]) == "a/Dockerfile: it is missing"
+    assert render([Finding("no variant matches")]) == "no variant matches"
+
+
+def test_a_warning_says_that_it_is_one() -> None:
+    assert render([Finding("old", name="x", severity="warning")]) == "x: warning: old"
+
+
+def test_tabs_keep_the_caret_under_the_text() -> None:
+    text = render([Finding("wrong", where=Position("f", 1, 3, "\t\tx", 1))])
+    assert text.splitlines()[1:] == ["    \t\tx", "    \t\t^"]
+
+
+def test_empty_fields_are_left_out_for_programs() -> None:
+    assert Finding("m").as_dict() == {"severity": "error", "message": "m"}
+    assert Finding("m", name="n").as_dict() == {"severity": "error", "message": "m", "name": "n"}
+
+
+def test_one_finding_is_raised_with_its_code() -> None:
+    problem = fail("m", "h", name="n", code=3)
+    assert isinstance(problem, BakestoneError)
+    assert (problem.code, problem.findings) == (3, [Finding("m", "h", None, "n")])
+
+
+@given(st.text(max_size=300), st.integers(1, 400), st.integers(1, 400))
+def test_any_line_and_column_can_be_shown(line: str, column: int, width: int) -> None:
+    shown = render([Finding("m", "h", Position("f", 1, column, line, width))])
+    assert "\x1b" not in shown
+    assert all(c == "\n" or c == "\t" or c.isprintable() for c in shown)

