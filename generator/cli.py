@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,9 @@ class _Commands(click.Group):
         """Run the command; wrong input is a message, never a traceback."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted; nothing is half done: run it again to go on", err=True)
+            raise click.exceptions.Exit(128 + signal.SIGINT) from None
         except BakestoneError as problem:
             if ctx.meta.get(_FORMAT) == "json":
                 click.echo(json.dumps({"findings": [f.as_dict() for f in problem.findings]}, indent=2))

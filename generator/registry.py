@@ -11,9 +11,11 @@ import hashlib
 import ipaddress
 import json
 import logging
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from generator.errors import ENVIRONMENT, fail
@@ -198,8 +200,9 @@ class Registry:
             provider = Provider(hostname=host, insecure=self.insecure(reference.host), tls_verify=str(ca) if ca else True)
             _patient(provider.session)
             provider.auth.prefix = provider.prefix
-            account = "index.docker.io" if reference.host == "docker.io" else reference.host
-            provider.auth.load_configs(provider.get_container(f"{account}/{reference.repository}:x"))
+            provider.auth.authenticate_request = _login(provider.auth)
+            provider.auth._auth_config = _docker_config()
+            any(provider.auth._load_auth(name) for name in _accounts(reference.host))
             self._providers[key] = provider
         return self._providers[key]
 
@@ -223,6 +226,40 @@ def _patient(session: Any) -> None:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     session.request = functools.partial(session.request, timeout=TIMEOUT)
+
+
+def _login(auth: Any) -> Callable[..., tuple[dict[str, str], bool]]:
+    """oras' login by token, and HTTP Basic for registries that ask for that (htpasswd, Nexus), whose realm oras takes for a URL."""
+    by_token = auth.authenticate_request
+
+    def login(refused: Any, headers: dict[str, str], refresh: bool = False) -> tuple[dict[str, str], bool]:
+        if not refused.headers.get("Www-Authenticate", "").lower().startswith("basic"):
+            answer: tuple[dict[str, str], bool] = by_token(refused, headers, refresh=refresh)
+            return answer
+        secret = getattr(auth, "_basic_auth", "")
+        return ({**headers, "Authorization": f"Basic {secret}"}, True) if secret else (headers, False)
+
+    return login
+
+
+def _docker_config() -> dict[str, Any]:
+    """Where `docker login` keeps credentials or names a helper; oras itself does not know DOCKER_CONFIG."""
+    path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    try:
+        loaded = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        loaded = {}
+    except (OSError, ValueError) as problem:
+        raise fail(f"Docker's configuration cannot be read: {problem}", "correct it, or log in again", name=str(path), code=ENVIRONMENT) from None
+    # not empty, or oras reads ~/.docker/config.json as well
+    return {"auths": loaded.get("auths", {}), "credsStore": loaded.get("credsStore"), "credHelpers": loaded.get("credHelpers", {})}
+
+
+def _accounts(host: str) -> tuple[str, ...]:
+    """The names under which `docker login` may have kept a host's credentials."""
+    if host == "docker.io":
+        return ("https://index.docker.io/v1/",)
+    return (host, f"https://{host}", f"https://{host}/v2/")
 
 
 def _reason(problem: Exception) -> str:

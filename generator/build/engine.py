@@ -7,7 +7,6 @@ seen in a Dockerfile, a cache key or an image.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,7 +53,7 @@ class Engine:
     def bake(self, definition: dict[str, Any], *, watch: Watch | None = None, cache: bool = True) -> tuple[State, bool]:
         """Build every target of a bake definition. Gives what BuildKit said, and whether all of it went well.
 
-        `watch` is called after each event.
+        A target without a context gets an empty one. `watch` is called after each event.
         """
         from python_on_whales import DockerException
 
@@ -79,11 +78,13 @@ class Engine:
     def _workspace(self, definition: dict[str, Any]) -> Iterator[tuple[Path, dict[str, str]]]:
         """The bake file and the source policy as files, and the environment that names them."""
         secrets = [f"id={name},src={path}" for name, path in self.site.files.items()]
-        targets = {name: {**t, **({"secret": secrets} if secrets else {})} for name, t in definition["target"].items()}
         # Secrets and contexts are outside the working directory on purpose (engine pitfall 5).
         variables = {"BUILDX_BAKE_ENTITLEMENTS_FS": "0", "BUILDX_GIT_INFO": "false"}
         with tempfile.TemporaryDirectory(prefix="bakestone-") as folder:
-            path = Path(folder) / "bake.json"
+            path, empty = Path(folder) / "bake.json", Path(folder) / "empty"
+            empty.mkdir()
+            extra = {"secret": secrets} if secrets else {}
+            targets = {name: {"context": str(empty), **target, **extra} for name, target in definition["target"].items()}
             path.write_text(dump({**definition, "target": targets}), "utf-8")
             policy = self.site.source_policy()
             if policy:
@@ -95,7 +96,5 @@ class Engine:
 
 def inline_target(dockerfile: str, platform: str, output: str, epoch: int = 0) -> dict[str, Any]:
     """A bake target without a context, for a Dockerfile that needs none."""
-    empty = Path(tempfile.gettempdir()) / "bakestone-empty-context"
-    os.makedirs(empty, exist_ok=True)
-    target: dict[str, Any] = {"context": str(empty), "dockerfile-inline": dockerfile, "platforms": [platform], "output": [output]}
+    target: dict[str, Any] = {"dockerfile-inline": dockerfile, "platforms": [platform], "output": [output]}
     return target | ({"args": {"SOURCE_DATE_EPOCH": str(epoch)}} if epoch else {})

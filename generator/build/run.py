@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,22 +9,18 @@ from typing import Any
 
 import click
 
+from generator.build import failures, release
 from generator.build import progress as ui
-from generator.build import release
 from generator.build.engine import Engine
-from generator.build.events import Failure, State
-from generator.build.order import chunks, hit_by, order
+from generator.build.failures import FailedVariant
+from generator.build.order import chunks, order
 from generator.build.progress import Progress
-from generator.errors import ENVIRONMENT, INPUT, BakestoneError, Finding, fail
+from generator.errors import ENVIRONMENT, INPUT, BakestoneError, fail
 from generator.project import Project
 from generator.registry import Registry
 from generator.render import bakefile
 from generator.show import console
 from generator.variant import Variant
-
-_COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (\d+)', re.DOTALL)
-LOG_TAIL = 15
-"""Lines of a failed step's log that are shown."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Outcome:
 
     built: list[Variant] = field(default_factory=list)
     present: list[Variant] = field(default_factory=list)
-    failed: dict[str, Finding] = field(default_factory=dict)
+    failed: dict[str, FailedVariant] = field(default_factory=dict)
 
 
 def build(project: Project, selectors: Sequence[str], options: Options) -> None:
@@ -73,7 +68,8 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
             f"{done} built, {len(outcome.present)} already there, {len(outcome.failed)} failed"
             + ("; no floating tag was moved" if options.push else "")
         )
-        raise BakestoneError(list(outcome.failed.values()), INPUT)
+        environment = all(f.environment for f in outcome.failed.values())
+        raise BakestoneError([f.finding for f in outcome.failed.values()], ENVIRONMENT if environment else INPUT)
     else:
         what = "loaded into the engine" if options.load else "verified; nothing was published (use --push or --load)"
         click.echo(f"{len(outcome.built)} variants built and {what}")
@@ -103,10 +99,10 @@ def _build_all(project: Project, variants: list[Variant], todo: list[Variant], o
             remaining = chunk
             while remaining:
                 state, good = engine.bake(_definition(project, remaining, options), watch=progress.watch)
-                failed = {} if good else _failures(project, state, remaining)
-                for name, finding in failed.items():
-                    outcome.failed[name] = finding
-                    progress.set(name, ui.FAILED, finding.message.splitlines()[0])
+                failed = {} if good else failures.explain(project, state, remaining)
+                for name, failed_variant in failed.items():
+                    outcome.failed[name] = failed_variant
+                    progress.set(name, ui.FAILED, failed_variant.finding.message.splitlines()[0])
                 if good:
                     for variant in remaining:
                         outcome.built.append(variant)
@@ -124,7 +120,7 @@ def _definition(project: Project, variants: list[Variant], options: Options) -> 
         where = bakefile.repository(project.registry, variant)
         image = ",".join(f"{k}={v}" for k, v in bakefile.OUTPUT.items())
         if options.push:
-            output = f"type=image,name={where}:{release.fingerprint_tag(project.fingerprint(variant))},push=true,{image}"
+            output = f"type=image,name={where}:{release.fingerprint_tag(project.fingerprint(variant))},push=true,store=false,{image}"
             if Registry(project.site).insecure(where.partition("/")[0]):
                 output += ",registry.insecure=true"
         elif options.load:
@@ -133,56 +129,6 @@ def _definition(project: Project, variants: list[Variant], options: Options) -> 
             output = "type=cacheonly"
         targets[variant.target] = {**bakefile.target(variant, project.lock, context=context), "output": [output]}
     return {"target": targets}
-
-
-def _failures(project: Project, state: State, remaining: list[Variant]) -> dict[str, Finding]:
-    """Variant name -> finding, for those that failed and those that would fail in the same stage."""
-    by_target = {v.target: v for v in remaining}
-    findings: dict[str, Finding] = {}
-    for failure in state.failures():
-        first = by_target.get(failure.target)
-        hit = hit_by(failure.stage, first.name, remaining, project.dockerfiles) if first else []
-        for variant in hit:
-            findings.setdefault(variant.name, _finding(variant, failure, project))
-    if findings:
-        return findings
-    known = [f.error for f in state.failures()]
-    reason = (known or [line for line in state.output if "ERROR" in line] or state.output or ["buildx gave no reason"])[-1]
-    if len(remaining) > 1 and not _is_environment(reason):
-        raise fail(f"the build stopped: {reason[:600]}", "see the engine's log; run it again to go on where it stopped", code=ENVIRONMENT)
-    if _is_environment(reason):
-        raise fail(f"the build stopped: {reason[:600]}", "is the registry up, and are you logged in to it?", code=ENVIRONMENT)
-    return {v.name: Finding(f"the build failed: {reason[:600]}", "", name=v.name) for v in remaining}
-
-
-def _is_environment(reason: str) -> bool:
-    return any(
-        word in reason for word in ("failed to push", "unauthorized", "authorization failed", "no basic auth", "connection refused", "Cannot connect")
-    )
-
-
-def _finding(variant: Variant, failure: Failure, project: Project) -> Finding:
-    """A failure in a person's words: an inventory that disagrees is told apart from everything else."""
-    wrong = [line.partition("inventory: ")[2] for line in failure.log if line.startswith("bakestone: inventory: ")]
-    where = str(project.path_of(variant))
-    if wrong:
-        message = "the image is not what its name says:\n" + "\n".join(f"    {line}" for line in wrong)
-        return Finding(message, "nothing was pushed; correct the version in images.yaml or the component's data", name=f"{variant.name} ({where})")
-    tail = "\n".join(f"    | {line}" for line in failure.log[-LOG_TAIL:])
-    reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
-    message = f"the stage {failure.stage or 'sources'} failed: {reason}" + (f"\n{tail}" if tail else "")
-    return Finding(message, _hint(failure), name=f"{variant.name} ({where})")
-
-
-def _hint(failure: Failure) -> str:
-    text = failure.error + "\n".join(failure.log)
-    if "digest mismatch" in text or "DO NOT MATCH THE HASHES" in text:
-        return "what was fetched does not have the checksum in the lock: the file or its mirror was altered"
-    if "Unable to locate package" in text or "was not found" in text:
-        return "an exact version has left the archive: `bakestone lock --update`, then `bakestone generate`"
-    if "failed to resolve source metadata" in text or "not found" in failure.error:
-        return "the base image or file is not where the lock says; a mirror can be set in the site file"
-    return ""
 
 
 def _publish(project: Project, variants: list[Variant], registry: Registry, options: Options, outcome: Outcome) -> None:

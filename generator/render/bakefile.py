@@ -63,6 +63,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
             raise fail(f"{what} {group} in the bake file", "rename the family", where=variant.family.where)
         groups.setdefault(group, []).append(variant.target)
         entry = target(variant, lock, context=f"{folder}/{variant.family.name}/{variant.name}")
+        entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in OUTPUT.items())])]
         targets[variant.target] = entry | {"tags": [f"{repository(registry, variant)}:{variant.name}"]}
     for name in groups:
         if name in targets:

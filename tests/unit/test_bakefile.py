@@ -45,6 +45,7 @@ def test_a_target_names_its_folder_platforms_tag_and_time(made: Project) -> None
         "platforms": ["linux/amd64", "linux/arm64"],
         "args": {"SOURCE_DATE_EPOCH": str(EPOCH)},
         "attest": bakefile.ATTEST,
+        "output": ["type=image,oci-mediatypes=true,compression=gzip"],
         "tags": ["registry.example.com/base/gpu:openmpi5.0.10-cuda13.0.2-cudnn9-debian12"],
     }
     assert (made.output.parent / str(target["context"]) / "Dockerfile") == made.path_of(made.matrix.variants[-1])

