@@ -15,8 +15,8 @@ from generator.variant import Variant
 OUTPUT = {"oci-mediatypes": "true", "compression": "gzip"}
 """Image options, explicit because BuildKit's defaults changed (0.32). gzip: every engine since 2014 can pull it."""
 
-ATTEST = [{"type": "provenance", "disabled": "true"}, {"type": "sbom", "disabled": "true"}]
-"""BuildKit's default provenance would change the pushed digest at every build."""
+ATTEST = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
+"""BuildKit's default provenance would change the pushed digest at every build. Text, because buildx 0.13 knows no other form."""
 
 
 def fingerprint(variant: Variant, dockerfile: str, lock: Lock) -> str:
