@@ -92,13 +92,14 @@ def _selected(project: Project, selectors: Sequence[str]) -> list[Variant]:
 
 def _build_all(project: Project, variants: list[Variant], todo: list[Variant], options: Options, outcome: Outcome) -> None:
     engine = Engine(project.site)
+    push_attributes = engine.push_attributes() if options.push else ""
     with Progress(variants) as progress:
         for variant in outcome.present:
             progress.set(variant.name, ui.PRESENT)
         for chunk in chunks(order(todo, project.dockerfiles), options.chunk):
             remaining = chunk
             while remaining:
-                state, good = engine.bake(_definition(project, remaining, options), watch=progress.watch)
+                state, good = engine.bake(_definition(project, remaining, options, push_attributes), watch=progress.watch)
                 failed = {} if good else failures.explain(project, state, remaining)
                 for name, failed_variant in failed.items():
                     outcome.failed[name] = failed_variant
@@ -113,14 +114,14 @@ def _build_all(project: Project, variants: list[Variant], todo: list[Variant], o
                     return
 
 
-def _definition(project: Project, variants: list[Variant], options: Options) -> dict[str, Any]:
+def _definition(project: Project, variants: list[Variant], options: Options, push_attributes: str = "") -> dict[str, Any]:
     targets = {}
     for variant in variants:
         context = str(project.path_of(variant).parent.resolve())
         where = bakefile.repository(project.registry, variant)
         image = ",".join(f"{k}={v}" for k, v in bakefile.OUTPUT.items())
         if options.push:
-            output = f"type=image,name={where}:{release.fingerprint_tag(project.fingerprint(variant))},push=true,store=false,{image}"
+            output = f"type=image,name={where}:{release.fingerprint_tag(project.fingerprint(variant))},push=true,{image}{push_attributes}"
             if Registry(project.site).insecure(where.partition("/")[0]):
                 output += ",registry.insecure=true"
         elif options.load:
