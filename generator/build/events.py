@@ -57,17 +57,24 @@ class State:
     targets: tuple[str, ...]
     steps: dict[str, Step] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
+    _pending: list[str] = field(default_factory=list, repr=False)
 
     def feed(self, line: str) -> None:
-        """Take one line of output."""
-        line = line.strip()
+        """Take one line of output. buildx up to 0.13 spreads an event over several lines, from `{` to `}`."""
+        bare = line.rstrip()
+        if self._pending or bare == "{":
+            self._pending.append(bare)
+            if bare != "}":
+                return
+            bare = "".join(self._pending)
+            self._pending.clear()
         try:
-            event = json.loads(line) if line.startswith("{") else None
+            event = json.loads(bare) if bare.startswith("{") else None
         except ValueError:
             event = None
         if not isinstance(event, dict):
-            if line:
-                self.output.append(line)
+            if bare:
+                self.output.append(bare.strip())
             return
         for vertex in event.get("vertexes") or []:
             self._vertex(vertex)

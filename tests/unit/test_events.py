@@ -30,6 +30,15 @@ def test_of_two_targets_the_one_that_failed_is_told_from_the_one_that_was_cancel
     assert failure.log == ("bakestone: inventory: mpi: openmpi version: expected 5.0.10, measured 5.0.9",)
 
 
+def test_events_spread_over_lines_are_understood_as_well() -> None:
+    """As buildx 0.13 (Debian 13) writes them."""
+    spread = State(("ok", "bad"))
+    for line in (RECORDED / "two_targets.jsonl").read_text("utf-8").splitlines():
+        for part in json.dumps(json.loads(line), indent=2).splitlines() if line.startswith("{") else [line]:
+            spread.feed(part + "\n")
+    assert spread == replay("two_targets", "ok", "bad")
+
+
 def test_a_target_alone_has_its_name_all_the_same() -> None:
     state = replay("one_target", "bad")
     (failure,) = state.failures()
