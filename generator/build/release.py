@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from generator.errors import fail
 from generator.files import write_text
 from generator.project import Project
-from generator.registry import Registry
+from generator.registry import PARALLEL, Registry
 from generator.render.bakefile import repository
 from generator.variant import Variant, slot_rank
 
@@ -42,6 +43,12 @@ class Image:
 def fingerprint_tag(fingerprint: str) -> str:
     """The tag that an image is pushed under; it never moves."""
     return f"fp-{fingerprint}"
+
+
+def read_all(project: Project, variants: Sequence[Variant], registry: Registry) -> list[Image]:
+    """`read_back` of every variant, in parallel."""
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(pool.map(lambda variant: read_back(project, variant, registry), variants))
 
 
 def read_back(project: Project, variant: Variant, registry: Registry) -> Image:
@@ -75,8 +82,8 @@ def move_tags(images: Sequence[Image], registry: Registry) -> list[Image]:
     """Point every variant's floating tag at its new image. Gives those whose tag moved."""
     current = registry.heads(f"{i.repository}:{i.variant.name}" for i in images)
     moved = [i for i in images if current[f"{i.repository}:{i.variant.name}"] != i.digest]
-    for image in moved:
-        registry.tag(f"{image.repository}:{fingerprint_tag(image.fingerprint)}", image.variant.name)
+    with ThreadPoolExecutor(PARALLEL) as pool:  # together, so that the time in between is short
+        list(pool.map(lambda i: registry.tag(f"{i.repository}:{fingerprint_tag(i.fingerprint)}", i.variant.name), moved))
     return moved
 
 

@@ -137,7 +137,7 @@ def _publish(project: Project, variants: list[Variant], registry: Registry, opti
     from rich import box
     from rich.table import Table
 
-    images = [release.read_back(project, variant, registry) for variant in variants]
+    images = release.read_all(project, variants, registry)
     moved = release.move_tags(images, registry) if options.tags else []
     wrote = release.write(images, project, options.release) if options.tags else False
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
