@@ -63,7 +63,7 @@ class Engine:
         containerd = "io.containerd.snapshotter" in str(info.driver_status)
         return ",store=false" if containerd and major.isdigit() and int(major) >= 28 else ""
 
-    def bake(self, definition: dict[str, Any], *, watch: Watch | None = None, cache: bool = True) -> tuple[State, bool]:
+    def bake(self, definition: dict[str, Any], *, watch: Watch | None = None) -> tuple[State, bool]:
         """Build every target of a bake definition. Gives what BuildKit said, and whether all of it went well.
 
         A target without a context gets an empty one. `watch` is called after each event.
@@ -74,10 +74,10 @@ class Engine:
         targets = list(definition["target"])
         state = State(tuple(targets))
         with self._workspace(definition) as (path, variables):
+            rawjson: Any = "rawjson"  # passed on as it is; python-on-whales' type knows the older kinds only
             lines = client.buildx.bake(
-                targets, files=[path], builder=self.site.builder or None, progress="rawjson",  # type: ignore[arg-type]
-                cache=cache, variables=variables, stream_logs=True,
-            )  # fmt: skip
+                targets, files=[path], builder=self.site.builder or None, progress=rawjson, variables=variables, stream_logs=True
+            )
             try:
                 for line in lines:
                     state.feed(str(line))

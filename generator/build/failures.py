@@ -18,7 +18,9 @@ LOG_TAIL = 15
 _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (\d+)', re.DOTALL)
 _INVENTORY = "bakestone: inventory: "
 _REGISTRY = ("failed to push", "unauthorized", "authorization failed", "no basic auth", "Cannot connect")
-_NETWORK = ("connection refused", "no such host", "i/o timeout", "network is unreachable", "TLS handshake timeout")
+_NETWORK = ("connection refused", "no such host", "i/o timeout", "network is unreachable", "TLS handshake timeout", "unexpected EOF")
+_NETWORK_LOG = ("Read timed out", "Connection reset by peer", "Connection timed out", "Temporary failure", "IncompleteRead", "Connection refused")
+"""What apt and pip write in a step's log when the network fails them."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,27 @@ def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVaria
     tail = "\n".join(f"    | {line}" for line in failure.log[-LOG_TAIL:])
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
     message = f"the stage {failure.stage or 'sources'} failed: {reason}" + (f"\n{tail}" if tail else "")
-    return FailedVariant(Finding(message, _hint(failure), name=name), _has(failure.error, _NETWORK))
+    return FailedVariant(Finding(message, _hint(failure), name=name), _is_network(failure))
+
+
+def _is_altered(failure: Failure) -> bool:
+    return "digest mismatch" in failure.error or any("DO NOT MATCH THE HASHES" in line for line in failure.log)
+
+
+def _is_network(failure: Failure) -> bool:
+    if _is_altered(failure):
+        return False
+    return _has(failure.error, _NETWORK) or any(_has(line, _NETWORK_LOG) for line in failure.log)
 
 
 def _hint(failure: Failure) -> str:
     text = failure.error + "\n".join(failure.log)
-    if "digest mismatch" in text or "DO NOT MATCH THE HASHES" in text:
+    if _is_altered(failure):
         return "what was fetched does not have the checksum in the lock: the file or its mirror was altered, or an error page came in its place"
     if "Unable to locate package" in text or re.search(r"Version '.*' for '.*' was not found", text):
         return "an exact version has left the archive: `bakestone lock --update`, then `bakestone generate`"
-    if _has(failure.error, _NETWORK):
-        return "its server cannot be reached from the engine; a mirror can be set under `mirrors` in the site file"
+    if _is_network(failure):
+        return "its server cannot be reached from the engine, or broke off; a mirror can be set under `mirrors` in the site file"
     if "failed to resolve source metadata" in text or "not found" in failure.error:
         return "the base image or file is not where the lock says; a mirror can be set under `mirrors` in the site file"
     return ""

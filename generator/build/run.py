@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,11 @@ from generator.registry import Registry
 from generator.render import bakefile
 from generator.show import console
 from generator.variant import Variant
+
+TRIES = 3
+"""How often a chunk is tried when only the network failed: a gigabyte of wheels breaks off now and then."""
+PAUSE = 5
+"""Seconds between two tries."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +103,16 @@ def _build_all(project: Project, variants: list[Variant], todo: list[Variant], o
         for variant in outcome.present:
             progress.set(variant.name, ui.PRESENT)
         for chunk in chunks(order(todo, project.dockerfiles), options.chunk):
-            remaining = chunk
+            remaining, tries = chunk, 1
             while remaining:
                 state, good = engine.bake(_definition(project, remaining, options, push_attributes), watch=progress.watch)
                 failed = {} if good else failures.explain(project, state, remaining)
+                if failed and tries < TRIES and all(f.environment for f in failed.values()):
+                    tries += 1  # the network may be back in a moment; what is done is in the cache
+                    for name in failed:
+                        progress.set(name, "building", "again: the network failed")
+                    time.sleep(PAUSE)
+                    continue
                 for name, failed_variant in failed.items():
                     outcome.failed[name] = failed_variant
                     progress.set(name, ui.FAILED, failed_variant.finding.message.splitlines()[0])

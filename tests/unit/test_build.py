@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from generator.build import failures, release, run
-from generator.build.engine import Engine, inline_target
+from generator.build.engine import Engine, Watch, inline_target
 from generator.build.events import State
 from generator.library import Library
 from generator.project import Project
@@ -38,8 +39,6 @@ def failed(made: Project, state: State) -> dict[str, Shown]:
 
 def said(made: Project, stage: str, error: str, *log: str, variant: int = 0) -> dict[str, Shown]:
     """The findings when a stage of a variant ended with `error` after writing `log`."""
-    import base64
-
     target = made.matrix.variants[variant].target
     state = State(tuple(v.target for v in made.matrix.variants))
     name = f"[{target} {stage} 2/3] RUN x"
@@ -96,6 +95,40 @@ def test_a_server_that_cannot_be_reached_is_the_environment(made: Project) -> No
     found = failures.explain(made, state, made.matrix.variants)
     assert found
     assert all(f.environment and "mirrors" in f.finding.hint for f in found.values())
+
+
+class Flaky(Engine):
+    """An engine whose network breaks off a few times."""
+
+    def __init__(self, made: Project, times: int) -> None:
+        super().__init__(Site())
+        self.made, self.times, self.calls = made, times, 0
+
+    def bake(self, definition: dict[str, Any], *, watch: Watch | None = None) -> tuple[State, bool]:
+        self.calls += 1
+        state = State(tuple(definition["target"]))
+        if self.calls > self.times:
+            return state, True
+        name = f"[{next(iter(definition['target']))} miniforge 2/3] RUN x"
+        state.feed(vertex(name))
+        log = base64.b64encode(b"ReadTimeoutError: Read timed out.").decode()
+        state.feed(json.dumps({"logs": [{"vertex": f"sha256:{name}", "data": log}]}))
+        state.feed(vertex(name, completed="2026-11-22T00:00:01Z", error=EXIT))
+        return state, False
+
+
+@pytest.mark.parametrize(("times", "built"), [(0, 4), (run.TRIES - 1, 4), (run.TRIES, 0)])
+def test_a_network_that_breaks_off_is_tried_again(times: int, built: int, made: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    engine = Flaky(made, times)
+    monkeypatch.setattr(run, "Engine", lambda _site: engine)
+    monkeypatch.setattr(run, "PAUSE", 0)
+    options = run.Options(push=False, tags=False, load=False, keep_going=False, chunk=10, release=tmp_path / "release.json")
+    if built:
+        run.build(made, [], options)
+        assert engine.calls == times + 1
+    else:
+        found = refused(lambda: run.build(made, [], options), code=3)
+        assert "broke off" in found[0].hint
 
 
 def test_a_registry_that_refuses_the_push_is_the_environment(made: Project) -> None:
@@ -195,7 +228,7 @@ class Published(Registry):
         found = self.manifest(reference)
         return found.digest if found else None
 
-    def blob(self, reference: str) -> bytes:  # noqa: ARG002
+    def blob(self, reference: str) -> bytes:
         return self.layer
 
     def tag(self, source: str, tag: str) -> str:

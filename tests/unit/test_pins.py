@@ -61,7 +61,7 @@ class Fake(Registry):
         raw = json.dumps(found).encode()
         return Manifest(f"sha256:{hashlib.sha256(raw).hexdigest()}", INDEX_TYPES[0], raw)
 
-    def config(self, reference: str, manifest: Manifest) -> dict[str, Any]:  # noqa: ARG002
+    def config(self, reference: str, manifest: Manifest) -> dict[str, Any]:
         return CREATED
 
 
@@ -134,7 +134,7 @@ class Unreachable(Engine):
     def __init__(self) -> None:
         super().__init__(Site())
 
-    def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:  # noqa: ARG002
+    def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
         state = State(("closure",))
         state.feed("E: Unable to locate package nonsense")
         return state, False
