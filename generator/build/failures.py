@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from generator.build.events import Failure, State
 from generator.build.order import hit_by
-from generator.errors import ENVIRONMENT, Finding, fail
+from generator.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from generator.project import Project
 from generator.variant import Variant
 
@@ -19,13 +19,16 @@ _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (
 _INVENTORY = "bakestone: inventory: "
 _REGISTRY = ("failed to push", "unauthorized", "authorization failed", "no basic auth", "Cannot connect")
 _NETWORK = ("connection refused", "no such host", "i/o timeout", "network is unreachable", "TLS handshake timeout", "unexpected EOF")
+_OURS = ("did not complete successfully: exit code", "digest mismatch", "invalid response status", "failed to resolve source metadata")
+"""Errors that another try would not change. Others are the engine's own: measured, two merges at once that take each
+other's snapshot ("failed to commit ...: snapshot ... does not exist"), and "no such job" (buildx#3810)."""
 _NETWORK_LOG = ("Read timed out", "Connection reset by peer", "Connection timed out", "Temporary failure", "IncompleteRead", "Connection refused")
 """What apt and pip write in a step's log when the network fails them."""
 
 
 @dataclass(frozen=True)
 class FailedVariant:
-    """A variant that could not be built. `environment` tells that the machine or the network is to blame, not the input."""
+    """A variant that could not be built. `environment` tells that engine or network are to blame: another try may go well."""
 
     finding: Finding
     environment: bool
@@ -34,8 +37,8 @@ class FailedVariant:
 def explain(project: Project, state: State, remaining: Sequence[Variant]) -> dict[str, FailedVariant]:
     """Variant name -> what happened, for those that failed and those that would fail in the same stage.
 
-    Raises `BakestoneError` (exit 3) when nothing that a variant did is to
-    blame: a registry that refuses a push, an engine that stopped.
+    Empty when no variant's step is to blame. Raises `BakestoneError` (exit 3)
+    when a registry refuses a push or cannot be reached.
     """
     by_target = {v.target: v for v in remaining}
     failed: dict[str, FailedVariant] = {}
@@ -46,15 +49,20 @@ def explain(project: Project, state: State, remaining: Sequence[Variant]) -> dic
         hit = hit_by(failure.stage, first.name, remaining, project.dockerfiles) if first else []
         for variant in hit:
             failed.setdefault(variant.name, _failed(variant, failure, project))
-    if failed:
-        return failed
-    known = [f.error for f in state.failures()]
-    reason = (known or [line for line in state.output if "ERROR" in line] or state.output or ["buildx gave no reason"])[-1][:600]
-    if _has(reason, _REGISTRY + _NETWORK):
+    reason = _reason(state)
+    if not failed and _has(reason, _REGISTRY + _NETWORK):
         raise fail(f"the build stopped: {reason}", "is the registry up, and are you logged in to it?", code=ENVIRONMENT)
-    if len(remaining) > 1:
-        raise fail(f"the build stopped: {reason}", "see the engine's log; run it again to go on where it stopped", code=ENVIRONMENT)
-    return {v.name: FailedVariant(Finding(f"the build failed: {reason}", "", name=v.name), False) for v in remaining}
+    return failed
+
+
+def stopped(state: State) -> BakestoneError:
+    """The error of a build that ended without any variant's step to blame."""
+    return fail(f"the build stopped: {_reason(state)}", "see the engine's log; run it again to go on where it stopped", code=ENVIRONMENT)
+
+
+def _reason(state: State) -> str:
+    known = [f.error for f in state.failures()]
+    return (known or [line for line in state.output if "ERROR" in line] or state.output or ["buildx gave no reason"])[-1][:600]
 
 
 def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVariant:
@@ -67,7 +75,8 @@ def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVaria
     tail = "\n".join(f"    | {line}" for line in failure.log[-LOG_TAIL:])
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
     message = f"the stage {failure.stage or 'sources'} failed: {reason}" + (f"\n{tail}" if tail else "")
-    return FailedVariant(Finding(message, _hint(failure), name=name), _is_network(failure))
+    environment = _is_network(failure) or not _has(failure.error, _OURS)
+    return FailedVariant(Finding(message, _hint(failure), name=name), environment)
 
 
 def _is_altered(failure: Failure) -> bool:

@@ -24,7 +24,7 @@ from generator.show import console
 from generator.variant import Variant
 
 TRIES = 3
-"""How often a chunk is tried when only the network failed: a gigabyte of wheels breaks off now and then."""
+"""How often a chunk is tried when engine or network failed: a gigabyte of wheels breaks off now and then."""
 PAUSE = 5
 """Seconds between two tries."""
 
@@ -106,24 +106,28 @@ def _build_all(project: Project, variants: list[Variant], todo: list[Variant], o
             remaining, tries = chunk, 1
             while remaining:
                 state, good = engine.bake(_definition(project, remaining, options, push_attributes), watch=progress.watch)
-                failed = {} if good else failures.explain(project, state, remaining)
-                if failed and tries < TRIES and all(f.environment for f in failed.values()):
-                    tries += 1  # the network may be back in a moment; what is done is in the cache
-                    for name in failed:
-                        progress.set(name, "building", "again: the network failed")
-                    time.sleep(PAUSE)
-                    continue
-                for name, failed_variant in failed.items():
-                    outcome.failed[name] = failed_variant
-                    progress.set(name, ui.FAILED, failed_variant.finding.message.splitlines()[0])
                 if good:
                     for variant in remaining:
                         outcome.built.append(variant)
                         progress.set(variant.name, ui.DONE)
-                # bake stops at the first failure and cancels the others (buildx#1089): those are run again
-                remaining = [] if good else [v for v in remaining if v.name not in failed]
-                if failed and not options.keep_going:
+                    break
+                failed = failures.explain(project, state, remaining)
+                ours = {name: f for name, f in failed.items() if not f.environment}
+                if not ours and tries < TRIES:
+                    tries += 1  # what is done is in the cache
+                    for name in failed:
+                        progress.set(name, "building", "again: engine or network failed")
+                    time.sleep(PAUSE)
+                    continue
+                if not failed:
+                    raise failures.stopped(state)
+                for name, failed_variant in (ours or failed).items():
+                    outcome.failed[name] = failed_variant
+                    progress.set(name, ui.FAILED, failed_variant.finding.message.splitlines()[0])
+                if not options.keep_going:
                     return
+                # bake stops at the first failure and cancels the others (buildx#1089): those are run again
+                remaining = [v for v in remaining if v.name not in outcome.failed]
 
 
 def _definition(project: Project, variants: list[Variant], options: Options, push_attributes: str = "") -> dict[str, Any]:

@@ -97,6 +97,16 @@ def test_a_server_that_cannot_be_reached_is_the_environment(made: Project) -> No
     assert all(f.environment and "mirrors" in f.finding.hint for f in found.values())
 
 
+def test_an_error_of_the_engine_is_told_from_one_of_the_build(made: Project) -> None:
+    first, second = (v.target for v in made.matrix.variants[:2])
+    state = State(tuple(v.target for v in made.matrix.variants))
+    commit = "failed to finalize parent during merge: failed to commit a to b during finalize: snapshot a does not exist: not found"
+    state.feed(vertex(f"[{first} image 2/3] COPY --link x", completed="2026-11-22T00:00:01Z", error=commit))
+    state.feed(vertex(f"[{second} inventory 2/3] RUN x", completed="2026-11-22T00:00:01Z", error=EXIT))
+    found = failures.explain(made, state, made.matrix.variants)
+    assert [f.environment for f in found.values()] == [True, False]
+
+
 class Flaky(Engine):
     """An engine whose network breaks off a few times."""
 
