@@ -36,7 +36,20 @@ class Step:
     done: bool = False
     cached: bool = False
     error: str = ""
-    log: list[str] = field(default_factory=list)
+    _lines: list[str] = field(default_factory=list)
+    _open: dict[int, bytes] = field(default_factory=dict)
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Take what the step wrote. BuildKit sends it as it comes, in pieces that end anywhere, even inside a character."""
+        *whole, rest = (self._open.get(stream, b"") + data).split(b"\n")
+        self._lines += [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+        del self._lines[:-LOG_LINES]
+        self._open[stream] = rest
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines that the step wrote, the ones without an end included."""
+        return [*self._lines, *(rest.decode("utf-8", "replace") for rest in self._open.values() if rest)][-LOG_LINES:]
 
 
 @dataclass(frozen=True)
@@ -81,9 +94,7 @@ class State:
         for log in event.get("logs") or []:
             step = self.steps.get(log.get("vertex", ""))
             if step:
-                text = base64.b64decode(log.get("data", "")).decode("utf-8", "replace")
-                step.log += text.splitlines()
-                del step.log[:-LOG_LINES]
+                step.write(log.get("stream", 0), base64.b64decode(log.get("data", "")))
 
     def _vertex(self, vertex: dict[str, str]) -> None:
         step = self.steps.get(vertex["digest"])

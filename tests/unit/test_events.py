@@ -39,6 +39,18 @@ def test_events_spread_over_lines_are_understood_as_well() -> None:
     assert spread == replay("two_targets", "ok", "bad")
 
 
+def test_a_log_that_comes_in_pieces_is_put_together() -> None:
+    """Recorded from apt: its `E:` and the rest of the line came apart; pieces of the two streams come in turns."""
+    state = State(("a",))
+    state.feed(vertex("[x 1/1] RUN y"))
+    pieces = [(2, b"one\nE"), (1, b"out"), (2, b": Unable to locate \xc3"), (1, b"put\n"), (2, b"\xa9\nopen")]
+    for stream, data in pieces:
+        state.feed(json.dumps({"logs": [{"vertex": "sha256:[x 1/1] RUN y", "stream": stream, "data": base64.b64encode(data).decode()}]}))
+    state.feed(vertex("[x 1/1] RUN y", completed="2026-11-22T00:00:01Z", error="exit code: 1"))
+    (failure,) = state.failures()
+    assert failure.log == ("one", "output", "E: Unable to locate \u00e9", "open")
+
+
 def test_a_target_alone_has_its_name_all_the_same() -> None:
     state = replay("one_target", "bad")
     (failure,) = state.failures()
