@@ -8,8 +8,6 @@ from pathlib import Path
 from generator.errors import BakestoneError, Finding
 from generator.needs import Needs
 
-PINS = ("snapshot", "versions", "frozen")
-
 
 @dataclass(frozen=True)
 class LockedBase:

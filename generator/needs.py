@@ -89,7 +89,7 @@ class Needs:
     def fingerprint(self) -> str:
         """`sha256:...` over all names and checksums: what makes a lock stale."""
         plain: dict[str, Any] = {
-            "bases": {ref: sorted(self.platforms[ref]) for ref in sorted(self.bases)},
+            "bases": {ref: [sorted(self.platforms[ref]), sorted(base.provides.items())] for ref, base in sorted(self.bases.items())},
             "packages": {ref: sorted(map(list, sets)) for ref, sets in sorted(self.packages.items())},
             "artifacts": {url: a.sha256 for url, a in sorted(self.artifacts.items())},
             "wheels": {text: sorted(w.files) for text, w in sorted(self.wheels.items())},
@@ -99,7 +99,10 @@ class Needs:
 
 
 def collect(variants: Iterable[Variant], library: Library) -> Needs:
-    """The needs of all variants together. Raises `BakestoneError` when a builder image is unknown."""
+    """The needs of all variants together.
+
+    Raises `BakestoneError` when a builder image is unknown, or when one tag is wanted with two contents.
+    """
     needs, survey = Needs(), Survey(library)
     seen: set[int] = set()  # stages by identity: the survey keeps them, and gives equal ones once
     for variant in variants:
@@ -125,15 +128,15 @@ class Survey:
         self._stages: dict[tuple[Any, ...], Stage] = {}
 
     def base_packages(self, variant: Variant) -> PackageSet:
-        """Like the function `base_packages`."""
+        """The distro packages of the finished image."""
         asking = tuple((c.text if c.method == "apt" or c.version.packages else c.component.name) for c in variant.slots.values())
         key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
         if key not in self._packages:
-            self._packages[key] = base_packages(variant)
+            self._packages[key] = _base_packages(variant)
         return self._packages[key]
 
     def stages(self, variant: Variant) -> list[Stage]:
-        """Like the function `stages`."""
+        """The build stages of a variant, one for each component that is not part of the base."""
         distro, platforms = variant.distro.text, variant.platforms
         found = []
         for chosen in _built(variant):
@@ -145,13 +148,19 @@ class Survey:
 
 
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:
-    needs.bases.setdefault(base.ref, base)
+    known = needs.bases.setdefault(base.ref, base)
+    if known.provides != base.provides:
+        both = " and ".join(" + ".join(f"{slot} {version}" for slot, version in b.provides.items()) for b in (known, base))
+        raise fail(
+            f"{base.ref} cannot be locked to two images: {variant.name} and another variant want it with {both}",
+            "a lock has one digest a tag: put one of them into a matrix of its own",
+            where=variant.family.where,
+        )
     needs.platforms.setdefault(base.ref, set()).update(variant.platforms)
     needs.packages.setdefault(base.ref, {})[packages.names] = packages
 
 
-def base_packages(variant: Variant) -> PackageSet:
-    """The distro packages of the finished image."""
+def _base_packages(variant: Variant) -> PackageSet:
     distro = variant.distro
     names = set(variant.family.packages)
     for chosen in variant.slots.values():
@@ -160,11 +169,6 @@ def base_packages(variant: Variant) -> PackageSet:
         if chosen.method == "apt":
             names.add(chosen.data["package"])
     return PackageSet(variant.base.ref, _distro(distro.component, distro.version), tuple(sorted(names)))
-
-
-def stages(variant: Variant, library: Library) -> list[Stage]:
-    """The build stages of a variant, one for each component that is not part of the base."""
-    return [_stage(chosen, variant, library) for chosen in _built(variant)]
 
 
 def _built(variant: Variant) -> list[Chosen]:

@@ -11,9 +11,10 @@ from generator.build.engine import Engine, inline_target
 from generator.errors import ENVIRONMENT, fail
 from generator.lock import LockedBase, LockedPackages
 from generator.needs import PackageSet
+from generator.render.packages import APT_BEGIN, apt_run
 
 _INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ")
-_FORMAT = "bakestone-closure-1"
+_UNKNOWN = re.compile(r"E: (?:Unable to locate package|Package) '?([a-z0-9][a-z0-9+.-]*[a-z0-9+])(?= has no installation|'|$)")
 
 
 def resolve_versions(ref: str, base: LockedBase, sets: Iterable[PackageSet], platforms: Iterable[str], engine: Engine, now: str) -> LockedPackages:
@@ -32,25 +33,17 @@ def resolve_versions(ref: str, base: LockedBase, sets: Iterable[PackageSet], pla
 
 def _ask(ref: str, base: LockedBase, sets: list[tuple[str, ...]], platform: str, engine: Engine, now: str) -> dict[tuple[str, ...], dict[str, str]]:
     origin = f"{ref}@{base.digest}" if base.digest else ref
-    lines = [
-        "set -eu",
-        f"# {_FORMAT} {now}",
-        "if [ -f /run/secrets/apt ]; then export APT_CONFIG=/run/secrets/apt; fi",
-        "set -- -o APT::Update::Error-Mode=any -o Acquire::Retries=3",
-        'if [ -f /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CaInfo=/run/secrets/ca; fi',
-        'apt-get "$@" update',
-        "mkdir -p /out",
-    ]
+    lines = [*APT_BEGIN, f"# {now}: asked anew each time, never answered from the cache", 'apt-get "$@" update', "mkdir -p /out"]
     lines += [f'apt-get "$@" install --simulate --no-install-recommends {" ".join(names)} > /out/{index}' for index, names in enumerate(sets)]
-    text = (
-        f"FROM {origin} AS ask\nRUN --mount=type=secret,id=apt --mount=type=secret,id=ca <<'EOF'\n"
-        + "\n".join(lines)
-        + "\nEOF\n\nFROM scratch\nCOPY --from=ask /out/ /\n"
-    )
+    text = f"FROM {origin} AS ask\n{apt_run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
     with tempfile.TemporaryDirectory(prefix="bakestone-closure-") as folder:
         state, good = engine.bake({"target": {"closure": inline_target(text, platform, f"type=local,dest={folder}")}})
         if not good:
             failures = state.failures()
+            unknown = sorted({name for f in failures for line in f.log for name in _UNKNOWN.findall(line)})
+            if unknown:
+                where = f"{ref} ({platform})"
+                raise fail(f"there is no package {', '.join(unknown)} for {where}", "correct `packages` in images.yaml or in the component", name=ref)
             log = [line for f in failures for line in f.log if line.startswith(("E:", "W:", "Err"))] or [f.error for f in failures] or state.output
             raise fail(
                 f"the package versions on {ref} ({platform}) cannot be resolved: {' '.join(log[-3:])[:500]}",

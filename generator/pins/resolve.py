@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from generator import lockfile, needs
@@ -14,6 +15,7 @@ from generator.needs import Needs, PackageSet
 from generator.pins import bases, packages
 from generator.project import Project
 from generator.registry import PARALLEL, Registry
+from generator.variant import Base
 
 Say = Callable[[str], None]
 
@@ -54,6 +56,17 @@ def _present(project: Project, update: bool) -> Lock:
         raise
 
 
+def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:
+    """Whether an entry can stay: it has a digest, for these platforms, and of the contents that are wanted now.
+
+    The registry's word for a tag stays until `--update`. The library's belongs to certain contents:
+    NVIDIA rebuilt one tag with other cuDNN and NCCL versions.
+    """
+    if not locked.digest or (locked.resolved_from == "library" and base.digest and base.digest != locked.digest):
+        return False
+    return not locked.platforms or platforms <= set(locked.platforms)
+
+
 class _Resolver:
     def __init__(self, project: Project, old: Lock, say: Say) -> None:
         self.project = project
@@ -74,7 +87,7 @@ class _Resolver:
 
     def resolve_bases(self, wanted: Needs) -> dict[str, LockedBase]:
         """Every base image, each asked for once, in parallel; all failures are reported together."""
-        kept = {r: b for r, b in self.old.bases.items() if r in wanted.bases and (not b.platforms or wanted.platforms[r] <= set(b.platforms))}
+        kept = {ref: b for ref, b in self.old.bases.items() if ref in wanted.bases and _still_right(b, wanted.bases[ref], wanted.platforms[ref])}
         missing = [ref for ref in wanted.bases if ref not in kept]
         findings: list[Finding] = []
         code = 1
@@ -91,6 +104,10 @@ class _Resolver:
                     findings += found.findings
                     code = found.code
                     continue
+                before = self.old.bases.get(ref)
+                if before and replace(found, resolved=before.resolved) == before:
+                    kept[ref] = before  # asked again without a new answer: nothing changes
+                    continue
                 kept[ref] = found
                 digest = found.digest[:19] if found.digest else "no digest"
                 self.say(f"{ref}: {digest} from the {found.resolved_from}")
@@ -104,7 +121,7 @@ class _Resolver:
         pins = self.project.site.pins_for(distro.component.name, distro.version.version) or distro.version.data.get("pins", "versions")
         kept = self.old.packages.get(ref)
         same_base = ref in self.old.bases and self.old.bases[ref].digest == base.digest
-        if kept and kept.pins == pins and same_base and self.complete(kept, sets, platforms):
+        if kept and kept.pins == pins != "frozen" and same_base and self.complete(kept, sets, platforms):
             return kept
         if pins == "versions":
             self.say(f"{ref}: resolving {len(sets)} package sets with apt inside the image")
@@ -112,7 +129,8 @@ class _Resolver:
         if pins == "frozen":
             known = {str(k): str(v) for k, v in distro.version.data.get("apt", {}).items()}
             names = {name for s in sets for name in s.names}
-            return LockedPackages(pins, distro.text, self.now, known={k: v for k, v in known.items() if k in names})
+            found = LockedPackages(pins, distro.text, self.now, known={k: v for k, v in known.items() if k in names})
+            return kept if kept and replace(found, resolved=kept.resolved) == kept else found
         return LockedPackages(pins, distro.text, self.now, snapshot=self.snapshot(distro.text))
 
     def snapshot(self, distro: str) -> str:

@@ -7,7 +7,14 @@ from generator.errors import fail
 from generator.lock import Lock, LockedPackages
 from generator.needs import PackageSet, Wheel
 
-_OPTIONS = "-o APT::Update::Error-Mode=any -o Acquire::Retries=3"
+APT_BEGIN = (
+    "set -eu",
+    "export DEBIAN_FRONTEND=noninteractive",
+    "set -- -o APT::Update::Error-Mode=any -o Acquire::Retries=3",
+    "if [ -f /run/secrets/apt ]; then export APT_CONFIG=/run/secrets/apt; fi",
+    'if [ -f /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CaInfo=/run/secrets/ca; fi',
+)
+"""How every script that uses apt begins; apt's options are then in "$@"."""
 _PIP_OPTIONS = (
     "--disable-pip-version-check --timeout 180 --retries 5 --progress-bar off --no-cache-dir --no-deps --no-compile"
     " --only-binary :all: --require-hashes --root-user-action ignore --ignore-installed"
@@ -28,9 +35,7 @@ def apt(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str:
     locked = lock.packages.get(packages.base)
     if locked is None:
         raise fail(f"the lock has no packages for {packages.base}", "run `bakestone lock`")
-    lines = ["# distro packages", "set -eu", "export DEBIAN_FRONTEND=noninteractive", f"set -- {_OPTIONS}"]
-    lines += ["if [ -f /run/secrets/apt ]; then export APT_CONFIG=/run/secrets/apt; fi"]
-    lines += ['if [ -f /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CaInfo=/run/secrets/ca; fi']
+    lines = ["# distro packages", *APT_BEGIN]
     if locked.pins == "snapshot":
         lines += _snapshot(packages, locked)
     elif locked.pins == "frozen":
@@ -38,6 +43,11 @@ def apt(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str:
     else:
         lines += _versions(packages, locked, platforms)
     lines += [_CLEAN]
+    return apt_run(lines)
+
+
+def apt_run(lines: list[str]) -> str:
+    """A RUN of a script that uses apt, with the site's settings as secrets."""
     return "RUN --mount=type=secret,id=apt --mount=type=secret,id=ca <<'EOF'\n" + "\n".join(lines) + "\nEOF\n"
 
 

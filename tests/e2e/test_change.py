@@ -40,3 +40,16 @@ def test_changed_version_is_drift_and_then_changes_its_own_variant_only(workspac
     floating = workspace.repository("mpi").floating
     assert floating[KEPT] == tags[KEPT]
     assert floating[AFTER] != tags[BEFORE]
+
+
+def test_a_package_that_does_not_exist_is_wrong_input_and_leaves_the_lock_alone(workspace: Workspace) -> None:
+    family = parts.greeting_family("1.0")
+    parts.write_greeting(workspace.components, {"1.0": parts.from_source(b"", "1.0")})
+    workspace.images(family)
+    workspace.lock_and_generate()
+    before = workspace.lock.read_bytes()
+    workspace.images({**family, "packages": ["no-such-package-anywhere"]})
+    said = workspace.bakestone("lock", code=1)
+    assert "there is no package no-such-package-anywhere for docker.io/library/debian:12 (linux/amd64)" in said.err
+    assert "correct `packages` in images.yaml" in said.err
+    assert workspace.lock.read_bytes() == before
