@@ -96,17 +96,14 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
     too large, or not UTF-8 (with the position of the first wrong byte).
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(limit + 1)  # no more than that, whatever the path leads to
     except FileNotFoundError:
         raise fail(f"{what} not found: {path}", hint, name=str(path)) from None
     except OSError as problem:
         raise fail(f"cannot read {what}: {problem.strerror}", hint, name=str(path)) from None
     if len(raw) > limit:
-        raise fail(
-            f"{what} is too large: {len(raw)} bytes, the limit is {limit}",
-            "split the families over several files",
-            name=str(path),
-        )
+        raise fail(f"{what} is too large: more than {limit} bytes", "is it the right file? A matrix can be split over several", name=str(path))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from typing import Any
 
-from generator.errors import fail
+from generator.errors import BakestoneError, fail
+from generator.lock import Lock
 from generator.matrix import Matrix
-from generator.needs import base_packages, stages
+from generator.needs import PackageSet, Stage, Survey
 from generator.project import Project
+from generator.suggest import near
 from generator.variant import INHERITED, Chosen, Variant
 
 
@@ -27,16 +27,17 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
 
     Raises `BakestoneError` when no combination, built or left out, has that name.
     """
-    matrix = project.matrix
+    matrix, survey = project.matrix, Survey(project.matrix.library)
     variant = next((v for v in matrix.variants if v.name == name), None)
     if variant is None:
         return _excluded(matrix, name), []
-    lines = [_base(project, variant)]
+    lock, lines = _lock(project)
+    lines += [_base(lock, variant)]
     lines += [_slot(c) for c in variant.slots.values() if c.slot != "distro"]
-    lines += _fetched(project, variant)
-    lines += [_packages(project, variant)]
+    lines += _fetched(survey.stages(variant), variant)
+    lines += [_packages(lock, survey.base_packages(variant))]
     sentence = f"{variant.name} is a variant of the family {variant.family.name} ({variant.family.where.file}:{variant.family.where.line})"
-    if project.lock_path.is_file() and variant in project.locked_variants:
+    if lock and variant in project.locked_variants:
         lines.append(Line("fingerprint", project.fingerprint(variant), f"of {project.path_of(variant)}"))
     return sentence, lines
 
@@ -48,16 +49,21 @@ def _excluded(matrix: Matrix, name: str) -> str:
             what = ", ".join(f"{k}: {v}" for k, v in rule.patterns.items())
             return f"{name} is left out by {rule.where}\n  exclude {what}\n  because {rule.because}"
     names = [v.name for v in matrix.variants] + [e.name for e in matrix.excluded]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
-    raise fail(f"no combination is named {name}", f"did you mean {near[0]}?" if near else "see `bakestone list`", name=name)
+    raise fail(f"no combination is named {name}", near(name, names, "see `bakestone list`", cutoff=0.3), name=name)
 
 
-def _lock(project: Project) -> Any:
-    return project.lock if project.lock_path.is_file() else None
+def _lock(project: Project) -> tuple[Lock | None, list[Line]]:
+    """The lock; without one that fits the matrix, nothing and why. What is not locked can be explained all the same."""
+    if not project.lock_path.is_file():
+        return None, []
+    try:
+        return project.lock, []
+    except BakestoneError as problem:
+        return None, [Line("lock", f"{project.lock_path} does not count", problem.findings[0].message)]
 
 
-def _base(project: Project, variant: Variant) -> Line:
-    base, lock = variant.base, _lock(project)
+def _base(lock: Lock | None, variant: Variant) -> Line:
+    base = variant.base
     locked = lock.bases.get(base.ref) if lock else None
     if locked is None:
         return Line("base", f"{base.ref} (not locked)", base.source)
@@ -75,9 +81,9 @@ def _slot(chosen: Chosen) -> Line:
     return Line(chosen.slot, chosen.text, f"{where}; {how}: {chosen.why}")
 
 
-def _fetched(project: Project, variant: Variant) -> list[Line]:
+def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
     lines = []
-    for stage in stages(variant, project.matrix.library):
+    for stage in stages:
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
             source = known.get("source", "")
@@ -89,8 +95,7 @@ def _fetched(project: Project, variant: Variant) -> list[Line]:
     return lines
 
 
-def _packages(project: Project, variant: Variant) -> Line:
-    wanted, lock = base_packages(variant), _lock(project)
+def _packages(lock: Lock | None, wanted: PackageSet) -> Line:
     locked = lock.packages.get(wanted.base) if lock else None
     if locked is None:
         return Line("packages", f"{len(wanted.names)} asked for (not locked)", "")

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from generator.component import BUILT_IN, Component, read
+from generator.suggest import near
 
 
 class Library:
@@ -52,8 +53,7 @@ class Library:
 
     def suggest(self, name: str) -> str:
         """A hint for an unknown component."""
-        found = difflib.get_close_matches(name, self.names, n=1, cutoff=0.5)
-        return f"did you mean {found[0]}?" if found else f"known components: {', '.join(self.names)}"
+        return near(name, self.names, f"known components: {', '.join(self.names)}")
 
 
 def nearest_version(component: Component, version: str) -> str:

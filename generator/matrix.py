@@ -5,9 +5,8 @@ Pure: no network, no clock, no disk beyond the library's own data.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -17,7 +16,8 @@ from generator.errors import BakestoneError, Finding
 from generator.library import Library, nearest_version
 from generator.patterns import matches
 from generator.spec import Family, Pick, Spec
-from generator.variant import Base, Chosen, Excluded, Variant, slot_context, slot_rank
+from generator.suggest import near
+from generator.variant import Chosen, Excluded, Variant, slot_context, slot_rank
 
 MAX_VARIANTS = 20_000
 """Most combinations of one family: beyond it a typing error is likelier than a wish."""
@@ -90,7 +90,6 @@ class _Expansion:
         self.variants: list[Variant] = []
         self.excluded: list[Excluded] = []
         self.findings: list[Finding] = []
-        self._resolved: dict[tuple[str, str], Chosen | None] = {}
         self._refused: set[tuple[str, ...]] = set()
         self._decisions: methods.Decisions = {}
         self._verdicts: rules.Verdicts = {}
@@ -133,7 +132,7 @@ class _Expansion:
         for axis in family.axes:
             for slot in sorted({s for value in axis.values for s in value.picks}):
                 if slot not in known:
-                    self.findings.append(Finding(f"there is no slot {slot!r}", _near(slot, known), axis.where))
+                    self.findings.append(Finding(f"there is no slot {slot!r}", near(slot, known, f"one of: {', '.join(known)}"), axis.where))
                 elif slot in set_slots:
                     self.findings.append(
                         Finding(f"the slot {slot} is set by two axes, {set_slots[slot]} and {axis.name}", "set it in one of them", axis.where)
@@ -144,20 +143,26 @@ class _Expansion:
         for extra in family.include:
             for slot in extra.picks:
                 if slot not in known:
-                    self.findings.append(Finding(f"there is no slot {slot!r}", _near(slot, known), extra.where))
+                    self.findings.append(Finding(f"there is no slot {slot!r}", near(slot, known, f"one of: {', '.join(known)}"), extra.where))
         for value in (v for axis in family.axes if any("distro" in v.picks for v in axis.values) for v in axis.values):
             if "distro" not in value.picks or value.picks["distro"].version is None:
                 self.findings.append(Finding("this value leaves the distro empty", "every image has a distro: name one", value.where))
         for entry in family.exclude:
             for slot in entry.patterns:
                 if slot not in set_slots:
-                    self.findings.append(Finding(f"no axis of this family sets the slot {slot!r}", _near(slot, list(set_slots)), entry.where))
+                    self.findings.append(
+                        Finding(
+                            f"no axis of this family sets the slot {slot!r}", near(slot, set_slots, f"one of: {', '.join(set_slots)}"), entry.where
+                        )
+                    )
         for name in family.methods:
             if self.library.get(name) is None:
                 self.findings.append(Finding(f"unknown component {name!r}", self.library.suggest(name), family.method_positions[name]))
         for slot in family.name_slots:
             if slot not in known:
-                self.findings.append(Finding(f"there is no slot {slot!r} for `name_slots`", _near(slot, known), family.where))
+                self.findings.append(
+                    Finding(f"there is no slot {slot!r} for `name_slots`", near(slot, known, f"one of: {', '.join(known)}"), family.where)
+                )
 
     def resolve(self, slot: str, pick: Pick) -> Chosen | None:
         """A pick as a component and version of the library; findings are reported once for each place."""
@@ -207,30 +212,24 @@ class _Expansion:
             if mark not in self._refused:
                 self._refused.add(mark)
                 asker = next(c for c in slots.values() if c.text == refusal.asked)
-                close = rules.nearest(slots, (refusal.slot, asker.slot), self.passes)
-                hint = (
-                    f"nearest that passes: {close}; or leave the combination out with `exclude`"
-                    if close
-                    else "leave the combination out with `exclude`"
-                )
-                self.findings.append(Finding(refusal.message, hint, asker.where))
+                self.findings.append(Finding(refusal.message, self.way_out(slots, (refusal.slot, asker.slot)), asker.where))
         for problem in problems:
             mark = (problem.message,)
             if not refused and mark not in self._refused:
                 self._refused.add(mark)
                 changeable = [s for s, c in slots.items() if s not in settled] or list(slots)
-                close = rules.nearest(slots, changeable, self.passes)
-                hint = (
-                    f"nearest that passes: {close}; or leave the combination out with `exclude`"
-                    if close
-                    else "leave the combination out with `exclude`"
-                )
-                self.findings.append(Finding(problem.message, hint, problem.where))
+                self.findings.append(Finding(problem.message, self.way_out(slots, changeable), problem.where))
         if not refused and not problems:
             name = self.name(slots)
             if not _TAG.fullmatch(name):
                 self.unfit(name, slots)
             self.variants.append(Variant(name, self.family, settled, base))
+
+    def way_out(self, slots: _Slots, changeable: Iterable[str]) -> str:
+        """What to do about a combination that does not pass: the nearest that does, or an exclude."""
+        close = rules.nearest(slots, changeable, self.passes)
+        leave = "leave the combination out with `exclude`"
+        return f"nearest that passes: {close}; or {leave}" if close else leave
 
     def unfit(self, name: str, slots: _Slots) -> None:
         """A variant's name is its image's tag, so it must be one."""
@@ -272,11 +271,3 @@ class _Expansion:
 
 def _matches(pattern: str, chosen: Chosen | None) -> bool:
     return matches(pattern, chosen.component.name, chosen.version.version) if chosen else matches(pattern, None, None)
-
-
-def _near(word: str, choices: list[str]) -> str:
-    found = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
-    return f"did you mean {found[0]}?" if found else f"one of: {', '.join(choices)}"
-
-
-__all__ = ["Base", "Matrix", "expand"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import ipaddress
 import json
 import logging
 import os
@@ -197,7 +196,7 @@ class Registry:
 
             host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
             ca = self.site.files.get("ca")
-            provider = Provider(hostname=host, insecure=self.insecure(reference.host), tls_verify=str(ca) if ca else True)
+            provider = Provider(hostname=host, insecure=self.site.plain_http(reference.host), tls_verify=str(ca) if ca else True)
             _patient(provider.session)
             provider.auth.prefix = provider.prefix
             provider.auth.authenticate_request = _login(provider.auth)
@@ -205,16 +204,6 @@ class Registry:
             any(provider.auth._load_auth(name) for name in _accounts(reference.host))
             self._providers[key] = provider
         return self._providers[key]
-
-    def insecure(self, host: str) -> bool:
-        """Whether a registry is spoken to over plain HTTP: loopback always, others when the site says so."""
-        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-        if name == "localhost" or host in self.site.insecure or name in self.site.insecure:
-            return True
-        try:
-            return ipaddress.ip_address(name.strip("[]")).is_loopback
-        except ValueError:
-            return False
 
 
 def _patient(session: Any) -> None:

@@ -6,7 +6,6 @@ words of the file, and with a hint (a near miss, the quoted form of a number).
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.errors import USAGE, BakestoneError, Finding, fail
+from generator.suggest import near
 from generator.yamldoc import Document
 
 _PACKAGE = Path(__file__).parent
@@ -70,12 +70,6 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterato
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-def near(word: str, choices: Any, *, cutoff: float = 0.5) -> str:
-    """`did you mean X?`, or an empty text when nothing in `choices` is near."""
-    found = difflib.get_close_matches(word, [str(c) for c in choices], n=1, cutoff=cutoff)
-    return f"did you mean {found[0]}?" if found else ""
-
-
 def _order(document: Document, error: Any) -> tuple[int, int]:
     where = document.position(tuple(error.absolute_path))
     return where.line, where.column
@@ -91,7 +85,7 @@ def _explain(document: Document, error: Any) -> Iterator[Finding]:
         known = list(error.schema.get("properties", {}))
         for key in value:
             if key not in known:
-                near_miss = near(key, known) or f"known here: {', '.join(known)}"
+                near_miss = near(key, known, f"known here: {', '.join(known)}")
                 yield Finding(f"unknown key {key!r}{_in(path)}", near_miss, document.position((*path, key), key=True))
     elif "propertyNames" in error.absolute_schema_path:
         yield Finding(f"{_show(value)} is not a name that can be used here", hint, document.position((*path, str(value)), key=True))
@@ -107,7 +101,7 @@ def _explain(document: Document, error: Any) -> Iterator[Finding]:
         yield Finding(f"{what} cannot be {_show(value)}{_offender(value)}", hint or f"it must match {error.validator_value}", where)
     elif rule in ("enum", "const"):
         allowed = error.validator_value if rule == "enum" else [error.validator_value]
-        yield Finding(f"{what} cannot be {_show(value)}", near(str(value), allowed) or f"one of: {', '.join(map(str, allowed))}", where)
+        yield Finding(f"{what} cannot be {_show(value)}", near(str(value), allowed, f"one of: {', '.join(map(str, allowed))}"), where)
     elif rule == "not":
         yield Finding(f"{what} cannot be {_show(value)}", hint, where)
     elif rule == "uniqueItems":

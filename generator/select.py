@@ -7,12 +7,12 @@ of one kind are alternatives.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from generator.errors import fail
 from generator.patterns import matches
+from generator.suggest import near
 from generator.variant import Variant
 
 
@@ -39,10 +39,7 @@ def select(variants: Iterable[Variant], selectors: Sequence[str]) -> list[Varian
 def _check(slot: str, patterns: list[str], variants: list[Variant]) -> None:
     slots = sorted({s for v in variants for s in v.slots} | {"family"})
     if slot and slot not in slots:
-        near = difflib.get_close_matches(slot, slots, n=1)
-        raise fail(
-            f"there is no slot {slot!r} in this matrix", f"did you mean {near[0]}?" if near else f"one of: {', '.join(slots)}", name=f"{slot}="
-        )
+        raise fail(f"there is no slot {slot!r} in this matrix", near(slot, slots, f"one of: {', '.join(slots)}"), name=f"{slot}=")
     for pattern in patterns:
         if any(_holds(v, slot, pattern) for v in variants):
             continue
@@ -51,9 +48,7 @@ def _check(slot: str, patterns: list[str], variants: list[Variant]) -> None:
                 {v.slots[slot].text if slot in v.slots else "none" for v in variants} if slot != "family" else {v.family.name for v in variants}
             )
             raise fail(f"no variant has {slot}={pattern}", f"there is {', '.join(values)}", name=f"{slot}={pattern}")
-        names = [v.name for v in variants]
-        near = difflib.get_close_matches(pattern, names, n=1, cutoff=0.4)
-        raise fail(f"no variant is named {pattern}", f"did you mean {near[0]}?" if near else "see `bakestone list`", name=pattern)
+        raise fail(f"no variant is named {pattern}", near(pattern, [v.name for v in variants], "see `bakestone list`", cutoff=0.4), name=pattern)
 
 
 def _holds(variant: Variant, slot: str, pattern: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,16 @@ class Site:
     def pins_for(self, component: str, version: str) -> str:
         """How packages of a distro are pinned here, or an empty text for the library's default."""
         return next((way for key, way in self.pins.items() if matches(key, component, version)), "")
+
+    def plain_http(self, host: str) -> bool:
+        """Whether a registry (HOST or HOST:PORT) is spoken to over plain HTTP: loopback always, others when the file says so."""
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        if name == "localhost" or host in self.insecure or name in self.insecure:
+            return True
+        try:
+            return ipaddress.ip_address(name.strip("[]")).is_loopback
+        except ValueError:
+            return False
 
     def source_policy(self) -> dict[str, Any] | None:
         """BuildKit source policy for the mirrors, or None when there are none.

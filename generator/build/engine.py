@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.build.events import State
-from generator.errors import ENVIRONMENT, BakestoneError, fail
+from generator.errors import ENVIRONMENT, fail
 from generator.render.bakefile import dump
 from generator.site import Site
 
@@ -37,17 +37,16 @@ class Engine:
         hint = 'start Docker, or run `scripts/engine up` and load its settings: eval "$(scripts/engine env)"'
         client = DockerClient()
         try:
-            if not client.buildx.is_installed():
-                raise fail("docker buildx is not installed", hint, code=ENVIRONMENT)
-            if not self.site.builder:
+            installed = client.buildx.is_installed()
+            if installed and not self.site.builder:
                 client.info()
         except DockerException as problem:
             reason = (problem.stderr or str(problem)).strip().splitlines()
             raise fail(f"Docker does not answer: {reason[-1] if reason else 'no reason given'}", hint, code=ENVIRONMENT) from None
-        except (FileNotFoundError, Exception) as problem:
-            if isinstance(problem, BakestoneError):
-                raise
+        except Exception as problem:  # without a client, python-on-whales raises errors of several kinds
             raise fail(f"Docker cannot be used: {str(problem).splitlines()[0]}", hint, code=ENVIRONMENT) from None
+        if not installed:
+            raise fail("docker buildx is not installed", hint, code=ENVIRONMENT)
         return client
 
     def push_attributes(self) -> str:

@@ -138,7 +138,7 @@ def _definition(project: Project, variants: list[Variant], options: Options, pus
         image = ",".join(f"{k}={v}" for k, v in bakefile.OUTPUT.items())
         if options.push:
             output = f"type=image,name={where}:{release.fingerprint_tag(project.fingerprint(variant))},push=true,{image}{push_attributes}"
-            if Registry(project.site).insecure(where.partition("/")[0]):
+            if project.site.plain_http(where.partition("/")[0]):
                 output += ",registry.insecure=true"
         elif options.load:
             output = f"type=docker,name={where}:{variant.name}"

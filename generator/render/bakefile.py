@@ -13,7 +13,7 @@ from generator.lock import Lock
 from generator.variant import Variant
 
 OUTPUT = {"oci-mediatypes": "true", "compression": "gzip"}
-"""Image options, explicit because BuildKit's defaults changed (0.32). gzip: every engine since 2014 can pull it."""
+"""Image options, explicit because BuildKit's defaults changed (0.32). gzip is what every engine can pull."""
 
 ATTEST = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
 """BuildKit's default provenance would change the pushed digest at every build. Text, because buildx 0.13 knows no other form."""

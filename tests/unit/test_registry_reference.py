@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from generator.registry import INDEX_TYPES, Manifest, Reference, Registry
+from generator.registry import INDEX_TYPES, Manifest, Reference
 from generator.site import Site
 
 DIGEST = "sha256:" + "0" * 64
@@ -32,12 +32,12 @@ def test_a_reference_has_a_host_a_repository_and_a_tag(text: str, parts: tuple[s
     "host", ["localhost", "localhost:5000", "127.0.0.1:5000", "127.0.0.1", "[::1]:5000", "mirror.example.com:5000", "plain.example.com:80"]
 )
 def test_loopback_and_named_hosts_are_spoken_to_in_plain_http(host: str) -> None:
-    assert Registry(Site(insecure=("mirror.example.com:5000", "plain.example.com"))).insecure(host)
+    assert Site(insecure=("mirror.example.com:5000", "plain.example.com")).plain_http(host)
 
 
 @pytest.mark.parametrize("host", ["docker.io", "registry.example.com:5000", "10.0.0.1:5000", "localhost.example.com", "mirror.example.com"])
 def test_everything_else_is_spoken_to_in_tls(host: str) -> None:
-    assert not Registry(Site(insecure=("mirror.example.com:5000",))).insecure(host)
+    assert not Site(insecure=("mirror.example.com:5000",)).plain_http(host)
 
 
 def test_an_index_tells_its_platforms_without_attestations() -> None:

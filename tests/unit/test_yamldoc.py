@@ -199,3 +199,8 @@ def test_a_line_break_of_unicode_does_not_shift_places() -> None:
     document = yamldoc.parse('a: "x\u2028y"\nb: 2\n', "file.yaml")
     position = document.position(("b",))
     assert position.text[position.column - 1 :].startswith("2")
+
+
+def test_of_an_endless_file_no_more_than_the_limit_is_read() -> None:
+    (found,) = refused(lambda: yamldoc.load(Path("/dev/zero"), "the matrix"))
+    assert "too large" in found.message
