@@ -40,7 +40,7 @@ from hpccm.primitives import baseimage, environment, label, shell, user, workdir
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the working copy, also when another bakestone is installed
 
-from generator import lockfile, needs  # noqa: E402
+from generator import lockfile, needs, survey  # noqa: E402
 from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel  # noqa: E402
 from generator.project import Project  # noqa: E402
 from generator.variant import Variant  # noqa: E402
@@ -118,7 +118,7 @@ def prepare(folder: Path) -> Project:
     """images.yaml and its lock in `folder`."""
     (folder / "images.yaml").write_text(yaml.safe_dump(matrix(), sort_keys=False), "utf-8")
     project = open_project(folder)
-    lockfile.write(warm_lock(needs.collect(project.matrix.variants, project.matrix.library)), project.lock_path)
+    lockfile.write(warm_lock(survey.collect(project.matrix.variants, project.matrix.library)), project.lock_path)
     return project
 
 

@@ -6,7 +6,6 @@ exists, with checksums and sources), install.<method>.j2 and inventory.sh.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from generator import template, yamldoc
-from generator.errors import BakestoneError, Finding, fail
-from generator.patterns import version_key
+from generator.errors import fail
+from generator.patterns import matches
+from generator.version import Version, patterns, texts
+from generator.versions import Versions
 
 BUILT_IN = Path(__file__).parent / "components"
 """Bakestone's own components. Their files are checked by the test suite, so a command need not."""
@@ -37,151 +38,74 @@ class Method:
     """A way to install a component.
 
     `builder` is `component@version` of a distro, `distro`, or empty;
-    `distros` are patterns of the distros that the result works on, all when empty.
+    `distros` are patterns of the distros that the result works on, all when empty;
+    `require` is what must hold of the image, `because` why;
+    `uses` names slots whose files the build stage needs -> slots that must be filled for that.
     """
 
     name: str
-    summary: str
-    builder: str
-    packages: dict[str, tuple[str, ...]]
+    summary: str = ""
+    builder: str = ""
+    packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
     distros: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Base:
-    """A base image: the reference, and what the library knows of its digest."""
-
-    ref: str
-    digest: str = ""
-    kind: str = ""
-    platforms: dict[str, str] = field(default_factory=dict)
-    provides: dict[str, str] = field(default_factory=dict)
-    serial: str = ""
-    source: str = ""
-    note: str = ""
+    require: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    because: str = ""
+    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
-    def of(data: dict[str, Any]) -> Base:
-        """From a distro version's data, or an entry of a method `image`."""
-        source = data.get("source", "")
-        return Base(
-            ref=data.get("ref") or data["image"],
-            digest=data.get("digest") or "",
-            kind=data.get("kind", ""),
-            platforms=dict(data.get("platforms") or {}) if isinstance(data.get("platforms"), dict) else {},
-            provides={k: str(v) for k, v in data.get("provides", {}).items()},
-            serial=str(data.get("serial", "")),
-            source=", ".join(source) if isinstance(source, list) else str(source),
-            note=data.get("note", ""),
+    def of(name: str, data: dict[str, Any]) -> Method:
+        """From an entry of `methods` in component.yaml."""
+        uses = data.get("uses", {})
+        return Method(
+            name,
+            data.get("summary", ""),
+            data.get("builder", ""),
+            {key: tuple(names) for key, names in data.get("packages", {}).items()},
+            tuple(data.get("distros", ())),
+            patterns(data.get("require", {})),
+            data.get("because", ""),
+            {slot: tuple(uses[slot] or ()) for slot in uses} if isinstance(uses, dict) else {slot: () for slot in uses},
         )
 
 
 @dataclass(frozen=True)
-class Version:
-    """One version of a component, with the data of each method that offers it."""
+class Repository:
+    """A vendor's package repository: what stands behind `deb` (URL, suite, parts), its key and that key's fingerprint.
 
-    version: str
-    label: str
-    measure: dict[str, str]
-    methods: dict[str, dict[str, Any]]
-    platforms: tuple[str, ...]
-    data: dict[str, Any] = field(repr=False)
-
-    @property
-    def major(self) -> str:
-        """The part before the first dot."""
-        return self.version.split(".")[0]
-
-    @property
-    def minor(self) -> str:
-        """The first two parts: 13.0 of 13.0.2."""
-        return ".".join(self.version.split(".")[:2])
-
-    @cached_property
-    def packages(self) -> dict[str, tuple[str, ...]]:
-        """Distro packages that this version needs besides those of the component."""
-        return {key: tuple(names) for key, names in self.data.get("packages", {}).items()}
-
-    @cached_property
-    def base(self) -> Base:
-        """The image of a distro version."""
-        return Base.of(self.data)
-
-    @cached_property
-    def companions(self) -> tuple[str, ...]:
-        """The slots that decide which image of a method `image` fits."""
-        images = self.methods.get("image", {}).get("images", [])
-        return tuple(sorted({slot for image in images for slot in image.get("provides", {})}))
-
-
-class _Versions(Mapping[str, "Version"]):
-    """The versions of a component, newest first; each is read when it is asked for.
-
-    A matrix names a few of the hundreds of versions in the library. Bakestone's own files have one form,
-    in which an entry is found without a YAML parser; a file in any other form, or a team's own, is read whole.
+    `platform` is empty when the repository has packages for every platform.
     """
 
-    _FORM = re.compile(r'(?:#.*\n|\n)*versions:\n((?:  "[^"\\\n]+":\n| {4}.*\n| {0,3}#.*\n|\n)*)')
-    _ENTRY = re.compile(r'^  "([^"\n]+)":\n', re.MULTILINE)
-
-    def __init__(self, component: Component) -> None:
-        self._component = component
-        self._read: dict[str, Version] = {}
-        path = component.folder / "versions.yaml"
-        built_in = path.is_relative_to(BUILT_IN)
-        usual = self._FORM.fullmatch(path.read_text("utf-8")) if built_in else None
-        if usual:
-            parts = self._ENTRY.split(usual[1])  # what is before the first entry, then name, text, name, text, ...
-            self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
-        else:
-            self._texts = {}
-            known = yamldoc.fast(path) if built_in else _checked(path, component)
-            self._read = {str(name): component.make_version(str(name), data or {}) for name, data in known["versions"].items()}
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return sorted(self._texts or self._read, key=version_key, reverse=True)
-
-    def __getitem__(self, name: str) -> Version:
-        if name not in self._read:
-            self._read[name] = self._component.make_version(name, yamldoc.fast_text(self._texts[name]) or {})
-        return self._read[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in (self._texts or self._read)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
+    name: str
+    line: str
+    key: str
+    fingerprint: str
+    platform: str = ""
 
 
-def _checked(path: Path, component: Component) -> Any:
-    """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles."""
-    from generator import schema
+@dataclass(frozen=True)
+class Terms:
+    """Terms that a person must accept by name before the component is used."""
 
-    document = yamldoc.load(path, "the component's versions.yaml", hint="every component needs one: see docs/components.md")
-    schema.check(document, "versions")
-    needed = {"image", "codename"} if component.slot == "distro" else set()
-    lacking = {name: sorted(needed - set(data)) for name, data in document.data["versions"].items()}
-    findings = [
-        Finding(
-            f"{component.name}@{name} has no {' and no '.join(keys)}",
-            "a distro needs both: see docs/components.md",
-            document.position(("versions", name), key=True),
-        )
-        for name, keys in lacking.items()
-        if keys
-    ]
-    if findings:
-        raise BakestoneError(findings)
-    return document.data
+    id: str
+    title: str
+    url: str
+    because: str
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    """Versions that were given up: naming one is refused with the reason."""
+
+    versions: str
+    because: str
+    source: str
+    instead: str = ""
 
 
 @dataclass(frozen=True)
 class Component:
-    """A component's folder. `versions` is read when it is first asked for."""
+    """A component's folder. `versions` is read when it is first asked for; `overlays` are a team's files with more versions."""
 
     name: str
     slot: str
@@ -190,23 +114,28 @@ class Component:
     methods: dict[str, Method] = field(repr=False)
     rules: tuple[Rule, ...] = field(repr=False)
     origin: str
+    overlays: tuple[Path, ...] = ()
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is Bakestone's own."""
+        return self.folder.is_relative_to(BUILT_IN)
 
     @cached_property
     def versions(self) -> Mapping[str, Version]:
         """Every version, newest first."""
-        return _Versions(self)
+        return Versions(self)
 
     def make_version(self, version: str, data: dict[str, Any]) -> Version:
         """A version from its entry in versions.yaml."""
         measure = {"version": version} | {k: str(v) for k, v in data.get("measure", {}).items()}
+        facts = {k: str(v) for k, v in data.get("facts", {}).items()}
         platforms = tuple(data.get("platforms") or self.data.get("platforms") or ())
         methods = {name: dict(values or {}) for name, values in data.get("methods", {}).items()}
-        return Version(version, str(data.get("label", version)), measure, methods, platforms, data)
+        return Version(version, str(data.get("label", version)), measure, facts, methods, platforms, data)
 
     def packages(self, wanted: dict[str, tuple[str, ...]] | None, distro: str, version: str) -> list[str]:
         """The distro packages of a `packages:` mapping that apply to `distro@version`."""
-        from generator.patterns import matches
-
         mapping = wanted if wanted is not None else self._base_packages
         return [name for key, names in mapping.items() if matches(key, distro, version) for name in names]
 
@@ -220,15 +149,39 @@ class Component:
         return {k: tuple(v) for k, v in self.data.get("packages", {}).items()}
 
     @cached_property
-    def setting_names(self) -> frozenset[str]:
-        """The names that the templates under `environment`, `path` and `library_path` use."""
-        texts = [*self.data.get("environment", {}).values(), *self.data.get("path", []), *self.data.get("library_path", [])]
-        return frozenset().union(*(template.names(str(text)) for text in texts))
+    def terms(self) -> Terms | None:
+        """What must be accepted, if anything."""
+        data = self.data.get("terms")
+        return Terms(data["id"], data["title"], data["url"], data["because"], data.get("instead", "")) if data else None
 
     @cached_property
-    def rule_slots(self) -> tuple[str, ...]:
-        """The slots that its rules look at."""
-        return tuple(sorted({slot for rule in self.rules for slot in (*rule.when, *rule.require)}))
+    def retired(self) -> tuple[Retired, ...]:
+        """What was given up."""
+        return tuple(Retired(r["versions"], r["because"], texts(r["source"]), r.get("instead", "")) for r in self.data.get("retired", []))
+
+    @cached_property
+    def repositories(self) -> dict[str, Repository]:
+        """The vendor's package repositories, by name."""
+        return {
+            name: Repository(name, r["line"], r["key"]["url"], r["key"]["fingerprint"], r.get("platform", ""))
+            for name, r in self.data.get("repositories", {}).items()
+        }
+
+    @cached_property
+    def setting_names(self) -> frozenset[str]:
+        """The names that the templates under `environment`, `path` and `library_path` use."""
+        found = [*self.data.get("environment", {}).values(), *self.data.get("path", []), *self.data.get("library_path", [])]
+        return frozenset().union(*(template.names(str(text)) for text in found))
+
+    @cached_property
+    def rule_keys(self) -> tuple[str, ...]:
+        """The slots and attributes that its rules look at."""
+        return tuple(sorted({key for rule in self.rules for key in (*rule.when, *rule.require)}))
+
+    @cached_property
+    def method_keys(self) -> tuple[str, ...]:
+        """The slots and attributes that its methods ask for."""
+        return tuple(sorted({key for method in self.methods.values() for key in method.require}))
 
     @cached_property
     def programs(self) -> dict[str, str]:
@@ -245,6 +198,10 @@ class Component:
     def _templates(self) -> dict[str, str]:
         return {p.name.split(".")[1]: p.read_text("utf-8") for p in self.folder.glob("install.*.j2")}
 
+    def has_template(self, method: str) -> bool:
+        """Whether there is an install template of a method."""
+        return method in self._templates
+
     def template(self, method: str) -> tuple[str, str]:
         """The install template of a method, and its file name for messages."""
         name = f"install.{method}.j2"
@@ -253,26 +210,20 @@ class Component:
         return self._templates[method], f"{self.origin}/{name}"
 
 
-def read(path: Path, origin: str) -> Component:
+def read(path: Path, origin: str, overlays: tuple[Path, ...] = ()) -> Component:
     """The component whose component.yaml is at `path`; a team's own is checked against its schema."""
     from generator import schema
 
-    built_in = path.is_relative_to(BUILT_IN)
-    if built_in:  # checked by the test suite, so a command need not
+    if path.is_relative_to(BUILT_IN):  # checked by the test suite, so a command need not
         data = yamldoc.fast(path)
     else:
         document = yamldoc.load(path, "the component")
         schema.check(document, "component")
         data = document.data
-    methods = {
-        name: Method(
-            name, m.get("summary", ""), m.get("builder", ""), {k: tuple(v) for k, v in m.get("packages", {}).items()}, tuple(m.get("distros", ()))
-        )
-        for name, m in ((n, m or {}) for n, m in data.get("methods", {}).items())
-    }
-    rules = tuple(Rule(r["id"], _patterns(r.get("when", {})), _patterns(r["require"]), r["because"], r["source"]) for r in data.get("rules", []))
-    return Component(data["component"], data["slot"], path.parent, data, methods, rules, origin)
+    methods = {name: Method.of(name, entry or {}) for name, entry in data.get("methods", {}).items()}
+    return Component(data["component"], data["slot"], path.parent, data, methods, tuple(_rules(data)), origin, overlays)
 
 
-def _patterns(mapping: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    return {slot: tuple(map(str, p)) if isinstance(p, list) else (str(p),) for slot, p in mapping.items()}
+def _rules(data: dict[str, Any]) -> Iterator[Rule]:
+    for rule in data.get("rules", []):
+        yield Rule(rule["id"], patterns(rule.get("when", {})), patterns(rule["require"]), rule["because"], texts(rule["source"]))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from generator import lifecycle
 from generator.errors import BakestoneError, fail
 from generator.lock import Lock
 from generator.matrix import Matrix
-from generator.needs import PackageSet, Stage, Survey
+from generator.needs import PackageSet, Stage, VendorPackages
 from generator.project import Project
 from generator.suggest import near
+from generator.survey import Survey
 from generator.variant import INHERITED, Chosen, Variant
+from generator.version import texts
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
     lines += [_base(lock, variant)]
     lines += [_slot(c) for c in variant.slots.values() if c.slot != "distro"]
     lines += _fetched(survey.stages(variant), variant)
+    lines += _vendor(survey.vendor_packages(variant))
     lines += [_packages(lock, survey.base_packages(variant))]
+    lines += _about(variant)
     sentence = f"{variant.name} is a variant of the family {variant.family.name} ({variant.family.where.file}:{variant.family.where.line})"
     if lock and variant in project.locked_variants:
         lines.append(Line("fingerprint", project.fingerprint(variant), f"of {project.path_of(variant)}"))
@@ -86,12 +91,35 @@ def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
     for stage in stages:
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
-            source = known.get("source", "")
-            source = ", ".join(source) if isinstance(source, list) else source
+            source = texts(known.get("source", ""))
             lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", f"{source} (confidence: {known.get('confidence', 'not given')})"))
         for wheel in stage.wheels:
             hashes = "\n".join(f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms)
             lines.append(Line("wheel", f"{wheel.text}\n{hashes}", str(stage.chosen.data.get("source", ""))))
+    return lines
+
+
+def _vendor(found: list[VendorPackages]) -> list[Line]:
+    lines = []
+    for vendor in found:
+        places = "\n".join(f"{r.line} (key {r.fingerprint})" for r in vendor.packages.repositories)
+        entries = vendor.chosen.data["packages"]
+        sources = dict.fromkeys(f"{texts(e.get('source', ''))} (confidence: {e.get('confidence', 'not given')})" for e in entries)
+        lines.append(Line(f"{vendor.chosen.slot} packages", "\n".join(vendor.packages.names), "\n".join([places, *sources])))
+    return lines
+
+
+def _about(variant: Variant) -> list[Line]:
+    """What else a person should know: the driver, the terms, when support ends."""
+    lines = []
+    if variant.driver:
+        needed, made_for = variant.driver["minimum"], variant.driver["toolkit"]
+        lines.append(Line("driver", f"{needed} (made for {made_for})", f"the component library, {variant.slots['cuda'].text}"))
+    for chosen in variant.slots.values():
+        known = chosen.component.terms
+        if known:
+            lines.append(Line("terms", f"{known.id}: {known.title}", f"{known.url}; accepted at {variant.family.accept_positions[known.id]}"))
+    lines += [Line("end of life", f"{end.date}: {end.what}", end.source) for end in lifecycle.ends_of(variant)]
     return lines
 
 

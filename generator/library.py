@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from generator.component import BUILT_IN, Component, read
+from generator.errors import fail
 from generator.suggest import near
 
 
@@ -27,17 +28,28 @@ class Library:
 
     @cached_property
     def names(self) -> list[str]:
-        """Every component's name, sorted."""
-        return sorted({p.parent.name for folder in self.folders for p in folder.glob("*/component.yaml")})
+        """Every component's name, sorted. Raises `BakestoneError` for versions of a component that does not exist."""
+        names = {p.parent.name for folder in self.folders for p in folder.glob("*/component.yaml")}
+        for path in (p for folder in self.folders for p in sorted(folder.glob("*/versions.yaml"))):
+            if path.parent.name not in names:
+                hint = near(path.parent.name, sorted(names), "add a component.yaml: see docs/components.md")
+                raise fail(f"{path.parent.name} has versions.yaml but no component.yaml, and no component has that name", hint, name=str(path))
+        return sorted(names)
 
     def get(self, name: str) -> Component | None:
-        """The component, or None when there is none of that name."""
+        """The component, or None when there is none of that name.
+
+        A folder with a versions.yaml alone adds its versions to the component of that name in a later folder.
+        """
         if name not in self._loaded:
-            for root in self.folders:
-                path = root / name / "component.yaml"
-                if name in self.names and path.is_file():
-                    self._loaded[name] = read(path, f"components/{name}")
+            overlays: list[Path] = []
+            for root in self.folders if name in self.names else []:
+                folder = root / name
+                if (folder / "component.yaml").is_file():
+                    self._loaded[name] = read(folder / "component.yaml", f"components/{name}", tuple(reversed(overlays)))
                     break
+                if (folder / "versions.yaml").is_file():
+                    overlays.append(folder / "versions.yaml")
             else:
                 return None
         return self._loaded[name]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from generator.attributes import all_hold, condition, shown
+from generator.component import Method
 from generator.errors import Finding
 from generator.patterns import matches
+from generator.rules import seen
 from generator.spec import Family
-from generator.variant import INHERITED, Base, Chosen, slot_rank
+from generator.variant import INHERITED, Chosen, slot_rank
+from generator.version import ENTRIES, Base, patterns
 
 FETCHED = ("source", "installer", "archive")
 """Methods whose files are fetched by URL and checksum."""
@@ -29,6 +33,11 @@ class _Wish:
     @property
     def distro(self) -> Chosen:
         return self.slots["distro"]
+
+    @property
+    def asked(self) -> str:
+        """The method that the family asks for, if any."""
+        return self.family.methods.get(self.chosen.component.name, "")
 
 
 _Result = tuple[_Slots, Base, list[Finding]]
@@ -51,11 +60,13 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
     base = distro.version.base
     for slot in sorted(slots, key=slot_rank):
         chosen = slots[slot]
-        # all that the decision looks at: itself, the distro, what the base brings, what comes in one image with it
+        # all that the decision looks at: itself, the distro, what the base brings, what comes in one image with it,
+        # and what its conditions see
         together = tuple(slots[s].text if s in slots else "" for s in chosen.version.companions)
-        key = (chosen.text, chosen.where, distro.text, base.ref, tuple(base.provides.items()), together)
+        conditions = tuple(seen(slots, (*chosen.component.method_keys, *chosen.version.conditions)))
+        key = (chosen.text, chosen.where, distro.text, base.ref, tuple(base.provides.items()), together, conditions)
         if key not in known:
-            known[key] = _decide(_Wish(chosen, slots, family, base))
+            known[key] = _decide(_Wish(chosen, slots, family, base), conditions)
         decision, base = known[key]
         if isinstance(decision, Finding):
             findings.append(decision)
@@ -64,25 +75,34 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
     return out, base, findings
 
 
-def _decide(wish: _Wish) -> _Decision:
+def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
     """The slot with its method, or why it cannot be installed; and the base that the next slots see."""
     chosen, base = wish.chosen, wish.base
     if chosen.slot == "distro":
         return replace(chosen, method=INHERITED, why="the base image"), base
-    offered = {name: _offer(name, wish) for name in chosen.component.methods}
+    data = {name: _selected(name, wish) for name in chosen.component.methods if name in chosen.version.methods}
+    offered = {name: _offer(method, data.get(name), wish) for name, method in chosen.component.methods.items()}
     usable = [name for name, problem in offered.items() if not problem]
-    wanted = wish.family.methods.get(chosen.component.name)
-    if wanted and wanted not in usable:
-        return _cannot(chosen, {wanted: offered.get(wanted) or "it is not a method of this component"}), base
+    if wish.asked and wish.asked not in usable:
+        return _cannot(chosen, {wish.asked: offered.get(wish.asked) or "it is not a method of this component"}), base
     if not usable:
         return _cannot(chosen, offered), base
-    method = wanted or usable[0]
-    if method == INHERITED and chosen.version.methods[method].get("images"):
-        base = Base.of(_image(chosen, wish.slots) or {})
-    return replace(chosen, method=method, why=_why(method, wanted, offered)), base
+    method = wish.asked or usable[0]
+    if method == INHERITED and data[method].get("images"):
+        base = Base.of(_image(data[method], wish) or {})
+    return replace(chosen, method=method, why=_why(method, wish.asked, offered), data=data[method], seen=conditions), base
 
 
-def _why(method: str, wanted: str | None, offered: dict[str, str]) -> str:
+def _selected(method: str, wish: _Wish) -> dict[str, Any]:
+    """What versions.yaml says for a method, with those of its entries whose conditions hold."""
+    data = wish.chosen.version.methods[method]
+    key = ENTRIES.get(method, "")
+    if not any("when" in entry for entry in data.get(key, [])):
+        return data
+    return {**data, key: [e for e in data[key] if all_hold(wish.slots, patterns(e.get("when", {})), wish.family.host)]}
+
+
+def _why(method: str, wanted: str, offered: dict[str, str]) -> str:
     if wanted:
         return "the family's `methods` asks for it"
     before = [f"{name}: {problem}" for name, problem in list(offered.items())[: list(offered).index(method)]]
@@ -94,19 +114,27 @@ def _cannot(chosen: Chosen, offered: dict[str, str]) -> Finding:
     return Finding(f"{chosen.text} cannot be installed here ({reasons or 'it has no method'})", "", chosen.where)
 
 
-def _offer(method: str, wish: _Wish) -> str:
-    """Why a method cannot be used, or an empty text when it can."""
+def _offer(method: Method, data: dict[str, Any] | None, wish: _Wish) -> str:
+    """Why a method cannot be used, or an empty text when it can. `data` is what is left of its entries."""
     version = wish.chosen.version
-    if method not in version.methods:
+    if data is None:
         return f"not offered for {version.version}"
     missing = [p for p in wish.family.platforms if version.platforms and p not in version.platforms]
     if missing:
         return f"not for {', '.join(missing)}"
-    distros, distro = wish.chosen.component.methods[method].distros, wish.distro
-    if distros and not any(matches(pattern, distro.component.name, distro.version.version) for pattern in distros):
-        return f"made for {', '.join(distros)}"
-    check = _CHECKS.get(method)
-    return check(version.methods[method], wish) if check else ""
+    distro = wish.distro
+    if method.distros and not any(matches(pattern, distro.component.name, distro.version.version) for pattern in method.distros):
+        return f"made for {', '.join(method.distros)}"
+    for key, wanted in method.require.items():
+        if not all_hold(wish.slots, {key: wanted}, wish.family.host):
+            because = f": {method.because}" if method.because else ""
+            return f"needs {condition({key: wanted})}, not {shown(wish.slots, key, wish.family.host)}{because}"
+    key = ENTRIES.get(method.name, "")
+    if version.methods[method.name].get(key) and not data[key]:
+        conditions = dict.fromkeys(condition(patterns(e["when"])) for e in version.methods[method.name][key])
+        return f"there for {'; '.join(list(conditions)[:4])}{'; ...' if len(conditions) > 4 else ''}"
+    check = _CHECKS.get(method.name)
+    return check(data, wish) if check else ""
 
 
 def _image_offer(data: dict[str, Any], wish: _Wish) -> str:
@@ -115,29 +143,54 @@ def _image_offer(data: dict[str, Any], wish: _Wish) -> str:
         if provided == wish.chosen.version.version:
             return ""
         return f"the base image {wish.base.ref} has {provided or 'none'}"
-    if _image(wish.chosen, wish.slots):
+    if _image(data, wish):
         return ""
     here = [i for i in data["images"] if i["distro"] == wish.distro.text]
     if not here:
         return f"no image of it on {wish.distro.text}; there are {', '.join(sorted({i['distro'] for i in data['images']}))}"
-    have = " or ".join(" + ".join(f"{k} {v}" for k, v in i.get("provides", {}).items()) for i in here)
+    fitting = [i for i in here if _together(i, wish.slots)]
+    if fitting:
+        return f"{fitting[0]['ref']} was deleted from its registry: {fitting[0]['deleted']}"
+    have = " or ".join(" + ".join(f"{k} {v}" for k, v in i.get("provides", {}).items()) or "nothing else" for i in here)
     return f"its images on {wish.distro.text} come with {have}"
 
 
-def _image(chosen: Chosen, slots: _Slots) -> dict[str, Any] | None:
-    """The first image of a method `image` whose distro and other contents are those of the variant."""
-    for image in chosen.version.methods[INHERITED].get("images", []):
-        wanted = {slot: slots[slot].version.version if slot in slots else None for slot in image.get("provides", {})}
-        if image["distro"] == slots["distro"].text and wanted == {k: str(v) for k, v in image.get("provides", {}).items()}:
+def _image(data: dict[str, Any], wish: _Wish) -> dict[str, Any] | None:
+    """The first image whose distro and other contents are those of the variant; a deleted one only when it is asked for.
+
+    A mirror may still have an image that its own registry deleted.
+    """
+    for image in data.get("images", []):
+        here = image["distro"] == wish.distro.text and _together(image, wish.slots)
+        if here and (not image.get("deleted") or wish.asked == INHERITED):
             return dict(image)
     return None
 
 
+def _together(image: Mapping[str, Any], slots: _Slots) -> bool:
+    """Whether the other slots that an image fills are those of the variant, or come by another method."""
+    provides: Mapping[str, Any] = image.get("provides", {})
+    return all(slot in slots and slots[slot].version.version == str(version) for slot, version in provides.items())
+
+
 def _apt_offer(data: dict[str, Any], wish: _Wish) -> str:
     distro = wish.distro
+    if "packages" in data:
+        return _vendor_offer(data["packages"], wish)
     if any(matches(key, distro.component.name, distro.version.version) for key in data.get("versions", {})):
         return ""
     return f"{distro.text} has another version"
+
+
+def _vendor_offer(entries: list[dict[str, Any]], wish: _Wish) -> str:
+    """Packages of the vendor's repository: the same ones for every platform of the family."""
+    names = [
+        {n: v for e in entries if e.get("platform", platform) == platform for n, v in e["install"].items()} for platform in wish.family.platforms
+    ]
+    lacking = [platform for platform, found in zip(wish.family.platforms, names, strict=True) if not found]
+    if lacking:
+        return f"no packages for {', '.join(lacking)}"
+    return "" if all(found == names[0] for found in names) else "its packages are others on each platform"
 
 
 def _wheel_offer(data: dict[str, Any], wish: _Wish) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from generator import lock as lock_module
-from generator import lockfile, matrix, needs, select, site, spec
+from generator import lockfile, matrix, select, site, spec, survey
 from generator.errors import BakestoneError, Finding
 from generator.files import write_text
 from generator.library import Library
@@ -73,7 +73,7 @@ class Project:
     def lock(self) -> Lock:
         """The lock, checked against the matrix: a stale one is an error."""
         loaded = lockfile.load(self.lock_path)
-        lock_module.check_fresh(loaded, needs.collect(self.select(loaded.selection), self.matrix.library), self.lock_path)
+        lock_module.check_fresh(loaded, survey.collect(self.select(loaded.selection), self.matrix.library), self.lock_path)
         return loaded
 
     @cached_property

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from generator.attributes import Slots, all_hold, holds, shown, slots_of
 from generator.component import Rule
-from generator.patterns import matches, version_key
 from generator.variant import Chosen
-
-_Slots = dict[str, Chosen]
-MAX_ALTERNATIVES = 40
-"""How many neighbouring versions of a slot are tried for a suggestion."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A rule that a combination breaks: `slot` is what must change, `asked` what made the rule apply."""
+    """A rule that a combination breaks: `asked` made the rule apply, `found` is what does not fit; one of `slots` must change."""
 
     rule: Rule
     asked: str
-    slot: str
     found: str
+    slots: tuple[str, ...]
 
     @property
     def message(self) -> str:
@@ -30,53 +26,30 @@ class Refusal:
 
 
 Verdicts = dict[tuple[str, ...], list[Refusal]]
-"""What the rules said before, of the same library: most combinations differ in slots that no rule looks at."""
+"""What the rules said before, of the same library and host: most combinations differ in slots that no rule looks at."""
 
 
-def refusals(slots: _Slots, known: Verdicts | None = None) -> Iterator[Refusal]:
+def refusals(slots: Slots, host: Mapping[str, str], known: Verdicts | None = None) -> Iterator[Refusal]:
     """Every rule of the combination's own components that it breaks. `known` keeps verdicts from one call to the next."""
     known = {} if known is None else known
     for chosen in slots.values():
         if chosen.component.rules:
-            key = (chosen.text, *(slots[slot].text if slot in slots else "" for slot in chosen.component.rule_slots))
+            key = (chosen.text, *seen(slots, chosen.component.rule_keys))
             if key not in known:
-                known[key] = list(_broken(chosen, slots))
+                known[key] = list(_broken(chosen, slots, host))
             yield from known[key]
 
 
-def _broken(chosen: Chosen, slots: _Slots) -> Iterator[Refusal]:
+def seen(slots: Slots, keys: tuple[str, ...]) -> Iterator[str]:
+    """What `keys` see of a combination: where it is equal, so is every answer that depends on them."""
+    for key in keys:
+        for slot in slots_of(key):
+            yield slots[slot].text if slot in slots else ""
+
+
+def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[Refusal]:
     for rule in chosen.component.rules:
-        if all(_holds(patterns, slots.get(slot)) for slot, patterns in rule.when.items()):
-            for slot, patterns in rule.require.items():
-                if not _holds(patterns, slots.get(slot)):
-                    found = slots[slot].text if slot in slots else f"no {slot}"
-                    yield Refusal(rule, chosen.text, slot, found)
-
-
-def _holds(patterns: tuple[str, ...], chosen: Chosen | None) -> bool:
-    component, version = (chosen.component.name, chosen.version.version) if chosen else (None, None)
-    return any(matches(pattern, component, version) for pattern in patterns)
-
-
-def nearest(slots: _Slots, candidates: Iterable[str], passes: Callable[[_Slots], bool]) -> str:
-    """The nearest combination that passes, as text, changing one of the `candidates` slots; empty if there is none.
-
-    Near means near in the list of a component's known versions.
-    """
-    best: tuple[int, str] | None = None
-    for slot in candidates:
-        if slot not in slots:
-            continue
-        chosen = slots[slot]
-        known = sorted(chosen.component.versions.values(), key=lambda v: version_key(v.version))
-        here = [v.version for v in known].index(chosen.version.version)
-        others = sorted(range(len(known)), key=lambda i: (abs(i - here), -i))[1 : MAX_ALTERNATIVES + 1]
-        for index in others:
-            distance = abs(index - here)
-            if best and distance >= best[0]:
-                break
-            changed = Chosen(slot, chosen.component, known[index], chosen.where)
-            if passes({**slots, slot: changed}):
-                best = (distance, changed.text)
-                break
-    return best[1] if best else ""
+        if all_hold(slots, rule.when, host):
+            for key, patterns in rule.require.items():
+                if not holds(slots, key, patterns, host):
+                    yield Refusal(rule, chosen.text, shown(slots, key, host), (*slots_of(key), chosen.slot))

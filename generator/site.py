@@ -48,6 +48,10 @@ class Site:
         except ValueError:
             return False
 
+    def url_prefixes(self) -> str:
+        """The URL mirrors for build steps that read package lists themselves: a line `FROM TO` each, the longest first."""
+        return "".join(f"{a} {self.urls[a]}\n" for a in sorted(self.urls, key=lambda a: (-len(a), a)))
+
     def source_policy(self) -> dict[str, Any] | None:
         """BuildKit source policy for the mirrors, or None when there are none.
 

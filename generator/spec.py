@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,10 @@ class Include:
 
 @dataclass(frozen=True)
 class Family:
-    """A named matrix."""
+    """A named matrix.
+
+    `accept` are the terms accepted for it, by the file or by itself; `host` is what is stated of the machines (driver).
+    """
 
     name: str
     description: str
@@ -84,6 +87,12 @@ class Family:
     packages: tuple[str, ...]
     name_slots: tuple[str, ...]
     where: Position
+    accept: tuple[str, ...] = ()
+    accept_positions: dict[str, Position] = field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
+    profile_positions: dict[str, Position] = field(default_factory=dict)
+    end_of_life: str = "warn"
+    host: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,8 @@ class _Reader:
         at: tuple[str | int, ...] = ("families", index)
         position = self.document.position
         methods = data.get("methods", {})
+        accept = {a: position(("accept", i)) for i, a in enumerate(self.document.data.get("accept", []))}
+        accept |= {a: position((*at, "accept", i)) for i, a in enumerate(data.get("accept", []))}
         return Family(
             name=data["name"],
             description=data.get("description", ""),
@@ -141,6 +152,12 @@ class _Reader:
             packages=tuple(data.get("packages", [])),
             name_slots=tuple(data.get("name_slots", DEFAULT_NAME_SLOTS)),
             where=position((*at, "name")),
+            accept=tuple(accept),
+            accept_positions=accept,
+            profiles=tuple(data.get("profiles", [])),
+            profile_positions={name: position((*at, "profiles", i)) for i, name in enumerate(data.get("profiles", []))},
+            end_of_life=data.get("end_of_life", "warn"),
+            host={"driver": data["driver"]} if "driver" in data else {},
         )
 
     def exclude(self, at: tuple[str | int, ...], entry: dict[str, str]) -> Exclude:

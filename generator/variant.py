@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
 from generator import template
-from generator.component import Base, Component, Method, Version
+from generator.attributes import python
+from generator.component import Component, Method
 from generator.errors import Position
 from generator.spec import Exclude, Family
+from generator.version import Base, Version
 
-SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "mpi", "conda", "git")
+SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "ucx", "mpi", "conda", "onnxruntime", "git")
 """The order in which slots are worked out: a later one may use an earlier one's prefix."""
 
 INHERITED = "image"
@@ -21,7 +23,11 @@ INHERITED = "image"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A filled slot."""
+    """A filled slot.
+
+    `data` is what versions.yaml says for the method, with the entries whose conditions hold;
+    `seen` is what those conditions looked at.
+    """
 
     slot: str
     component: Component
@@ -29,6 +35,8 @@ class Chosen:
     where: Position
     method: str = ""
     why: str = ""
+    data: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    seen: tuple[str, ...] = ()
 
     @cached_property
     def text(self) -> str:
@@ -38,12 +46,22 @@ class Chosen:
     @property
     def recipe(self) -> Method:
         """The chosen method as the component describes it."""
-        return self.component.methods.get(self.method, Method(self.method, "", "", {}))
+        return self.component.methods.get(self.method, Method(self.method))
 
     @property
-    def data(self) -> dict[str, Any]:
-        """What versions.yaml says for the chosen method."""
-        return self.version.methods.get(self.method, {})
+    def of_distro(self) -> bool:
+        """Whether it is the distro's own package, whose files are under /usr."""
+        return self.method == "apt" and "package" in self.data
+
+    @property
+    def of_vendor(self) -> bool:
+        """Whether it is a set of packages of the vendor's repository."""
+        return self.method == "apt" and "packages" in self.data
+
+    @property
+    def staged(self) -> bool:
+        """Whether it has a build stage of its own, whose files are copied into the image."""
+        return self.method not in ("apt", INHERITED)
 
     def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
         """What templates see of the slot. The prefix may use those of the slots `before`."""
@@ -55,6 +73,7 @@ class Chosen:
                 "major": self.version.major,
                 "minor": self.version.minor,
                 "label": self.version.label,
+                "method": self.method,
             }
             prefix = template.render(self._prefix, {**before, **facts}, origin=f"{self.component.origin}/component.yaml")
             self._contexts[key] = {**facts, "prefix": prefix}
@@ -95,8 +114,20 @@ class Variant:
 
     @cached_property
     def context(self) -> dict[str, dict[str, str]]:
-        """Slot -> {component, version, major, minor, label, prefix}, for templates."""
+        """Slot -> {component, version, major, minor, label, method, prefix}, for templates."""
         return slot_context(self.slots)
+
+    @cached_property
+    def python(self) -> str:
+        """The minor version of the image's Python, such as 3.11; empty when nobody knows it."""
+        return python(self.slots) or ""
+
+    @property
+    def driver(self) -> dict[str, str]:
+        """The NVIDIA driver that the image needs: `minimum`, and what the `toolkit` is made for; empty without CUDA."""
+        data = self.slots["cuda"].version.data if "cuda" in self.slots else {}
+        toolkit, minimum = data.get("driver", ""), data.get("driver_minimum", "")
+        return {"minimum": minimum or toolkit, "toolkit": toolkit or minimum} if toolkit or minimum else {}
 
     @property
     def target(self) -> str:

@@ -88,13 +88,16 @@ class Engine:
 
     @contextmanager
     def _workspace(self, definition: dict[str, Any]) -> Iterator[tuple[Path, dict[str, str]]]:
-        """The bake file and the source policy as files, and the environment that names them."""
+        """The bake file, the source policy and the mirrors' prefixes as files, and the environment that names them."""
         secrets = [f"id={name},src={path}" for name, path in self.site.files.items()]
         # Secrets and contexts are outside the working directory on purpose (engine pitfall 5).
         variables = {"BUILDX_BAKE_ENTITLEMENTS_FS": "0", "BUILDX_GIT_INFO": "false"}
         with tempfile.TemporaryDirectory(prefix="bakestone-") as folder:
             path, empty = Path(folder) / "bake.json", Path(folder) / "empty"
             empty.mkdir()
+            if self.site.urls:
+                (Path(folder) / "mirrors").write_text(self.site.url_prefixes(), "utf-8")
+                secrets.append(f"id=mirrors,src={folder}/mirrors")
             extra = {"secret": secrets} if secrets else {}
             targets = {name: {"context": str(empty), **target, **extra} for name, target in definition["target"].items()}
             path.write_text(dump({**definition, "target": targets}), "utf-8")

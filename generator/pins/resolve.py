@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from generator import lockfile, needs
+from generator import lockfile, survey
 from generator.build.engine import Engine
 from generator.errors import BakestoneError, Finding, fail
 from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
@@ -36,7 +36,7 @@ def resolve(project: Project, selectors: Sequence[str], *, update: bool, say: Sa
             name=str(project.lock_path),
         )
     variants = project.select(selection)
-    wanted = needs.collect(variants, project.matrix.library)
+    wanted = survey.collect(variants, project.matrix.library)
     new = _Resolver(project, Lock() if update else present, say).run(wanted)
     new.selection = selection
     changed = lockfile.write(new, project.lock_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from generator import lockfile, needs
+from generator import lockfile, survey
 from generator.errors import BakestoneError, Finding, render
 from generator.library import Library
 from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
@@ -141,7 +141,7 @@ def made_up_lock(variants: Iterable[Variant], library: Library, pins: dict[str, 
 
     `pins` names the way for a distro (`debian@12` -> `versions`); else the library's own.
     """
-    wanted = needs.collect(variants, library)
+    wanted = survey.collect(variants, library)
     lock = Lock(inputs=wanted.fingerprint())
     for ref in wanted.bases:
         platforms = {p: f"sha256:{made_up(ref, p)}" for p in sorted(wanted.platforms[ref])}

@@ -165,9 +165,14 @@ def test_secrets_and_mirrors_reach_the_engine_beside_the_dockerfile(made: Projec
     with Engine(loaded)._workspace(definition) as (path, variables):
         plain = json.loads(path.read_text("utf-8"))
         policy = json.loads(Path(variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"]).read_text("utf-8"))
+        mirrors = path.with_name("mirrors").read_text("utf-8")
     assert sorted(plain["target"]["a"]["secret"]) == [
-        f"id={name},src={tmp_path / 'site' / file}" for name, file in (("apt", "apt.conf"), ("ca", "ca.pem"), ("pip", "pip.conf"))
+        f"id=apt,src={tmp_path / 'site' / 'apt.conf'}",
+        f"id=ca,src={tmp_path / 'site' / 'ca.pem'}",
+        f"id=mirrors,src={path.with_name('mirrors')}",
+        f"id=pip,src={tmp_path / 'site' / 'pip.conf'}",
     ]
+    assert mirrors == "".join(f"{a} {b}\n" for a, b in loaded.urls.items())
     assert plain["target"]["a"]["args"] == {"A": "$${B}"}
     assert policy == loaded.source_policy()
     assert "hunter2" not in json.dumps(plain)

@@ -33,7 +33,7 @@ def test_a_variant_is_explained_pin_by_pin(made: Project) -> None:
     found = by_topic(lines)
     assert f"{GPU} is a variant of the family gpu (" in sentence
     assert "images.yaml:13)" in sentence
-    assert set(found) == {"base", "cuda", "cudnn", "nccl", "mpi", "wheel", "packages", "fingerprint"}
+    assert set(found) == {"base", "cuda", "cudnn", "nccl", "mpi", "wheel", "packages", "driver", "terms", "end of life", "fingerprint"}
     assert found["base"][0].pin == f"docker.io/library/debian:12@{made.lock.bases['docker.io/library/debian:12'].digest}"
     assert found["cuda"][0].pin == "cuda@13.0.2"
     assert "images.yaml:18; method wheel" in found["cuda"][0].origin

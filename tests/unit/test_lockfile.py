@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from generator import lock as lock_module
-from generator import lockfile, needs, yamldoc
+from generator import lockfile, survey, yamldoc
 from generator.errors import BakestoneError
 from generator.library import Library
 from generator.lock import Lock
@@ -126,12 +126,12 @@ def test_reasons_and_names_do_not_make_a_lock_stale(library: Library, tmp_path: 
 
 def test_the_inputs_do_not_depend_on_the_order_of_the_variants(library: Library, tmp_path: Path) -> None:
     variants = project(tmp_path, MANY, library=library).matrix.variants
-    assert needs.collect(variants, library).fingerprint() == needs.collect(list(reversed(variants)), library).fingerprint()
+    assert survey.collect(variants, library).fingerprint() == survey.collect(list(reversed(variants)), library).fingerprint()
 
 
 def test_a_tampered_checksum_in_the_library_makes_the_lock_stale(library: Library, tmp_path: Path) -> None:
     made = locked(tmp_path, MANY, library=library)
-    wanted = needs.collect(made.matrix.variants, library)
+    wanted = survey.collect(made.matrix.variants, library)
     lock = lockfile.load(made.lock_path)
     url = next(iter(lock.artifacts))
     lock.artifacts[url] = lock_module.LockedArtifact("0" * 64, 0, "x")

@@ -14,7 +14,8 @@ from generator.library import Library
 from generator.lock import Lock, LockedBase
 from generator.matrix import Matrix
 from generator.project import Project
-from generator.render.dockerfile import HEREDOC, UID, Renderer
+from generator.render.dockerfile import UID, Renderer
+from generator.render.inventory import HEREDOC
 
 from .samples import FIRST, MANY, ROOT, locked, made_up, made_up_lock, project, refused
 

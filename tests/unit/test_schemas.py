@@ -37,7 +37,7 @@ def check_text(text: str, name: str) -> None:
 
 
 def test_there_is_a_schema_for_every_file() -> None:
-    assert SCHEMAS == ["component", "images", "lock", "release", "site", "versions"]
+    assert SCHEMAS == ["component", "images", "lock", "profile", "release", "site", "versions"]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

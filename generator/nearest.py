@@ -1,0 +1,88 @@
+"""The nearest combination that passes: what a refusal offers instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+
+from generator.library import Library
+from generator.patterns import version_key
+from generator.variant import Chosen, slot_rank
+
+NEIGHBOURS = 40
+"""How many neighbouring versions of a slot are tried alone."""
+PAIRED = 12
+"""How many are tried of each of two slots that change together."""
+
+Changes = Mapping[str, Chosen | None]
+"""Slot -> what it would be instead; None leaves it empty."""
+
+_Slots = dict[str, Chosen]
+_Passes = Callable[[_Slots], bool]
+
+
+def nearest(slots: _Slots, candidates: Iterable[str], passes: _Passes, library: Library) -> Changes:
+    """The smallest change that passes; empty when none was found.
+
+    Tried in this order: another version in one of the `candidates`, near in the list of known versions before far;
+    another version in one of them and in a second slot; another component; leaving the slot empty.
+    """
+    order = sorted(slots, key=slot_rank)
+    wanted = [slot for slot in dict.fromkeys(candidates) if slot in slots]
+    tries = chain(_one(slots, wanted), _two(slots, wanted, order), _other_component(slots, wanted, library), _without(wanted))
+    return next((changes for changes in tries if passes(applied(slots, changes))), {})
+
+
+def applied(slots: _Slots, changes: Changes) -> _Slots:
+    """The combination with the changes."""
+    merged = {**slots, **changes}
+    return {slot: chosen for slot, chosen in merged.items() if chosen is not None}
+
+
+def text(changes: Changes) -> str:
+    """As a person reads it: `cuda@12.8.1 with cudnn@9.8.0.87`, `no nccl`."""
+    return " with ".join(chosen.text if chosen else f"no {slot}" for slot, chosen in changes.items())
+
+
+def _one(slots: _Slots, wanted: list[str]) -> Iterator[Changes]:
+    near = [(distance, slot, chosen) for slot in wanted for distance, chosen in _versions(slots[slot], NEIGHBOURS)]
+    for _, slot, chosen in sorted(near, key=lambda item: item[0]):  # stable: the first candidate wins a tie
+        yield {slot: chosen}
+
+
+def _two(slots: _Slots, wanted: list[str], order: list[str]) -> Iterator[Changes]:
+    pairs = []
+    for slot in wanted:
+        for second in order:
+            if second == slot or (second in wanted and wanted.index(second) < wanted.index(slot)):
+                continue
+            for distance, chosen in _versions(slots[slot], PAIRED):
+                for further, other in _versions(slots[second], PAIRED):
+                    pairs.append((distance + further, slot, chosen, second, other))
+    for _, slot, chosen, second, other in sorted(pairs, key=lambda item: item[0]):
+        yield {slot: chosen, second: other}
+
+
+def _other_component(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
+    for slot in wanted:
+        for component in library.of_slot(slot):
+            if component.name == slots[slot].component.name or not component.methods:
+                continue
+            for version in list(component.versions.values())[:PAIRED]:
+                yield {slot: Chosen(slot, component, version, slots[slot].where)}
+
+
+def _without(wanted: list[str]) -> Iterator[Changes]:
+    for slot in wanted:
+        if slot != "distro":
+            yield {slot: None}
+
+
+def _versions(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:
+    """The other versions of a component with their distance in the list, the nearest first, a newer before an older."""
+    known = sorted(chosen.component.versions, key=version_key)
+    here = known.index(chosen.version.version)
+    others = sorted(range(len(known)), key=lambda index: (abs(index - here), -index))[1 : limit + 1]
+    for index in others:
+        version = chosen.component.versions[known[index]]
+        yield abs(index - here), Chosen(chosen.slot, chosen.component, version, chosen.where)
