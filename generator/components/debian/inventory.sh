@@ -1,5 +1,6 @@
 #!/bin/sh
-# version=, codename= and glibc= of the distribution
+# version=, codename= and glibc= of the distribution, gcc= the major version of its compiler, python= the minor
+# version of its Python when the image has it
 set -eu
 fail() { echo "distro: $*" >&2; exit 1; }
 [ -r /etc/os-release ] || fail "no /etc/os-release"
@@ -17,5 +18,7 @@ gcc t.c -o t >&2 || fail "gcc cannot compile a program"
 echo "version=$VERSION_ID"
 echo "codename=$codename"
 echo "glibc=${glibc#glibc }"
-echo "gcc=$(gcc -dumpversion)"
+gcc="$(gcc -dumpversion)"
+echo "gcc=${gcc%%.*}"
+if [ -x /usr/bin/python3 ]; then /usr/bin/python3 -c 'import sys; print("python=%d.%d" % sys.version_info[:2])'; fi
 echo "arch=$(uname -m)"

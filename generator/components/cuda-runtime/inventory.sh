@@ -1,0 +1,29 @@
+#!/bin/sh
+# Measures the CUDA runtime libraries in the finished image; no GPU is needed. A C program that gcc links with libcudart
+# asks it for its version; another opens the other libraries the way a program finds them, and has NVRTC compile a kernel.
+set -eu
+
+fail() { echo "cuda-runtime: $1" >&2; exit 1; }
+
+# the file behind the name that programs are linked with, in NVIDIA's packages and images as in ours
+library() {
+  for file in "$PREFIX"/targets/*/lib/lib"$1".so.*; do
+    if [ -e "$file" ]; then echo "$file"; return; fi
+  done
+  fail "there is no lib$1 below $PREFIX."
+}
+
+cudart=$(library cudart)
+gcc "$PROGRAMS/runtime.c" "-I$PREFIX/include" -o runtime "$cudart" >&2 || fail "gcc cannot compile runtime.c and link it with $cudart."
+version=$(./runtime) || fail "libcudart does not answer: is it on LD_LIBRARY_PATH or in ldconfig's cache?"
+
+gcc "$PROGRAMS/libraries.c" -o libraries -ldl >&2 || fail "gcc cannot compile libraries.c."
+set --
+for name in cublas cufft curand nvrtc; do
+  file=$(library "$name")
+  set -- "$@" "$(basename "$file")"
+done
+measured=$(./libraries "$@") || fail "one of $* cannot be opened or does not work."
+
+echo "version=$version"
+echo "$measured"

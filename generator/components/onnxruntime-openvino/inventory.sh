@@ -1,0 +1,19 @@
+#!/bin/sh
+# Measures ONNX Runtime with OpenVINO in the finished image: asks the package that the image's Python imports, and runs a
+# small model on OpenVINO's device CPU and on ONNX Runtime's own.
+set -eu
+fail() { echo "onnxruntime-openvino: $*" >&2; exit 1; }
+export HOME="$PWD" PYTHONDONTWRITEBYTECODE=1
+command -v python3 >/dev/null || fail "no python3 on PATH"
+cat > report.py <<'PY'
+import sys, onnxruntime
+assert onnxruntime.__file__.startswith(sys.argv[1] + "/"), onnxruntime.__file__
+print("version=" + onnxruntime.__version__)
+print("python=%d.%d" % sys.version_info[:2])
+print("providers=" + "+".join(onnxruntime.get_available_providers()))
+PY
+python3 report.py "$PREFIX" > report || fail "the image's Python cannot import onnxruntime from $PREFIX"
+for provider in OpenVINOExecutionProvider CPUExecutionProvider; do
+  python3 "$PROGRAMS/model.py" "$provider" >&2 || fail "a small model does not run on $provider"
+done
+cat report

@@ -1,0 +1,22 @@
+#!/bin/sh
+# version= the major version of the distribution, release= with the minor one, glibc=, gcc= the major version of its
+# compiler, python= the minor version of its Python when the image has it
+set -eu
+fail() { echo "distro: $*" >&2; exit 1; }
+[ -r /etc/os-release ] || fail "no /etc/os-release"
+. /etc/os-release
+[ "${ID:-}" = rocky ] || fail "this is ${PRETTY_NAME:-unknown}, not Rocky Linux"
+glibc="$(getconf GNU_LIBC_VERSION)" || fail "getconf knows no GNU_LIBC_VERSION"
+
+# the compiler of the image makes a program that runs
+echo 'int main(void) { return 0; }' > t.c
+gcc t.c -o t >&2 || fail "gcc cannot compile a program"
+./t || fail "a compiled program does not run"
+
+echo "version=${VERSION_ID%%.*}"
+echo "release=$VERSION_ID"
+echo "glibc=${glibc#glibc }"
+gcc="$(gcc -dumpversion)"
+echo "gcc=${gcc%%.*}"
+if [ -x /usr/bin/python3 ]; then /usr/bin/python3 -c 'import sys; print("python=%d.%d" % sys.version_info[:2])'; fi
+echo "arch=$(uname -m)"
