@@ -64,7 +64,7 @@ class Method:
             tuple(data.get("distros", ())),
             patterns(data.get("require", {})),
             data.get("because", ""),
-            {slot: tuple(uses[slot] or ()) for slot in uses} if isinstance(uses, dict) else {slot: () for slot in uses},
+            {slot: tuple(uses[slot] or ()) for slot in uses} if isinstance(uses, dict) else dict.fromkeys(uses, ()),
         )
 
 

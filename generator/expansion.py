@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import product
 
 from generator import axes, methods, nearest, profiles, rules, template, terms
@@ -76,7 +77,8 @@ class Expansion:
             return None
         component = self.library.get(pick.component) if pick.component else None
         if not pick.component:
-            fitting = self.library.of_slot(slot)
+            named = self.library.get(slot)  # a bare version means the component that is named like the slot
+            fitting = [named] if named and named.slot == slot else self.library.of_slot(slot)
             if len(fitting) != 1:
                 names = [c.name for c in fitting]
                 shown = f"{names[0]}@{pick.version}" if names else ""
@@ -127,18 +129,19 @@ class Expansion:
                 asker = next(c for c in slots.values() if c.text == refusal.asked)
                 self.findings.append(Finding(refusal.message, self.way_out(slots, refusal.slots), asker.where))
         for problem in problems:
-            mark = (problem.message,)
+            mark = (problem.finding.message,)
             if not refused and mark not in self._refused:
                 self._refused.add(mark)
-                changeable = [s for s, c in slots.items() if s not in settled] or list(slots)
-                self.findings.append(Finding(problem.message, self.way_out(slots, changeable), problem.where))
+                self.findings.append(replace(problem.finding, hint=self.way_out(slots, problem.slots)))
         if refused or problems:
             return
         unfit = list(profiles.refusals(self.family, settled, self.profiles))
         for lack in unfit:
             if lack.mark not in self._refused:
                 self._refused.add(lack.mark)
-                hint = profiles.addition(lack, slots, self.passes, self.library) or self.way_out(slots, lack.slots)
+                # each is told for itself: what else the profile lacks is no obstacle to its way out
+                passes = partial(self.passes, but=frozenset(other.asks for other in unfit if other.asks != lack.asks))
+                hint = profiles.addition(lack, slots, passes, self.library) or self.way_out(slots, lack.slots, passes)
                 self.findings.append(Finding(lack.message, hint, lack.where))
         self.findings += terms.findings(self.family, settled, self._told)
         if not unfit:
@@ -147,9 +150,9 @@ class Expansion:
                 self.unfit(name, slots)
             self.variants.append(Variant(name, self.family, settled, base))
 
-    def way_out(self, slots: _Slots, changeable: Iterable[str]) -> str:
+    def way_out(self, slots: _Slots, changeable: Iterable[str], passes: Callable[[_Slots], bool] | None = None) -> str:
         """What to do about a combination that does not pass: the nearest that does, or an exclude."""
-        close = nearest.text(nearest.nearest(slots, changeable, self.passes, self.library))
+        close = nearest.text(nearest.nearest(slots, changeable, passes or self.passes, self.library))
         leave = "leave the combination out with `exclude`"
         return f"nearest that passes: {close}; or {leave}" if close else leave
 
@@ -163,12 +166,12 @@ class Expansion:
             hint = f"give {odd.text} a `label` in its versions.yaml, or choose other `name_slots`"
             self.findings.append(Finding(f"{name} cannot be the tag of an image ({why})", hint, odd.where))
 
-    def passes(self, slots: _Slots) -> bool:
-        """Whether a combination breaks no rule and can be installed."""
+    def passes(self, slots: _Slots, but: frozenset[tuple[str, str]] = frozenset()) -> bool:
+        """Whether a combination breaks no rule, can be installed, and fits the profiles, apart from the requirements in `but`."""
         if any(True for _ in rules.refusals(slots, self.family.host, self._verdicts)):
             return False
         settled, _, problems = methods.settle(self.family, slots, self._decisions)
-        return not problems and not any(True for _ in profiles.refusals(self.family, settled, self.profiles))
+        return not problems and all(unfit.asks in but for unfit in profiles.refusals(self.family, settled, self.profiles))
 
     def name(self, slots: _Slots) -> str:
         """The variant's name: its `name_slots` in order, then every axis with a choice that is not among them."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from generator.attributes import all_hold, condition, shown
+from generator.attributes import all_hold, condition, shown, slots_of
 from generator.component import Method
 from generator.errors import Finding
 from generator.patterns import matches
@@ -40,8 +40,16 @@ class _Wish:
         return self.family.methods.get(self.chosen.component.name, "")
 
 
-_Result = tuple[_Slots, Base, list[Finding]]
-_Decision = tuple[Chosen | Finding, Base]
+@dataclass(frozen=True)
+class Problem:
+    """Why something cannot be installed; changing one of `slots` may help."""
+
+    finding: Finding
+    slots: tuple[str, ...]
+
+
+_Result = tuple[_Slots, Base, list[Problem]]
+_Decision = tuple[Chosen | Problem, Base]
 Decisions = dict[tuple[Any, ...], _Decision]
 """Decisions of one family that were made before: most combinations share most of theirs."""
 
@@ -49,12 +57,12 @@ Decisions = dict[tuple[Any, ...], _Decision]
 def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Result:
     """Choose the base image and a method for every slot.
 
-    Gives the slots with their methods, the base, and findings for what cannot
+    Gives the slots with their methods, the base, and problems: what cannot
     be installed in this combination (the base is then the distro's own).
     `known` keeps decisions from one call to the next, of the same family and library.
     """
     known = {} if known is None else known
-    findings: list[Finding] = []
+    problems: list[Problem] = []
     out: _Slots = {}
     distro = slots["distro"]
     base = distro.version.base
@@ -68,11 +76,11 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
         if key not in known:
             known[key] = _decide(_Wish(chosen, slots, family, base), conditions)
         decision, base = known[key]
-        if isinstance(decision, Finding):
-            findings.append(decision)
+        if isinstance(decision, Problem):
+            problems.append(decision)
         else:
             out[slot] = decision
-    return out, base, findings
+    return out, base, problems
 
 
 def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
@@ -84,9 +92,9 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
     offered = {name: _offer(method, data.get(name), wish) for name, method in chosen.component.methods.items()}
     usable = [name for name, problem in offered.items() if not problem]
     if wish.asked and wish.asked not in usable:
-        return _cannot(chosen, {wish.asked: offered.get(wish.asked) or "it is not a method of this component"}), base
+        return _cannot(wish, {wish.asked: offered.get(wish.asked) or "it is not a method of this component"}), base
     if not usable:
-        return _cannot(chosen, offered), base
+        return _cannot(wish, offered), base
     method = wish.asked or usable[0]
     if method == INHERITED and data[method].get("images"):
         base = Base.of(_image(data[method], wish) or {})
@@ -109,9 +117,15 @@ def _why(method: str, wanted: str, offered: dict[str, str]) -> str:
     return "the first that fits" + (f" ({'; '.join(before)})" if before else "")
 
 
-def _cannot(chosen: Chosen, offered: dict[str, str]) -> Finding:
+def _cannot(wish: _Wish, offered: dict[str, str]) -> Problem:
+    chosen, slots = wish.chosen, wish.slots
     reasons = "; ".join(f"{name}: {problem}" for name, problem in offered.items())
-    return Finding(f"{chosen.text} cannot be installed here ({reasons or 'it has no method'})", "", chosen.where)
+    finding = Finding(f"{chosen.text} cannot be installed here ({reasons or 'it has no method'})", "", chosen.where)
+    keys = (*chosen.component.method_keys, *chosen.version.conditions)
+    conditions = [slot for key in keys for slot in slots_of(key)]
+    hosts = [slot for slot in slots if chosen.slot in slots[slot].version.companions]  # their images may bring it
+    together = [other for slot in (chosen.slot, *hosts) for other in (slot, *slots[slot].version.companions)]
+    return Problem(finding, tuple(dict.fromkeys((chosen.slot, *conditions, *together, "distro"))))
 
 
 def _offer(method: Method, data: dict[str, Any] | None, wish: _Wish) -> str:

@@ -64,9 +64,9 @@ class Wheel:
 
     @property
     def tag(self) -> str:
-        """The Python it was compiled for, such as cp311; empty when it fits every Python (wheel file names, PEP 427)."""
-        _, _, python, abi, _ = ("-" + self.files[0][1][0]).rsplit("-", 4)
-        return "" if abi == "none" else python
+        """The Python it was made for, such as cp311; empty when it fits every Python (wheel file names, PEP 427)."""
+        python = self.files[0][1][0].rsplit("-", 3)[1]
+        return python if python.startswith("cp") else ""
 
     @property
     def key(self) -> str:

@@ -33,7 +33,7 @@ class Versions(Mapping[str, Version]):
         self._read: dict[str, Version] = {}
         self._texts: dict[str, str] = {}
         path = component.folder / "versions.yaml"
-        usual = _FORM.fullmatch(path.read_text("utf-8")) if component.built_in else None
+        usual = _FORM.fullmatch(path.read_text("utf-8")) if component.built_in and path.is_file() else None
         if usual:
             parts = _ENTRY.split(usual[1])  # what is before the first entry, then name, text, name, text, ...
             self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))

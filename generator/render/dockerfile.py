@@ -108,7 +108,7 @@ class Renderer:
                 "packages": packages.install(stage.packages, self.lock, variant.platforms),
                 "uses": uses,
                 "file_stages": _file_stages(stage, variant.platforms),
-                "body": (packages.pip(stage.wheels, self.lock, variant.platforms) if stage.wheels else "") + body,
+                "body": (packages.pip(stage.wheels, self.lock, variant.platforms, variant.python) if stage.wheels else "") + body,
             }
             self._stages[key] = template.render(frame("stage.j2"), around, origin="generator/render/templates/stage.j2")
         return self._stages[key]

@@ -1,0 +1,67 @@
+"""What apt would install, asked of apt inside the base image itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+
+from generator import template
+from generator.component import Repository
+from generator.needs import PackageSet
+from generator.render import apt
+from generator.render.frames import frame
+
+_INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ")
+_UNKNOWN = re.compile(r"E: (?:Unable to locate package|Package) '?([a-z0-9][a-z0-9+.-]*[a-z0-9+])(?= has no installation|'|$)")
+_NO_VERSION = re.compile(r"E: Version '(\S+)' for '(\S+)' was not found")
+_REASON = re.compile(r"^(?:E:|W:|Err)|^\s*\S+ : (?:Pre)?Depends: ")
+
+
+def question(origin: str, sets: list[PackageSet], platform: str, now: str, keyrings: str) -> str:
+    """A Dockerfile whose result has one file a set, named by its number: what apt says it would install.
+
+    `keyrings` is the image in which the keyrings of vendors' repositories are made: `origin` itself when it is empty.
+    """
+    numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
+    used = {r.name: r for s in sets for r in s.repositories}
+    texts = [_keyrings(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
+    stages: list[str] = []
+    for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
+        here = tuple(used[name] for name in names if used[name].platform in ("", platform))
+        lines = [*apt.BEGIN, *apt.vendor_sources(here, (platform,), with_parts=True)]
+        lines += [f"# {now}: asked anew each time, never answered from the cache", 'apt-get "$@" update', "mkdir -p /out"]
+        lines += [f'apt-get "$@" install --simulate --no-install-recommends {" ".join(s.names)} > /out/{number}' for number, s in group]
+        stages.append(f"ask{len(stages)}")
+        texts.append(f"FROM {origin} AS {stages[-1]}\n{apt.run(lines, lists=bool(here), keyrings=bool(here))}")
+    copies = "".join(f"COPY --from={stage} /out/ /\n" for stage in stages)
+    return "\n".join([*texts, f"FROM scratch\n{copies}"])
+
+
+def _vendors(packages: PackageSet) -> tuple[str, ...]:
+    return tuple(r.name for r in packages.repositories)
+
+
+def _keyrings(builder: str, repositories: list[Repository]) -> str:
+    lines = [*apt.BEGIN, 'apt-get "$@" update', 'apt-get "$@" install --yes --no-install-recommends gnupg']
+    context = {"builder": builder, "packages": apt.run(lines), "repositories": repositories}
+    return template.render(frame("keyrings.j2"), context, origin="generator/render/templates/keyrings.j2")
+
+
+def closure(answer: str) -> dict[str, str]:
+    """Package -> version of what apt said it would install."""
+    return {found[1]: found[2] for found in map(_INSTALL.match, answer.splitlines()) if found}
+
+
+def reasons(lines: Iterable[str]) -> list[str]:
+    """The lines in which apt says what is wrong."""
+    return [line for line in lines if _REASON.match(line)]
+
+
+def unknown(lines: Iterable[str]) -> set[str]:
+    """The packages, or `name=version`, that apt does not know."""
+    names: set[str] = set()
+    for line in lines:
+        names.update(_UNKNOWN.findall(line))
+        names.update(f"{name}={version}" for version, name in _NO_VERSION.findall(line))
+    return names

@@ -1,0 +1,81 @@
+"""What dnf would install, asked of dnf inside the base image itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from generator.needs import PackageSet
+from generator.render import dnf
+
+_LINE = re.compile(r"^([A-Za-z0-9][A-Za-z0-9+._-]*\.[a-z0-9_]+) ([0-9]+:[A-Za-z0-9.+_~^]+-[A-Za-z0-9.+_~^]+)$")
+_UNKNOWN = re.compile(r"bakestone: no package (\S+)$")
+
+# Runs with the Python of dnf itself: 3.6 on version 8. Plugins are not loaded, as with --noplugins.
+_SCRIPT = f"""\
+import json, os, sys
+import dnf
+
+def closure(base, names):
+    base.reset(goal=True)
+    unknown = []
+    for name in names:
+        try:
+            base.install(name)
+        except dnf.exceptions.MarkingError:
+            unknown.append("bakestone: no package " + name)
+    if unknown:
+        sys.exit("\\n".join(unknown))
+    base.resolve()
+    return base.transaction.install_set if base.transaction else ()
+
+base = dnf.Base()
+base.conf.read()
+base.conf.substitutions.update_from_etc("/")
+base.conf.releasever = base.conf.releasever or ""
+base.conf.install_weak_deps = False
+base.conf.skip_if_unavailable = False
+if os.path.exists("/run/secrets/ca"):
+    base.conf.sslcacert = "/run/secrets/ca"
+if os.path.isdir("{dnf.REPOSITORIES}"):
+    base.conf.reposdir = ["{dnf.REPOSITORIES}"]
+try:
+    base.read_all_repos()
+    base.fill_sack()
+    for number, names in enumerate(json.loads(sys.argv[1])):
+        with open("/out/%d" % number, "w") as out:
+            for p in sorted(closure(base, names)):
+                out.write("%s.%s %s:%s-%s\\n" % (p.name, p.arch, p.epoch, p.version, p.release))
+except dnf.exceptions.Error as problem:
+    sys.exit("bakestone: dnf: " + " ".join(str(problem).split()))
+"""
+
+
+def question(origin: str, sets: list[PackageSet], platform: str, now: str, keyrings: str) -> str:  # noqa: ARG001
+    """A Dockerfile whose result has one file a set, named by its number: what dnf would install, a package a line."""
+    wanted = json.dumps([s.names for s in sets])
+    lines = ["set -eu", *dnf.SITE, f"# {now}: asked anew each time, never answered from the cache", "mkdir -p /out"]
+    lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", _SCRIPT + "PYTHON"]
+    return f"FROM {origin} AS ask\n{dnf.run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
+
+
+def closure(answer: str) -> dict[str, str]:
+    """`name.arch` -> `epoch:version-release` of what dnf would install. Raises `ValueError` for anything else."""
+    found: dict[str, str] = {}
+    for line in answer.splitlines():
+        package = _LINE.match(line)
+        if package is None or package[1] in found:
+            raise ValueError(f"not a package, or one of two versions: {line}")
+        found[package[1]] = package[2]
+    return found
+
+
+def reasons(lines: Iterable[str]) -> list[str]:
+    """The lines in which the script says what is wrong."""
+    return [line.removeprefix("bakestone: ") for line in lines if line.startswith("bakestone: dnf: ")]
+
+
+def unknown(lines: Iterable[str]) -> set[str]:
+    """The packages that dnf does not know."""
+    return {name for line in lines for name in _UNKNOWN.findall(line)}
