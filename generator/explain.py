@@ -115,10 +115,9 @@ def _about(variant: Variant) -> list[Line]:
     if variant.driver:
         needed, made_for = variant.driver["minimum"], variant.driver["toolkit"]
         lines.append(Line("driver", f"{needed} (made for {made_for})", f"the component library, {variant.slots['cuda'].text}"))
-    for chosen in variant.slots.values():
-        known = chosen.component.terms
-        if known:
-            lines.append(Line("terms", f"{known.id}: {known.title}", f"{known.url}; accepted at {variant.family.accept_positions[known.id]}"))
+    asked = {terms.id: terms for terms in (chosen.component.terms for chosen in variant.slots.values()) if terms}
+    for name, terms in sorted(asked.items()):
+        lines.append(Line("terms", f"{name}: {terms.title}", f"{terms.url}; accepted at {variant.family.accept_positions[name]}"))
     lines += [Line("end of life", f"{end.date}: {end.what}", end.source) for end in lifecycle.ends_of(variant)]
     return lines
 

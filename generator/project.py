@@ -5,14 +5,15 @@ Every command starts here, so that all of them agree on what the variants are.
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from generator import lifecycle, lockfile, matrix, select, site, spec, survey
 from generator import lock as lock_module
-from generator import lockfile, matrix, select, site, spec, survey
 from generator.errors import BakestoneError, Finding
 from generator.files import write_text
 from generator.library import Library
@@ -64,6 +65,16 @@ class Project:
             )
             for ref, names in unknown.items()
         ]
+
+    def ends(self, at: datetime.date, ahead: datetime.timedelta = lifecycle.AHEAD) -> list[Finding]:
+        """Warnings about parts whose support has ended at a date, or will within `ahead`.
+
+        Raises `BakestoneError` when a family forbids what has ended.
+        """
+        findings = lifecycle.findings(self.matrix.variants, at, ahead)
+        if any(finding.severity == "error" for finding in findings):
+            raise BakestoneError(findings)
+        return findings
 
     def select(self, selectors: Sequence[str]) -> list[Variant]:
         """The variants that selectors name."""

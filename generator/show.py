@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from generator import lifecycle, terms
 from generator.explain import Line
 from generator.project import Project
 from generator.variant import Variant, slot_rank
@@ -21,10 +23,10 @@ def console(*, markup: bool = False) -> Any:
     return out if out.is_terminal else Console(highlight=False, markup=markup, width=240)
 
 
-def variants(project: Project, chosen: Sequence[Variant], *, as_json: bool) -> None:
-    """The variants: a table, or one JSON object a variant."""
+def variants(project: Project, chosen: Sequence[Variant], at: datetime.date, *, as_json: bool) -> None:
+    """The variants: a table, or one JSON object a variant. What has ended is told as of the date `at`."""
     if as_json:
-        click.echo(json.dumps({"registry": project.registry, "variants": [_plain(project, v) for v in chosen]}, indent=2))
+        click.echo(json.dumps({"registry": project.registry, "variants": [_plain(project, v, at) for v in chosen]}, indent=2))
         return
     from rich import box
     from rich.table import Table
@@ -43,8 +45,9 @@ def variants(project: Project, chosen: Sequence[Variant], *, as_json: bool) -> N
         table.add_column("variant", no_wrap=True)
         for slot in slots:
             table.add_column(slot)
+        table.add_column("support ends")
         for variant in own:
-            table.add_row(variant.name, *(_cell(variant, slot) for slot in slots))
+            table.add_row(variant.name, *(_cell(variant, slot) for slot in slots), lifecycle.cell(variant, at))
         console().print(table)
     click.echo(f"{len(chosen)} of {len(project.matrix.variants)} variants")
 
@@ -56,7 +59,7 @@ def _cell(variant: Variant, slot: str) -> str:
     return chosen.version.version if chosen.component.name == slot else f"{chosen.component.name} {chosen.version.version}"
 
 
-def _plain(project: Project, variant: Variant) -> dict[str, Any]:
+def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, Any]:
     return {
         "name": variant.name,
         "family": variant.family.name,
@@ -68,6 +71,8 @@ def _plain(project: Project, variant: Variant) -> dict[str, Any]:
             slot: {"component": c.component.name, "version": c.version.version, "method": c.method}
             for slot, c in sorted(variant.slots.items(), key=lambda item: slot_rank(item[0]))
         },
+        "accepted": list(terms.accepted(variant)),
+        "ends": [end.as_dict() | {"ended": end.ended(at)} for end in lifecycle.ends_of(variant)],
         "dockerfile": str(project.path_of(variant)),
     }
 

@@ -1,0 +1,62 @@
+"""Licences that a person must accept by name (`accept:` in images.yaml) before a component is used.
+
+Pure. Which component asks for which terms is data: `terms` in its component.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePath
+
+from generator.errors import Finding
+from generator.library import Library
+from generator.spec import Family
+from generator.suggest import near
+from generator.variant import Chosen, Variant, slot_rank
+
+
+def known(library: Library) -> dict[str, list[str]]:
+    """Every id that can be accepted -> the components that ask for it."""
+    asking: dict[str, list[str]] = {}
+    for name in library.names:
+        component = library.get(name)
+        if component is not None and component.terms is not None:
+            asking.setdefault(component.terms.id, []).append(name)
+    return dict(sorted(asking.items()))
+
+
+def unknown(families: Iterable[Family], library: Library) -> list[Finding]:
+    """A finding for every id under `accept` that no component of the library asks for, once for each place."""
+    findings: dict[str, Finding] = {}
+    for family in families:
+        for name in family.accept:
+            if name not in known(library):
+                where = family.accept_positions[name]
+                hint = near(name, known(library), f"what can be accepted: {', '.join(known(library)) or 'nothing; no component asks for it'}")
+                findings.setdefault(str(where), Finding(f"no component asks to accept {name!r}", hint, where))
+    return list(findings.values())
+
+
+def findings(family: Family, slots: Mapping[str, Chosen], told: set[str] | None = None) -> Iterator[Finding]:
+    """What the combination uses on terms that the family does not accept, at the place where each is chosen.
+
+    `told` holds the names of components that were reported before, and grows: one finding for a family and a component.
+    """
+    told = set() if told is None else told
+    for slot in sorted(slots, key=slot_rank):
+        component = slots[slot].component
+        terms = component.terms
+        if terms is None or terms.id in family.accept or component.name in told:
+            continue
+        told.add(component.name)
+        matrix = PurePath(slots[slot].where.file).name
+        hint = f"read {terms.url}; then write `accept: [{terms.id}]`"
+        if terms.instead:
+            hint += f", or use {terms.instead}, which asks for none"
+        yield Finding(f"{component.name} is used under {terms.title}, which {matrix} does not accept: {terms.because}", hint, slots[slot].where)
+
+
+def accepted(variant: Variant) -> tuple[str, ...]:
+    """The ids that apply to a variant, sorted: what the label io.bakestone.accepted says."""
+    asked = (chosen.component.terms for chosen in variant.slots.values())
+    return tuple(sorted({terms.id for terms in asked if terms is not None}))
