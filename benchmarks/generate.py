@@ -89,7 +89,7 @@ def matrix() -> dict[str, Any]:
         "methods": {"openmpi": "source", "git": "source"},
         "exclude": [{"distro": "debian@13", "cuda": "*", "because": "CUDA is kept on Debian 12"}],
     }
-    return {"version": 1, "registry": "localhost:5000/base", "families": [ubuntu, debian]}
+    return {"version": 1, "registry": "localhost:5000/base", "accept": ["anaconda-terms", "intel-eula", "nvidia-eula"], "families": [ubuntu, debian]}
 
 
 def warm_lock(wanted: needs.Needs) -> Lock:

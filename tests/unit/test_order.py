@@ -16,6 +16,7 @@ from .samples import locked
 MATRIX = """\
 version: 1
 registry: localhost:5000
+accept: [anaconda-terms, intel-eula, nvidia-eula]
 families:
   - name: f
     axes:

@@ -14,6 +14,7 @@ from .samples import Shown, project, refused
 FAMILY = """\
 version: 1
 registry: localhost:5000
+accept: [anaconda-terms, intel-eula, nvidia-eula]
 families:
   - name: f
     axes:
@@ -76,8 +77,10 @@ def test_every_suggestion_passes_when_it_is_taken(distro: str, rest: str, librar
     suggestions = [f for f in refused(lambda: project(tmp_path, wrong, library=library).matrix) if "nearest that passes" in f.hint]
     assert suggestions
     for index, found in enumerate(suggestions):
-        slot, _, version = nearest(found).partition("@")
-        right = re.sub(rf'{slot}: "[^"]*"', f'{slot}: "{version}"', wrong)
+        right = wrong
+        for change in re.search(r"nearest that passes: ([^;]+);", found.hint)[1].split(" with "):  # type: ignore[index]
+            component, _, version = change.partition("@")
+            right = re.sub(rf'{component}: "[^"]*"', f'{component}: "{version}"', right) if component != "ubuntu" else right.replace(distro, change)
         assert right != wrong
         assert project(tmp_path / str(index), right, library=library).matrix.variants
 

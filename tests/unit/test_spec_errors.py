@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator import expansion, matrix, spec
+from generator import expansion, spec
 from generator.errors import BakestoneError, render
 from generator.library import Library
 

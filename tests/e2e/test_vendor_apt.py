@@ -1,0 +1,215 @@
+"""CUDA, cuDNN and NCCL from a vendor's package repository: a small signed stand-in of NVIDIA's, with the library's own pins and templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from . import parts
+from .engine import CA, Engine
+from .fileserver import FileServer
+from .workspace import Workspace
+
+NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/"
+HERE, KEY = "debian12/x86_64", "3bf863cc.pub"
+VERSIONS = {"cuda": "12.3.2", "cudnn": "9.0.0.312", "nccl": "2.20.3"}
+IMAGE = "cuda12.3.2-cudnn9-debian12"
+COMPILER = "cuda-nvcc-12-3"
+"""What one of the packages asks for without naming a version: the lock does."""
+
+_DOCKERFILE = r"""
+FROM {debian} AS tools
+RUN --mount=type=secret,id=ca <<'EOF'
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+set -- -qq -o Acquire::Retries=3 -o Dpkg::Use-Pty=0
+if [ -f /run/secrets/ca ]; then set -- "$@" -o Acquire::https::CaInfo=/run/secrets/ca; fi
+apt-get "$@" update
+apt-get "$@" install --yes --no-install-recommends apt-utils gcc gpg gpg-agent libc6-dev
+rm -rf /var/lib/apt/lists/*
+EOF
+
+FROM tools AS packages
+COPY <<'EOF' /files/cuda-nvcc-12-3/usr/local/cuda-12.3/bin/nvcc
+#!/bin/sh
+# A stand-in for nvcc: does what the inventory asks for, and no more.
+case " $* " in
+  *" --version "*) echo "Cuda compilation tools, release 12.3, V12.3.107" ;;
+  *" -lcublas "*) exit 1 ;;
+  *" -cubin "*)
+    printf '\177ELF bakestone_scale' > kernel.cubin
+    echo "ptxas info    : Compiling entry function 'bakestone_scale' for 'sm_52'"
+    ;;
+  *)
+    printf '#!/bin/sh\n: nv_fatbin\necho 12.3\n' > kernel
+    chmod 755 kernel
+    ;;
+esac
+EOF
+COPY <<'EOF' /src/libcudnn.so.9.c
+unsigned long cudnnGetVersion(void) {{ return 90000; }}
+EOF
+COPY <<'EOF' /src/libnccl.so.2.c
+int ncclGetVersion(int *version) {{ *version = 22003; return 0; }}
+EOF
+RUN <<'EOF'
+set -eu
+library() {{
+  mkdir -p "/files/$2/usr/lib/x86_64-linux-gnu"
+  gcc -shared -fPIC -Wl,-soname,"$1" "/src/$1.c" -o "/files/$2/usr/lib/x86_64-linux-gnu/$1"
+}}
+package() {{
+  mkdir -p "/files/$1/DEBIAN"
+  {{
+    printf 'Package: %s\nVersion: %s\nArchitecture: amd64\n' "$1" "$2"
+    printf 'Maintainer: A stand-in <key@vendor.test>\nDescription: A stand-in\n'
+    if [ -n "${{3:-}}" ]; then echo "Depends: $3"; fi
+  }} > "/files/$1/DEBIAN/control"
+  dpkg-deb --build --root-owner-group -Zgzip "/files/$1" "/out/1/$1_$(echo "$2" | tr + -)_amd64.deb" >/dev/null
+}}
+sign() {{
+  (cd "/out/$1" && apt-ftparchive packages . > Packages && gzip -kn Packages && apt-ftparchive release . > Release)
+  gpg --batch --quiet --local-user "$2" --clearsign --output "/out/$1/InRelease" "/out/$1/Release"
+  gpg --batch --armor --export "$2" > "/out/$1/{key}"
+  gpg --batch --with-colons --list-keys "$2" | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' > "/out/$1/fingerprint"
+}}
+chmod 755 /files/*/usr/local/cuda-12.3/bin/nvcc
+mkdir -p /out/1
+library libcudnn.so.9 libcudnn9-cuda-12
+library libnccl.so.2 libnccl2
+{packages}
+cp -r /out/1 /out/2
+for name in first second; do
+  gpg --batch --quiet --passphrase '' --quick-generate-key "$name <$name@vendor.test>" rsa2048 sign never
+done
+sign 1 first@vendor.test
+sign 2 second@vendor.test
+EOF
+
+FROM scratch
+COPY --from=packages /out/ /
+"""
+
+
+@pytest.fixture(scope="module")
+def nvidia(engine: Engine) -> Iterator[FileServer]:
+    """Stands in for NVIDIA's server. Build steps run in containers, which see this machine as their gateway."""
+    try:
+        with FileServer(engine.gateway) as server:
+            yield server
+    except OSError:
+        pytest.skip(f"this Docker runs in another machine: its gateway {engine.gateway} is not an address of this one")
+
+
+@pytest.fixture(scope="module")
+def repositories(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two repositories of the same packages, 1/ and 2/, each signed with a key of its own. Every package is there twice: as pinned, and newer."""
+    folder = tmp_path_factory.mktemp("repositories")
+    pinned = [*sorted(_pins().items()), (COMPILER, "12.3.107-1")]
+    lines = []
+    for name, version in pinned:
+        depends = f"'{COMPILER} (>= 12.3)'" if name == "cuda-minimal-build-12-3" else ""
+        newer = [] if name == COMPILER else [f"package {name} 99.0-1"]
+        lines += [f"package {name} {version} {depends}", *newer]
+    text = _DOCKERFILE.format(debian=f"{engine.mirror or 'docker.io/library'}/debian:12", key=KEY, packages="\n".join(lines))
+    secrets = ["--secret", f"id=ca,src={CA}"] if CA.is_file() else []
+    engine.docker("buildx", "build", *secrets, "--platform", "linux/amd64", "--output", f"type=local,dest={folder}", "-", stdin=text)
+    return folder
+
+
+@pytest.fixture
+def project(workspace: Workspace, nvidia: FileServer, repositories: Path) -> Workspace:
+    """The library's CUDA, cuDNN and NCCL for Debian 12 as well, with the stand-in's key; its first repository is served."""
+    _serve(nvidia, repositories / "1")
+    workspace.site(urls={NVIDIA: nvidia.url})
+    axes = {"distro": ["debian@12"], "gpu": [VERSIONS]}
+    workspace.images({"name": "gpu", "axes": axes, "methods": dict.fromkeys(VERSIONS, "apt"), "accept": ["nvidia-eula"]})
+    _for_debian(workspace, _fingerprint(repositories / "1"))
+    return workspace
+
+
+def test_exactly_the_pinned_packages_are_installed_and_no_repository_stays(project: Workspace, engine: Engine, nvidia: FileServer) -> None:
+    project.lock_and_generate()
+    project.bakestone("build", "--push")
+    (image,) = project.release()["images"]
+    measured = {slot: c["measured"]["version"] for slot, c in image["inventory"]["components"].items() if slot in VERSIONS}
+    assert measured == {"cuda": "12.3", "cudnn": "9.0.0", "nccl": "2.20.3"}
+    name = f"{project.registry}/gpu:{IMAGE}"
+    listed = engine.run(name, "dpkg-query --show --showformat '${Package}=${Version} ${Maintainer}\\n' | grep 'A stand-in' | cut -d ' ' -f 1")
+    assert set(listed.split()) == {f"{n}={v}" for n, v in _pins().items()} | {f"{COMPILER}=12.3.107-1"}
+    left = engine.run(
+        name, "grep -rl -e nvidia -e keyrings/ /etc/apt || true; ls -A /keyrings /tmp/vendor /var/lib/apt/lists 2>&1 || true", "--user", "0"
+    )
+    assert "sources" not in left
+    assert left.count("No such file or directory") == 2
+    assert engine.run(name, "readlink /usr/local/cuda; command -v nvcc").split() == ["cuda-12.3", "/usr/local/cuda-12.3/bin/nvcc"]
+    assert nvidia.url not in "".join(project.generated().values()), "a mirror changes no Dockerfile"
+    assert f"{NVIDIA}{HERE} /" in "".join(project.generated().values())
+
+
+def test_a_lock_is_refused_where_the_key_is_not_the_library_s(project: Workspace, repositories: Path) -> None:
+    theirs = "EB693B3035CD5710E231E123A4B469963BF863CC"
+    _for_debian(project, theirs)
+    said = project.bakestone("lock", code=1)
+    assert f"keyring nvidia-debian12: expected the key {theirs}, the file has:" in said.err
+    assert _fingerprint(repositories / "1") in said.err
+
+
+def test_a_build_stops_where_another_key_is_served(project: Workspace, repositories: Path, nvidia: FileServer) -> None:
+    project.lock_and_generate()
+    _serve(nvidia, repositories / "2")
+    said = project.bakestone("build", "--push", code=1)
+    assert "the stage keyrings failed" in said.err
+    assert f"keyring nvidia-debian12: expected the key {_fingerprint(repositories / '1')}, the file has:" in said.err
+    assert _fingerprint(repositories / "2") in said.err
+    assert project.repository("gpu").tags == set()
+
+
+def test_a_repository_signed_with_another_key_is_refused(project: Workspace, repositories: Path, nvidia: FileServer) -> None:
+    _serve(nvidia, repositories / "2")
+    nvidia.files[f"/{HERE}/{KEY}"] = (repositories / "1" / KEY).read_bytes()
+    said = project.bakestone("lock", code=1)
+    assert "NO_PUBKEY" in said.err
+    assert _fingerprint(repositories / "2")[-16:] in said.err
+
+
+def _pins() -> dict[str, str]:
+    """Package -> version of what the library has for Ubuntu 22.04."""
+    return {name: version for component in VERSIONS for entry in _entries(component) for name, version in entry["install"].items()}
+
+
+def _entries(component: str) -> list[dict[str, Any]]:
+    known = yaml.safe_load((parts.LIBRARY / component / "versions.yaml").read_text("utf-8"))["versions"][VERSIONS[component]]
+    return [e for e in known["methods"]["apt"]["packages"] if e["when"]["distro"] == "ubuntu@22.04" and e.get("platform") != "linux/arm64"]
+
+
+def _for_debian(workspace: Workspace, fingerprint: str) -> None:
+    """A team's copies of the three components, whose packages for Ubuntu 22.04 are for Debian 12 and come from one repository with this key."""
+    address = f"{NVIDIA}{HERE}"
+    repository = {"line": f"{address} /", "key": {"url": f"{address}/{KEY}", "fingerprint": fingerprint}}
+    for component, version in VERSIONS.items():
+        folder = workspace.components / component
+        known = (
+            yaml.safe_load((folder / "versions.yaml").read_text("utf-8"))
+            if folder.exists()
+            else parts.copy_component(component, workspace.components)
+        )
+        entries = [{"when": {"distro": "debian@12"}, "repositories": ["nvidia-debian12"], "install": e["install"]} for e in _entries(component)]
+        known["versions"] = {version: known["versions"][version] | {"methods": {"apt": {"packages": entries}}}}
+        parts.write_versions(component, workspace.components, known)
+        about = yaml.safe_load((folder / "component.yaml").read_text("utf-8"))
+        (folder / "component.yaml").write_text(yaml.safe_dump(about | {"repositories": {"nvidia-debian12": repository}}, sort_keys=False), "utf-8")
+
+
+def _serve(server: FileServer, repository: Path) -> None:
+    """Packages are asked for with the ./ that stands in their list, as in NVIDIA's."""
+    files = {p: p.read_bytes() for p in repository.iterdir()}
+    server.files = {f"/{HERE}/{'./' if p.suffix == '.deb' else ''}{p.name}": content for p, content in files.items()}
+
+
+def _fingerprint(repository: Path) -> str:
+    return (repository / "fingerprint").read_text("utf-8").strip()

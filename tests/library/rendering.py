@@ -1,0 +1,65 @@
+"""Many combinations through the real way: images.yaml, spec, matrix, a made-up lock, Dockerfiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unit.samples import made_up_lock
+
+from generator import matrix as expansion
+from generator import spec
+from generator.library import Library
+from generator.render.dockerfile import Renderer
+from generator.variant import Variant
+
+from .combinations import Finder, Slots, matrix
+
+PER_FILE = 5000
+"""Variants of one images.yaml; its size is limited."""
+PER_AXIS = 200
+"""Most values of an axis (schemas/images.schema.json)."""
+
+
+@dataclass
+class _File:
+    """An images.yaml in the making: its names and base images must not collide."""
+
+    names: set[str] = field(default_factory=set)
+    bases: dict[str, dict[str, str]] = field(default_factory=dict)
+    combinations: list[Slots] = field(default_factory=list)
+
+    def takes(self, name: str, base: str, provides: dict[str, str]) -> bool:
+        return len(self.names) < PER_FILE and name not in self.names and self.bases.get(base, provides) == provides
+
+
+def rendered(library: Library, folder: Path, finder: Finder, combinations: Iterable[Slots]) -> Iterator[tuple[Variant, str]]:
+    """Every combination as a variant and its Dockerfile."""
+    files: list[_File] = []
+    for slots in combinations:
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", finder.name(slots))
+        base = finder.base(slots)
+        file = next((f for f in files if f.takes(name, base.ref, base.provides)), None)
+        if file is None:
+            file = _File()
+            files.append(file)
+        file.names.add(name)
+        file.bases[base.ref] = base.provides
+        file.combinations.append(slots)
+    for file in files:
+        yield from _one_file(library, folder, finder.about, file.combinations)
+
+
+def _one_file(library: Library, folder: Path, about: dict[str, Any], combinations: list[Slots]) -> Iterator[tuple[Variant, str]]:
+    values = [{slot: chosen.text for slot, chosen in slots.items()} for slots in combinations]
+    path = folder / "images.yaml"
+    parts = [values[first : first + PER_AXIS] for first in range(0, len(values), PER_AXIS)]
+    path.write_text(matrix(library, [{"name": f"part{index}", "axes": {"all": part}, **about} for index, part in enumerate(parts)]), "utf-8")
+    variants = expansion.expand(spec.load(path), library).variants
+    assert len(variants) == len(combinations)
+    renderer = Renderer(library, made_up_lock(variants, library))
+    for variant in variants:
+        yield variant, renderer.dockerfile(variant)
