@@ -1,4 +1,4 @@
-"""The only module that talks to a registry: digests, manifests, tags. OCI distribution over `oras`.
+"""The only module that talks to a registry: digests, manifests, tags (blobs.py: blobs). OCI distribution over `oras`.
 
 Credentials come from Docker's own configuration (auths, helpers); they are
 never read into Bakestone.
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urljoin
 
 from generator.errors import ENVIRONMENT, fail
 from generator.site import Site
@@ -83,7 +84,7 @@ class Registry:
 
     def head(self, reference: str) -> str | None:
         """The digest behind a tag, or None when the registry does not have it."""
-        response = self._ask(Reference.parse(reference), "HEAD", f"manifests/{Reference.parse(reference).tag}")
+        response = self.request(Reference.parse(reference), "HEAD", f"manifests/{Reference.parse(reference).tag}")
         if response is None:
             return None
         return response.headers.get("Docker-Content-Digest") or self.need(reference).digest
@@ -97,7 +98,7 @@ class Registry:
     def manifest(self, reference: str) -> Manifest | None:
         """The manifest or index behind a reference, checked against its digest; None when it is not there."""
         parsed = Reference.parse(reference)
-        response = self._ask(parsed, "GET", f"manifests/{parsed.tag}")
+        response = self.request(parsed, "GET", f"manifests/{parsed.tag}")
         if response is None:
             return None
         raw = response.content
@@ -115,14 +116,14 @@ class Registry:
     def config(self, reference: str, manifest: Manifest) -> dict[str, Any]:
         """The image configuration of a single-platform manifest."""
         parsed = Reference.parse(reference)
-        response = self._ask(parsed, "GET", f"blobs/{manifest.data['config']['digest']}")
+        response = self.request(parsed, "GET", f"blobs/{manifest.data['config']['digest']}")
         loaded: dict[str, Any] = json.loads(response.content) if response is not None else {}
         return loaded
 
     def blob(self, reference: str) -> bytes:
         """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
         parsed = Reference.parse(reference)
-        response = self._ask(parsed, "GET", f"blobs/{parsed.tag}")
+        response = self.request(parsed, "GET", f"blobs/{parsed.tag}")
         content: bytes = response.content if response is not None else b""
         if "sha256:" + hashlib.sha256(content).hexdigest() != parsed.tag:
             raise fail(
@@ -134,7 +135,7 @@ class Registry:
         """Point a tag at what `source` is, inside one repository. Gives the digest."""
         manifest = self.need(source)
         parsed = Reference.parse(source)
-        self._ask(parsed, "PUT", f"manifests/{tag}", data=manifest.raw, headers={"Content-Type": manifest.media_type})
+        self.request(parsed, "PUT", f"manifests/{tag}", data=manifest.raw, headers={"Content-Type": manifest.media_type})
         return manifest.digest
 
     def need(self, reference: str) -> Manifest:
@@ -144,16 +145,30 @@ class Registry:
             raise fail(f"{reference} is not in the registry", "push it first", name=reference)
         return manifest
 
-    def _ask(self, reference: Reference, method: str, path: str, *, data: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
-        """One request. None for 404; `BakestoneError` (exit 3) for everything that is not an answer."""
+    def request(
+        self,
+        reference: Reference,
+        method: str,
+        path: str,
+        *,
+        data: bytes | IO[bytes] | None = None,
+        headers: dict[str, str] | None = None,
+        stream: bool = False,
+    ) -> Any:
+        """One request below the reference's repository, or to a whole URL that the registry gave (an upload's place).
+
+        `stream` leaves the body to be read from `raw`. None for 404; `BakestoneError` (exit 3) for
+        everything that is not an answer.
+        """
         import requests
 
         provider = self._provider(reference)
         host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
-        url = f"{provider.prefix}://{host}/v2/{reference.repository}/{path}"
+        url = urljoin(f"{provider.prefix}://{host}/v2/{reference.repository}/", path)
         try:
             # below oras' own retry, which waits two minutes for a host that does not exist: `_session` retries what may heal
-            response = type(provider).do_request.__wrapped__(provider, url, method, data=data, headers={"Accept": _ACCEPT, **(headers or {})})
+            sent = {"Accept": _ACCEPT, **(headers or {})}
+            response = type(provider).do_request.__wrapped__(provider, url, method, data=data, headers=sent, stream=stream)
         except requests.exceptions.SSLError as problem:
             raise fail(
                 f"TLS to {host} failed: {_reason(problem)}", "name the CA bundle under `ca` in the site file", name=host, code=ENVIRONMENT
