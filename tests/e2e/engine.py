@@ -34,6 +34,10 @@ class Engine:
         """What a shell script prints in an image, as the image's user; by default in what the registry has."""
         return self.docker("run", "--rm", "--quiet", "--pull", pull, *options, image, "sh", "-c", script)
 
+    def script(self, name: str, *arguments: str) -> None:
+        """Run one of the project's scripts beside this engine and registry."""
+        _script(name, *arguments, env=self.environment | {"BAKESTONE_REGISTRY": self.registry})
+
     @property
     def gateway(self) -> str:
         """This machine's address as containers and build steps see it."""

@@ -67,9 +67,9 @@ class Workspace:
         text = yaml.safe_dump({"version": 1, "registry": self.registry, "accept": accept, "families": list(families)}, sort_keys=False)
         self.matrix.write_text(text, "utf-8")
 
-    def site(self, *, urls: dict[str, str] | None = None, **more: Any) -> None:
+    def site(self, *, urls: dict[str, str] | None = None, registries: dict[str, str] | None = None, **more: Any) -> None:
         """Write the site file: Debian's images from the mirror, this machine's CA bundle, exact package versions."""
-        registries = {"docker.io/library": self.engine.mirror} if self.engine.mirror else {}
+        registries = registries or ({"docker.io/library": self.engine.mirror} if self.engine.mirror else {})
         site: dict[str, Any] = {"version": 1, "mirrors": {"registries": registries, "urls": urls or {}}, "pins": {"debian": "versions"}}
         if CA.is_file():
             site["ca"] = str(CA)
