@@ -43,7 +43,7 @@ def one(findings: list[Finding]) -> Finding:
 
 def test_what_has_ended_is_told_with_the_day_and_what_is_left(library: Library, tmp_path: Path) -> None:
     found = one(lifecycle.findings(variants(tmp_path, "debian@12", library=library), TODAY))
-    assert found.message == "Debian 12: free support ended on 2026-07-11 (long-term support until 2028-06-30); 1 variant of first"
+    assert found.message == "Debian 12: free support ended on 2026-07-11 (Debian LTS until 2028-06-30); 1 variant of first"
     assert found.severity == "warning"
     assert found.hint.startswith("supported longer: debian@13, until 2028-08-09 (source: ")
     assert "endoflife.date" in found.hint
@@ -53,15 +53,23 @@ def test_what_has_ended_is_told_with_the_day_and_what_is_left(library: Library, 
     assert "^^^^^^^^^" in text
 
 
+def test_support_after_the_free_one_has_the_name_that_its_distro_gives_it(library: Library, tmp_path: Path) -> None:
+    (end,) = lifecycle.ends_of(variants(tmp_path, "ubuntu@22.04", library=library)[0])
+    assert end.text(TODAY) == "Ubuntu 22.04: free support ends on 2027-04-01 (Ubuntu Pro until 2032-04-09)"
+    for component in library.of_slot("distro"):
+        paid = any("end_of_extended" in version.data for version in component.versions.values())
+        assert paid == ("extended_support" in component.data), component.name
+
+
 @pytest.mark.parametrize(
     ("at", "said"),
     [
-        (date(2026, 7, 11), "Debian 12: free support ends on 2026-07-11 (long-term support until 2028-06-30)"),
-        (date(2026, 7, 12), "Debian 12: free support ended on 2026-07-11 (long-term support until 2028-06-30)"),
-        (date(2028, 6, 30), "Debian 12: free support ended on 2026-07-11 (long-term support until 2028-06-30)"),
-        (date(2028, 7, 1), "Debian 12: free support ended on 2026-07-11 (long-term support ended on 2028-06-30)"),
+        (date(2026, 7, 11), "Debian 12: free support ends on 2026-07-11 (Debian LTS until 2028-06-30)"),
+        (date(2026, 7, 12), "Debian 12: free support ended on 2026-07-11 (Debian LTS until 2028-06-30)"),
+        (date(2028, 6, 30), "Debian 12: free support ended on 2026-07-11 (Debian LTS until 2028-06-30)"),
+        (date(2028, 7, 1), "Debian 12: free support ended on 2026-07-11 (Debian LTS ended on 2028-06-30)"),
     ],
-    ids=["on the last day", "the day after", "on the last day of long-term support", "after that"],
+    ids=["on the last day", "the day after", "on the last day of Debian LTS", "after that"],
 )
 def test_the_text_is_that_of_the_day(at: date, said: str, library: Library, tmp_path: Path) -> None:
     (variant,) = variants(tmp_path, "debian@12", library=library)
@@ -198,10 +206,7 @@ def test_the_command_looks_into_the_future(bakestone: Command, tmp_path: Path) -
     assert (quiet.exit_code, quiet.stderr) == (0, "")
     warned = bakestone("validate", "--at", "2028-03-01")
     assert warned.exit_code == 0
-    assert (
-        "images.yaml:6:16: warning: Debian 13: free support ends on 2028-08-09 (long-term support until 2030-06-30); 1 variant of first"
-        in warned.stderr
-    )
+    assert "images.yaml:6:16: warning: Debian 13: free support ends on 2028-08-09 (Debian LTS until 2030-06-30); 1 variant of first" in warned.stderr
     assert "1 variants" in warned.stdout
     assert not bakestone("validate", "--at", "2028-03-01", "--ahead", "30").stderr
     listed = bakestone("list", "--at", "2028-08-10").stdout
@@ -265,6 +270,9 @@ def test_the_library_s_dates_are_those_of_the_calendar(library: Library) -> None
 
 
 def test_every_python_of_a_conda_has_its_day(library: Library) -> None:
+    known = [[(entry["what"], entry["date"]) for entry in component.data["ends"]] for component in library.of_slot("conda")]
+    assert [what for what, _ in known[0]] == [f"Python {minor}" for minor in ("2.7", *(f"3.{n}" for n in range(5, 15)))]
+    assert all(others == known[0] for others in known), "a Python ends on the same day whoever packages it"
     for component in library.of_slot("conda"):
         for version in component.versions.values():
             minor = version.known("python_minor")
