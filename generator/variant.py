@@ -14,8 +14,8 @@ from generator.errors import Position
 from generator.spec import Exclude, Family
 from generator.version import Base, Version
 
-SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "ucx", "mpi", "conda", "onnxruntime", "git")
-"""The order in which slots are worked out: a later one may use an earlier one's prefix."""
+SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "tensorrt", "ucx", "mpi", "conda", "onnxruntime", "git")
+"""The order in which slots are worked out and listed: a later one may use an earlier one's prefix. A team's own come after them."""
 
 INHERITED = "image"
 """The method of a component that comes with the base image."""

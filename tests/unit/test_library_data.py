@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -14,10 +15,17 @@ from generator import yamldoc
 from generator.component import BUILT_IN, Component
 from generator.library import Library
 from generator.patterns import version_key
-from generator.variant import SLOT_ORDER
+from generator.variant import SLOT_ORDER, slot_rank
 
 NAMES = sorted(p.parent.name for p in BUILT_IN.glob("*/component.yaml"))
 FETCHED = ("source", "installer", "archive")
+OFFICIAL = {
+    "ubuntu": "docker.io/library/ubuntu:{v}",
+    "debian": "docker.io/library/debian:{v}",
+    "rocky": "docker.io/rockylinux/rockylinux:{v}",
+    "ubi": "registry.access.redhat.com/ubi{v}/ubi:{v}.",  # and the point release
+}
+"""Where a distro's makers publish its image."""
 
 
 @pytest.fixture(params=NAMES)
@@ -25,6 +33,19 @@ def component(request: pytest.FixtureRequest, library: Library) -> Component:
     found = library.get(request.param)
     assert found is not None
     return found
+
+
+def given_up(component: Component) -> bool:
+    """Whether no version is left of it: its folder says why, and nothing more."""
+    return any(entry.versions == "*" for entry in component.retired)
+
+
+@pytest.fixture
+def offered(component: Component) -> Component:
+    """A component that can be installed."""
+    if given_up(component):
+        pytest.skip("given up")
+    return component
 
 
 def test_the_ten_components_of_the_three_families_are_there() -> None:
@@ -36,32 +57,49 @@ def test_a_folder_holds_the_component_of_its_name(component: Component) -> None:
     assert component.slot in SLOT_ORDER
 
 
-def test_a_component_can_be_measured(component: Component) -> None:
-    assert component.inventory
-    done = subprocess.run(["sh", "-n"], input=component.inventory, capture_output=True, text=True, check=False)
+def test_slots_are_listed_in_the_order_in_which_they_build_on_each_other_and_a_team_s_own_last() -> None:
+    assert sorted(["zlib", "git", "tensorrt", "cmake", "mpi", "distro", "nccl", "onnxruntime", "conda", "cudnn", "cuda", "ucx"], key=slot_rank) == [
+        "distro", "cuda", "cudnn", "nccl", "tensorrt", "ucx", "mpi", "conda", "onnxruntime", "git", "cmake", "zlib",
+    ]  # fmt: skip
+
+
+def test_a_component_has_versions_unless_it_was_given_up_for_another(component: Component, library: Library) -> None:
+    assert bool(component.versions) != given_up(component)
+    assert bool(component.methods) != given_up(component)
+    for entry in component.retired:
+        instead = library.get(entry.instead)
+        assert instead is not None
+        assert instead.slot == component.slot
+        assert instead.versions
+
+
+def test_a_component_can_be_measured(offered: Component) -> None:
+    assert offered.inventory
+    done = subprocess.run(["sh", "-n"], input=offered.inventory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "version=" in component.inventory
+    assert "version=" in offered.inventory
 
 
-def test_inventory_scripts_are_clean_shell(component: Component) -> None:
+def test_inventory_scripts_are_clean_shell(offered: Component) -> None:
     checker = Path(sys.executable).parent / "shellcheck"
-    done = subprocess.run([checker, "-s", "sh", "-S", "warning", "-"], input=component.inventory, capture_output=True, text=True, check=False)
+    done = subprocess.run([checker, "-s", "sh", "-S", "warning", "-"], input=offered.inventory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_measurement_is_never_the_pin_read_back(component: Component) -> None:
-    assert component.inventory
-    assert not re.search(r"version=\$\{?VERSION\b", component.inventory)
+def test_the_measurement_is_never_the_pin_read_back(offered: Component) -> None:
+    assert offered.inventory
+    assert not re.search(r"version=\$\{?VERSION\b", offered.inventory)
 
 
 def test_every_method_but_image_and_apt_has_its_template(component: Component) -> None:
-    methods = set(component.methods) - {"image", "apt"}
-    for method in methods:
+    """That of apt is for what is left to do after a vendor's packages are installed; the distro's own need nothing."""
+    templates = {p.name.split(".")[1] for p in component.folder.glob("install.*.j2")}
+    for method in templates:
         text, _ = component.template(method)
         assert "RUN " in text
-        assert "apt-get" not in text, "packages are installed by the frame"
-    templates = {p.name.split(".")[1] for p in component.folder.glob("install.*.j2")}
-    assert templates == methods
+        assert not re.search(r"\b(apt-get|dnf|yum)\b", text), "packages are installed by the frame"
+    assert templates - {"apt"} == set(component.methods) - {"image", "apt"}
+    assert "apt" not in templates or any("packages" in v.methods.get("apt", {}) for v in component.versions.values())
 
 
 def test_every_method_is_offered_by_some_version(component: Component) -> None:
@@ -71,10 +109,10 @@ def test_every_method_is_offered_by_some_version(component: Component) -> None:
         assert all(v.methods for v in component.versions.values())
 
 
-def test_every_version_is_quoted_text(component: Component) -> None:
-    raw = yaml.safe_load((component.folder / "versions.yaml").read_text("utf-8"))["versions"]
+def test_every_version_is_quoted_text(offered: Component) -> None:
+    raw = yaml.safe_load((offered.folder / "versions.yaml").read_text("utf-8"))["versions"]
     assert all(isinstance(key, str) for key in raw)
-    document = yamldoc.load(component.folder / "versions.yaml", "versions")
+    document = yamldoc.load(offered.folder / "versions.yaml", "versions")
     assert list(document.data["versions"]) == list(raw)
 
 
@@ -146,12 +184,14 @@ def test_images_that_come_with_a_distro_name_one_that_is_there(component: Compon
 
 def test_distros_have_an_image_a_codename_and_a_way_to_pin(library: Library) -> None:
     for component in library.of_slot("distro"):
+        by_apt = component.data["package_manager"] == "apt"
         for version in component.versions.values():
             about = version.data
-            assert about["image"].endswith(f"/{component.name}:{version.version}")
+            image = OFFICIAL[component.name].format(v=version.version)
+            assert about["image"].startswith(image) if image.endswith(".") else about["image"] == image
             assert re.fullmatch(r"sha256:[0-9a-f]{64}", about["digest"])
-            assert about["codename"]
-            assert about["pins"] in ("snapshot", "frozen")
+            assert bool(about.get("codename")) == by_apt, "archives of packages for apt have one, those for dnf none"
+            assert about["pins"] in (("snapshot", "frozen") if by_apt else ("versions",))
             assert about["pins"] != "snapshot" or component.data["snapshot"]["sources"]
             assert version.measure["version"] == version.version
 
@@ -164,8 +204,14 @@ def test_components_in_names_have_a_label_and_the_others_none(component: Compone
 
 def test_programs_are_real_programs(component: Component) -> None:
     for name, text in component.programs.items():
-        assert name.rpartition(".")[2] in ("c", "cu", "py")
-        assert "main" in text
+        assert component.inventory
+        assert re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", component.inventory), "the measurement runs it"
+        kind = name.rpartition(".")[2]
+        assert kind in ("c", "cu", "py")
+        if kind == "py":
+            assert any(isinstance(node, ast.Assert) for node in ast.parse(text).body), "it ends with an error where a number is wrong"
+        else:
+            assert re.search(r"^int main\(", text, re.MULTILINE)
 
 
 def test_a_component_that_is_not_there_is_answered_with_the_nearest(library: Library) -> None:
