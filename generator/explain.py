@@ -91,12 +91,25 @@ def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
     for stage in stages:
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
-            source = texts(known.get("source", ""))
+            source = texts(known.get("source") or _sources(stage.chosen))
             lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", f"{source} (confidence: {known.get('confidence', 'not given')})"))
         for wheel in stage.wheels:
             hashes = "\n".join(f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms)
-            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", str(stage.chosen.data.get("source", ""))))
+            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", _source_of_wheel(stage.chosen, wheel.name)))
     return lines
+
+
+def _sources(chosen: Chosen) -> str | list[str]:
+    """Where what versions.yaml says for the method comes from; that of the version where the method has none of its own."""
+    found: str | list[str] = chosen.data.get("source") or chosen.version.data.get("source", "")
+    return found
+
+
+def _source_of_wheel(chosen: Chosen, name: str) -> str:
+    """Of several sources, those that name the wheel (cuDNN has one wheel for each major version of CUDA); all when none does."""
+    source = _sources(chosen)
+    listed = [source] if isinstance(source, str) else source
+    return texts([text for text in listed if name in text] or listed)
 
 
 def _vendor(found: list[VendorPackages]) -> list[Line]:

