@@ -331,6 +331,7 @@ def test_wrong_usage_says_what_is_right(arguments: tuple[str, ...], what: str, b
         ("p.sh", PROGRAM, "is an installer"),
         ("p.deb", b"!<arch>\n", "neither an archive"),
     ],
+    ids=["without the program", "in a folder with a wrong name", "cut off", "no zip", "an installer", "a Debian package"],
 )
 def test_a_file_that_is_no_component_is_refused(
     filename: str, content: bytes, what: str, bakestone: Command, server: WebServer, tmp_path: Path
