@@ -103,7 +103,7 @@ def test_old_wheels_of_intel_mpi_are_offered_on_old_systems(library: Library, tm
 
 def dockerfile(made: Project, variant: Variant) -> str:
     """The text of one variant's Dockerfile."""
-    return Renderer(made.matrix.library, lockfile.read(made.lock_path)).dockerfile(variant)
+    return Renderer(made.matrix.library, lockfile.load(made.lock_path)).dockerfile(variant)
 
 
 REFUSED = [
@@ -233,7 +233,7 @@ def test_intel_mpi_by_apt_is_exact_and_ends_up_at_its_prefix(library: Library, t
     assert re.search(r"ln -s \S+ /opt/intelmpi\n", text)
     assert 'I_MPI_ROOT="/opt/intelmpi"' in text
     (found,) = refused(lambda: project(tmp_path / "13", HEAD + family("apt", "debian@13", "intelmpi@2021.11.0", rest=rest), library=library))
-    assert "apt: there for distro ubuntu@>=18.04, debian@11 or debian@12" in found.message
+    assert "apt: there for distro ubuntu@>=18.04 or debian@11 or debian@12" in found.message
 
 
 def test_git_by_apt_belongs_to_its_distro(library: Library, tmp_path: Path) -> None:
