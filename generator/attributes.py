@@ -50,8 +50,9 @@ def subject(slots: Slots, key: str, host: Mapping[str, str]) -> Subject:
 
 def python(slots: Slots) -> str | None:
     """The minor version of the image's Python, such as 3.11; None when nobody knows it."""
-    conda = slots["conda"].version.known("python_minor") if "conda" in slots else None
-    return conda or (slots["distro"].version.known("python") if "distro" in slots else None)
+    if "conda" in slots:  # its Python is in front on PATH, also where nobody knows which it is
+        return slots["conda"].version.known("python_minor")
+    return slots["distro"].version.known("python") if "distro" in slots else None
 
 
 def holds(slots: Slots, key: str, patterns: Iterable[str], host: Mapping[str, str]) -> bool:
