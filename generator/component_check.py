@@ -13,7 +13,7 @@ from generator.library import Library
 from generator.methods import FETCHED
 from generator.render.dockerfile import Renderer
 from generator.scaffold import RESERVED
-from generator.variant import INHERITED
+from generator.variant import INHERITED, PACKAGES
 from generator.version import ENTRIES, Version
 
 _READ_BACK = re.compile(r"version=[\"']?\$\{?VERSION\b")
@@ -63,7 +63,7 @@ def _inventory(component: Component) -> Iterator[Finding]:
 def _templates(component: Component) -> Iterator[Finding]:
     there = {p.name.split(".")[1] for p in component.folder.glob("install.*.j2")}
     for method in component.methods:
-        if method not in (INHERITED, "apt") and method not in there:
+        if method not in (INHERITED, *PACKAGES) and method not in there:
             yield Finding(f"the method {method} has no install.{method}.j2", "add the template, or remove the method", name=component.origin)
     for method in sorted(there - set(component.methods)):
         yield Finding(f"install.{method}.j2 belongs to no method", "add the method in component.yaml, or remove the file", name=component.origin)

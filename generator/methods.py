@@ -12,7 +12,7 @@ from generator.errors import Finding
 from generator.patterns import matches
 from generator.rules import seen
 from generator.spec import Family
-from generator.variant import INHERITED, Chosen, slot_rank
+from generator.variant import INHERITED, PACKAGES, Chosen, slot_rank
 from generator.version import ENTRIES, Base, patterns
 
 FETCHED = ("source", "installer", "archive")
@@ -187,7 +187,7 @@ def _together(image: Mapping[str, Any], slots: _Slots) -> bool:
     return all(slot in slots and slots[slot].version.version == str(version) for slot, version in provides.items())
 
 
-def _apt_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _package_offer(data: dict[str, Any], wish: _Wish) -> str:
     distro = wish.distro
     if "packages" in data:
         return _vendor_offer(data["packages"], wish)
@@ -217,12 +217,14 @@ def _fetched_offer(data: dict[str, Any], wish: _Wish) -> str:
     if not platforms:
         return "no file with a checksum is known"
     lacking = [p for p in wish.family.platforms if None not in platforms and p not in platforms]
-    return f"no file for {', '.join(lacking)}" if lacking else ""
+    known = [e for name in FETCHED for e in wish.chosen.version.methods.get(name, {}).get(ENTRIES[name], [])]
+    elsewhere = dict.fromkeys(condition(patterns(e["when"])) for e in known if "when" in e and e.get("platform") in lacking)
+    return f"no file for {', '.join(lacking)}{' unless ' if elsewhere else ''}{' or '.join(elsewhere)}" if lacking else ""
 
 
 _CHECKS: dict[str, Callable[[dict[str, Any], _Wish], str]] = {
     INHERITED: _image_offer,
-    "apt": _apt_offer,
+    **dict.fromkeys(PACKAGES, _package_offer),
     "wheel": _wheel_offer,
     **dict.fromkeys(FETCHED, _fetched_offer),
 }

@@ -67,6 +67,8 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
 
 
 def _closure(packages: PackageSet) -> dict[str, str]:
+    if packages.distro.component.data.get("package_manager") == "dnf":
+        return {f"{name}.noarch": "0:0-0" for name in packages.names}
     return {name: version or "0" for name, _, version in (text.partition("=") for text in packages.names)}
 
 

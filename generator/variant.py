@@ -20,6 +20,9 @@ SLOT_ORDER = ("distro", "cuda", "cudnn", "nccl", "tensorrt", "ucx", "mpi", "cond
 INHERITED = "image"
 """The method of a component that comes with the base image."""
 
+PACKAGES = ("apt", "dnf")
+"""The methods that install packages in the image itself: the distro's own, and by apt also the vendor's."""
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -51,7 +54,7 @@ class Chosen:
     @property
     def of_distro(self) -> bool:
         """Whether it is the distro's own package, whose files are under /usr."""
-        return self.method == "apt" and "package" in self.data
+        return self.method in PACKAGES and "package" in self.data
 
     @property
     def of_vendor(self) -> bool:
@@ -61,7 +64,7 @@ class Chosen:
     @property
     def staged(self) -> bool:
         """Whether it has a build stage of its own, whose files are copied into the image."""
-        return self.method not in ("apt", INHERITED)
+        return self.method not in (INHERITED, *PACKAGES)
 
     def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
         """What templates see of the slot. The prefix may use those of the slots `before`."""
@@ -158,4 +161,4 @@ def slot_rank(slot: str) -> tuple[int, str]:
     return (SLOT_ORDER.index(slot) if slot in SLOT_ORDER else len(SLOT_ORDER), slot)
 
 
-__all__ = ["INHERITED", "SLOT_ORDER", "Base", "Chosen", "Excluded", "Variant", "slot_context", "slot_rank"]
+__all__ = ["INHERITED", "PACKAGES", "SLOT_ORDER", "Base", "Chosen", "Excluded", "Variant", "slot_context", "slot_rank"]
