@@ -23,7 +23,7 @@ case $stated in
   201*) fabrics=shm ;;
   *)
     run I_MPI_FABRICS=ofi FI_PROVIDER=tcp FI_TCP_IFACE=lo ||
-      fail "hello.c does not run over libfabric, so the ranks of two nodes could not talk (from 2021.19 on libfabric comes from the distro: libfabric1)."
+      fail "hello.c does not run over libfabric, so the ranks of two nodes could not talk (from 2021.19 on libfabric comes from the distro: libfabric1, libfabric)."
     fabrics=shm+ofi
     ;;
 esac
