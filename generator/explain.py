@@ -95,7 +95,8 @@ def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
             lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", f"{source} (confidence: {known.get('confidence', 'not given')})"))
         for wheel in stage.wheels:
             hashes = "\n".join(f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms)
-            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", _source_of_wheel(stage.chosen, wheel.name)))
+            source = f"{_source_of_wheel(stage.chosen, wheel.name)} (confidence: {stage.chosen.data.get('confidence', 'not given')})"
+            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", source))
     return lines
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from generator import lifecycle, rehearsal
+from generator import explain, lifecycle, rehearsal
 from generator.component import BUILT_IN, Component
 from generator.library import Library
 from generator.patterns import compare, matches
@@ -226,3 +226,10 @@ def test_a_rehearsal_names_packages_as_dnf_does(distro: str, library: Library) -
     assert not isinstance(found, str), found
     packages = rehearsal.lock([found], library).packages[found.base.ref].versions["linux/amd64"]
     assert all(name.endswith(".noarch") for closure in packages.values() for name in closure)
+
+
+def test_explain_says_of_a_wheel_who_says_so_and_how_sure_that_is(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, text("debian@13", 'gpu: [{cuda: cuda@13.0.2, cudnn: "9.14.0.64"}]'), library=library)
+    (variant,) = made.matrix.variants
+    (cudnn,) = [line for line in explain.explain(made, variant.name)[1] if line.pin.startswith("nvidia-cudnn-cu13==")]
+    assert re.fullmatch(r"PyPI: nvidia-cudnn-cu13 9\.14\.0\.64, read \d{4}-\d\d-\d\d.* \(confidence: high\)", cudnn.origin)
