@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-ENTRIES = {"image": "images", "apt": "packages", "source": "artifacts", "installer": "artifacts", "archive": "artifacts", "wheel": "wheels"}
+ENTRIES = {
+    "image": "images",
+    "apt": "packages",
+    "dnf": "packages",
+    "source": "artifacts",
+    "installer": "artifacts",
+    "archive": "artifacts",
+    "wheel": "wheels",
+}
 """Method -> the key of its data that holds a list of entries, each of which may have a condition (`when`)."""
 
 Patterns = Mapping[str, tuple[str, ...]]
