@@ -157,11 +157,17 @@ def made_up_lock(variants: Iterable[Variant], library: Library, pins: dict[str, 
             names = {name for one in sets.values() for name in one.names}
             entry = LockedPackages(way, distro.text, NOW, known={k: v for k, v in distro.version.data.get("apt", {}).items() if k in names})
         else:
-            entry = LockedPackages(way, distro.text, NOW, versions={p: {names: _closure(names, p) for names in sets} for p in sorted(platforms)})
+            closure = _dnf_closure if distro.component.data.get("package_manager") == "dnf" else _closure
+            entry = LockedPackages(way, distro.text, NOW, versions={p: {n: closure(n, p) for n in sets} for p in sorted(platforms)})
         lock.packages[ref] = entry
     lock.artifacts = {url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()}
     lock.wheels = {text: LockedWheel(dict(w.files)) for text, w in wanted.wheels.items()}
     return lock
+
+
+def _dnf_closure(names: tuple[str, ...], platform: str) -> dict[str, str]:
+    machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[platform]
+    return {f"{name.partition('=')[0]}.{machine}": f"0:{int(made_up(name)[:2], 16)}.{int(made_up(name)[2:4], 16)}-1.el9" for name in names}
 
 
 def _closure(names: tuple[str, ...], platform: str) -> dict[str, str]:
