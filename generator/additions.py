@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,26 +142,36 @@ def artifacts(files: Sequence[File]) -> dict[str, Any]:
     return {"artifacts": entries}
 
 
-def _wheels(component: Component, files: Sequence[File]) -> dict[str, Any]:
-    """Wheels are fetched by name from the package index; the URL is where their checksums were computed."""
-    wheels: dict[tuple[str, str], dict[str, Any]] = {}
-    newest = next((v for v in component.versions.values() if "wheel" in v.methods), None)
-    names = {_normal(w["name"]): w["name"] for w in (newest.methods["wheel"]["wheels"] if newest else [])}
+def wheels(files: Sequence[File], known: Iterable[str]) -> dict[str, Any]:
+    """Files as the data of the method `wheel`; `known` are names as the component has them already.
+
+    Wheels are fetched by name from the package index; the URL is where their checksums were computed.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    names = {_normal(name): name for name in known}
     for file in files:
-        found = _WHEEL.fullmatch(file.filename)
-        if not found:
+        match = _WHEEL.fullmatch(file.filename)
+        if not match:
             raise fail(f"{file.filename} is not the name of a wheel", "give the URL of a .whl file, or another --method", code=USAGE)
-        fitting = [file.platform] if file.platform else [p for p in PLATFORMS if found["tags"] == "any" or p == platform_of(found["tags"])]
-        if not fitting or not any(tag.startswith(("manylinux", "linux_", "any")) for tag in found["tags"].split(".")):
+        fitting = [file.platform] if file.platform else [p for p in PLATFORMS if match["tags"] == "any" or p == platform_of(match["tags"])]
+        if not fitting or not any(tag.startswith(("manylinux", "linux_", "any")) for tag in match["tags"].split(".")):
             raise fail(f"{file.filename} is not for Linux on amd64 or arm64", "give the wheel for linux_x86_64 or linux_aarch64", code=USAGE)
-        name = names.get(_normal(found["name"]), found["name"].replace("_", "-"))
-        wheel = wheels.setdefault((name, found["version"]), {"name": name, "version": found["version"], "files": {}})
+        name = names.get(_normal(match["name"]), match["name"].replace("_", "-"))
+        wheel = found.setdefault((name, match["version"]), {"name": name, "version": match["version"], "files": {}})
         wheel["files"] |= {platform: {"filename": file.filename, "sha256": file.sha256, "size": file.size} for platform in fitting}
-    lacking = sorted(set(names.values()) - {name for name, _ in wheels})
+    sources = list(dict.fromkeys(f.source for f in files))
+    return {"wheels": list(found.values()), "source": sources[0] if len(sources) == 1 else sources}
+
+
+def _wheels(component: Component, files: Sequence[File]) -> dict[str, Any]:
+    """As `wheels`; all those that the newest version has must be there."""
+    newest = next((v for v in component.versions.values() if "wheel" in v.methods), None)
+    names = {w["name"] for w in (newest.methods["wheel"]["wheels"] if newest else [])}
+    data = wheels(files, names)
+    lacking = sorted(names - {w["name"] for w in data["wheels"]})
     if newest and lacking:
         raise fail(f"{component.name} {newest.version} also has {', '.join(lacking)}", "give --url once for each wheel", code=USAGE)
-    sources = list(dict.fromkeys(f.source for f in files))
-    return {"wheels": list(wheels.values()), "source": sources[0] if len(sources) == 1 else sources}
+    return data
 
 
 def _normal(name: str) -> str:

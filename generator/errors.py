@@ -126,7 +126,8 @@ def render(findings: Iterable[Finding]) -> str:
 def _render_one(finding: Finding) -> str:
     place = str(finding.where) if finding.where else finding.name
     mark = "" if finding.severity == "error" else f"{finding.severity}: "
-    lines = [f"{place}: {mark}{finding.message}" if place else f"{mark}{finding.message}"]
+    told = place and not finding.where and finding.message.startswith(f"{place} ")  # its name begins the sentence already
+    lines = [f"{mark}{finding.message}" if told or not place else f"{place}: {mark}{finding.message}"]
     if finding.where and finding.where.text:
         text, start = _window(finding.where.text, finding.where.column)
         pad = "".join("\t" if c == "\t" else " " for c in text[: start - 1])

@@ -1,7 +1,7 @@
 """A new component: the texts of its folder, complete and working, and the folder itself.
 
-From an archive or a program behind a URL (method `archive`), or from the distro's own
-package (method `apt`). Nothing is left to fill in for it to be built and measured.
+From an archive or a program behind a URL (method `archive`), from a wheel of the Python
+package index (method `wheel`), or from the distro's own package (method `apt`). Nothing is left to fill in for it to be built and measured.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any
 import yaml
 
 from generator import schema
-from generator.additions import File, artifacts, inserted
+from generator.additions import File, artifacts, inserted, wheels
 from generator.errors import ENVIRONMENT, USAGE, fail
 from generator.library import Library, nearest_version
+from generator.unpacking import Layout, fill, install, method_lines
 
 RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
 """Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
@@ -37,38 +38,6 @@ prefix: {prefix}
 {settings}methods:
   {method}:
     summary: {summary}
-"""
-_BUILDER = """\
-    builder: debian@12   # unpacked there, whatever the variant's distro: one layer for all
-    packages: {debian: [%s]}
-"""
-_UNPACK = """\
-{#- The files of the archive below the prefix, as they are; times are set, so that the layer is the same when built again. -#}
-RUN --mount=type=bind,from={{ files }},target=/files <<'EOF'
-set -eu
-# one file a platform lies under /files
-set -- /files/*
-mkdir -p /tmp/unpacked "/out$(dirname {{ prefix }})"
-<unpack>
-<move>
-chmod +x /out{{ prefix }}/<program>
-chmod -R u+rwX,go+rX,go-w /out{{ prefix }}
-find /out -exec touch -h -d @315532800 {} +
-EOF
-
-"""
-_COPY = """\
-{#- One program, which is the whole component. -#}
-RUN --mount=type=bind,from={{ files }},target=/files <<'EOF'
-set -eu
-# one file a platform lies under /files
-set -- /files/*
-mkdir -p "$(dirname /out{{ prefix }}/<program>)"
-cp "$1" /out{{ prefix }}/<program>
-chmod 755 /out{{ prefix }}/<program>
-find /out -exec touch -h -d @315532800 {} +
-EOF
-
 """
 _INVENTORY = """\
 #!/bin/sh
@@ -100,15 +69,6 @@ class About:
     ask: str = "--version"
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the files lie: `kind` is tar, zip or program, `folder` whether all are in one folder, `program` its path below the prefix."""
-
-    kind: str
-    folder: bool
-    program: str
-
-
 Texts = Mapping[str, str]
 """File name -> text."""
 
@@ -128,16 +88,16 @@ def check_name(name: str, library: Library, folder: Path) -> None:
 
 def from_files(about: About, version: str, files: Sequence[File], layout: Layout) -> Texts:
     """The folder of a component whose files were fetched. All files have the same layout."""
-    command = layout.program.rpartition("/")[2]
-    directory = layout.program.rpartition("/")[0]
+    directory, _, command = layout.program.rpartition("/")
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
-    tools = _tools(layout.kind, [f.filename for f in files])
-    component = _component(about, "archive", f"{_PREFIX}/{about.name}", place, "the files as published") + _BUILDER % ", ".join(tools)
+    method, data = ("wheel", wheels(files, ())) if layout.kind == "wheel" else ("archive", artifacts(files))
+    summary = "the wheel of the Python package index" if method == "wheel" else "the files as published"
+    component = _component(about, method, f"{_PREFIX}/{about.name}", place, summary) + method_lines(layout, [f.filename for f in files])
     return {
         "component.yaml": component,
-        "versions.yaml": _versions({version: {"methods": {"archive": artifacts(files)}}}),
-        "install.archive.j2": _install(layout),
-        "inventory.sh": _inventory(about, command, version, _fill(_PLACE, program=layout.program)),
+        "versions.yaml": _versions({version: {"methods": {method: data}}}),
+        f"install.{method}.j2": install(layout),
+        "inventory.sh": _inventory(about, command, version, fill(_PLACE, program=layout.program)),
     }
 
 
@@ -259,30 +219,7 @@ def _versions(versions: Mapping[str, dict[str, Any]]) -> str:
     return text
 
 
-def _tools(kind: str, filenames: Sequence[str]) -> list[str]:
-    """The distro packages that unpack such files; tar and gzip are in every base."""
-    wanted = {"unzip"} if kind == "zip" else set()
-    for ending, package in ((("xz", "txz"), "xz-utils"), (("bz2", "tbz", "tbz2"), "bzip2")):
-        if kind == "tar" and any(name.lower().endswith(ending) for name in filenames):
-            wanted.add(package)
-    return sorted(wanted)
-
-
-def _install(layout: Layout) -> str:
-    if layout.kind == "program":
-        return _fill(_COPY, program=layout.program)
-    unpack = 'unzip -q "$1" -d /tmp/unpacked' if layout.kind == "zip" else 'tar -xf "$1" -C /tmp/unpacked --no-same-owner'
-    move = "mv /tmp/unpacked/* /out{{ prefix }}" if layout.folder else "mv /tmp/unpacked /out{{ prefix }}"
-    return _fill(_UNPACK, unpack=unpack, move=move, program=layout.program)
-
-
 def _inventory(about: About, command: str, version: str, place: str) -> str:
     dotted = re.fullmatch(r"[0-9]+(\.[0-9]+)+", version)
     digits = r"[0-9]+(\.[0-9]+)+" if dotted else r"[0-9]+" if version.isdigit() else r"[0-9]+[0-9A-Za-z.+~_-]*"
-    return _fill(_INVENTORY, place=place, name=about.name, command=command, ask=about.ask, digits=digits)
-
-
-def _fill(text: str, **values: str) -> str:
-    for key, value in values.items():
-        text = text.replace(f"<{key}>", value)
-    return text
+    return fill(_INVENTORY, place=place, name=about.name, command=command, ask=about.ask, digits=digits)

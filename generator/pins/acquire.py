@@ -16,8 +16,9 @@ from generator.errors import USAGE, fail
 from generator.pins import download
 from generator.pins.contents import Contents, contents
 from generator.pins.download import Limits, Tick, readable
-from generator.scaffold import About, Layout, Texts
+from generator.scaffold import About, Texts
 from generator.site import Site
+from generator.unpacking import Layout
 
 Tell = Callable[[str], Tick | None]
 """Told the name of each file as its download begins; gives what is told of its progress."""

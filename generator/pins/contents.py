@@ -24,9 +24,9 @@ _PROGRAM = (b"\x7fELF", b"#!")
 
 @dataclass(frozen=True)
 class Contents:
-    """`kind` is tar, zip or program; `folder` whether all is in one folder, which is then left out of `files`.
+    """`kind` is tar, zip, wheel or program; `folder` whether all is in one folder, which is then left out of `files`.
 
-    `files` maps a path to whether it may be executed.
+    `files` maps a path to whether it may be executed; those of a wheel are as pip installs them, its programs below `bin`.
     """
 
     kind: str
@@ -51,13 +51,17 @@ def contents(path: Path, filename: str) -> Contents:
             return _of("tar", _tar(path, filename))
         if lower.endswith(".zip"):
             return _of("zip", _zip(path, filename))
+        if lower.endswith(".whl"):
+            return Contents("wheel", False, dict(_wheel(_zip(path, filename))))
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, UnicodeError, ValueError, NotImplementedError) as problem:
         raise fail(f"{filename} cannot be read: {problem}", "is it whole, and what its name says?", name=filename) from None
     with path.open("rb") as stream:
         program = stream.read(4).startswith(_PROGRAM)
     if program and not lower.endswith((".sh", ".run")):
         return Contents("program", False, {filename: True})
-    what = "an installer, which takes its own options" if program else "neither an archive (.tar, .tar.gz, .tar.bz2, .tar.xz, .zip) nor a program"
+    what = "an installer, which takes its own options"
+    if not program:
+        what = "neither an archive (.tar, .tar.gz, .tar.bz2, .tar.xz, .zip, .whl) nor a program"
     raise fail(f"{filename} is {what}", "write the component by hand: docs/components.md shows each method", name=filename)
 
 
@@ -78,6 +82,18 @@ def _zip(path: Path, filename: str) -> Iterator[tuple[str, bool]]:
         for member in archive.infolist():
             if not member.is_dir():
                 yield member.filename, bool(member.external_attr >> 16 & stat.S_IXUSR)
+
+
+def _wheel(members: Iterator[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
+    """As pip installs them (PEP 427): what is in `*.data/scripts` may be executed below `bin`; what says who made it is left out."""
+    for name, executable in members:
+        top, _, rest = name.partition("/")
+        if top.endswith(".data"):
+            place, _, path = rest.partition("/")
+            if place == "scripts":
+                yield f"bin/{path}", True
+        elif not top.endswith(".dist-info") and rest:
+            yield name, executable
 
 
 def _limit(filename: str, count: int, size: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import Result
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator import additions
@@ -395,6 +395,7 @@ _VERSIONS = st.lists(st.from_regex(r"\A[0-9]{1,2}(\.[0-9]{1,2}){0,2}(-[0-9a-z]{1
 _COMMENT = st.sampled_from(["", "  # a comment", "# at the margin", "\n", "    # deep"])
 
 
+@settings(deadline=None)
 @given(_VERSIONS, st.data())
 def test_an_entry_more_never_changes_the_others(versions: list[str], data: st.DataObject) -> None:
     new = versions.pop()

@@ -162,6 +162,73 @@ def test_the_template_lays_the_program_below_the_prefix(filename: str, content: 
     assert subprocess.run([program], capture_output=True, check=True).stdout == b"probe 1.4.0\n"
 
 
+WHEEL = {"probe/__init__.py": b"", "probe-1.4.0.data/scripts/probe": PROGRAM, "probe-1.4.0.dist-info/licenses/LICENSE": b"free"}
+WHEEL_NAMES = ("probe-1.4.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl", "probe-1.4.0-py3-none-manylinux_2_28_aarch64.whl")
+
+
+def as_pip_does(place: Path, files: dict[str, bytes]) -> None:
+    """A stand-in for what pip makes of a wheel."""
+    for name, content in files.items():
+        installed = f"bin/{name.rpartition('/')[2]}" if ".data/scripts/" in name else f"lib/python3.11/site-packages/{name}"
+        path = place / "wheels" / installed
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(0o755 if installed.startswith("bin/") else 0o644)
+
+
+def run_wheel_install(folder: Path, place: Path) -> None:
+    dockerfile = uses(folder, "probe", "1.4.0")
+    script = dockerfile.split("RUN <<'EOF'\n")[1].split("\nEOF")[0]
+    subprocess.run(["sh", "-c", re.sub(r"(?<![\w.])/(wheels|out)\b", rf"{place}/\1", script)], check=True, cwd=place)
+
+
+def test_a_wheel_that_holds_a_program_becomes_a_component(bakestone: Command, server: WebServer, tmp_path: Path) -> None:
+    urls = [server.file(name, zipped(WHEEL)) for name in WHEEL_NAMES]
+    shown = bakestone(*PROBE, urls[0], "--url", urls[1])
+    assert shown.exit_code == 0, shown.output
+    assert "program: bin/probe" in shown.output
+    assert set(made(tmp_path)) == {"component.yaml", "versions.yaml", "install.wheel.j2", "inventory.sh"}
+    method = yaml.safe_load(made(tmp_path)["component.yaml"])["methods"]["wheel"]
+    assert method["require"] == {"distro.glibc": ">=2.28"}, "the newest that any of the wheels needs"
+    (wheel,) = yaml.safe_load(made(tmp_path)["versions.yaml"])["versions"]["1.4.0"]["methods"]["wheel"]["wheels"]
+    assert (wheel["name"], wheel["version"], list(wheel["files"])) == ("probe", "1.4.0", ["linux/amd64", "linux/arm64"])
+    assert "'probe==1.4.0 --hash=sha256:" in uses(tmp_path, "probe", "1.4.0")
+    place = tmp_path / "build"
+    as_pip_does(place, WHEEL)
+    run_wheel_install(tmp_path, place)
+    assert subprocess.run([place / "out/opt/probe/bin/probe"], capture_output=True, check=True).stdout == b"probe 1.4.0\n"
+    assert (place / "out/opt/probe/share/licenses/LICENSE").read_bytes() == b"free"
+    more = bakestone("component", "add", "probe", "1.5.0", "--url", server.file(WHEEL_NAMES[0].replace("1.4.0", "1.5.0"), zipped(WHEEL)))
+    assert more.exit_code == 0, more.output
+
+
+def test_a_program_inside_a_wheels_package_is_found_and_keeps_what_is_beside_it(bakestone: Command, server: WebServer, tmp_path: Path) -> None:
+    files = {"probe/data/bin/probe": PROGRAM, "probe/data/share/x": b"x", "probe-1.4.0.dist-info/METADATA": b""}
+    assert bakestone(*PROBE, server.file("probe-1.4.0-py3-none-any.whl", zipped(files))).exit_code == 0
+    assert "require" not in made(tmp_path)["component.yaml"]
+    place = tmp_path / "build"
+    as_pip_does(place, files)
+    run_wheel_install(tmp_path, place)
+    program = place / "out/opt/probe/probe/data/bin/probe"
+    assert subprocess.run([program], capture_output=True, check=True).stdout == b"probe 1.4.0\n"
+    assert (place / "out/opt/probe/probe/data/share/x").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "code", "message"),
+    [
+        ("probe-1.4.0-py3-none-any.whl", {"probe/__init__.py": b""}, 1, "has no program named probe"),
+        ("probe-1.4.0-py3-none-any.whl", {"probe-1.4.0.dist-info/probe": PROGRAM}, 1, "has no program named probe"),
+        ("probe-1.4.0-py3-none-win_amd64.whl", WHEEL, 2, "is not for Linux"),
+        ("probe.whl", WHEEL, 2, "is not the name of a wheel"),
+    ],
+)
+def test_a_wheel_without_the_program_or_for_another_system_is_refused(
+    name: str, files: dict[str, bytes], code: int, message: str, bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    assert message in refused(bakestone(*PROBE, server.file(name, zipped(files))), tmp_path, code)
+
+
 def test_files_for_two_platforms_make_one_version(bakestone: Command, server: WebServer, tmp_path: Path) -> None:
     urls = [server.file(f"probe-{arch}.tar.gz", tarball({f"probe-{arch}/bin/probe": PROGRAM})) for arch in ("x86_64", "aarch64")]
     assert bakestone(*PROBE, urls[0], "--url", urls[1]).exit_code == 0

@@ -18,6 +18,7 @@ def test_a_finding_shows_place_line_caret_and_hint() -> None:
 def test_without_a_place_the_name_stands_in_front() -> None:
     assert render([Finding("it is missing", name="a/Dockerfile")]) == "a/Dockerfile: it is missing"
     assert render([Finding("no variant matches")]) == "no variant matches"
+    assert render([Finding("debian is a distro", name="debian")]) == "debian is a distro", "not twice"
 
 
 def test_a_warning_says_that_it_is_one() -> None:
