@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from generator import lifecycle
 from generator.errors import BakestoneError, fail
@@ -13,7 +14,7 @@ from generator.project import Project
 from generator.suggest import near
 from generator.survey import Survey
 from generator.variant import INHERITED, Chosen, Variant
-from generator.version import texts
+from generator.version import Base, texts
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
     if variant is None:
         return _excluded(matrix, name), []
     lock, lines = _lock(project)
-    lines += [_base(lock, variant)]
+    lines += [_base("base", lock, variant.base)]
+    lines += _builders(lock, survey, variant)
     lines += [_slot(c) for c in variant.slots.values() if c.slot != "distro"]
     lines += _fetched(survey.stages(variant), variant)
     lines += _vendor(survey.vendor_packages(variant))
@@ -67,23 +69,42 @@ def _lock(project: Project) -> tuple[Lock | None, list[Line]]:
         return None, [Line("lock", f"{project.lock_path} does not count", problem.findings[0].message)]
 
 
-def _base(lock: Lock | None, variant: Variant) -> Line:
-    base = variant.base
+def _base(topic: str, lock: Lock | None, base: Base) -> Line:
     locked = lock.bases.get(base.ref) if lock else None
     if locked is None:
-        return Line("base", f"{base.ref} (not locked)", base.source)
+        return Line(topic, f"{base.ref} (not locked)", base.source)
     origin = f"the registry, {locked.resolved}"
     if locked.resolved_from == "library":
         origin = f"the component library, {locked.resolved} (source: {base.source})"
     if locked.note:
         origin += f"; {locked.note}"
-    return Line("base", f"{base.ref}@{locked.digest}" if locked.digest else f"{base.ref} (no digest known)", origin)
+    return Line(topic, f"{base.ref}@{locked.digest}" if locked.digest else f"{base.ref} (no digest known)", origin)
+
+
+def _builders(lock: Lock | None, survey: Survey, variant: Variant) -> list[Line]:
+    """The images that stages start from, besides the variant's own base, and what for."""
+    users: dict[str, tuple[Base, list[str]]] = {}
+    keyrings = survey.keyrings(variant)
+    stages = [(stage.builder, stage.chosen.component.name) for stage in survey.stages(variant)]
+    for base, user in [*stages, *([(keyrings.builder, "the keyrings of the vendors' repositories")] if keyrings else [])]:
+        if base.ref != variant.base.ref:
+            users.setdefault(base.ref, (base, []))[1].append(user)
+    found = [(_base("builder", lock, base), names) for base, names in users.values()]
+    return [replace(line, origin=f"for {', '.join(names)}\n{line.origin}") for line, names in found]
 
 
 def _slot(chosen: Chosen) -> Line:
     where = f"{chosen.where.file}:{chosen.where.line}"
     how = "comes with the base image" if chosen.method == INHERITED else f"method {chosen.method}"
-    return Line(chosen.slot, chosen.text, f"{where}; {how}: {chosen.why}")
+    origin = f"{where}; {how}: {chosen.why}"
+    if chosen.of_distro:
+        origin += f"\n{_stated(chosen.data)}"
+    return Line(chosen.slot, chosen.text, origin)
+
+
+def _stated(data: dict[str, Any], source: str = "") -> str:
+    """Who says so, and how sure that is: what `source` names, else the data's own."""
+    return f"{source or texts(data.get('source', '')) or 'nobody says where it comes from'} (confidence: {data.get('confidence', 'not given')})"
 
 
 def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
@@ -91,12 +112,10 @@ def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
     for stage in stages:
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
-            source = texts(known.get("source") or _sources(stage.chosen))
-            lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", f"{source} (confidence: {known.get('confidence', 'not given')})"))
+            lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", _stated(known, texts(known.get("source") or _sources(stage.chosen)))))
         for wheel in stage.wheels:
             hashes = "\n".join(f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms)
-            source = f"{_source_of_wheel(stage.chosen, wheel.name)} (confidence: {stage.chosen.data.get('confidence', 'not given')})"
-            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", source))
+            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", _stated(stage.chosen.data, _source_of_wheel(stage.chosen, wheel.name))))
     return lines
 
 
@@ -118,7 +137,7 @@ def _vendor(found: list[VendorPackages]) -> list[Line]:
     for vendor in found:
         places = "\n".join(f"{r.line} (key {r.fingerprint})" for r in vendor.packages.repositories)
         entries = vendor.chosen.data["packages"]
-        sources = dict.fromkeys(f"{texts(e.get('source', ''))} (confidence: {e.get('confidence', 'not given')})" for e in entries)
+        sources = dict.fromkeys(map(_stated, entries))
         lines.append(Line(f"{vendor.chosen.slot} packages", "\n".join(vendor.packages.names), "\n".join([places, *sources])))
     return lines
 

@@ -12,15 +12,8 @@ import click
 from generator import lifecycle, terms
 from generator.explain import Line
 from generator.project import Project
+from generator.screen import console, fits, paragraph, put, table
 from generator.variant import Variant, slot_rank
-
-
-def console(*, markup: bool = False) -> Any:
-    """rich's console; without a terminal, wide enough that no line is broken. Text of a file is never read as markup."""
-    from rich.console import Console
-
-    out = Console(highlight=False, markup=markup)
-    return out if out.is_terminal else Console(highlight=False, markup=markup, width=240)
 
 
 def variants(project: Project, chosen: Sequence[Variant], at: datetime.date, *, as_json: bool) -> None:
@@ -28,28 +21,34 @@ def variants(project: Project, chosen: Sequence[Variant], at: datetime.date, *, 
     if as_json:
         click.echo(json.dumps({"registry": project.registry, "variants": [_plain(project, v, at) for v in chosen]}, indent=2))
         return
-    from rich import box
-    from rich.table import Table
-
+    screen = console()
     for family in project.matrix.spec.families:
         own = [v for v in chosen if v.family is family]
-        if not own:
-            continue
-        slots = sorted({s for v in own for s in v.slots}, key=slot_rank)
-        table = Table(
-            box=box.SIMPLE_HEAD,
-            title=f"{family.name}: {family.description}" if family.description else family.name,
-            title_justify="left",
-            pad_edge=False,
-        )
-        table.add_column("variant", no_wrap=True)
-        for slot in slots:
-            table.add_column(slot)
-        table.add_column("support ends")
-        for variant in own:
-            table.add_row(variant.name, *(_cell(variant, slot) for slot in slots), lifecycle.cell(variant, at))
-        console().print(table)
+        if own:
+            click.echo(paragraph(f"{family.name}: {family.description}" if family.description else family.name, screen))
+            _family(own, at, screen)
     click.echo(f"{len(chosen)} of {len(project.matrix.variants)} variants")
+
+
+def _family(own: Sequence[Variant], at: datetime.date, screen: Any) -> None:
+    """A table with a column a slot; a few lines a variant where the terminal is too narrow for it."""
+    slots = sorted({s for v in own for s in v.slots}, key=slot_rank)
+    filled = table()
+    for title in ("variant", *slots, "support ends"):
+        filled.add_column(title, no_wrap=True)
+    for variant in own:
+        filled.add_row(variant.name, *(_cell(variant, slot) for slot in slots), lifecycle.cell(variant, at))
+    if fits(filled, screen):
+        put(filled, screen)
+        return
+    click.echo()
+    for variant in own:
+        filled_slots = [slot for slot in slots if slot in variant.slots]
+        made_of = ", ".join(_cell(variant, slot) if " " in _cell(variant, slot) else f"{slot} {_cell(variant, slot)}" for slot in filled_slots)
+        click.echo(variant.name)
+        click.echo(paragraph(made_of, screen, "    ", "    "))
+        click.echo(paragraph(f"support ends: {lifecycle.cell(variant, at)}", screen, "    ", "    "))
+    click.echo()
 
 
 def _cell(variant: Variant, slot: str) -> str:
@@ -78,20 +77,21 @@ def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, A
 
 
 def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
-    """What `explain` found."""
+    """What `explain` found: each pin whole, and below it where it comes from."""
     if as_json:
         click.echo(json.dumps({"sentence": sentence, "facts": [line.__dict__ for line in lines]}, indent=2))
         return
     click.echo(sentence)
     if not lines:
         return
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("what", no_wrap=True)
-    table.add_column("pin", overflow="fold")
-    table.add_column("from", overflow="fold")
+    screen = console()
+    room = max(len(line.topic) for line in lines) + 2
+    click.echo()
     for line in lines:
-        table.add_row(line.topic, line.pin, line.origin)
-    console().print(table)
+        beginning = line.topic.ljust(room)
+        for pin in line.pin.splitlines() or [""]:
+            click.echo(beginning + pin)  # never broken: a pin is there to be copied
+            beginning = " " * room
+        for origin in line.origin.splitlines():
+            text = paragraph(origin, screen, beginning + "  ", beginning + "  ")
+            click.echo(click.style(text, dim=True) if screen.is_terminal and not screen.no_color else text)

@@ -6,24 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Any
 
 import click
 
 from generator.browse import BUILT_IN, Entry, Row
 from generator.component import Component
+from generator.screen import console, paragraph, put, table
 from generator.search import Hit
-from generator.show import console
 
-WIDE = 150
-"""Columns of a terminal that has room for titles and licences; in a smaller one `versions COMPONENT` and JSON have them."""
-
-
-def _table(title: str = "") -> Any:
-    from rich import box
-    from rich.table import Table
-
-    return Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+TITLES, LICENCES = 120, 150
+"""Columns of a terminal from which there is room for titles, and for licences; `versions COMPONENT` and JSON have them always."""
+METHODS = 100
+"""Columns of a terminal from which `search` has room for methods."""
 
 
 def components(entries: Sequence[Entry], *, as_json: bool) -> None:
@@ -32,41 +26,40 @@ def components(entries: Sequence[Entry], *, as_json: bool) -> None:
         click.echo(json.dumps({"components": [asdict(e) for e in entries]}, indent=2))
         return
     screen = console()
-    wide, teams = screen.width >= WIDE, any(e.added or e.origin != BUILT_IN for e in entries)
-    table = _table()
+    titles, licences = screen.width >= TITLES, screen.is_terminal and screen.width >= LICENCES
+    teams = any(e.added or e.origin != BUILT_IN for e in entries)
+    listed = table()
     for name in ("slot", "component"):
-        table.add_column(name, no_wrap=True)
-    if wide:
-        table.add_column("what")
-    table.add_column("versions", justify="right", no_wrap=True)
-    table.add_column("newest", no_wrap=True)
-    table.add_column("methods")
-    if wide:
-        table.add_column("licence", overflow="fold")
+        listed.add_column(name, no_wrap=True)
+    if titles:
+        listed.add_column("what")
+    listed.add_column("versions", justify="right", no_wrap=True)
+    listed.add_column("newest", no_wrap=True)
+    listed.add_column("methods")
     if teams:
-        table.add_column("from")
+        listed.add_column("from")
+    if licences:
+        listed.add_column("licence", overflow="fold")
     before = ""
     for e in (e for e in entries if not e.retired):
-        cells = [
-            e.slot if e.slot != before else "",
-            e.component,
-            *([e.title] if wide else []),
-            str(e.versions),
-            e.newest or "-",
-            ", ".join(e.methods),
-        ]
+        cells = [e.slot if e.slot != before else "", e.component, *([e.title] if titles else []), str(e.versions), e.newest or "-"]
         origin = f"{e.origin}, {e.added} added" if e.added else e.origin
-        table.add_row(*cells, *([e.licence] if wide else []), *([origin] if teams else []))
+        listed.add_row(*cells, ", ".join(e.methods), *([origin] if teams else []), *([e.licence] if licences else []))
         before = e.slot
-    screen.print(table)
+    put(listed, screen)
     terms = {e.terms: [other.component for other in entries if other.terms == e.terms] for e in entries if e.terms}
     for title, names in (
         ("accept", [f"{term} for {', '.join(names)}" for term, names in terms.items()]),
         ("retired", [e.component for e in entries if e.retired]),
     ):
         if names:
-            screen.print(f"{title}: {'; '.join(names)}")
-    click.echo(f"{len(entries)} components, {sum(e.versions for e in entries)} versions; `bakestone versions COMPONENT` shows one")
+            click.echo(paragraph(f"{title}: {'; '.join(names)}", screen, further="  "))
+    click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one", screen))
+
+
+def summary(entries: Sequence[Entry]) -> str:
+    """How much there is."""
+    return f"{sum(e.versions for e in entries)} versions of {len(entries)} components"
 
 
 def versions(component: Component, entry: Entry, rows: Sequence[Row], distro: str, *, at: date, as_json: bool) -> None:
@@ -75,19 +68,27 @@ def versions(component: Component, entry: Entry, rows: Sequence[Row], distro: st
         plain = [asdict(row) | {"ends": [end.as_dict() for end in row.ends]} for row in rows]
         click.echo(json.dumps(asdict(entry) | {"distro": distro, "versions": plain}, indent=2))
         return
-    retired = f" (retired: {entry.retired})" if entry.retired else ""
-    terms = f", used under {component.terms.title}: accept: [{entry.terms}]" if component.terms else ""
-    table = _table(f"{entry.title}, slot {entry.slot}{retired}, {entry.licence}{terms}\n{component.data.get('homepage', '')}")
-    table.add_column("version", no_wrap=True)
+    screen = console()
+    click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}", screen))
+    about = [str(component.data.get("homepage", ""))]
+    if component.terms:
+        about.append(f"terms: {component.terms.title}, {component.terms.url}; `accept: [{entry.terms}]` in images.yaml")
+    if entry.retired:
+        about.append(f"retired: {entry.retired}")
+    for text in about:
+        click.echo(paragraph(text, screen, further="  "))
+    listed = table()
+    listed.add_column("version", no_wrap=True)
     for name in ("methods", "platforms", "end of life", "checksums"):
-        table.add_column(name, overflow="fold")
+        listed.add_column(name, overflow="fold")
     own = any(row.origin != entry.origin for row in rows)
     if own:
-        table.add_column("from")
+        listed.add_column("from")
     for row in rows:
         cells = [", ".join(row.methods) or "-", _platforms(row), _ends(row, at), _confidence(row)]
-        table.add_row(row.version, *cells, *([row.origin] if own else []))
-    console().print(table)
+        listed.add_row(row.version, *cells, *([row.origin] if own else []))
+    if rows:
+        put(listed, screen)
     where = f" for {distro}" if distro else ""
     click.echo(f"{len(rows)} of {entry.versions} versions{where}" if distro else f"{entry.versions} versions")
 
@@ -120,14 +121,16 @@ def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"hits": [{k: v for k, v in asdict(hit).items() if k != "score"} for hit in found]}, indent=2))
         return
-    shown = found[:limit] if limit else found
-    table = _table()
-    table.add_column("component", no_wrap=True)
-    table.add_column("version", no_wrap=True)
-    for name in ("methods", "found in"):
-        table.add_column(name, overflow="fold")
+    shown, screen = found[:limit] if limit else found, console()
+    methods = screen.width >= METHODS
+    listed = table()
+    listed.add_column("component", no_wrap=True)
+    listed.add_column("version", no_wrap=True)
+    for name in ("methods", "found in") if methods else ("found in",):
+        listed.add_column(name, overflow="fold")
     for hit in shown:
-        table.add_row(hit.component, hit.version or "(all)", ", ".join(hit.methods) or "-", "; ".join(hit.found) or hit.title)
-    console().print(table)
+        cells = [", ".join(hit.methods) or "-"] if methods else []
+        listed.add_row(hit.component, hit.version or "(all)", *cells, "; ".join(hit.found) or hit.title)
+    put(listed, screen)
     more = f"; the first {limit} are shown, --limit 0 shows all" if len(found) > len(shown) else ""
     click.echo(f"{len(found)} found{more}")

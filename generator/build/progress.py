@@ -22,7 +22,7 @@ class Progress:
     """Use as a context manager; `watch` takes BuildKit's state after each event."""
 
     def __init__(self, variants: Sequence[Variant], *, clock: Callable[[], float] = time.monotonic) -> None:
-        from generator.show import console
+        from generator.screen import console
 
         self.console: Any = console(markup=True)
         self.clock = clock

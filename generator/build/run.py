@@ -20,7 +20,7 @@ from generator.errors import ENVIRONMENT, INPUT, BakestoneError, fail
 from generator.project import Project
 from generator.registry import Registry
 from generator.render import bakefile
-from generator.show import console
+from generator.screen import console, put, table
 from generator.variant import Variant
 
 TRIES = 3
@@ -150,18 +150,15 @@ def _definition(project: Project, variants: list[Variant], options: Options, pus
 
 def _publish(project: Project, variants: list[Variant], registry: Registry, options: Options, outcome: Outcome) -> None:
     """Every selected variant is there: read the digests back, move the floating tags, write the release."""
-    from rich import box
-    from rich.table import Table
-
     images = release.read_all(project, variants, registry)
     moved = release.move_tags(images, registry) if options.tags else []
     wrote = release.write(images, project, options.release) if options.tags else False
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    built = table()
     for title in ("image", "digest", "MB", "measured"):
-        table.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
+        built.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
     for image in images:
-        table.add_row(f"{image.repository}:{image.variant.name}", image.digest[:19], f"{image.size / 1e6:.0f}", release.measured(image))
-    console().print(table)
+        built.add_row(f"{image.repository}:{image.variant.name}", image.digest[:19], f"{image.size / 1e6:.0f}", release.measured(image))
+    put(built, console())
     if not outcome.built and not moved and not wrote:
         click.echo(f"nothing to do: all {len(variants)} images are in {project.registry} under their fingerprints")
         return

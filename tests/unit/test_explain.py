@@ -11,7 +11,7 @@ from generator.explain import Line, explain
 from generator.library import Library
 from generator.project import Project
 
-from .samples import EPOCH, MANY, locked, project, refused
+from .samples import EPOCH, MANY, ROOT, locked, project, refused
 
 GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
 
@@ -109,3 +109,24 @@ def test_a_frozen_archive_is_named_with_its_known_versions(library: Library, tmp
     found = by_topic(explain(made, "ubuntu16.04")[1])
     assert "git=1:2.7.4-0ubuntu1.10" in found["packages"][0].pin
     assert "is frozen" in found["packages"][0].origin
+
+
+def test_the_images_of_build_stages_are_explained_with_what_they_are_for(made: Project) -> None:
+    (builder,) = by_topic(explain(made, "openmpi4.1.8-ubuntu22.04")[1])["builder"]
+    assert builder.pin == f"docker.io/library/debian:12@{made.lock.bases['docker.io/library/debian:12'].digest}"
+    assert builder.origin.splitlines()[0] == "for miniforge"
+    assert "docker-library/repo-info" in builder.origin
+
+
+def test_every_pin_of_the_documentations_seven_images_has_a_source() -> None:
+    folder = ROOT
+    made = Project(folder / "images.yaml", folder / "images.lock.yaml", folder / "dockerfiles", None, "")
+    names = [v.name for v in made.matrix.variants if v.family.name == "azureml-2020"]
+    assert len(names) == 7
+    for name in names:
+        found = by_topic(explain(made, name)[1])
+        assert {"base", "builder", "mpi", "conda", "git", "file", "packages", "terms", "end of life"} <= set(found), name
+        assert "(confidence: high)" in found["git"][0].origin, "the version of a distro's package has a source too"
+        for lines in found.values():
+            assert all(line.origin for line in lines), name
+            assert not any("not given" in line.origin for line in lines), name

@@ -17,7 +17,7 @@ from generator.library import Library
 from generator.patterns import version_key
 
 from .conftest import Command
-from .samples import ROOT, made_up
+from .samples import MANY, ROOT, locked, made_up
 
 OVERLAY = f"""\
 versions:
@@ -237,15 +237,13 @@ def test_a_search_reads_only_what_may_have_the_words(library: Library, monkeypat
     assert set(read) == {"openmpi"}
 
 
-@pytest.mark.parametrize("width", [80, 120])
-@pytest.mark.parametrize("arguments", [("versions",), ("versions", "openmpi"), ("search", "mpi", "5")], ids=" ".join)
-def test_tables_fit_a_terminal(arguments: tuple[str, ...], width: int, tmp_path: Path) -> None:
-    """In a real terminal of that width no line is longer, and names are whole."""
+def on_a_terminal(folder: Path, width: int, *arguments: str) -> list[str]:
+    """The lines that the command writes on a real terminal of that width."""
     import pty
 
     reader, writer = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}
-    done = subprocess.Popen([sys.executable, "-m", "generator.cli", *arguments], cwd=tmp_path, env=environment, stdout=writer, stderr=writer)
+    done = subprocess.Popen([sys.executable, "-m", "generator.cli", *arguments], cwd=folder, env=environment, stdout=writer, stderr=writer)
     os.close(writer)
     text = b""
     while True:
@@ -256,10 +254,59 @@ def test_tables_fit_a_terminal(arguments: tuple[str, ...], width: int, tmp_path:
         if not piece:
             break
         text += piece
+    os.close(reader)
     assert done.wait(60) == 0, text
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).split("\r\n")
+    return re.sub(r"\x1b\[[0-9;]*m", "", text.decode()).split("\r\n")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("arguments", [("versions",), ("versions", "openmpi"), ("search", "mpi", "5")], ids=" ".join)
+def test_tables_fit_a_terminal(arguments: tuple[str, ...], width: int, tmp_path: Path) -> None:
+    """In a real terminal of that width no line is longer, and names are whole."""
+    lines = on_a_terminal(tmp_path, width, *arguments)
     assert max(map(len, lines)) <= width
     assert any("openmpi" in line for line in lines) or arguments[1:] == ("openmpi",)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_the_variants_are_listed_whole_in_a_terminal_of_any_width(width: int, tmp_path: Path) -> None:
+    """A table where there is room for it; else some lines a variant. Nothing is shortened to dots."""
+    (tmp_path / "images.yaml").write_text(MANY, "utf-8")
+    lines = on_a_terminal(tmp_path, width, "list")
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    for told in ("openmpi5.0.10-cuda13.0.2-cudnn9-debian12", "9.14.0.64", "openmpi 5.0.10", "2026-07-11 Debian 12", "4 of 4 variants"):
+        assert told in text
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert any(line.startswith("variant ") for line in lines) == (width >= 120)
+
+
+def test_a_pin_is_whole_on_a_narrow_terminal_and_its_source_is_broken_between_words(tmp_path: Path, library: Library) -> None:
+    locked(tmp_path, MANY, library=library)
+    lines = on_a_terminal(tmp_path, 80, "explain", "openmpi4.1.8-ubuntu22.04")
+    files = [line for line in lines if line.startswith("file ")]
+    assert all(re.search(r"https://\S+\.(bz2|gz|sh)$", line) for line in files)
+    assert sum(bool(re.fullmatch(r" +sha256:[0-9a-f]{64}", line)) for line in lines) == len(files) == 3
+    assert max(len(line) for line in lines if line.startswith("    ") and " " in line.strip()) <= 80
+
+
+@pytest.mark.parametrize("arguments", [("versions",), ("versions", "cuda"), ("search", "libcudnn8"), ("list",)], ids=" ".join)
+def test_what_goes_to_a_file_has_a_record_a_line_and_no_blanks_at_its_end(arguments: tuple[str, ...], bakestone: Command, tmp_path: Path) -> None:
+    (tmp_path / "images.yaml").write_text(MANY, "utf-8")
+    lines = bakestone(*arguments).output.splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    rules = [number for number, line in enumerate(lines) if set(line) == {"\N{BOX DRAWINGS LIGHT HORIZONTAL}"}]
+    assert rules
+    records = [line for line in lines[rules[0] + 1 :] if line][:2]
+    assert all(re.search(r"\d", line) for line in records)
+
+
+def test_what_a_component_is_stands_in_whole_lines(bakestone: Command) -> None:
+    first, home, terms = bakestone("versions", "intelmpi").output.splitlines()[:3]
+    assert first == "Intel MPI Library, slot mpi, LicenseRef-Intel-Simplified-Software-License"
+    assert home.startswith("https://www.intel.com/")
+    assert terms.startswith("terms: Intel's End User License Agreement, https://")
+    assert terms.endswith("`accept: [intel-eula]` in images.yaml")
 
 
 def test_names_are_completed_by_the_shell(team: Path) -> None:
