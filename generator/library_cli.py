@@ -121,7 +121,8 @@ def versions(component: str | None, distro: str, at: datetime.date, matrix_path:
     """Show every component of the library, a team's own among them; or every version of COMPONENT.
 
     A version's checksums are as trustworthy as their sources: high where two agree or the
-    publisher says so, low where Bakestone computed them from what a server sent.
+    publisher says so, low where Bakestone computed them from what a server sent, - where the
+    library does not say.
     """
     from generator import browse, scaffold, show_library
 

@@ -90,7 +90,7 @@ def versions(component: Component, entry: Entry, rows: Sequence[Row], distro: st
     if rows:
         put(listed, screen)
     where = f" for {distro}" if distro else ""
-    click.echo(f"{len(rows)} of {entry.versions} versions{where}" if distro else f"{entry.versions} versions")
+    click.echo(f"{len(rows)} of {entry.versions} versions{where}" if distro else f"{entry.versions} version{'' if entry.versions == 1 else 's'}")
 
 
 def _platforms(row: Row) -> str:
