@@ -166,7 +166,7 @@ def check_about(about: About, program: str) -> None:
         value = str(getattr(about, key))
         rule = schema.schema("component")["properties"][key]
         rule = schema.schema("component")["$defs"][key] if "$ref" in rule else rule
-        if len(value) > rule["maxLength"] or not re.fullmatch(rule["pattern"], value):
+        if len(value) > rule["maxLength"] or not re.fullmatch(rule["pattern"], value) or value in rule.get("not", {}).get("enum", ()):
             raise fail(f"--{key} cannot be {value[:60]!r}", rule["x-hint"], code=USAGE)
     if about.slot == "distro":
         raise fail("a distro comes as an image, not as files", "write it by hand: see docs/components.md", code=USAGE)

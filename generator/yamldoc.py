@@ -52,7 +52,15 @@ class Document:
 
 def load(path: Path, what: str, *, hint: str = "") -> Document:
     """Read a YAML file. Raises `BakestoneError` with positions for everything that is not plain data."""
-    return parse(read_text(path, what, limit=MAX_BYTES, hint=hint), str(path), what)
+    return parse(read_text(path, what, limit=MAX_BYTES, hint=hint), _shown(path), what)
+
+
+def _shown(path: Path) -> str:
+    """A file as a person calls it: from the folder that the command runs in, where it is below it."""
+    try:
+        return str(path.relative_to(Path.cwd()) if path.is_absolute() else path)
+    except (ValueError, OSError):
+        return str(path)
 
 
 def parse(text: str, name: str, what: str = "file") -> Document:

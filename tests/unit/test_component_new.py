@@ -229,6 +229,17 @@ def test_a_wheel_without_the_program_or_for_another_system_is_refused(
     assert message in refused(bakestone(*PROBE, server.file(name, zipped(files))), tmp_path, code)
 
 
+def test_a_slot_cannot_have_a_name_that_means_something_else_in_conditions(bakestone: Command, server: WebServer, tmp_path: Path) -> None:
+    url = server.file("probe", PROGRAM)
+    shown = refused(bakestone("component", "new", "python", "--version", "1.4.0", "--url", url), tmp_path, 2)
+    assert "--slot cannot be 'python'" in shown
+    assert bakestone("component", "new", "python", "--slot", "interpreter", "--version", "1.4.0", "--url", url).exit_code == 0
+    path = tmp_path / "components/python/component.yaml"
+    path.write_text(path.read_text("utf-8").replace("slot: interpreter", "slot: host"), "utf-8")
+    checked = bakestone("component", "check", "python").output
+    assert checked.startswith('components/python/component.yaml:2:7: slot cannot be "host"'), "a file is called as it lies below the folder"
+
+
 def test_files_for_two_platforms_make_one_version(bakestone: Command, server: WebServer, tmp_path: Path) -> None:
     urls = [server.file(f"probe-{arch}.tar.gz", tarball({f"probe-{arch}/bin/probe": PROGRAM})) for arch in ("x86_64", "aarch64")]
     assert bakestone(*PROBE, urls[0], "--url", urls[1]).exit_code == 0
