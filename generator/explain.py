@@ -112,7 +112,9 @@ def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
     for stage in stages:
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
-            lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", _stated(known, texts(known.get("source") or _sources(stage.chosen)))))
+            lines.append(
+                Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", _stated(known, texts(known.get("source") or _sources(stage.chosen))))
+            )
         for wheel in stage.wheels:
             hashes = "\n".join(f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms)
             lines.append(Line("wheel", f"{wheel.text}\n{hashes}", _stated(stage.chosen.data, _source_of_wheel(stage.chosen, wheel.name))))
