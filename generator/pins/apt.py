@@ -15,6 +15,8 @@ from generator.render.frames import frame
 _INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ")
 _UNKNOWN = re.compile(r"E: (?:Unable to locate package|Package) '?([a-z0-9][a-z0-9+.-]*[a-z0-9+])(?= has no installation|'|$)")
 _NO_VERSION = re.compile(r"E: Version '(\S+)' for '(\S+)' was not found")
+_DISTRUSTED = re.compile(r"^bakestone: keyring |NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed\.$")
+_FINGERPRINT = re.compile(r"^  [0-9A-F]{40}$")
 _REASON = re.compile(r"^(?:E:|W:|Err)|^\s*\S+ : (?:Pre)?Depends: ")
 
 
@@ -65,3 +67,8 @@ def unknown(lines: Iterable[str]) -> set[str]:
         names.update(_UNKNOWN.findall(line))
         names.update(f"{name}={version}" for version, name in _NO_VERSION.findall(line))
     return names
+
+
+def distrusted(lines: Iterable[str]) -> list[str]:
+    """The lines that tell of a key or a signature that is not the library's, with the fingerprints of a file of keys."""
+    return [line.strip() for line in lines if _DISTRUSTED.search(line) or _FINGERPRINT.match(line)]

@@ -79,3 +79,8 @@ def reasons(lines: Iterable[str]) -> list[str]:
 def unknown(lines: Iterable[str]) -> set[str]:
     """The packages that dnf does not know."""
     return {name for line in lines for name in _UNKNOWN.findall(line)}
+
+
+def distrusted(lines: Iterable[str]) -> list[str]:
+    """The lines that tell of a signature that does not hold."""
+    return [line for line in lines if "GPG" in line and "bakestone: dnf: " in line]

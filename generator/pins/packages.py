@@ -21,6 +21,7 @@ class _Manager(Protocol):
     def closure(self, answer: str) -> dict[str, str]: ...
     def reasons(self, lines: Iterable[str]) -> list[str]: ...
     def unknown(self, lines: Iterable[str]) -> set[str]: ...
+    def distrusted(self, lines: Iterable[str]) -> list[str]: ...
 
 
 _MANAGERS: dict[str, _Manager] = {"apt": apt, "dnf": dnf}
@@ -50,6 +51,13 @@ def resolve_versions(
                     raise fail(
                         f"there is no package {', '.join(unknown)} for {ref} ({platform})",
                         "correct `packages` in images.yaml or in the component",
+                        name=ref,
+                    )
+                refused = manager.distrusted(log)
+                if refused:
+                    raise fail(
+                        f"packages for {ref} ({platform}) come with a key or signature that is not the library's: {' '.join(refused)[:500]}",
+                        "is the mirror in between right? If the vendor changed its key, correct `repositories` in component.yaml, from a source",
                         name=ref,
                     )
                 said = manager.reasons(log) or log or [f.error for f in failures] or state.output
