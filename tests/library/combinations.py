@@ -11,6 +11,7 @@ import yaml
 
 from generator import methods, rules, spec, terms
 from generator.attributes import all_hold, slots_of
+from generator.component import Rule
 from generator.errors import Position
 from generator.expansion import Expansion
 from generator.library import Library
@@ -51,6 +52,7 @@ class Finder:
         self._work = Expansion(self.family, library, {})
         self._verdicts: rules.Verdicts = {}
         self._decisions: methods.Decisions = {}
+        self._slots_seen: dict[int, frozenset[str]] = {}
 
     def passes(self, slots: Slots) -> bool:
         """Whether a combination breaks no rule and can be installed."""
@@ -87,25 +89,40 @@ class Finder:
         return next(filter(None, (self._filled({**slots, chosen.slot: chosen}, depth - 1) for chosen in further)), None)
 
     def product(self, choices: Mapping[str, Iterable[Chosen | None]]) -> Iterator[Slots]:
-        """Every combination of the choices that passes; None leaves a slot empty.
+        """Every combination of the choices that passes, chosen slot by slot in their order; None leaves a slot empty.
 
-        A combination is given up as soon as a rule is broken that no later choice can mend.
+        A combination is given up as soon as something is wrong that no later choice can mend.
         """
-        order = sorted(choices, key=slot_rank)
+        listed = {slot: tuple(found) for slot, found in choices.items()}
+        order = list(listed)
 
         def go(index: int, slots: Slots) -> Iterator[Slots]:
-            open_slots = set(order[index:])
-            for refusal in rules.refusals(slots, {}, self._verdicts):
-                if not open_slots.intersection(s for key in (*refusal.rule.when, *refusal.rule.require) for s in slots_of(key)):
-                    return
-            if index == len(order):
-                if self.passes(slots):
-                    yield slots
+            if self._hopeless(slots, frozenset(order[index:])):
                 return
-            for chosen in choices[order[index]]:
+            if index == len(order):
+                yield slots
+                return
+            for chosen in listed[order[index]]:
                 yield from go(index + 1, {**slots, order[index]: chosen} if chosen else slots)
 
         return go(0, {})
+
+    def _hopeless(self, slots: Slots, undecided: frozenset[str]) -> bool:
+        """Whether a rule is broken, or something cannot be installed, whatever the undecided slots will hold."""
+        for refusal in rules.refusals(slots, {}, self._verdicts):
+            if undecided.isdisjoint(self._seen_by(refusal.rule)):
+                return True
+        if "distro" in undecided:
+            return False
+        return any(
+            undecided.isdisjoint(problem.slots) and undecided.isdisjoint(_hosts(self.library, problem.slots[0]))
+            for problem in methods.settle(self.family, slots, self._decisions)[2]
+        )
+
+    def _seen_by(self, rule: Rule) -> frozenset[str]:
+        if id(rule) not in self._slots_seen:
+            self._slots_seen[id(rule)] = frozenset(slot for key in (*rule.when, *rule.require) for slot in slots_of(key))
+        return self._slots_seen[id(rule)]
 
 
 @cache
@@ -141,6 +158,12 @@ def _images(library: Library) -> tuple[tuple[Chosen, Mapping[str, Any]], ...]:
             if host.component is component:
                 found += [(host, image) for image in host.version.methods.get(INHERITED, {}).get("images", [])]
     return tuple(found)
+
+
+@cache
+def _hosts(library: Library, slot: str) -> frozenset[str]:
+    """The slots whose base images bring what fills `slot`."""
+    return frozenset(host.slot for host, image in _images(library) if slot in image.get("provides", {}))
 
 
 def _the(library: Library, slot: str, text: str) -> Chosen:

@@ -9,7 +9,7 @@ import pytest
 from generator.component import BUILT_IN
 from generator.library import Library
 
-COUNTED = ("variants", "Dockerfile instructions, each once", "scripts, each once")
+COUNTED = ("variants", "Dockerfile instructions, each once", "scripts, each once but for their numbers")
 
 
 @pytest.fixture(scope="session")

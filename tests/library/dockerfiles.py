@@ -13,8 +13,25 @@ HADOLINT = Path(sys.executable).parent / "hadolint"
 _HEREDOC = re.compile(r"<<-?(['\"]?)([A-Za-z_]+)\1")
 _SCRIPT = re.compile(r"(RUN|COPY) .*?<<(['\"]?)([A-Za-z_]+)\2( \S+\.sh)?\n(.*)\3\n", re.DOTALL)
 
+_BEGIN = re.compile(r"^(?=(?:FROM|RUN|COPY|ENV|LABEL) )", re.MULTILINE)
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
+_NUMBER = re.compile(r"(?<![<>&$])\b[0-9]+\b(?![<>])")
+
 PER_FILE = 200
 """Instructions that are written to one file for hadolint."""
+
+
+def pieces(text: str) -> list[str]:
+    """A Dockerfile cut where a line begins like an instruction: coarse and fast, for finding what Dockerfiles have alike.
+
+    A cut within a heredoc would leave it without its end, which the parsers do not accept.
+    """
+    return _BEGIN.split(text)
+
+
+def alike(found: Iterable[str]) -> list[str]:
+    """Of texts that differ in checksums and numbers only, one; numbers at redirections and parameters are kept apart."""
+    return list({_NUMBER.sub("0", _HASH.sub("0", text)): text for text in found}.values())
 
 
 def instructions(text: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from unit.samples import made_up_lock
 from generator import matrix as expansion
 from generator import spec
 from generator.library import Library
+from generator.lock import Lock
 from generator.render.dockerfile import Renderer
 from generator.variant import Variant
 
@@ -20,8 +21,8 @@ from .combinations import Finder, Slots, matrix
 
 PER_FILE = 5000
 """Variants of one images.yaml; its size is limited."""
-PER_AXIS = 200
-"""Most values of an axis (schemas/images.schema.json)."""
+PER_AXIS = 25
+"""Values of an axis: the schema compares each with each, so that short axes are checked faster."""
 
 
 @dataclass
@@ -60,6 +61,18 @@ def _one_file(library: Library, folder: Path, about: dict[str, Any], combination
     path.write_text(matrix(library, [{"name": f"part{index}", "axes": {"all": part}, **about} for index, part in enumerate(parts)]), "utf-8")
     variants = expansion.expand(spec.load(path), library).variants
     assert len(variants) == len(combinations)
-    renderer = Renderer(library, made_up_lock(variants, library))
+    renderer = Renderer(library, _with_rpm_names(made_up_lock(variants, library), library))
     for variant in variants:
         yield variant, renderer.dockerfile(variant)
+
+
+def _with_rpm_names(lock: Lock, library: Library) -> Lock:
+    """The lock with its packages named as dnf names them, where the distro has dnf: `gcc.x86_64` at `0:1.2-3`."""
+    for packages in lock.packages.values():
+        distro = library.get(packages.distro.partition("@")[0])
+        if distro is not None and distro.data.get("package_manager") == "dnf":
+            for platform, sets in packages.versions.items():
+                machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[platform]
+                for names, closure in sets.items():
+                    sets[names] = {f"{name}.{machine}": version for name, version in closure.items()}
+    return lock

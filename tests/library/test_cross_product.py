@@ -5,6 +5,7 @@ Versions that nothing in the library tells apart stand for one another here; eac
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,22 +16,24 @@ from generator.library import Library
 from generator.variant import Chosen, Variant, slot_rank
 
 from .combinations import Finder, Kinds, Slots, everything
-from .dockerfiles import instructions, parse_errors, scripts, shell_errors
+from .dockerfiles import alike, instructions, parse_errors, pieces, scripts, shell_errors
 from .rendering import rendered
 
 Record = Callable[[str, object], None]
 
 PRODUCTS = {
-    # name -> the slots: `!` is always filled, `*` with every version, `.` with the newest of every minor; and how many variants it has at least
+    # name -> the slots in the order of the search: `!` is always filled, `*` with every version, `.` with the newest of
+    # every minor; and how many variants it has at least
     "cuda": ("distro!* cuda!*", 100),
     "cudnn and nccl": ("distro!* cuda! cudnn nccl", 4000),
     "mpi": ("distro!* mpi!*", 300),
     "mpi with ucx and cuda": ("distro!* cuda ucx mpi!", 2000),
     "conda": ("distro!* conda!*", 500),
     "git": ("distro!* git!*", 300),
-    "onnxruntime": ("distro!* conda onnxruntime!", 30),
-    "onnxruntime with cuda": ("distro!* cuda!. cudnn!. conda onnxruntime!", 100),
-    "tensorrt": ("distro!* cuda!. cudnn! conda tensorrt!", 10),
+    "onnxruntime": ("onnxruntime! distro!* conda", 30),
+    "onnxruntime with cuda": ("onnxruntime! distro!* cuda!. cudnn!.", 2000),
+    "onnxruntime with cuda and conda": ("onnxruntime! distro!* conda! cuda!: cudnn!:", 1000),
+    "tensorrt": ("tensorrt! distro!* conda cuda!. cudnn!.", 100),
 }
 BY_METHOD = [("cuda cudnn nccl", "image"), ("cuda cudnn nccl", "apt"), ("cuda cudnn nccl", "wheel")]
 BY_METHOD += [("mpi ucx", "source"), ("mpi ucx", "wheel"), ("mpi", "apt"), ("mpi", "installer"), ("mpi", "archive"), ("git", "apt")]
@@ -55,9 +58,11 @@ def test_the_product_renders_by_a_method_that_is_asked_for(
 ) -> None:
     components = [component for slot in slots.split() for component in library.of_slot(slot)]
     finder = Finder(library, tmp_path, {component.name: method for component in components if method in component.methods})
-    filled = dict(choices(library, "distro!* " + " ".join(slots.split())))
+    unasked = Finder(library, tmp_path)
+    filled = dict(choices(library, "distro!* " + slots))
     found = [combination for combination in finder.product(filled) if method in finder.by(combination).values()]
     assert found
+    found = [combination for combination in found if finder.by(combination) != unasked.by(combination)]  # the others are in the products
     check(rendered(library, tmp_path, finder, found), tmp_path, record_property)
 
 
@@ -65,22 +70,35 @@ def test_the_product_renders_by_a_method_that_is_asked_for(
 def test_a_mixed_sample_over_all_slots_renders(platforms: str, library: Library, tmp_path: Path, record_property: Record) -> None:
     finder = Finder(library, tmp_path, platforms=platforms.split())
     found = {tuple(chosen.text for chosen in slots.values()): slots for slots in mixed(library, finder)}
-    assert {slot for slots in found.values() for slot in slots} == set(library.slots)
+    filled = {slot for slots in found.values() for slot in slots}
+    assert not [slot for slot in set(library.slots) - filled if can_be_filled(slot, library, finder)]
     check(rendered(library, tmp_path, finder, found.values()), tmp_path, record_property)
 
 
 def choices(library: Library, words: str) -> Iterator[tuple[str, list[Chosen | None]]]:
     """What each slot of a product can hold."""
-    slots = [word.rstrip("!*.") for word in words.split()]
+    slots = [word.rstrip("!*.:") for word in words.split()]
     kinds = Kinds(library, slots)
     for word, slot in zip(words.split(), slots, strict=True):
-        found: list[Chosen | None] = [*(everything(library, slot) if "*" in word else kinds.of(slot))]
-        if "." in word:
-            newest: dict[tuple[str, str], Chosen] = {}
-            for chosen in everything(library, slot):
-                newest.setdefault((chosen.component.name, chosen.version.minor), chosen)
-            found = [*newest.values()]
-        yield slot, found if "!" in word else [None, *found]
+        known = everything(library, slot)
+        if "." in word or ":" in word:
+            found = newest_of(known, by="minor" if "." in word else "major")
+        else:
+            found = list(known) if "*" in word else kinds.of(slot)
+        yield slot, [*found] if "!" in word else [None, *found]
+
+
+def newest_of(known: Iterable[Chosen], by: str) -> list[Chosen]:
+    """The newest version of every minor or major of each component; `known` has the newest first."""
+    newest: dict[tuple[str, str], Chosen] = {}
+    for chosen in known:
+        newest.setdefault((chosen.component.name, getattr(chosen.version, by)), chosen)
+    return list(newest.values())
+
+
+def can_be_filled(slot: str, library: Library, finder: Finder) -> bool:
+    """Whether some version of some component can fill the slot in the finder's family (TensorRT has no wheel for arm64)."""
+    return any(finder.around(chosen, method) for chosen in everything(library, slot) for method in chosen.version.methods)
 
 
 def mixed(library: Library, finder: Finder) -> Iterator[Slots]:
@@ -102,17 +120,30 @@ def mixed(library: Library, finder: Finder) -> Iterator[Slots]:
 
 def check(made: Iterable[tuple[Variant, str]], folder: Path, record: Record) -> None:
     """Parse the Dockerfiles; what they have alike, once."""
-    count, distinct = 0, dict[str, None]()
+    count, sections = 0, dict[str, None]()
     for variant, text in made:
         count += 1
-        parts = list(instructions(text))
-        assert "".join(parts) == text, variant.name
-        distinct.update(dict.fromkeys(parts))
-    shell = dict.fromkeys(scripts(distinct))
+        found = pieces(text)
+        assert "".join(found) == text, variant.name
+        sections.update(dict.fromkeys(found))
+    distinct = dict.fromkeys(instruction for section in sections for instruction in instructions(section))
+    shell = alike(scripts(distinct))
     record("variants", count)
     record("Dockerfile instructions, each once", len(distinct))
-    record("scripts, each once", len(shell))
+    record("scripts, each once but for their numbers", len(shell))
     wrong = parse_errors(distinct, folder)
     assert not wrong, "\n".join(wrong[:20])
     wrong = shell_errors(shell, folder)
     assert not wrong, "\n".join(wrong[:20])
+
+
+def test_the_search_finds_what_trying_everything_finds(library: Library, tmp_path: Path) -> None:
+    finder = Finder(library, tmp_path)
+    chance = random.Random(RANDOM)  # noqa: S311
+    sizes = {"distro": 4, "cuda": 5, "cudnn": 5, "ucx": 2, "mpi": 2, "conda": 1, "onnxruntime": 3}
+    few = {slot: [None, *chance.sample(everything(library, slot), size)] for slot, size in sizes.items()}
+    tried = ({slot: c for slot, c in zip(few, picked, strict=True) if c} for picked in itertools.product(*few.values()))
+    passing = [slots for slots in tried if "distro" in slots and finder.passes(slots)]
+    assert len(passing) > 100
+    few["distro"].remove(None)
+    assert list(finder.product(few)) == passing
