@@ -15,12 +15,15 @@ _PART = re.compile(r"(<=|>=|==|!=|<|>|=)\s*([0-9A-Za-z._+~-]+)")
 
 @cache
 def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key of a version: numbers by value, letters by alphabet, numbers after letters.
+    """Sort key of a version: numbers by value, letters by alphabet, numbers after letters; `py313_26.5.3` is a build of 26.5.3.
 
     >>> version_key("5.0.9") < version_key("5.0.10")
     True
+    >>> version_key("4.7.12") < version_key("py39_23.1.0-1") < version_key("py38_23.3.1-0") < version_key("py39_23.3.1-0")
+    True
     """
-    parts = re.findall(r"\d+|[A-Za-z]+", version)
+    build, mark, number = version.partition("_")
+    parts = re.findall(r"\d+|[A-Za-z]+", f"{number} {build}" if mark and build[:1].isalpha() else version)
     return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts)
 
 
