@@ -7,11 +7,11 @@ from itertools import chain
 
 from generator.library import Library
 from generator.patterns import version_key
-from generator.variant import Chosen, slot_rank
+from generator.variant import INHERITED, Chosen, slot_rank
 
 NEIGHBOURS = 40
 """How many neighbouring versions of a slot are tried alone."""
-PAIRED = 12
+PAIRED = 30
 """How many are tried of each of two slots that change together."""
 
 Changes = Mapping[str, Chosen | None]
@@ -25,11 +25,18 @@ def nearest(slots: _Slots, candidates: Iterable[str], passes: _Passes, library: 
     """The smallest change that passes; empty when none was found.
 
     Tried in this order: another version in one of the `candidates`, near in the list of known versions before far;
-    another version in one of them and in a second slot; another component; leaving the slot empty.
+    another version in one of them and in a second slot; what a base image with one of them has, where the images of the
+    method `image` alone would do; another component; leaving the slot empty.
     """
     order = sorted(slots, key=slot_rank)
     wanted = [slot for slot in dict.fromkeys(candidates) if slot in slots]
-    tries = chain(_one(slots, wanted), _two(slots, wanted, order), _other_component(slots, wanted, library), _without(wanted))
+    tries = chain(
+        _one(slots, wanted),
+        _two(slots, wanted, order),
+        _as_an_image(slots, wanted, library),
+        _other_component(slots, wanted, library),
+        _without(wanted),
+    )
     return next((changes for changes in tries if passes(applied(slots, changes))), {})
 
 
@@ -61,6 +68,22 @@ def _two(slots: _Slots, wanted: list[str], order: list[str]) -> Iterator[Changes
                     pairs.append((distance + further, slot, chosen, second, other))
     for _, slot, chosen, second, other in sorted(pairs, key=lambda item: item[0]):
         yield {slot: chosen, second: other}
+
+
+def _as_an_image(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
+    """What the base images that bring a component have besides it, on the combination's distro: those with fewest changes first."""
+    found = []
+    for host in (slots[slot] for slot in wanted):
+        for image in host.version.methods.get(INHERITED, {}).get("images", []):
+            brought = {slot: _named(library, slot, str(version), host) for slot, version in image.get("provides", {}).items()}
+            if image["distro"] == slots["distro"].text and all(brought.values()):
+                found.append({slot: c for slot, c in brought.items() if c and (slot not in slots or slots[slot].text != c.text)})
+    yield from sorted((changes for changes in found if changes), key=len)
+
+
+def _named(library: Library, slot: str, version: str, host: Chosen) -> Chosen | None:
+    component = next((c for c in library.of_slot(slot) if version in c.versions), None)
+    return Chosen(slot, component, component.versions[version], host.where) if component else None
 
 
 def _other_component(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:

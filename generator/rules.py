@@ -52,4 +52,12 @@ def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[R
         if all_hold(slots, rule.when, host):
             for key, patterns in rule.require.items():
                 if not holds(slots, key, patterns, host):
-                    yield Refusal(rule, chosen.text, shown(slots, key, host), (*slots_of(key), chosen.slot))
+                    against = _against(chosen, rule, key)
+                    found = ", ".join(shown(slots, other, host) for other in against)
+                    yield Refusal(rule, chosen.text, found, tuple(dict.fromkeys(s for k in (key, *against, chosen.slot) for s in slots_of(k))))
+
+
+def _against(chosen: Chosen, rule: Rule, key: str) -> tuple[str, ...]:
+    """What does not fit: what the rule requires, or what makes it apply where it requires something of the component itself."""
+    others = tuple(k for k in rule.when if chosen.slot not in slots_of(k))
+    return others if chosen.slot in slots_of(key) and others else (key,)
