@@ -17,7 +17,10 @@ demo: venv ## engine, registry, base, lock, Dockerfiles and the four images of t
 check: venv lint types drift ## the fast loop: lint, types, drift, unit and golden tests
 	$(BIN)/pytest tests/unit tests/golden -n $(WORKERS)
 
-test: check demo ## everything: check, demo, end-to-end tests with a real engine and registry
+library: venv ## the whole component library: every version, the product of what the rules allow, what they refuse
+	$(BIN)/pytest tests/library -n $(WORKERS)
+
+test: check library demo ## everything: check, library, demo, end-to-end tests with a real engine and registry
 	$(BIN)/pytest tests/e2e
 
 lint: venv
@@ -42,4 +45,4 @@ lock-dependencies: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade --output-file requirements.lock
 
-.PHONY: help venv demo check test lint types drift bench lock-dependencies
+.PHONY: help venv demo check library test lint types drift bench lock-dependencies

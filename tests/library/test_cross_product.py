@@ -35,8 +35,9 @@ PRODUCTS = {
     "onnxruntime with cuda and conda": ("onnxruntime! distro!* conda! cuda!: cudnn!:", 1000),
     "tensorrt": ("tensorrt! distro!* conda cuda!. cudnn!.", 100),
 }
-BY_METHOD = [("cuda cudnn nccl", "image"), ("cuda cudnn nccl", "apt"), ("cuda cudnn nccl", "wheel")]
-BY_METHOD += [("mpi ucx", "source"), ("mpi ucx", "wheel"), ("mpi", "apt"), ("mpi", "installer"), ("mpi", "archive"), ("git", "apt")]
+BY_METHOD = [("cuda cudnn nccl", "image"), ("cuda cudnn nccl", "apt"), ("cuda cudnn nccl", "wheel"), ("cuda ucx", "wheel")]
+BY_METHOD += [("mpi ucx", "source"), ("mpi", "apt"), ("mpi", "installer")]
+"""What is asked for against the order of preference; a method that is the first to fit is in the products."""
 
 RANDOM = 20261122
 MIXED = 400
@@ -61,8 +62,8 @@ def test_the_product_renders_by_a_method_that_is_asked_for(
     unasked = Finder(library, tmp_path)
     filled = dict(choices(library, "distro!* " + slots))
     found = [combination for combination in finder.product(filled) if method in finder.by(combination).values()]
-    assert found
     found = [combination for combination in found if finder.by(combination) != unasked.by(combination)]  # the others are in the products
+    assert found
     check(rendered(library, tmp_path, finder, found), tmp_path, record_property)
 
 
