@@ -19,8 +19,8 @@ import yaml
 from .engine import CA, Engine
 from .oci import Repository
 
-TIMEOUT = 600
-"""Seconds that one command may take: over ten times the longest one seen on two cores with nothing cached."""
+TIMEOUT = 1800
+"""Seconds that one command may take: several times the longest one (three builds of Open MPI) on two cores with nothing cached."""
 
 
 @dataclass(frozen=True)
