@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from generator import __version__, library_cli
+from generator import __version__, library_cli, lock_cli
 from generator.errors import BakestoneError, fail, render
 from generator.options import FORMAT, at_option, complete_variants, examples, format_option, project_of, project_options, selectors_argument, today
 
@@ -106,27 +106,6 @@ def explain(variant: str, output_format: str, **paths: Any) -> None:
 
 
 @main.command(
-    short_help="Resolve every name to a digest, checksum or exact version.",
-    epilog=examples("bakestone lock", "bakestone lock --update", "bakestone lock family=debian --lock build/demo/images.lock.yaml"),
-)
-@selectors_argument
-@click.option("--update", is_flag=True, help="Resolve everything again, not only what is missing.")
-@project_options
-def lock(selectors: tuple[str, ...], update: bool, **paths: Any) -> None:
-    """Resolve every name to a digest, a checksum or an exact version; write the lock.
-
-    Base images are asked of their registry (or its mirror); where none answers, the
-    component library's digest is taken and the lock says so.
-    """
-    from generator.pins import resolve
-
-    project = project_of(**paths)
-    project.ends(today())
-    report = resolve.resolve(project, selectors, update=update, say=lambda text: click.echo(text, err=True))
-    click.echo(f"{project.lock_path}: {report}")
-
-
-@main.command(
     short_help="Write the Dockerfiles from the matrix and the lock.",
     epilog=examples(
         "bakestone generate", "bakestone generate --check", "bakestone generate --lock build/demo/images.lock.yaml -o build/demo/dockerfiles"
@@ -141,6 +120,7 @@ def generate(check: bool, **paths: Any) -> None:
         project.require_generated()
         click.echo(f"{project.output}: {len(project.texts())} files are up to date")
         return
+    lock_cli.warn(project)
     written, removed = project.generate()
     for path in written:
         click.echo(f"wrote {path}")
@@ -179,6 +159,7 @@ def build(
     project = project_of(**paths)
     release = release_path or project.lock_path.with_name("release.json")
     project.ends(today())
+    lock_cli.warn(project)
     options = run.Options(push=push, tags=tags, load=load, keep_going=keep_going, chunk=jobs, release=release)
     run.build(project, selectors, options)
 
@@ -216,6 +197,7 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "bakestone", "_BAKESTONE_COMPLETE").source())
 
 
+main.add_command(lock_cli.lock)
 for command in (library_cli.versions, library_cli.search, library_cli.component):
     main.add_command(command)
 

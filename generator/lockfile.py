@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from generator import schema, yamldoc
-from generator.errors import BakestoneError
+from generator.errors import ENVIRONMENT, BakestoneError, Finding
 from generator.files import write_text
-from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
+from generator.lock import Lock, LockedArtifact, LockedBase, LockedKeyring, LockedPackages, LockedWheel
 
 HEADER = "# What every name in images.yaml resolved to. Written by `bakestone lock`; edits are lost.\n"
 _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
@@ -33,16 +33,25 @@ def load(path: Path) -> Lock:
         tuple(data.get("selection", ())),
         {ref: _base(entry) for ref, entry in data["bases"].items()},
         {ref: _packages(entry) for ref, entry in data["packages"].items()},
-        {url: LockedArtifact(a["sha256"], a.get("size", 0), a["component"]) for url, a in data["artifacts"].items()},
+        {url: LockedArtifact(a["sha256"], a.get("size", 0), a["component"], *_origin(a)) for url, a in data["artifacts"].items()},
         {text: _wheel(entry) for text, entry in data["wheels"].items()},
+        {name: LockedKeyring(k["url"], k["fingerprint"], *_origin(k)) for name, k in data.get("keyrings", {}).items()},
     )
 
 
 def write(lock: Lock, path: Path) -> bool:
-    """Write the lock in one step (a reader sees the old or the new file). True when it changed."""
+    """Write the lock in one step (a reader sees the old or the new file). True when it changed.
+
+    Raises `BakestoneError` (exit 3) when an answer from outside is no pin, and `path` is left as it was: a lock that
+    cannot be read again would be of no use.
+    """
     text = dump(lock)
-    if path.is_file() and path.read_text("utf-8") == text:
+    if path.is_file() and path.read_bytes() == text.encode():
         return False
+    findings = list(schema.findings_of(yamldoc.parse(text, str(path)), "lock"))
+    if findings:
+        hint = "an answer from outside is not what it should be; nothing was written"
+        raise BakestoneError([Finding(f"what was resolved cannot be locked: {f.message}", hint, name=str(path)) for f in findings], ENVIRONMENT)
     write_text(path, text)
     return True
 
@@ -55,12 +64,17 @@ def dump(lock: Lock) -> str:
     plain["bases"] = {ref: _drop_empty(_plain_base(b)) for ref, b in sorted(lock.bases.items())}
     plain["packages"] = {ref: _drop_empty(_plain_packages(p)) for ref, p in sorted(lock.packages.items())}
     plain["artifacts"] = {
-        url: _drop_empty({"component": a.component, "sha256": a.sha256, "size": a.size}) for url, a in sorted(lock.artifacts.items())
+        url: _drop_empty({"component": a.component, "sha256": a.sha256, "size": a.size, **_plain_origin(a)})
+        for url, a in sorted(lock.artifacts.items())
     }
     plain["wheels"] = {
-        text: {p: _drop_empty({"filename": f, "sha256": s, "size": n}) for p, (f, s, n) in sorted(w.files.items())}
+        text: {p: _drop_empty({"filename": f, "sha256": s, "size": n}) for p, (f, s, n) in sorted(w.files.items())} | _drop_empty(_plain_origin(w))
         for text, w in sorted(lock.wheels.items())
     }
+    if lock.keyrings:
+        plain["keyrings"] = {
+            name: _drop_empty({"url": k.url, "fingerprint": k.fingerprint, **_plain_origin(k)}) for name, k in sorted(lock.keyrings.items())
+        }
     body: str = yaml.dump(plain, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False, width=1000, allow_unicode=True)
     return HEADER + body
 
@@ -69,10 +83,15 @@ def _drop_empty(mapping: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in mapping.items() if v or k == "digest"}
 
 
+def _plain_origin(entry: LockedPackages | LockedArtifact | LockedWheel | LockedKeyring) -> dict[str, str]:
+    return {"from": entry.resolved_from, "resolved": entry.resolved}
+
+
 def _plain_base(base: LockedBase) -> dict[str, Any]:
     return {
         "digest": base.digest or None,
         "platforms": dict(sorted(base.platforms.items())),
+        "provides": dict(sorted(base.provides.items())),
         "from": base.resolved_from,
         "resolved": base.resolved,
         "epoch": base.epoch,
@@ -88,21 +107,39 @@ def _plain_packages(packages: LockedPackages) -> dict[str, Any]:
     return {
         "pins": packages.pins,
         "distro": packages.distro,
-        "resolved": packages.resolved,
+        **_plain_origin(packages),
         "snapshot": packages.snapshot,
+        "note": packages.note,
+        "install": [list(names) for names in sorted(packages.install)],
         "known": dict(sorted(packages.known.items())),
         "platforms": platforms,
     }
 
 
+def _origin(data: dict[str, Any]) -> tuple[str, str]:
+    return data.get("from", ""), data.get("resolved", "")
+
+
 def _base(data: dict[str, Any]) -> LockedBase:
-    return LockedBase(data["digest"] or "", data.get("platforms", {}), data["from"], data["resolved"], data.get("epoch", 0), data.get("note", ""))
+    digest, platforms, provides = data["digest"] or "", data.get("platforms", {}), data.get("provides", {})
+    return LockedBase(digest, platforms, *_origin(data), data.get("epoch", 0), data.get("note", ""), provides)
 
 
 def _packages(data: dict[str, Any]) -> LockedPackages:
     versions = {p: {tuple(entry["install"]): entry["versions"] for entry in sets} for p, sets in data.get("platforms", {}).items()}
-    return LockedPackages(data["pins"], data["distro"], data["resolved"], data.get("snapshot", ""), versions, data.get("known", {}))
+    return LockedPackages(
+        data["pins"],
+        data["distro"],
+        data["resolved"],
+        data.get("snapshot", ""),
+        versions,
+        data.get("known", {}),
+        data.get("from", ""),
+        data.get("note", ""),
+        tuple(tuple(names) for names in data.get("install", ())),
+    )
 
 
 def _wheel(data: dict[str, Any]) -> LockedWheel:
-    return LockedWheel({p: (entry["filename"], entry["sha256"], entry.get("size", 0)) for p, entry in data.items()})
+    files = {p: (entry["filename"], entry["sha256"], entry.get("size", 0)) for p, entry in data.items() if p not in ("from", "resolved")}
+    return LockedWheel(files, *_origin(data))

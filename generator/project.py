@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from generator import lifecycle, lockfile, matrix, select, site, spec, survey
+from generator import budget, lifecycle, lockfile, matrix, select, site, spec, survey
 from generator import lock as lock_module
 from generator.errors import BakestoneError, Finding
 from generator.files import write_text
@@ -86,6 +86,21 @@ class Project:
         loaded = lockfile.load(self.lock_path)
         lock_module.check_fresh(loaded, survey.collect(self.select(loaded.selection), self.matrix.library), self.lock_path)
         return loaded
+
+    def check_lock(self, at: datetime.datetime) -> tuple[Lock, list[Finding]]:
+        """The lock, and what is wrong with it at a time: stale, not pinned, or past its budget.
+
+        Raises `BakestoneError` when it cannot be read.
+        """
+        loaded = lockfile.load(self.lock_path)
+        variants = self.select(loaded.selection)
+        found = lock_module.stale(loaded, survey.collect(variants, self.matrix.library), self.lock_path)
+        found += budget.unpinned(loaded)
+        return loaded, found + budget.findings(loaded, variants, self.matrix.library, at)
+
+    def aged(self, at: datetime.datetime) -> list[Finding]:
+        """Warnings about entries of the lock that are older than `max-age` allows at a time."""
+        return budget.findings(self.lock, self.locked_variants, self.matrix.library, at, severity="warning")
 
     @cached_property
     def locked_variants(self) -> list[Variant]:

@@ -16,9 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
-from generator.errors import ENVIRONMENT, fail
+from generator import answers
+from generator.documents import Documents, SilentError, too_many, unfit
+from generator.documents import Reference as Reference
+from generator.errors import ENVIRONMENT, Finding, fail
 from generator.site import Site
 
 INDEX_TYPES = ("application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json")
@@ -28,25 +31,8 @@ PARALLEL = 8
 """Requests at a time; registries limit clients by rate, and 8 is what containerd and docker use at most."""
 TIMEOUT = (10, 60)
 """Seconds to connect, and to wait for more of an answer."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """HOST/REPOSITORY:TAG or @DIGEST, taken apart."""
-
-    host: str
-    repository: str
-    tag: str
-
-    @staticmethod
-    def parse(text: str) -> Reference:
-        """`docker.io/library/debian:12` -> its parts; a missing tag is `latest`."""
-        host, _, rest = text.partition("/")
-        if "@" in rest:
-            repository, _, tag = rest.partition("@")
-        else:
-            repository, _, tag = rest.partition(":")
-        return Reference(host, repository.partition(":")[0], tag or "latest")
+GIVE_UP = 3
+"""Requests in a row that a host leaves without an answer; the next ones are not sent."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +52,8 @@ class Manifest:
     @property
     def platforms(self) -> dict[str, str]:
         """Of an index: platform -> manifest digest; attestations are left out."""
-        found = {}
-        for entry in self.data.get("manifests", []):
-            about = entry.get("platform", {})
-            if about.get("os") == "linux":
-                found["/".join(p for p in ("linux", about.get("architecture", ""), about.get("variant", "")) if p)] = entry["digest"]
-        return {p.removesuffix("/v8"): d for p, d in found.items()}
+        named = ((answers.platform(entry.get("platform")), entry["digest"]) for entry in self.data.get("manifests", []))
+        return {platform: digest for platform, digest in named if platform}
 
 
 class Registry:
@@ -80,6 +62,8 @@ class Registry:
     def __init__(self, site: Site) -> None:
         self.site = site
         self._providers: dict[tuple[str, str], Any] = {}
+        self._silent: dict[str, list[SilentError]] = {}
+        self._documents = Documents(self.request)
         logging.getLogger("oras").setLevel(logging.CRITICAL)
 
     def head(self, reference: str) -> str | None:
@@ -87,7 +71,8 @@ class Registry:
         response = self.request(Reference.parse(reference), "HEAD", f"manifests/{Reference.parse(reference).tag}")
         if response is None:
             return None
-        return response.headers.get("Docker-Content-Digest") or self.need(reference).digest
+        stated = str(response.headers.get("Docker-Content-Digest"))
+        return stated if answers.is_digest(stated) else self.need(reference).digest
 
     def heads(self, references: Iterable[str]) -> dict[str, str | None]:
         """`head` of many references, in parallel."""
@@ -98,38 +83,45 @@ class Registry:
     def manifest(self, reference: str) -> Manifest | None:
         """The manifest or index behind a reference, checked against its digest; None when it is not there."""
         parsed = Reference.parse(reference)
-        response = self.request(parsed, "GET", f"manifests/{parsed.tag}")
-        if response is None:
+        found = self._documents.get(parsed, "manifests", parsed.tag)
+        if found is None:
             return None
-        raw = response.content
-        digest = "sha256:" + hashlib.sha256(raw).hexdigest()
-        stated = response.headers.get("Docker-Content-Digest", digest)
-        if stated != digest or (parsed.tag.startswith("sha256:") and parsed.tag != digest):
+        media_type, raw = found
+        try:
+            answers.check_manifest(raw)
+        except ValueError as problem:
             raise fail(
-                f"the registry's manifest of {reference} does not have its digest",
-                "ask the registry's operators; the answer was altered or cut off",
+                f"the registry {parsed.host} gave no manifest for {reference.partition('/')[2]}: {problem}",
+                "is a proxy or a login page in between? Name a mirror under `mirrors.registries` in the site file",
                 name=parsed.host,
                 code=ENVIRONMENT,
-            )
-        return Manifest(digest, response.headers.get("Content-Type", "").partition(";")[0], raw)
+            ) from None
+        return Manifest("sha256:" + hashlib.sha256(raw).hexdigest(), media_type, raw)
 
     def config(self, reference: str, manifest: Manifest) -> dict[str, Any]:
-        """The image configuration of a single-platform manifest."""
+        """The image configuration of a single-platform manifest, checked against its digest."""
         parsed = Reference.parse(reference)
-        response = self.request(parsed, "GET", f"blobs/{manifest.data['config']['digest']}")
-        loaded: dict[str, Any] = json.loads(response.content) if response is not None else {}
-        return loaded
+        digest = manifest.data["config"]["digest"]
+        found = self._documents.get(parsed, "blobs", digest)
+        try:
+            if found is None:
+                raise ValueError("it is not there")
+            return answers.document(found[1])
+        except ValueError as problem:
+            raise fail(
+                f"the registry {parsed.host} has no configuration of {reference.partition('/')[2]}: {problem}",
+                "push the image again",
+                name=parsed.host,
+                code=ENVIRONMENT,
+            ) from None
 
     def blob(self, reference: str) -> bytes:
         """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
         parsed = Reference.parse(reference)
-        response = self.request(parsed, "GET", f"blobs/{parsed.tag}")
-        content: bytes = response.content if response is not None else b""
-        if "sha256:" + hashlib.sha256(content).hexdigest() != parsed.tag:
-            raise fail(
-                f"the registry's blob {reference} is missing or does not have its digest", "push the image again", name=parsed.host, code=ENVIRONMENT
-            )
-        return content
+        found = self._documents.get(parsed, "blobs", parsed.tag)
+        if found is None:
+            raise fail(f"the registry's blob {reference} is missing", "push the image again", name=parsed.host, code=ENVIRONMENT)
+        return found[1]
 
     def tag(self, source: str, tag: str) -> str:
         """Point a tag at what `source` is, inside one repository. Gives the digest."""
@@ -160,6 +152,20 @@ class Registry:
         `stream` leaves the body to be read from `raw`. None for 404; `BakestoneError` (exit 3) for
         everything that is not an answer.
         """
+        silent = self._silent.setdefault(reference.host, [])
+        if len(silent) >= GIVE_UP:
+            raise silent[-1]
+        try:
+            response = self._send(reference, method, path, data, headers, stream)
+        except SilentError as problem:
+            silent.append(problem)
+            raise
+        silent.clear()
+        return response
+
+    def _send(
+        self, reference: Reference, method: str, path: str, data: bytes | IO[bytes] | None, headers: dict[str, str] | None, stream: bool
+    ) -> Any:
         import requests
 
         provider = self._provider(reference)
@@ -173,22 +179,22 @@ class Registry:
             raise fail(
                 f"TLS to {host} failed: {_reason(problem)}", "name the CA bundle under `ca` in the site file", name=host, code=ENVIRONMENT
             ) from None
+        except requests.exceptions.JSONDecodeError:
+            raise unfit(host) from None
         except requests.exceptions.RequestException as problem:
-            raise fail(
-                f"the registry {host} cannot be reached: {_reason(problem)}",
-                "is it up, and is the address right? `registry` in images.yaml, the site file or --registry",
-                name=host,
-                code=ENVIRONMENT,
-            ) from None
+            hint = "is it up, and is the address right? `registry` in images.yaml, the site file or --registry"
+            raise SilentError([Finding(f"the registry {host} cannot be reached: {_reason(problem)}", hint, name=host)], ENVIRONMENT) from None
         except ValueError:
             raise self._denied(host, reference, 401) from None
         if response.status_code == 404:
             return None
         if response.status_code in (401, 403):
             raise self._denied(host, reference, response.status_code)
+        if response.status_code == 429:
+            raise too_many(host, response)
         if response.status_code >= 300:
             raise fail(
-                f"the registry {host} answered {response.status_code} for {reference.repository}: {response.text[:200].strip()}",
+                f"the registry {host} answered {response.status_code} for {reference.repository}: {answers.said(response)}".removesuffix(": "),
                 "try again; see the registry's log",
                 name=host,
                 code=ENVIRONMENT,
@@ -224,9 +230,8 @@ class Registry:
 def _patient(session: Any) -> None:
     """Time limits, and retries for answers that may be other ones a moment later (429 with Retry-After, 5xx)."""
     from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
 
-    retry = Retry(total=3, connect=1, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None, raise_on_status=False)
+    retry = answers.patience()
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     session.request = functools.partial(session.request, timeout=TIMEOUT)
@@ -238,7 +243,10 @@ def _login(auth: Any) -> Callable[..., tuple[dict[str, str], bool]]:
 
     def login(refused: Any, headers: dict[str, str], refresh: bool = False) -> tuple[dict[str, str], bool]:
         if not refused.headers.get("Www-Authenticate", "").lower().startswith("basic"):
-            answer: tuple[dict[str, str], bool] = by_token(refused, headers, refresh=refresh)
+            try:
+                answer: tuple[dict[str, str], bool] = by_token(refused, headers, refresh=refresh)
+            except (AttributeError, KeyError, TypeError, IndexError):  # what oras does with a challenge or a token that is none
+                raise unfit(urlsplit(refused.url).netloc.rpartition("@")[2]) from None
             return answer
         secret = getattr(auth, "_basic_auth", "")
         return ({**headers, "Authorization": f"Basic {secret}"}, True) if secret else (headers, False)

@@ -14,7 +14,7 @@ from generator.attributes import all_hold, slots_of
 from generator.component import Component
 from generator.errors import Position
 from generator.library import Library
-from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
+from generator.lock import Lock, LockedArtifact, LockedBase, LockedKeyring, LockedPackages, LockedWheel
 from generator.needs import PackageSet
 from generator.spec import Family
 from generator.variant import INHERITED, Chosen, Variant
@@ -63,6 +63,7 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
         )
     out.artifacts = {url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()}
     out.wheels = {key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()}
+    out.keyrings = {name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()}
     return out
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
@@ -96,7 +97,9 @@ def _explain(document: Document, error: Any) -> Iterator[Finding]:
                 described = about.get("description") or schema_text(about)
                 yield Finding(f"the key {key!r} is missing{_in(path)}", described, where)
     elif rule == "type":
-        yield _wrong_type(document, path, error.validator_value, value, what)
+        finding = _wrong_type(document, path, error.validator_value, value, what)
+        unit = error.schema.get("x-unit") if type(value) is int else None
+        yield replace(finding, hint=f"write its unit: {value}{unit}; {hint}") if unit else finding
     elif rule == "pattern":
         yield Finding(f"{what} cannot be {_show(value)}{_offender(value)}", hint or f"it must match {error.validator_value}", where)
     elif rule in ("enum", "const"):

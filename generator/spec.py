@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +70,25 @@ class Include:
 
 
 @dataclass(frozen=True)
+class MaxAge:
+    """How old an entry of the lock may be: `30d` and where that stands."""
+
+    text: str
+    where: Position
+
+    @property
+    def span(self) -> timedelta:
+        """The time that it means."""
+        number, unit = int(self.text[:-1]), self.text[-1]
+        return timedelta(hours=number * {"h": 1, "d": 24, "w": 168}[unit])
+
+
+@dataclass(frozen=True)
 class Family:
     """A named matrix.
 
-    `accept` are the terms accepted for it, by the file or by itself; `host` is what is stated of the machines (driver).
+    `accept` are the terms accepted for it, by the file or by itself; `host` is what is stated of the machines (driver);
+    `max_age` is its own, or else the file's.
     """
 
     name: str
@@ -93,6 +109,7 @@ class Family:
     profile_positions: dict[str, Position] = field(default_factory=dict)
     end_of_life: str = "warn"
     host: dict[str, str] = field(default_factory=dict)
+    max_age: MaxAge | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +175,16 @@ class _Reader:
             profile_positions={name: position((*at, "profiles", i)) for i, name in enumerate(data.get("profiles", []))},
             end_of_life=data.get("end_of_life", "warn"),
             host={"driver": data["driver"]} if "driver" in data else {},
+            max_age=self.max_age(at),
         )
+
+    def max_age(self, at: tuple[str | int, ...]) -> MaxAge | None:
+        """The family's, else the file's; None when there is none, or it is `none`."""
+        for path, data in ((at, self.document.data["families"][at[1]]), ((), self.document.data)):
+            if "max-age" in data:
+                text = data["max-age"]
+                return None if text == "none" else MaxAge(text, self.document.position((*path, "max-age")))
+        return None
 
     def exclude(self, at: tuple[str | int, ...], entry: dict[str, str]) -> Exclude:
         where = self.document.position(at)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from generator import answers
 from generator.errors import BakestoneError
-from generator.lock import LockedBase
+from generator.lock import LIBRARY, REGISTRY, LockedBase
 from generator.patterns import version_key
 from generator.registry import Manifest, Registry
 from generator.site import Site
@@ -33,18 +34,20 @@ def resolve(base: Base, platforms: set[str], registry: Registry, site: Site, now
     found = _platforms(reference, manifest, registry)
     missing = sorted(platforms - set(found))
     if missing:
-        return _from_library(base, f"the registry has it for {', '.join(found)} only", now)
+        has = f"has it for {', '.join(found)} only" if found else "has nothing for Linux under that tag"
+        return _from_library(base, f"the registry {has}", now)
     wanted = {p: d for p, d in found.items() if p in platforms}
     epoch = min(_epoch(reference, d, registry) for d in wanted.values())
-    return LockedBase(manifest.digest, wanted, "registry", now, epoch)
+    return LockedBase(manifest.digest, wanted, REGISTRY, now, epoch, provides=dict(base.provides))
 
 
 def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[str, str]:
     if manifest.platforms:
         return manifest.platforms
-    config = registry.config(reference, manifest)
-    architecture = "/".join(p for p in (config.get("architecture", "amd64"), config.get("variant", "")) if p)
-    return {f"{config.get('os', 'linux')}/{architecture}".removesuffix("/v8"): manifest.digest}
+    if "manifests" in manifest.data:
+        return {}  # an index without anything for Linux
+    platform = answers.platform(registry.config(reference, manifest))
+    return {platform: manifest.digest} if platform else {}
 
 
 def _epoch(reference: str, digest: str, registry: Registry) -> int:
@@ -53,8 +56,9 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
     manifest = registry.manifest(f"{repository}@{digest}")
     created = registry.config(f"{repository}@{digest}", manifest).get("created") if manifest else None
     try:
-        return int(datetime.fromisoformat(str(created)).timestamp())
-    except ValueError:
+        made = datetime.fromisoformat(str(created))
+        return max(0, int((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()))
+    except (ValueError, OverflowError):
         return 0
 
 
@@ -62,7 +66,7 @@ def _from_library(base: Base, why: str, now: str) -> LockedBase:
     note = f"digest from the component library: {why}" if base.digest else f"without a digest: {why}"
     if base.note:
         note += f"; {base.note}"
-    return LockedBase(base.digest, dict(base.platforms), "library", now, _serial_epoch(base.serial), note)
+    return LockedBase(base.digest, dict(base.platforms), LIBRARY, now, _serial_epoch(base.serial), note, dict(base.provides))
 
 
 def _serial_epoch(serial: str) -> int:

@@ -83,7 +83,7 @@ class _Reading:
         self.name = url
         self.limits = limits
         self.checksum = checksum
-        self.start = _mirrored(url, site)
+        self.start = mirrored(url, site)
         self.mirrored = self.start != url
         self.place = _shown(self.start)
         self.began = time.monotonic()
@@ -199,7 +199,7 @@ class _Reading:
         return fail(message, hint, name=_shown(self.name), code=code)
 
 
-def _mirrored(url: str, site: Site) -> str:
+def mirrored(url: str, site: Site) -> str:
     """Where a URL is really fetched: the longest matching prefix of the site's mirrors is replaced."""
     for prefix in sorted(site.urls, key=len, reverse=True):
         if url.startswith(prefix):

@@ -3,146 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from generator import lockfile, survey
-from generator.build.engine import Engine
-from generator.errors import BakestoneError, Finding, fail
-from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
-from generator.needs import Needs, PackageSet
-from generator.pins import bases, packages
+from generator import lockfile, scope, survey
+from generator.errors import ENVIRONMENT, INPUT, USAGE, BakestoneError, Finding, fail
+from generator.lock import Lock
+from generator.pins.entries import Entries
+from generator.pins.guard import alone
+from generator.pins.journal import Journal
 from generator.project import Project
-from generator.registry import PARALLEL, Registry
-from generator.variant import Base
+from generator.scope import Scope
 
 Say = Callable[[str], None]
 
 
-def resolve(project: Project, selectors: Sequence[str], *, update: bool, say: Say) -> str:
-    """Make the lock for the selected variants and write it. Gives a sentence on what changed.
+@dataclass(frozen=True)
+class Report:
+    """What a run did: numbers of entries in the lock, how many names were asked for, and whether the file changed."""
 
-    Without `update`, entries of the present lock that are still needed stay
-    as they are. Nothing is written when anything cannot be resolved.
+    bases: int
+    packages: int
+    files: int
+    wheels: int
+    variants: int
+    asked: int
+    changed: bool
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        count = f"{self.bases} base images, {self.files} files, {self.wheels} wheels for {self.variants} variants"
+        return f"{count}; {'written' if self.changed else 'nothing changed'}"
+
+
+def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> Report:
+    """Resolve what is missing in the lock and write it.
+
+    Without `update`, `words` are the selectors that a new lock is made for. With it, they say which entries are resolved
+    again (all without a word), and for what the lock was made stays. The lock is written when everything is there, and not
+    at all before; what an unfinished run had resolved is kept beside it for the next one.
     """
-    present = _present(project, update)
-    selection = tuple(selectors) or present.selection
-    if project.lock_path.is_file() and present.inputs and selection != present.selection:
-        made_for = " ".join(present.selection) or "all variants"
-        raise fail(
-            f"the lock was made for {made_for}; locking {' '.join(selection)} would drop its other pins",
-            "give the new selection a lock of its own with --lock FILE, or remove the old one",
-            name=str(project.lock_path),
-        )
-    variants = project.select(selection)
-    wanted = survey.collect(variants, project.matrix.library)
-    new = _Resolver(project, Lock() if update else present, say).run(wanted)
-    new.selection = selection
-    changed = lockfile.write(new, project.lock_path)
-    count = f"{len(new.bases)} base images, {len(new.artifacts)} files, {len(new.wheels)} wheels for {len(variants)} variants"
-    return f"{count}; {'written' if changed else 'nothing changed'}"
+    with alone(project.lock_path):
+        present = _present(project, replace=update and not words, say=say)
+        selection = _selection(project, words, present, update)
+        variants = project.select(selection)
+        wanted = survey.collect(variants, project.matrix.library)
+        again = scope.named(words, variants, wanted, project.matrix.library) if update else Scope()
+        now = datetime.now(UTC)
+        earlier = Journal(project.lock_path, now, say)
+        entries = Entries(project, present, again, earlier, now, say)
+        try:
+            new = entries.resolve(wanted)
+        finally:
+            kept = earlier.save()
+        if entries.problems:
+            if kept:
+                say(f"what was resolved is kept in {earlier.path}: run it again to go on from there")
+            raise _failure(entries.problems)
+        new.selection = selection
+        changed = lockfile.write(new, project.lock_path)
+        earlier.drop()
+    return Report(len(new.bases), len(new.packages), len(new.artifacts), len(new.wheels), len(variants), entries.asked, changed)
 
 
-def _present(project: Project, update: bool) -> Lock:
-    """The lock as it is; one that cannot be read is replaced with `update`, and an error without."""
+def _present(project: Project, *, replace: bool, say: Say) -> Lock:
+    """The lock as it is; one that cannot be read is replaced, or else an error."""
     if not project.lock_path.is_file():
         return Lock()
     try:
         return lockfile.load(project.lock_path)
     except BakestoneError:
-        if update:
-            return Lock()
-        raise
+        if not replace:
+            raise
+        say(f"{project.lock_path}: it cannot be read, so it is made anew, for all variants")
+        return Lock()
 
 
-def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:
-    """Whether an entry can stay: it has a digest, for these platforms, and of the contents that are wanted now.
+def _selection(project: Project, words: Sequence[str], present: Lock, update: bool) -> tuple[str, ...]:
+    """The selectors that the lock is for."""
+    if update:
+        if words and not present.inputs:
+            raise fail(
+                f"there is no lock yet in which {' '.join(words)} could be updated",
+                f"make it: `bakestone lock` for every variant, or `bakestone lock {' '.join(words)}`",
+                name=str(project.lock_path),
+                code=USAGE,
+            )
+        return present.selection
+    selection = tuple(words) or present.selection
+    if present.inputs and selection != present.selection:
+        made_for = " ".join(present.selection) or "all variants"
+        given = " ".join(selection)
+        raise fail(
+            f"the lock was made for {made_for}; locking {given} would drop its other pins",
+            f"to resolve these again: `bakestone lock --update {given}`; for a lock of their own: --lock FILE",
+            name=str(project.lock_path),
+        )
+    return selection
 
-    The registry's word for a tag stays until `--update`. The library's belongs to certain contents:
-    NVIDIA rebuilt one tag with other cuDNN and NCCL versions.
-    """
-    if not locked.digest or (locked.resolved_from == "library" and base.digest and base.digest != locked.digest):
-        return False
-    return not locked.platforms or platforms <= set(locked.platforms)
+
+def _failure(problems: dict[str, BakestoneError]) -> BakestoneError:
+    """All that went wrong, told once: name, reason, hint."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, problem in problems.items():
+        for finding in problem.findings:
+            names.setdefault((finding.message, finding.hint), []).append(name)
+    findings = [Finding(message, hint, name=_joined(found)) for (message, hint), found in names.items()]
+    return BakestoneError(findings, ENVIRONMENT if all(p.code == ENVIRONMENT for p in problems.values()) else INPUT)
 
 
-class _Resolver:
-    def __init__(self, project: Project, old: Lock, say: Say) -> None:
-        self.project = project
-        self.old = old
-        self.say = say
-        self.now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.registry = Registry(project.site)
-        self.engine = Engine(project.site)
-
-    def run(self, wanted: Needs) -> Lock:
-        lock = Lock(inputs=wanted.fingerprint())
-        lock.bases = self.resolve_bases(wanted)
-        for ref, sets in wanted.packages.items():
-            lock.packages[ref] = self.resolve_packages(ref, lock.bases[ref], list(sets.values()), wanted.platforms[ref])
-        lock.artifacts = {url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()}
-        lock.wheels = {text: LockedWheel(dict(w.files)) for text, w in wanted.wheels.items()}
-        return lock
-
-    def resolve_bases(self, wanted: Needs) -> dict[str, LockedBase]:
-        """Every base image, each asked for once, in parallel; all failures are reported together."""
-        kept = {ref: b for ref, b in self.old.bases.items() if ref in wanted.bases and _still_right(b, wanted.bases[ref], wanted.platforms[ref])}
-        missing = [ref for ref in wanted.bases if ref not in kept]
-        findings: list[Finding] = []
-        code = 1
-
-        def one(ref: str) -> LockedBase | BakestoneError:
-            try:
-                return bases.resolve(wanted.bases[ref], wanted.platforms[ref], self.registry, self.project.site, self.now)
-            except BakestoneError as problem:
-                return problem
-
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            for ref, found in zip(missing, pool.map(one, missing), strict=True):
-                if isinstance(found, BakestoneError):
-                    findings += found.findings
-                    code = found.code
-                    continue
-                before = self.old.bases.get(ref)
-                if before and replace(found, resolved=before.resolved) == before:
-                    kept[ref] = before  # asked again without a new answer: nothing changes
-                    continue
-                kept[ref] = found
-                digest = found.digest[:19] if found.digest else "no digest"
-                self.say(f"{ref}: {digest} from the {found.resolved_from}")
-        if findings:
-            raise BakestoneError(findings, code)
-        return kept
-
-    def resolve_packages(self, ref: str, base: LockedBase, sets: list[PackageSet], platforms: set[str]) -> LockedPackages:
-        """How the packages on one base are pinned: what the site says, else what the distro's data says."""
-        distro = sets[0].distro
-        pins = self.project.site.pins_for(distro.component.name, distro.version.version) or distro.version.data.get("pins", "versions")
-        kept = self.old.packages.get(ref)
-        same_base = ref in self.old.bases and self.old.bases[ref].digest == base.digest
-        if kept and kept.pins == pins != "frozen" and same_base and self.complete(kept, sets, platforms):
-            return kept
-        if pins == "versions":
-            self.say(f"{ref}: resolving {len(sets)} package sets with apt inside the image")
-            return packages.resolve_versions(ref, base, sets, platforms, self.engine, self.now)
-        if pins == "frozen":
-            known = {str(k): str(v) for k, v in distro.version.data.get("apt", {}).items()}
-            names = {name for s in sets for name in s.names}
-            found = LockedPackages(pins, distro.text, self.now, known={k: v for k, v in known.items() if k in names})
-            return kept if kept and replace(found, resolved=kept.resolved) == kept else found
-        return LockedPackages(pins, distro.text, self.now, snapshot=self.snapshot(distro.text))
-
-    def snapshot(self, distro: str) -> str:
-        """One time for all bases of a distro: the present lock's, else last midnight UTC."""
-        for locked in self.old.packages.values():
-            if locked.distro == distro and locked.pins == "snapshot":
-                return locked.snapshot
-        return self.now[:10].replace("-", "") + "T000000Z"
-
-    @staticmethod
-    def complete(locked: LockedPackages, sets: list[PackageSet], platforms: set[str]) -> bool:
-        """Whether the present entry has every set for every platform."""
-        if locked.pins != "versions":
-            return True
-        return all(s.names in locked.versions.get(p, {}) for s in sets for p in platforms)
+def _joined(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

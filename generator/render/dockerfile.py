@@ -84,11 +84,17 @@ class Renderer:
         if wanted is None:
             return ""
         context = {
-            "repositories": [{"name": r.name, "key": r.key, "fingerprint": r.fingerprint} for r in wanted.repositories],
+            "repositories": [self._keyring(r.name) for r in wanted.repositories],
             "builder": self.origin(wanted.builder),
             "packages": packages.install(wanted.packages, self.lock, variant.platforms),
         }
         return template.render(frame("keyrings.j2"), context, origin="generator/render/templates/keyrings.j2")
+
+    def _keyring(self, name: str) -> dict[str, str]:
+        locked = self.lock.keyrings.get(name)
+        if locked is None:
+            raise fail(f"the lock has no keyring {name}", "run `bakestone lock`")
+        return {"name": name, "key": locked.url, "fingerprint": locked.fingerprint}
 
     def _stage(self, stage: Stage, variant: Variant) -> str:
         """A component's build stage. Its text depends on its own inputs only, so that variants share it."""

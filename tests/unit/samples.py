@@ -12,7 +12,7 @@ import pytest
 from generator import lockfile, survey
 from generator.errors import BakestoneError, Finding, render
 from generator.library import Library
-from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
+from generator.lock import Lock, LockedArtifact, LockedBase, LockedKeyring, LockedPackages, LockedWheel
 from generator.project import Project
 from generator.variant import Variant
 
@@ -146,22 +146,27 @@ def made_up_lock(variants: Iterable[Variant], library: Library, pins: dict[str, 
     lock = Lock(inputs=wanted.fingerprint())
     for ref in wanted.bases:
         platforms = {p: f"sha256:{made_up(ref, p)}" for p in sorted(wanted.platforms[ref])}
-        lock.bases[ref] = LockedBase(f"sha256:{made_up(ref)}", platforms, "library", NOW, EPOCH, "made up for the tests")
+        lock.bases[ref] = LockedBase(
+            f"sha256:{made_up(ref)}", platforms, "library", NOW, EPOCH, "made up for the tests", dict(wanted.bases[ref].provides)
+        )
         sets = wanted.packages[ref]
         distro = next(iter(sets.values())).distro
         way = (pins or {"debian@12": "versions"}).get(distro.text) or distro.version.data["pins"]
-        entry = LockedPackages(way, distro.text, NOW)
+        install = tuple(sorted(sets))
         if way == "snapshot":
-            entry = LockedPackages(way, distro.text, NOW, snapshot="20261122T000000Z")
+            entry = LockedPackages(way, distro.text, NOW, snapshot="20261122T000000Z", resolved_from="snapshot", install=install)
         elif way == "frozen":
             names = {name for one in sets.values() for name in one.names}
-            entry = LockedPackages(way, distro.text, NOW, known={k: v for k, v in distro.version.data.get("apt", {}).items() if k in names})
+            known = {k: v for k, v in distro.version.data.get("apt", {}).items() if k in names}
+            entry = LockedPackages(way, distro.text, NOW, known=known, resolved_from="library", install=install)
         else:
             closure = _dnf_closure if distro.component.data.get("package_manager") == "dnf" else _closure
-            entry = LockedPackages(way, distro.text, NOW, versions={p: {n: closure(n, p) for n in sets} for p in sorted(platforms)})
+            versions = {p: {n: closure(n, p) for n in sets} for p in sorted(platforms)}
+            entry = LockedPackages(way, distro.text, NOW, versions=versions, resolved_from="image")
         lock.packages[ref] = entry
-    lock.artifacts = {url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()}
-    lock.wheels = {text: LockedWheel(dict(w.files)) for text, w in wanted.wheels.items()}
+    lock.artifacts = {url: LockedArtifact(a.sha256, a.size, a.component, "library", NOW) for url, a in wanted.artifacts.items()}
+    lock.wheels = {text: LockedWheel(dict(w.files), "library", NOW) for text, w in wanted.wheels.items()}
+    lock.keyrings = {name: LockedKeyring(r.key, r.fingerprint, "library", NOW) for name, r in wanted.repositories.items()}
     return lock
 
 

@@ -14,7 +14,7 @@ from generator.build.engine import Engine
 from generator.build.events import State
 from generator.errors import ENVIRONMENT, BakestoneError, fail
 from generator.library import Library
-from generator.pins import bases, resolve
+from generator.pins import bases, entries, resolve
 from generator.project import Project
 from generator.registry import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
 from generator.site import Site
@@ -121,11 +121,12 @@ class Simulated(Engine):
 
     def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
         self.definitions.append(definition)
-        target = definition["target"]["closure"]
-        folder = Path(target["output"][0].partition("dest=")[2])
-        for number in range(target["dockerfile-inline"].count("--simulate")):
-            (folder / str(number)).write_text(self.ANSWER, "utf-8")
-        return State(("closure",)), True
+        for target in definition["target"].values():
+            folder = Path(target["output"][0].partition("dest=")[2])
+            folder.mkdir()
+            for number in range(target["dockerfile-inline"].count("--simulate")):
+                (folder / str(number)).write_text(self.ANSWER, "utf-8")
+        return State(tuple(definition["target"])), True
 
 
 class Unreachable(Engine):
@@ -135,7 +136,7 @@ class Unreachable(Engine):
         super().__init__(Site())
 
     def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
-        state = State(("closure",))
+        state = State(tuple(definition["target"]))
         state.feed("E: Unable to locate package nonsense")
         return state, False
 
@@ -143,10 +144,10 @@ class Unreachable(Engine):
 def resolved(
     made: Project, monkeypatch: pytest.MonkeyPatch, engine: type[Engine] = Simulated, selectors: tuple[str, ...] = (), update: bool = False
 ) -> str:
-    monkeypatch.setattr(resolve, "Engine", lambda _site: engine())  # type: ignore[call-arg]
+    monkeypatch.setattr(entries, "Engine", lambda _site: engine())  # type: ignore[call-arg]
     known = {f"docker.io/library/{name}": index("linux/amd64", "linux/arm64") for name in ("ubuntu:22.04", "ubuntu:24.04", "debian:12")}
-    monkeypatch.setattr(resolve, "Registry", lambda _site: Fake(known))
-    return resolve.resolve(made, selectors, update=update, say=lambda _text: None)
+    monkeypatch.setattr(entries, "Registry", lambda _site: Fake(known))
+    return resolve.resolve(made, selectors, update=update, say=lambda _text: None).text
 
 
 def test_exact_versions_are_what_apt_would_install(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,12 +231,13 @@ def test_nothing_is_written_when_packages_cannot_be_resolved(library: Library, t
 
 def test_packages_are_asked_for_without_running_anything_of_the_lock(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Simulated()
-    monkeypatch.setattr(resolve, "Engine", lambda _site: engine)
-    monkeypatch.setattr(resolve, "Registry", lambda _site: Fake({}))
+    monkeypatch.setattr(entries, "Engine", lambda _site: engine)
+    monkeypatch.setattr(entries, "Registry", lambda _site: Fake({}))
     made = project(tmp_path, MANY, library=library, site="version: 1\npins: {debian: versions}\n")
     resolve.resolve(made, (), update=False, say=lambda _text: None)
-    assert len(engine.definitions) == 2
-    for definition in engine.definitions:
-        text = definition["target"]["closure"]["dockerfile-inline"]
+    (definition,) = engine.definitions
+    assert len(definition["target"]) == 2, "one target a platform, in one call"
+    for target in definition["target"].values():
+        text = target["dockerfile-inline"]
         assert text.startswith("FROM docker.io/library/debian:12@sha256:")
         assert "--no-install-recommends" in text
