@@ -185,7 +185,7 @@ class Registry:
             hint = "is it up, and is the address right? `registry` in images.yaml, the site file or --registry"
             raise SilentError([Finding(f"the registry {host} cannot be reached: {_reason(problem)}", hint, name=host)], ENVIRONMENT) from None
         except ValueError:
-            raise self._denied(host, reference, 401) from None
+            raise self._denied(host, reference, provider.auth.refused) from None
         if response.status_code == 404:
             return None
         if response.status_code in (401, 403):
@@ -242,6 +242,7 @@ def _login(auth: Any) -> Callable[..., tuple[dict[str, str], bool]]:
     by_token = auth.authenticate_request
 
     def login(refused: Any, headers: dict[str, str], refresh: bool = False) -> tuple[dict[str, str], bool]:
+        auth.refused = refused.status_code
         if not refused.headers.get("Www-Authenticate", "").lower().startswith("basic"):
             try:
                 answer: tuple[dict[str, str], bool] = by_token(refused, headers, refresh=refresh)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from generator.pins import bases, packages, snapshot
 from generator.pins.ask import Asker
 from generator.pins.journal import Journal
 from generator.pins.packages import Wanted
+from generator.pins.parallel import in_parallel
 from generator.pins.snapshot import Snapshot
 from generator.project import Project
 from generator.registry import PARALLEL, Registry
@@ -24,7 +24,6 @@ from generator.scope import Scope
 from generator.survey import KEYRING_BUILDER
 from generator.variant import Base
 
-_T = TypeVar("_T")
 _Origin = TypeVar("_Origin", LockedWheel, LockedKeyring)
 
 
@@ -88,13 +87,13 @@ class Entries:
         def one(ref: str) -> LockedBase:
             return bases.resolve(wanted.bases[ref], wanted.platforms[ref], self.registry, self.project.site, self.now)
 
-        for ref, answer in _in_parallel(one, todo):
+        for ref, answer in in_parallel(one, todo, PARALLEL):
             if isinstance(answer, BakestoneError):
                 self.problems[ref] = answer
                 continue
+            if answer.resolved_from == REGISTRY:
+                self.journal.note_base(ref, answer)
             found[ref] = self._take(ref, answer, wanted)
-            if found[ref].resolved_from == REGISTRY:
-                self.journal.note_base(ref, found[ref])
         return found
 
     def _take(self, ref: str, answer: LockedBase, wanted: Needs) -> LockedBase:
@@ -202,7 +201,7 @@ class Entries:
             found[url] = _artifact(artifact, before, self.now)
             if not found[url].size and (found[url] is not before or url in self.again.artifacts):
                 unknown.append(url)
-        for url, size in _in_parallel(self.asker.size, unknown):
+        for url, size in in_parallel(self.asker.size, unknown, PARALLEL):
             if isinstance(size, int) and size:
                 found[url] = replace(found[url], size=size)
         return found
@@ -213,21 +212,6 @@ class Entries:
             yield
         except BakestoneError as problem:
             self.problems[ref] = problem
-
-
-def _in_parallel(action: Callable[[str], _T], names: Iterable[str]) -> Iterator[tuple[str, _T | BakestoneError]]:
-    """What the action gives or raises for each name, as it comes. An interruption does not wait for what has not begun."""
-    pool = ThreadPoolExecutor(PARALLEL)
-    try:
-        running = {pool.submit(action, name): name for name in names}
-        for future in as_completed(running):
-            problem = future.exception()
-            if isinstance(problem, BakestoneError):
-                yield running[future], problem
-            else:
-                yield running[future], future.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:

@@ -106,7 +106,7 @@ def _selection(project: Project, words: Sequence[str], present: Lock, update: bo
 def _failure(problems: dict[str, BakestoneError]) -> BakestoneError:
     """All that went wrong, told once: name, reason, hint."""
     names: dict[tuple[str, str], list[str]] = {}
-    for name, problem in problems.items():
+    for name, problem in sorted(problems.items()):
         for finding in problem.findings:
             names.setdefault((finding.message, finding.hint), []).append(name)
     findings = [Finding(message, hint, name=_joined(found)) for (message, hint), found in names.items()]

@@ -15,10 +15,11 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class WebServer:
-    """`answers` maps a path to what is done with a request for it; `asked` lists the paths asked for."""
+    """`answers` maps a path to what is done with a request for it, `heads` for HEAD; `asked` lists the paths asked for."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
+        self.heads: dict[str, Answer] = {}
         self.asked: list[str] = []
         self.ended = threading.Event()
         server = self
@@ -31,6 +32,12 @@ class WebServer:
                 self.close_connection = True
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
                     server.answers.get(self.path, status(404))(self)
+
+            def do_HEAD(self) -> None:
+                server.asked.append(f"HEAD {self.path}")
+                self.close_connection = True
+                with contextlib.suppress(ConnectionError, ssl.SSLError):
+                    server.heads.get(self.path, status(404))(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
@@ -128,9 +135,10 @@ def body(content: bytes, kind: str = "application/octet-stream") -> Answer:
     return answer
 
 
-def status(code: int) -> Answer:
-    """An error."""
-    return lambda request: _head(request, code, {"Content-Length": "0"})
+def status(code: int, **headers: str) -> Answer:
+    """An error; `Retry_After="1"` is a header."""
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda request: _head(request, code, {"Content-Length": "0"} | more)
 
 
 def redirect(target: str) -> Answer:
