@@ -110,7 +110,7 @@ def _plain_packages(packages: LockedPackages) -> dict[str, Any]:
         **_plain_origin(packages),
         "snapshot": packages.snapshot,
         "note": packages.note,
-        "install": [list(names) for names in sorted(packages.install)],
+        "install": [" ".join(names) for names in sorted(packages.install)],
         "known": dict(sorted(packages.known.items())),
         "platforms": platforms,
     }
@@ -136,7 +136,7 @@ def _packages(data: dict[str, Any]) -> LockedPackages:
         data.get("known", {}),
         data.get("from", ""),
         data.get("note", ""),
-        tuple(tuple(names) for names in data.get("install", ())),
+        tuple(tuple(names.split()) for names in data.get("install", ())),
     )
 
 

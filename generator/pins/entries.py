@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from generator.build.engine import Engine
 from generator.errors import BakestoneError
-from generator.lock import LIBRARY, REGISTRY, Lock, LockedArtifact, LockedBase, LockedKeyring, LockedPackages, LockedWheel
+from generator.lock import CLOCK, IMAGE, LIBRARY, REGISTRY, Lock, LockedArtifact, LockedBase, LockedKeyring, LockedPackages, LockedWheel
 from generator.needs import Artifact, Distro, Needs
 from generator.pins import bases, packages, snapshot
 from generator.pins.ask import Asker
@@ -231,11 +231,15 @@ def _complete(locked: LockedPackages, item: Wanted) -> bool:
 
 
 def _only(locked: LockedPackages, item: Wanted) -> LockedPackages:
-    """An entry without the sets and platforms that nothing needs any more."""
+    """An entry without the sets and platforms that nothing needs any more.
+
+    A lock of the time before `from` was written says it now: no snapshot service was asked then.
+    """
     names = tuple(s.names for s in item.sets)
+    origin = locked.resolved_from or (IMAGE if locked.pins == "versions" else CLOCK)
     if locked.pins != "versions":
-        return replace(locked, install=names)
-    return replace(locked, versions={p: {n: locked.versions[p][n] for n in names} for p in item.platforms})
+        return replace(locked, install=names, resolved_from=origin)
+    return replace(locked, resolved_from=origin, versions={p: {n: locked.versions[p][n] for n in names} for p in item.platforms})
 
 
 def _artifact(artifact: Artifact, before: LockedArtifact | None, now: str) -> LockedArtifact:

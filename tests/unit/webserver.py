@@ -20,6 +20,7 @@ class WebServer:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.heads: dict[str, Answer] = {}
+        self.otherwise: Answer = status(404)
         self.asked: list[str] = []
         self.ended = threading.Event()
         server = self
@@ -31,7 +32,7 @@ class WebServer:
                 server.asked.append(self.path)
                 self.close_connection = True
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
-                    server.answers.get(self.path, status(404))(self)
+                    server.answers.get(self.path, server.otherwise)(self)
 
             def do_HEAD(self) -> None:
                 server.asked.append(f"HEAD {self.path}")
