@@ -1,11 +1,13 @@
 """What an unfinished `bakestone lock` has resolved, kept beside the lock so that the next run goes on from there.
 
 The file has the form of a lock and is checked like one. It is there only while a run is at work, or when one did not
-come to its end; entries older than a day are not used.
+come to its end; entries older than a day, or of a site with other mirrors, are not used.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,13 +16,13 @@ from pathlib import Path
 from generator import lockfile
 from generator.errors import BakestoneError
 from generator.lock import Lock, LockedBase, LockedPackages
+from generator.site import Site
 
 MAX_AGE = timedelta(days=1)
 PAUSE = 1.0
 """Seconds between two writes: a lock of many images is large, and what a killed run loses is a second's work."""
 _KEPT = "of the lock"
 """Note of a base that was not asked for, and stands here to say on which image packages were resolved."""
-_NOTHING = "sha256:" + "0" * 64
 
 
 def path_of(lock_path: Path) -> Path:
@@ -31,8 +33,9 @@ def path_of(lock_path: Path) -> Path:
 class Journal:
     """Use `base` and `packages` to ask what an earlier run left, `note_...` to write down what this one found."""
 
-    def __init__(self, lock_path: Path, now: datetime, say: Callable[[str], None]) -> None:
+    def __init__(self, lock_path: Path, site: Site, now: datetime, say: Callable[[str], None]) -> None:
         self.path = path_of(lock_path)
+        self.inputs = _fingerprint(site)
         self.now = now
         self.lock = self._load(say)
         self.used = 0
@@ -45,6 +48,8 @@ class Journal:
             found = lockfile.load(self.path) if self.path.exists() else Lock()
         except BakestoneError:
             say(f"{self.path}: not what a run of `bakestone lock` writes, so it is not used")
+            return Lock()
+        if found.inputs != self.inputs:
             return Lock()
         found.bases = {ref: b for ref, b in found.bases.items() if self._young(b.resolved)}
         found.packages = {ref: p for ref, p in found.packages.items() if self._young(p.resolved) and ref in found.bases}
@@ -83,7 +88,7 @@ class Journal:
     def save(self) -> bool:
         """Write what is not written yet; a full disk is told when the lock itself cannot be written. True when a file is there."""
         if self._changed:
-            self.lock.inputs = self.lock.inputs or _NOTHING
+            self.lock.inputs = self.inputs
             try:
                 lockfile.write(self.lock, self.path)
             except BakestoneError:
@@ -94,6 +99,12 @@ class Journal:
     def drop(self) -> None:
         """Remove the file: the lock has all of it."""
         self.path.unlink(missing_ok=True)
+
+
+def _fingerprint(site: Site) -> str:
+    """What another site would resolve otherwise: a mirror need not have what another one has."""
+    plain = json.dumps([site.registries, site.urls, site.pins], sort_keys=True)
+    return "sha256:" + hashlib.sha256(plain.encode()).hexdigest()
 
 
 def moment(text: str) -> datetime:

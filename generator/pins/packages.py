@@ -60,6 +60,9 @@ class _Question:
     platform: str
 
 
+_KEYS = ("bakestone: keyring", "NO_PUBKEY", "BADSIG", "EXPKEYSIG", "REVKEYSIG")
+"""Words of a log which say that a signature is not the one that was wanted: another try would not change it."""
+
 Closures = dict[tuple[str, ...], dict[str, str]]
 Done = Callable[[Wanted, LockedPackages], None]
 
@@ -149,6 +152,15 @@ def _problem(question: _Question, log: list[str], errors: list[str]) -> Bakeston
     if unknown:
         hint = "correct `packages` in images.yaml or in the component"
         return fail(f"there is no package {', '.join(unknown)} for {ref} ({question.platform})", hint, name=ref)
+    keys = [line.strip() for line in log if any(word in line for word in _KEYS)]
+    if keys:
+        first = next((n for n, line in enumerate(log) if "bakestone: keyring" in line), None)
+        told = " ".join(line.strip() for line in log[first:]) if first is not None else " ".join(dict.fromkeys(keys))
+        return fail(
+            f"a repository for {ref} ({question.platform}) is not signed with the key that it should be: {told[:500]}",
+            "was it altered on the way, or did its owner change the key? Then name the new one's fingerprint in component.yaml",
+            name=ref,
+        )
     said = manager.reasons(log) or log or errors or ["BuildKit gave no reason"]
     return fail(
         f"the package versions on {ref} ({question.platform}) cannot be resolved: {' '.join(said[-3:])[:500]}",

@@ -51,7 +51,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
         wanted = survey.collect(variants, project.matrix.library)
         again = scope.named(words, variants, wanted, project.matrix.library) if update else Scope()
         now = datetime.now(UTC)
-        earlier = Journal(project.lock_path, now, say)
+        earlier = Journal(project.lock_path, project.site, now, say)
         entries = Entries(project, present, again, earlier, now, say)
         try:
             new = entries.resolve(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 import yaml
 
@@ -12,9 +13,9 @@ OLD, NEW = "docker.io/library/debian:12", "docker.io/library/debian:13"
 PARTIAL = ".images.lock.yaml.partial"
 
 
-def _families(*packages: str) -> list[dict[str, object]]:
+def _families(*packages: str) -> list[dict[str, Any]]:
     """One family on each Debian; the packages are for the newer one."""
-    first = {"name": "old", "axes": {"distro": ["debian@12"]}}
+    first: dict[str, Any] = {"name": "old", "axes": {"distro": ["debian@12"]}}
     return [first, {"name": "new", "axes": {"distro": ["debian@13"]}, "packages": list(packages)}]
 
 

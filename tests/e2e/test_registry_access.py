@@ -35,6 +35,7 @@ def project(workspace: Workspace, vendor: FileServer) -> Workspace:
     workspace.site(urls={parts.VENDOR: vendor.url})
     workspace.images(parts.greeting_family("1.0"))
     workspace.lock_and_generate()
+    vendor.asked.clear()  # the lock asks for sizes
     return workspace
 
 

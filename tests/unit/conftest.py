@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from generator.cli import main
 from generator.component import BUILT_IN
 from generator.library import Library
+from generator.pins import ask
+from generator.site import Site
 
 Command = Callable[..., Result]
 
@@ -20,6 +22,18 @@ Command = Callable[..., Result]
 def library() -> Library:
     """The built-in components, read once."""
     return Library(BUILT_IN)
+
+
+@pytest.fixture(autouse=True)
+def nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes of files and snapshots are asked of loopback only; for everything else there is a port at which nobody listens."""
+    mirrored = ask.mirrored
+
+    def within(url: str, site: Site) -> str:
+        target = mirrored(url, site)
+        return target if target.startswith(("http://127.0.0.1:", "https://localhost:")) else "http://127.0.0.1:9/"
+
+    monkeypatch.setattr(ask, "mirrored", within)
 
 
 @pytest.fixture

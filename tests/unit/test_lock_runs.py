@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -370,3 +371,41 @@ def test_a_full_disk_leaves_the_old_lock_and_says_so(server: RegistryServer, loc
     assert {p.name for p in disk.iterdir()} == {"images.lock.yaml"}
     lock("--lock", str(path), "--update")
     assert path.read_bytes() != before
+
+
+def test_a_snapshot_is_asked_of_its_service_once_a_distro_and_kept(server: RegistryServer, lock: Runs, tmp_path: Path) -> None:
+    def suite(request: BaseHTTPRequestHandler) -> None:
+        name = request.path.rpartition("/dists/")[2].partition("/")[0]
+        body(f"Origin: Debian\nCodename: {name}\n".encode())(request)
+
+    server.server.otherwise = suite
+    (tmp_path / "site.yaml").write_text(
+        server.site(pins="{debian: snapshot}", more=f"  urls: {{http://snapshot.debian.org/: {server.server.url}}}\n"), "utf-8"
+    )
+    assert "debian@12: the archive as of " in lock()
+    entries = written(tmp_path).packages
+    assert {(p.resolved_from, p.note) for p in entries.values()} == {("snapshot", "")}
+    assert len({p.snapshot for p in entries.values()}) == 1
+    assert len([path for path in server.server.asked if "/dists/" in path]) == 9, "three suites of three distros"
+    before, asked = text(tmp_path), len(server.server.asked)
+    lock()
+    assert (text(tmp_path), len(server.server.asked)) == (before, asked)
+
+
+def test_a_snapshot_that_nobody_verified_says_so(server: RegistryServer, lock: Runs, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(server.site(pins="{debian: snapshot}"), "utf-8")
+    lock()
+    entries = written(tmp_path).packages
+    assert {p.resolved_from for p in entries.values()} == {"clock"}
+    assert all(p.note == "nobody verified that this time is there: snapshot.debian.org: it cannot be reached" for p in entries.values())
+
+
+def test_what_an_unfinished_run_found_behind_another_mirror_is_not_used(server: RegistryServer, lock: Runs, tmp_path: Path) -> None:
+    good = server.on("library/debian", "13", status(403))
+    lock(code=3)
+    server.on("library/debian", "13", good)
+    path = tmp_path / "site.yaml"
+    path.write_text(path.read_text("utf-8").replace("docker.io: ", "docker.io/library: ").replace("}\n", "/library}\n", 1), "utf-8")
+    server.server.asked.clear()
+    assert "unfinished" not in lock()
+    assert "/v2/library/debian/manifests/12" in server.server.asked

