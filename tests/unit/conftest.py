@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from generator.cli import main
 from generator.component import BUILT_IN
 from generator.library import Library
-from generator.pins import ask
+from generator.pins import ask, download
 from generator.site import Site
 
 Command = Callable[..., Result]
@@ -27,10 +27,9 @@ def library() -> Library:
 @pytest.fixture(autouse=True)
 def nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes of files and snapshots are asked of loopback only; for everything else there is a port at which nobody listens."""
-    mirrored = ask.mirrored
 
     def within(url: str, site: Site) -> str:
-        target = mirrored(url, site)
+        target = download.mirrored(url, site)
         return target if target.startswith(("http://127.0.0.1:", "https://localhost:")) else "http://127.0.0.1:9/"
 
     monkeypatch.setattr(ask, "mirrored", within)
