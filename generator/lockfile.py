@@ -6,6 +6,8 @@ pattern (schemas/lock.schema.json) when it is read, whoever wrote it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,19 @@ from typing import Any
 import yaml
 
 from generator import schema, yamldoc
-from generator.errors import ENVIRONMENT, BakestoneError, Finding
+from generator.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from generator.files import write_text
 from generator.lock import Lock, LockedArtifact, LockedBase, LockedKeyring, LockedPackages, LockedWheel
 
 HEADER = "# What every name in images.yaml resolved to. Written by `bakestone lock`; edits are lost.\n"
+MAX_BYTES = 10_000_000
+"""Size of a lock that is read: some 200,000 pinned packages."""
 _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 
 
 def load(path: Path) -> Lock:
     """Read a lock. Raises `BakestoneError` when it is missing or holds anything that is not a pin."""
-    document = yamldoc.load(path, "the lock", hint="run `bakestone lock` to make it")
+    document = yamldoc.load(path, "the lock", hint="run `bakestone lock` to make it", limit=MAX_BYTES)
     findings = [replace(f, hint=_HINT) for f in schema.findings_of(document, "lock")]
     if findings:
         raise BakestoneError(findings)
@@ -48,12 +52,34 @@ def write(lock: Lock, path: Path) -> bool:
     text = dump(lock)
     if path.is_file() and path.read_bytes() == text.encode():
         return False
-    findings = list(schema.findings_of(yamldoc.parse(text, str(path)), "lock"))
-    if findings:
+    unfit = list(_unfit(lock, path))
+    if unfit:
         hint = "an answer from outside is not what it should be; nothing was written"
-        raise BakestoneError([Finding(f"what was resolved cannot be locked: {f.message}", hint, name=str(path)) for f in findings], ENVIRONMENT)
+        raise BakestoneError([Finding(f"what was resolved cannot be locked: {what}", hint, name=str(path)) for what in unfit[:20]], ENVIRONMENT)
+    if len(text.encode()) > MAX_BYTES:
+        raise fail(
+            f"the lock would be larger than {MAX_BYTES} bytes; nothing was written",
+            "split the matrix over several files, or pin packages by `snapshot` (`pins` in the site file)",
+            name=str(path),
+        )
     write_text(path, text)
     return True
+
+
+def _unfit(lock: Lock, path: Path) -> Iterator[str]:
+    """What of a lock its schema refuses. The closures, nearly all of a large lock, are held against its patterns here."""
+    rules = schema.schema("lock")["$defs"]
+    (name, longest), (version, longest_version) = ((re.compile(rules[r]["pattern"]), rules[r]["maxLength"]) for r in ("package", "packageVersion"))
+    small = replace(lock, packages={})
+    for ref, packages in lock.packages.items():
+        for closures in packages.versions.values():
+            for found in closures.values():
+                for key, value in found.items():
+                    if not name.fullmatch(key) or not version.fullmatch(value) or len(key) > longest or len(value) > longest_version:
+                        yield f"the package {key[:80]!r} in the version {value[:80]!r} on {ref}"
+        small.packages[ref] = replace(packages, versions={p: {names: {} for names in closures} for p, closures in packages.versions.items()})
+    for finding in schema.findings_of(yamldoc.parse(dump(small), str(path)), "lock"):
+        yield finding.message
 
 
 def dump(lock: Lock) -> str:

@@ -50,9 +50,9 @@ class Document:
         return Position(self.path, line, column, text, width)
 
 
-def load(path: Path, what: str, *, hint: str = "") -> Document:
+def load(path: Path, what: str, *, hint: str = "", limit: int = MAX_BYTES) -> Document:
     """Read a YAML file. Raises `BakestoneError` with positions for everything that is not plain data."""
-    return parse(read_text(path, what, limit=MAX_BYTES, hint=hint), _shown(path), what)
+    return parse(read_text(path, what, limit=limit, hint=hint), _shown(path), what)
 
 
 def _shown(path: Path) -> str:

@@ -417,3 +417,21 @@ def test_what_is_no_pin_is_not_written(lock: Lock, tmp_path: Path) -> None:
     (found,) = refused(lambda: lockfile.write(lock, path), code=3)
     assert "what was resolved cannot be locked: digest cannot be" in found.message
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("curl\nRUN id", "1"), ("curl", "1\n"), ("curl", "1; id"), ("--x", "1"), ("c" * 101, "1"), ("curl", "1" * 121)]
+)
+def test_a_package_that_is_none_is_not_written(name: str, version: str, lock: Lock, tmp_path: Path) -> None:
+    ref = "docker.io/library/debian:12"
+    lock.packages[ref] = replace(lock.packages[ref], versions={"linux/amd64": {("curl",): {name: version}}})
+    (found,) = refused(lambda: lockfile.write(lock, tmp_path / "images.lock.yaml"), code=3)
+    assert f"the package {name[:80]!r} in the version {version[:80]!r} on {ref}" in found.message
+    assert not list(tmp_path.glob("images.lock.yaml"))
+
+
+def test_a_lock_that_could_not_be_read_again_is_not_written(lock: Lock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lockfile, "MAX_BYTES", 1000)
+    (found,) = refused(lambda: lockfile.write(lock, tmp_path / "images.lock.yaml"))
+    assert "the lock would be larger than 1000 bytes" in found.message
+    assert not list(tmp_path.glob("images.lock.yaml"))
