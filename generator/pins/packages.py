@@ -26,6 +26,7 @@ class _Manager(Protocol):
     def closure(self, answer: str) -> dict[str, str]: ...
     def reasons(self, lines: Iterable[str]) -> list[str]: ...
     def unknown(self, lines: Iterable[str]) -> set[str]: ...
+    def distrusted(self, lines: Iterable[str]) -> list[str]: ...
 
 
 _MANAGERS: dict[str, _Manager] = {"apt": apt, "dnf": dnf}
@@ -59,9 +60,6 @@ class _Question:
     wanted: Wanted
     platform: str
 
-
-_KEYS = ("bakestone: keyring", "NO_PUBKEY", "BADSIG", "EXPKEYSIG", "REVKEYSIG")
-"""Words of a log which say that a signature is not the one that was wanted: another try would not change it."""
 
 Closures = dict[tuple[str, ...], dict[str, str]]
 Done = Callable[[Wanted, LockedPackages], None]
@@ -152,13 +150,11 @@ def _problem(question: _Question, log: list[str], errors: list[str]) -> Bakeston
     if unknown:
         hint = "correct `packages` in images.yaml or in the component"
         return fail(f"there is no package {', '.join(unknown)} for {ref} ({question.platform})", hint, name=ref)
-    keys = [line.strip() for line in log if any(word in line for word in _KEYS)]
-    if keys:
-        first = next((n for n, line in enumerate(log) if "bakestone: keyring" in line), None)
-        told = " ".join(line.strip() for line in log[first:]) if first is not None else " ".join(dict.fromkeys(keys))
+    refused = manager.distrusted(log)
+    if refused:
         return fail(
-            f"a repository for {ref} ({question.platform}) is not signed with the key that it should be: {told[:500]}",
-            "was it altered on the way, or did its owner change the key? Then name the new one's fingerprint in component.yaml",
+            f"packages for {ref} ({question.platform}) come with a key or signature that is not the library's: {' '.join(refused)[:500]}",
+            "is the mirror in between right? If the vendor changed its key, correct `repositories` in component.yaml, from a source",
             name=ref,
         )
     said = manager.reasons(log) or log or errors or ["BuildKit gave no reason"]

@@ -323,4 +323,4 @@ def test_a_signature_of_another_key_is_no_trouble_of_the_network(line: str, libr
     (problem,), _ = ask(library, tmp_path, ["docker.io/library/debian:12"], Forged())
     assert problem.code == 1
     assert line in str(problem)
-    assert "name the new one's fingerprint" in str(problem)
+    assert "correct `repositories` in component.yaml" in str(problem)
