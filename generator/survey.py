@@ -21,12 +21,12 @@ KEYRING_BUILDER = "debian@12"
 KEYRING_TOOLS = ("gnupg",)
 
 
-def collect(variants: Iterable[Variant], library: Library) -> Needs:
-    """The needs of all variants together.
+def collect(variants: Iterable[Variant], library: Library, survey: Survey | None = None) -> Needs:
+    """The needs of all variants together. `survey` keeps what is alike over several calls.
 
     Raises `BakestoneError` when a builder image is unknown, or when one tag is wanted with two contents.
     """
-    needs, survey = Needs(), Survey(library)
+    needs, survey = Needs(), survey or Survey(library)
     seen: set[int] = set()  # stages by identity: the survey keeps them, and gives equal ones once
     for variant in variants:
         _add_packages(needs, variant, variant.base, survey.base_packages(variant))

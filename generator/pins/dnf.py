@@ -13,7 +13,7 @@ _LINE = re.compile(r"^([A-Za-z0-9][A-Za-z0-9+._-]*\.[a-z0-9_]+) ([0-9]+:[A-Za-z0
 _UNKNOWN = re.compile(r"bakestone: no package (\S+)$")
 
 # Runs with the Python of dnf itself: 3.6 on version 8. Plugins are not loaded, as with --noplugins.
-_SCRIPT = f"""\
+SCRIPT = f"""\
 import json, os, sys
 import dnf
 
@@ -56,7 +56,7 @@ def question(origin: str, sets: list[PackageSet], platform: str, now: str, keyri
     """A Dockerfile whose result has one file a set, named by its number: what dnf would install, a package a line."""
     wanted = json.dumps([s.names for s in sets])
     lines = ["set -eu", *dnf.SITE, f"# {now}: asked anew each time, never answered from the cache", "mkdir -p /out"]
-    lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", _SCRIPT + "PYTHON"]
+    lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", SCRIPT + "PYTHON"]
     return f"FROM {origin} AS ask\n{dnf.run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
 
 

@@ -85,21 +85,21 @@ class _Reading:
         self.checksum = checksum
         self.start = mirrored(url, site)
         self.mirrored = self.start != url
-        self.place = _shown(self.start)
+        self.place = shown(self.start)
         self.began = time.monotonic()
         self.received = 0
 
     @property
     def who(self) -> str:
         """Who is to blame: the server, or another place that a redirect or a mirror led to."""
-        return "the server" if self.place == _shown(self.name) else self.place
+        return "the server" if self.place == shown(self.name) else self.place
 
     def answer(self, session: requests.Session) -> requests.Response:
         """The answer that holds the file: redirects are followed, passing troubles tried again."""
         url = self.start
         for _ in range(MAX_REDIRECTS + 1):
             self.allow(url)
-            self.place = _shown(url)
+            self.place = shown(url)
             response = self.ask(session, url)
             target = session.get_redirect_target(response)
             if not target:
@@ -128,10 +128,10 @@ class _Reading:
         if parts.scheme == "https" and parts.hostname:
             return
         if parts.scheme != "http" or not parts.hostname:
-            raise self.fail(f"{self.who} leads to {_shown(url)}, which is neither http nor https", "give the URL of the file itself")
+            raise self.fail(f"{self.who} leads to {shown(url)}, which is neither http nor https", "give the URL of the file itself")
         if not (self.checksum or _is_loopback(parts.hostname) or (self.mirrored and parts.hostname == urlsplit(self.start).hostname)):
             raise self.fail(
-                f"{'it' if url == self.name else _shown(url)} is not encrypted: anybody on the way could send another file",
+                f"{'it' if url == self.name else shown(url)} is not encrypted: anybody on the way could send another file",
                 "give an https URL, or say with --sha256 what the file must be",
             )
 
@@ -167,7 +167,7 @@ class _Reading:
 
     def judge(self, head: bytes, kind: str, found: str) -> None:
         """Whether what came is the file that was asked for. A checksum says so by itself."""
-        page = kind.startswith("text/html") or head.lstrip().lower().startswith(_PAGE)
+        page = kind.startswith("text/html") or is_page(head)
         if self.checksum:
             if found != self.checksum:
                 what = "a web page came instead of the file" if page else "the file is another one, or was altered"
@@ -177,8 +177,7 @@ class _Reading:
             raise self.fail(f"{self.who} gave an empty file", "is the URL right?")
         if page:
             raise self.fail(f"{self.who} gave a web page, not a file", "is a login or a licence page in between? Give the URL of the file itself")
-        ending = next((magic for endings, magic in _MAGIC.items() if urlsplit(self.name).path.lower().endswith(endings)), b"")
-        if not head.startswith(ending):
+        if not head.startswith(_magic(self.name)):
             raise self.fail(f"{self.who} gave something that is not what its name says", "is the URL right? An error may have come instead")
 
     def failure(self, problem: Exception) -> BakestoneError:
@@ -190,13 +189,13 @@ class _Reading:
             return self.fail(f"{self.who} gave no answer for {self.limits.idle:g} seconds", f"{_AGAIN}; or wait longer with --timeout", ENVIRONMENT)
         if isinstance(problem, (requests.exceptions.SSLError, urllib3.exceptions.SSLError)):
             return self.fail(f"TLS to {urlsplit(self.place).hostname} failed", "name the CA bundle under `ca` in the site file", ENVIRONMENT)
-        return self.fail(f"{self.who} cannot be reached ({_cause(problem)})", _AGAIN, ENVIRONMENT)
+        return self.fail(f"{self.who} cannot be reached ({cause(problem)})", _AGAIN, ENVIRONMENT)
 
     def too_large(self, found: str) -> BakestoneError:
         return self.fail(f"the file is too large: {found}, the limit is {readable(self.limits.size)}", "allow more with --max-size")
 
     def fail(self, message: str, hint: str, code: int = 1) -> BakestoneError:
-        return fail(message, hint, name=_shown(self.name), code=code)
+        return fail(message, hint, name=shown(self.name), code=code)
 
 
 def mirrored(url: str, site: Site) -> str:
@@ -207,10 +206,24 @@ def mirrored(url: str, site: Site) -> str:
     return url
 
 
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """A URL for a message: without a query or credentials, which may be secret."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url.partition("?")[0][:200]
+
+
+def is_page(head: bytes) -> bool:
+    """Whether a file that begins like this is a web page."""
+    return head.lstrip().lower().startswith(_PAGE)
+
+
+def fits(url: str, head: bytes) -> bool:
+    """Whether a file begins as its name says; False when its name says nothing."""
+    return bool(_magic(url)) and head.startswith(_magic(url))
+
+
+def _magic(url: str) -> bytes:
+    return next((magic for endings, magic in _MAGIC.items() if urlsplit(url).path.lower().endswith(endings)), b"")
 
 
 def _is_loopback(host: str) -> bool:
@@ -220,11 +233,11 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _cause(problem: BaseException) -> str:
+def cause(problem: BaseException) -> str:
     """The innermost reason of an error that holds others."""
     inner = getattr(problem, "reason", None) or (problem.args[0] if problem.args and isinstance(problem.args[0], BaseException) else None)
     if isinstance(inner, BaseException):
-        return _cause(inner)
+        return cause(inner)
     return str(getattr(problem, "strerror", None) or str(problem).rpartition(": ")[2] or type(problem).__name__)[:200]
 
 

@@ -61,7 +61,7 @@ def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, 
         raise fail(
             f"{distro} cannot use the repository {packages.repositories[0].name}: it is made for apt", "choose another method", name=packages.base
         )
-    pins = {p: [_nevra(name, version) for name, version in sorted(c.items())] for p, c in closures(packages, locked, platforms).items()}
+    pins = {p: [nevra(name, version) for name, version in sorted(c.items())] for p, c in closures(packages, locked, platforms).items()}
     first = pins[platforms[0]]
     if not any(pins.values()):
         return ""
@@ -79,7 +79,7 @@ def run(lines: list[str]) -> str:
     return "RUN --mount=type=secret,id=ca --mount=type=secret,id=mirrors <<'EOF'\n" + "\n".join(lines) + "\nEOF\n"
 
 
-def _nevra(name: str, version: str) -> str:
+def nevra(name: str, version: str) -> str:
     """As dnf names exactly one package: `gcc.x86_64` at `0:8.5.0-22.el8_10` is gcc-0:8.5.0-22.el8_10.x86_64."""
     package, _, machine = name.rpartition(".")
     return f"{package}-{version}.{machine}"

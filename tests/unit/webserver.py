@@ -40,6 +40,8 @@ class WebServer:
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
                     server.heads.get(self.path, status(404))(self)
 
+            do_HEAD = do_POST = do_DELETE = do_GET  # noqa: N815  an answer that differs looks at `command`
+
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
@@ -131,7 +133,8 @@ def body(content: bytes, kind: str = "application/octet-stream") -> Answer:
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         _head(request, 200, {"Content-Length": str(len(content)), "Content-Type": kind})
-        request.wfile.write(content)
+        if request.command != "HEAD":
+            request.wfile.write(content)
 
     return answer
 
