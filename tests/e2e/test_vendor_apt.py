@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,6 +180,23 @@ def test_a_repository_signed_with_another_key_is_refused(project: Workspace, rep
     said = project.bakestone("lock", code=1)
     assert "NO_PUBKEY" in said.err
     assert _fingerprint(repositories / "2")[-16:] in said.err
+
+
+def test_doctor_tells_another_key_and_a_package_that_the_vendor_took_away(project: Workspace, repositories: Path, nvidia: FileServer) -> None:
+    project.lock_and_generate()
+    assert json.loads(project.bakestone("doctor", "--format", "json").out)["problems"] == []
+    _serve(nvidia, repositories / "2")
+    listed = (repositories / "2" / "Packages").read_text("utf-8")
+    name, version = next(iter(sorted(_pins().items())))
+    paragraphs = [p for p in listed.split("\n\n") if f"Package: {name}\nVersion: {version}\n" not in p]
+    nvidia.files = {k: v for k, v in nvidia.files.items() if not k.endswith("Packages.gz")}
+    nvidia.files[f"/{HERE}/Packages"] = "\n\n".join(paragraphs).encode()
+    told = json.loads(project.bakestone("doctor", "--format", "json", code=1).out)
+    assert [(row["kind"], row["variants"]) for row in told["problems"]] == [("package", [IMAGE]), ("key", [IMAGE])]
+    package, key = told["problems"]
+    assert package["items"] == [f"{name}={version}"]
+    assert _fingerprint(repositories / "2") in key["why"]
+    assert _fingerprint(repositories / "1") in key["why"]
 
 
 def _pins() -> dict[str, str]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from dataclasses import dataclass, field
+import shutil
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,13 @@ class Mirror:
     def host(self) -> str:
         return self.server.url.removeprefix("http://").rstrip("/")
 
+    def copy(self, folder: Path) -> Mirror:
+        """The same, in a folder of its own; the server forgets it when `answers` are put back."""
+        shutil.copytree(self.project.matrix_path.parent, folder)
+        project = Project(folder / "images.yaml", folder / "images.lock.yaml", folder / "dockerfiles", folder / "site.yaml")
+        project.__dict__["matrix"] = self.project.matrix
+        return Mirror(self.server, project, self.lock, self.manifests, self.files, self.pages, deepcopy(self.listed))
+
     def set(self, path: str, answer: Answer) -> None:
         """Answer in another way."""
         assert path in self.server.answers, f"the mirror has no {path}"
@@ -147,7 +156,8 @@ def make(folder: Path, server: WebServer) -> Mirror:
         place = urls.setdefault(prefix, f"{server.url}files{len(urls)}/")
         mirror.files[url] = _path(server, place + url.rpartition("/")[2])
         start = b"#!/bin/sh\n" if url.endswith(".sh") else {"z2": b"BZh", "xz": b"\xfd7zXZ\0"}.get(url[-2:], b"\x1f\x8b")
-        server.answers[mirror.files[url]] = of_size(artifact.size or 1000, start)
+        lock.artifacts[url] = replace(artifact, size=artifact.size or 1_000_000)  # the library does not know every size
+        server.answers[mirror.files[url]] = of_size(lock.artifacts[url].size, start)
     for wheel in wanted.wheels.values():
         _wheel(mirror, wheel.name, list(dict(wheel.files).values()))
     urls |= _archives(mirror) | _vendor(mirror)
@@ -168,7 +178,11 @@ def _path(server: WebServer, url: str) -> str:
 
 def _component(folder: Path) -> None:
     """A team's component that is a package of its vendor."""
-    repository = {"line": "https://apt.acme.test/ubuntu jammy main", "key": {"url": "https://apt.acme.test/acme.asc", "fingerprint": FIRST}, "source": "made up"}
+    repository = {
+        "line": "https://apt.acme.test/ubuntu jammy main",
+        "key": {"url": "https://apt.acme.test/acme.asc", "fingerprint": FIRST},
+        "source": "made up",
+    }
     packages = {"when": {"distro": "ubuntu@22.04"}, "repositories": ["acme"], "install": {"acme-tool": "1.0-1"}, "source": "made up"}
     about = team.tool("acme", "acme", {"apt": {"summary": "the vendor's package"}}, repositories={"acme": repository})
     team.write(folder, about, {"1.0": {"methods": {"apt": {"packages": [packages]}}}})

@@ -25,14 +25,28 @@ from .webserver import Answer, body, redirect, serving, status
 GIB = 2**30
 
 
-@pytest.fixture
-def mirror(tmp_path: Path) -> Iterator[Mirror]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mirror]:
+    """Made once; each test has it anew."""
     with serving() as server:
-        yield mirrors.make(tmp_path / "team", server)
+        yield mirrors.make(tmp_path_factory.mktemp("mirror") / "team", server)
+
+
+@pytest.fixture
+def mirror(whole: Mirror, tmp_path: Path) -> Iterator[Mirror]:
+    answers = dict(whole.server.answers)
+    whole.server.asked.clear()
+    yield whole.copy(tmp_path / "team")
+    whole.server.answers = answers
 
 
 def look(
-    mirror: Mirror, *selectors: str, skip: tuple[str, ...] = ("engine",), now: Callable[[], float] = time.time, free: int = 100 * GIB, deep: bool = False
+    mirror: Mirror,
+    *selectors: str,
+    skip: tuple[str, ...] = ("engine",),
+    now: Callable[[], float] = time.time,
+    free: int = 100 * GIB,
+    deep: bool = False,
 ) -> Report:
     site = mirror.project.site
     world = examine.World(Engine(site), Registry(site), now, lambda _path: free)
@@ -188,8 +202,8 @@ def no_head(answer: Answer) -> Answer:
 
 def test_a_server_without_head_is_asked_for_the_first_bytes(mirror: Mirror) -> None:
     for url, path in mirror.files.items():
-        mirror.set(path, no_head(mirror.server.answers[path]))
         assert mirror.lock.artifacts[url].size
+        mirror.set(path, no_head(mirror.server.answers[path]))
     assert look(mirror).rows() == []
     path = path_of(mirror, "openmpi-4.1.8")
     mirror.set(path, no_head(of_size(77, b"BZh")))
@@ -272,7 +286,7 @@ def test_each_thing_is_asked_for_once(mirror: Mirror) -> None:
 
 
 def test_no_time_left_is_not_checked_and_says_so(mirror: Mirror) -> None:
-    mirror.set(path_of(mirror, "openmpi-4.1.8"), mirror.server.hang())
+    mirror.set(path_of(mirror, "openmpi-4.1.8"), lambda _request: time.sleep(5))
     site = mirror.project.site
     world = examine.World(Engine(site), Registry(site))
     report = examine.examine(mirror.project, (), examine.Options(skip=frozenset(["engine"]), max_time=2), world, lambda *_: None)
