@@ -47,16 +47,16 @@ def _table(rows: list[Trouble], total: int) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    out = console()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1, expand=out.is_terminal)
     table.add_column("state", no_wrap=True)
-    table.add_column("what", overflow="fold", ratio=3)
-    table.add_column("why", overflow="fold", ratio=4)
+    table.add_column("what, and why", overflow="fold", ratio=5)
     table.add_column("variants", overflow="fold", ratio=3)
     table.add_column("what to do", overflow="fold", ratio=3)
     for row in rows:
         what = row.what if row.kind in (NETWORK, "clock", "engine") else f"{row.kind} {row.what.removeprefix(row.kind + ' ')}"
-        table.add_row(row.state, what, _why(row), _variants(row.variants, total), row.hint)
-    console().print(table)
+        table.add_row(row.state, f"{what}\n{_why(row)}", _variants(row.variants, total), row.hint)
+    out.print(table)
 
 
 def _why(row: Trouble) -> str:
@@ -70,5 +70,5 @@ def _variants(names: tuple[str, ...], total: int) -> str:
         return "-"
     if len(names) == total > _NAMES:
         return f"all {total}"
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return f"{len(names)}: {', '.join(names[:_NAMES])}{more}" if len(names) > 1 else names[0]
+    more = [f"and {len(names) - _NAMES} more"] if len(names) > _NAMES else []
+    return "\n".join([*names[:_NAMES], *more])

@@ -17,6 +17,8 @@ MACHINE = ("engine", "registry", "disk", "clock")
 KINDS = (*PINS, *MACHINE)
 NETWORK = "network"
 """The kind of rows that stand for a whole host; no check is of that kind."""
+_LONGEST = 700
+"""Characters of a text in a row."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Report:
 
     def add(self, check: Check, found: Iterable[Trouble]) -> None:
         """Take what a check found."""
-        rows = [row if row.variants else replace(row, variants=check.variants) for row in found]
+        rows = [_clean(row if row.variants else replace(row, variants=check.variants)) for row in found]
         self.asked[check.kind] += 1
         self.good[check.kind] += not rows
         self.troubles += rows
@@ -99,6 +101,16 @@ class Report:
         if BROKEN in states:
             return INPUT
         return ENVIRONMENT if ENVIRONMENTAL in states or (UNCHECKED in states and not offline_ok) else 0
+
+
+def _clean(row: Trouble) -> Trouble:
+    """What servers and programs wrote may hold anything: nothing of it steers a terminal or fills a page."""
+    what, why, hint, *items = map(_printable, (row.what, row.why, row.hint, *row.items))
+    return replace(row, what=what, why=why, hint=hint, items=tuple(items))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_LONGEST])
 
 
 def _join(one: Trouble, other: Trouble) -> Trouble:
