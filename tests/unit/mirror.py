@@ -200,7 +200,7 @@ def _base(mirror: Mirror, ref: str) -> None:
     raw = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
     digest = _manifest(mirror, ref, "", repository, raw, INDEX_TYPES[0])
     platforms = {f"{e['platform']['os']}/{e['platform']['architecture']}": e["digest"] for e in entries}  # type: ignore[index]
-    mirror.lock.bases[ref] = type(locked)(digest, platforms, "registry", locked.resolved, locked.epoch)  # type: ignore[arg-type]
+    mirror.lock.bases[ref] = replace(locked, digest=digest, platforms=platforms, resolved_from="registry")  # type: ignore[arg-type]
 
 
 def _manifest(mirror: Mirror, ref: str, platform: str, repository: str, raw: bytes, kind: str) -> str:
