@@ -1,4 +1,4 @@
-"""The registry that images go to: can this account push there? An upload is begun and given up; nothing is stored."""
+"""The registry that images go to: can this account push there? An upload is begun and given up; no blob is stored."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from generator.doctor.trouble import BROKEN, NETWORK, UNCHECKED, Check, Report, Trouble, UnreachableError
+from generator.doctor.trouble import BROKEN, ENVIRONMENTAL, NETWORK, UNCHECKED, Check, Report, Trouble, UnreachableError
 from generator.errors import ENVIRONMENT, BakestoneError
 
 PARALLEL = 8
@@ -64,7 +64,7 @@ def answer(check: Check) -> list[Trouble]:
     except UnreachableError as problem:
         return [Trouble(NETWORK, problem.host, problem.reason, problem.hint, UNCHECKED, items=(f"{check.kind}: {check.what}",))]
     except BakestoneError as problem:
-        state = UNCHECKED if problem.code == ENVIRONMENT else BROKEN
+        state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
         return [Trouble(check.kind, f.name or check.what, f.message, f.hint, state, items=(check.what,)) for f in problem.findings]
     except (ValueError, KeyError, TypeError, AttributeError, LookupError) as problem:
         why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"

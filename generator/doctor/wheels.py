@@ -12,7 +12,7 @@ from generator.doctor import files, index
 from generator.doctor.asking import Asker, host_of
 from generator.doctor.index import Listed, Places
 from generator.doctor.plan import Users
-from generator.doctor.trouble import UNCHECKED, Trouble
+from generator.doctor.trouble import UNCHECKED, Trouble, UnreachableError
 from generator.errors import ENVIRONMENT, BakestoneError, fail
 from generator.lock import LockedWheel
 from generator.patterns import version_key
@@ -79,7 +79,7 @@ class Wheels:
                 if answer.status in (401, 403, 407):
                     raise fail(f"the package index answers {answer.said}", _LOGIN, name=host_of(url), code=ENVIRONMENT)
                 if not answer.good and not answer.gone:
-                    raise fail(f"the package index answers {answer.said}", "try again later", name=host_of(url), code=ENVIRONMENT)
+                    raise UnreachableError(host_of(url), f"the package index answers {answer.said}", "try again later")
                 self._pages[url] = index.listed(answer.body, answer.kind, answer.url) if answer.good else None
             return self._pages[url]
 

@@ -138,7 +138,7 @@ def test_json_has_everything_and_the_credentials_of_the_index_are_nowhere(mirror
     told = json.loads(done.stdout)
     assert (told["variants"], told["would_not_build"], told["exit"]) == (len(EVERY), [OLD_MPI], 1)
     assert told["checks"]["file"] == {"asked": 4, "good": 3}
-    assert [(row["state"], row["kind"]) for row in told["problems"]] == [(BROKEN, "file"), (UNCHECKED, "wheel")]
+    assert [(row["state"], row["kind"]) for row in told["problems"]] == [(BROKEN, "file"), (ENVIRONMENTAL, "wheel")]
     assert all(row["hint"] for row in told["problems"])
     table = bakestone(*arguments)
     assert f"1 of {len(EVERY)} variants would not build today" in table.stdout
@@ -178,6 +178,22 @@ def test_a_server_in_trouble_is_one_row_and_is_not_called_broken(mirror: Mirror)
         mirror.set(path, status(503))
     row = only(look(mirror))
     assert (row.state, row.why, len(row.items)) == (UNCHECKED, "answers 503 Service Unavailable", 4)
+
+
+def test_an_index_in_trouble_is_one_row_and_is_not_called_broken(mirror: Mirror) -> None:
+    for path in mirror.pages.values():
+        mirror.set(path, status(502))
+    row = only(look(mirror))
+    assert (row.state, row.kind, row.what, len(row.items)) == (UNCHECKED, NETWORK, mirror.host, 11)
+
+
+def test_a_mirror_that_refuses_the_account_is_not_an_outage(mirror: Mirror) -> None:
+    for path in [p for p in mirror.server.answers if p.startswith("/v2/hub/")]:
+        mirror.set(path, status(403))
+    report = look(mirror)
+    assert {(row.state, row.kind) for row in report.rows()} == {(ENVIRONMENTAL, "base")}
+    assert all("docker login" in row.hint for row in report.rows())
+    assert report.code(offline_ok=True) == 3
 
 
 def test_a_base_that_no_mirror_pins_any_more_says_what_its_tag_is_now(mirror: Mirror) -> None:
@@ -273,7 +289,7 @@ def test_a_full_disk_is_told_with_what_is_needed(mirror: Mirror) -> None:
     assert "1.0 MB free; about 200.0 MB are needed" in row.why
 
 
-def test_nothing_of_an_upload_stays(mirror: Mirror) -> None:
+def test_each_upload_that_is_begun_is_given_up(mirror: Mirror) -> None:
     look(mirror)
     begun = [path for path in mirror.server.asked if path.endswith("/blobs/uploads/")]
     given_up = [path for path in mirror.server.asked if path.endswith("/blobs/uploads/one")]
