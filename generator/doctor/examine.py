@@ -188,7 +188,7 @@ class _Examination:
 
     def inside_bases(self) -> Iterator[Check]:
         """The distro's packages at their exact versions: asked inside each base that is there, all in one call."""
-        asked = packages.questions(self.plan.sets, self.lock.packages, self.lock.bases)
+        asked = packages.questions(self.plan.sets, self.lock.packages, self.lock.bases, self.repositories.packages)
         lost = {row.what for row in self.report.troubles if row.kind == "base" and row.state == BROKEN}
         there = [q for q in asked if "base" in self.options.skip or (q.ref, q.platform) in self.bases.there]
         for question in asked:

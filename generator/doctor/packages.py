@@ -61,17 +61,25 @@ class Question:
 
 
 def questions(
-    sets: Mapping[tuple[str, tuple[str, ...]], tuple[PackageSet, Users]], packages: Mapping[str, LockedPackages], bases: Mapping[str, LockedBase]
+    sets: Mapping[tuple[str, tuple[str, ...]], tuple[PackageSet, Users]],
+    packages: Mapping[str, LockedPackages],
+    bases: Mapping[str, LockedBase],
+    vendors: Mapping[str, set[str]],
 ) -> list[Question]:
-    """What is to be asked for the sets of a plan; nothing for a snapshot, which is asked for by HTTP."""
+    """What is to be asked for the sets of a plan; nothing for a snapshot, which is asked for by HTTP.
+
+    `vendors` are the lists of vendors' repositories, each `name=version` in them: what comes from there is not asked of the distro.
+    """
     found: dict[tuple[str, str], Question] = {}
     for (ref, names), (wanted, users) in sets.items():
         locked = packages[ref]
-        if locked.pins == "snapshot" or not names:
+        if locked.pins == "snapshot" or not names or any(r.name not in vendors for r in wanted.repositories):
             continue
         manager = wanted.distro.component.data.get("package_manager", "apt")
+        elsewhere = {name for r in wanted.repositories for name in vendors[r.name]}
+        elsewhere |= {name for name in names if wanted.repositories and "=" in name}
         for platform in users.platforms:
-            words = _words(wanted, locked, platform, manager)
+            words = tuple(word for word in _words(wanted, locked, platform, manager) if word not in elsewhere)
             if not words:
                 continue
             question = found.setdefault((ref, platform), Question(ref, platform, bases[ref], manager, locked.pins == "frozen"))
@@ -80,16 +88,12 @@ def questions(
     return [found[key] for key in sorted(found)]
 
 
-def _words(wanted: PackageSet, locked: LockedPackages, platform: str, manager: str) -> tuple[str, ...]:
-    """What the Dockerfile gives to the package manager, less what comes from vendors: that is looked up in their own lists."""
-    pinned = {name for name in wanted.names if "=" in name}
+def _words(wanted: PackageSet, locked: LockedPackages, platform: str, manager: str) -> list[str]:
+    """What the Dockerfile gives to the package manager."""
     if locked.pins == "frozen":
-        return tuple(f"{n}={locked.known[n]}" if n in locked.known else n for n in wanted.names if not (wanted.repositories and n in pinned))
+        return [f"{name}={locked.known[name]}" if name in locked.known else name for name in wanted.names]
     closure = locked.versions.get(platform, {}).get(wanted.names, {})
-    if manager == "dnf":
-        return tuple(dnf.nevra(name, version) for name, version in sorted(closure.items()))
-    words = [f"{name}={version}" for name, version in sorted(closure.items())]
-    return tuple(word for word in words if not (wanted.repositories and word in pinned))
+    return [dnf.nevra(name, version) if manager == "dnf" else f"{name}={version}" for name, version in sorted(closure.items())]
 
 
 def _apt(origin: str, question: Question, now: str) -> str:

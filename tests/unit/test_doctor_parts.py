@@ -12,6 +12,7 @@ import pytest
 
 from generator.build.engine import Engine
 from generator.build.events import State
+from generator.component import Component, Repository
 from generator.doctor import archives, index, machine, packages, parallel
 from generator.doctor.archives import Source
 from generator.doctor.openpgp import fingerprints
@@ -19,7 +20,8 @@ from generator.doctor.packages import Question
 from generator.doctor.plan import Users
 from generator.doctor.trouble import BROKEN, ENVIRONMENTAL, UNCHECKED, Check, Report, Trouble
 from generator.library import Library
-from generator.lock import LockedBase
+from generator.lock import LockedBase, LockedPackages
+from generator.needs import Distro, PackageSet
 from generator.site import Site
 
 from .mirror import FIRST, KEYS, SECRET
@@ -163,7 +165,7 @@ def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_pat
 
     planned = plan.make(made.matrix.variants, library)
     lock = made_up_lock(made.matrix.variants, library)
-    asked = packages.questions(planned.sets, lock.packages, lock.bases)
+    asked = packages.questions(planned.sets, lock.packages, lock.bases, {})
     assert [(q.ref, q.platform) for q in asked] == [("docker.io/library/debian:12", p) for p in ("linux/amd64", "linux/arm64")]
     for question in asked:
         text = question.dockerfile("now")
@@ -173,6 +175,26 @@ def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_pat
         for names in wanted:
             closure = lock.packages[question.ref].versions[question.platform][names]
             assert f"--no-install-recommends {' '.join(f'{n}={v}' for n, v in sorted(closure.items()))} " in text
+
+
+def test_what_comes_from_a_vendor_is_not_asked_of_the_distro() -> None:
+    component = Component("debian", "distro", Path(), {}, {}, (), "")
+    distro = Distro(component, component.make_version("12", {}), "debian@12")
+    wanted = PackageSet("debian:12", distro, ("cuda=12-1",), (Repository("nvidia", "https://h.test /", "", ""),))
+    locked = LockedPackages(
+        "versions", "debian@12", "", versions={"linux/amd64": {wanted.names: {"cuda": "12-1", "cuda-nvcc": "12-2", "libc6": "2.36"}}}
+    )
+    users = Users(dict.fromkeys("a"), {"linux/amd64": dict.fromkeys("a")})
+
+    def asked(vendors: dict[str, set[str]]) -> list[Question]:
+        return packages.questions({("debian:12", wanted.names): (wanted, users)}, {"debian:12": locked}, {"debian:12": BASE}, vendors)
+
+    (question,) = asked({"nvidia": {"cuda-nvcc=12-2"}})
+    assert (question.sets, question.loose) == ([], [(("libc6=2.36",), ("a",))])
+    assert "download --print-uris libc6=2.36 " in question.dockerfile("now")
+    (question,) = asked({"nvidia": set()})
+    assert question.loose == [(("cuda-nvcc=12-2", "libc6=2.36"), ("a",))], "what the vendor took away is nowhere"
+    assert asked({}) == [], "nothing is guessed where the vendor's list is not known"
 
 
 class Failing(Engine):
