@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 
 import click
 
+from generator import screen
 from generator.doctor.trouble import KINDS, NETWORK, Report, Trouble
-from generator.show import console
 
 _NAMES = 2
 """Variants that a row names; the others are in the JSON."""
@@ -33,7 +34,7 @@ def report(found: Report, *, as_json: bool, code: int) -> None:
     if rows:
         _table(rows, len(found.variants))
     parts = [f"{_PLURAL.get(kind, kind)} {found.good[kind]}/{found.asked[kind]}" for kind in KINDS if found.asked[kind]]
-    click.echo(f"good: {', '.join(parts)}")
+    click.echo(screen.paragraph(f"good: {', '.join(parts)}", screen.console(), further="  "))
     hit = len(found.hit())
     if hit:
         click.echo(f"{hit} of {len(found.variants)} variants would not build today")
@@ -43,20 +44,31 @@ def report(found: Report, *, as_json: bool, code: int) -> None:
         click.echo(f"all is well: {len(found.variants)} variants")
 
 
-def _table(rows: list[Trouble], total: int) -> None:
-    from rich import box
-    from rich.table import Table
+def _table(rows: Sequence[Trouble], total: int) -> None:
+    """A row a line; on a terminal that is too narrow for that, a few lines a row."""
+    out, table = screen.console(), screen.table()
+    for name in ("state", "what", "why", "variants", "what to do"):
+        table.add_column(name)
+    cells = [(row.state, _what(row), _why(row), _variants(row.variants, total), row.hint) for row in rows]
+    for row in cells:
+        table.add_row(*row)
+    if screen.fits(table, out):
+        screen.put(table, out)
+        return
+    click.echo()
+    for state, what, why, variants, hint in cells:
+        for line in (f"{state}: {what}", *_indented((why, f"variants: {variants}", f"do: {hint}"), out)):
+            click.echo(line)
+        click.echo()
 
-    out = console()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, leading=1, expand=out.is_terminal)
-    table.add_column("state", no_wrap=True)
-    table.add_column("what, and why", overflow="fold", ratio=5)
-    table.add_column("variants", overflow="fold", ratio=3)
-    table.add_column("what to do", overflow="fold", ratio=3)
-    for row in rows:
-        what = row.what if row.kind in (NETWORK, "clock", "engine") else f"{row.kind} {row.what.removeprefix(row.kind + ' ')}"
-        table.add_row(row.state, f"{what}\n{_why(row)}", _variants(row.variants, total), row.hint)
-    out.print(table)
+
+def _indented(texts: Sequence[str], out: object) -> Iterator[str]:
+    for text in texts:
+        yield screen.paragraph(text, out, "    ", "      ")
+
+
+def _what(row: Trouble) -> str:
+    return row.what if row.kind in (NETWORK, "clock", "engine") else f"{row.kind} {row.what.removeprefix(row.kind + ' ')}"
 
 
 def _why(row: Trouble) -> str:
@@ -70,5 +82,4 @@ def _variants(names: tuple[str, ...], total: int) -> str:
         return "-"
     if len(names) == total > _NAMES:
         return f"all {total}"
-    more = [f"and {len(names) - _NAMES} more"] if len(names) > _NAMES else []
-    return "\n".join([*names[:_NAMES], *more])
+    return ", ".join(names[:_NAMES]) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
