@@ -25,7 +25,7 @@ from generator.project import Project
 from generator.registry import INDEX_TYPES, MANIFEST_TYPES
 
 from . import team
-from .samples import made_up_lock
+from .samples import made_up, made_up_lock
 from .webserver import Answer, WebServer, body, status
 
 KEYS = Path(__file__).parent / "recorded" / "keys"
@@ -194,7 +194,10 @@ def _base(mirror: Mirror, ref: str) -> None:
     entries = []
     for platform in locked.platforms:
         os, architecture = platform.split("/")
-        raw = json.dumps({"schemaVersion": 2, "layers": [{"size": 50_000_000}], "made": f"{ref} {platform}"}).encode()
+        config, layer = (
+            {"digest": f"sha256:{made_up(ref, platform, what)}", "size": size} for what, size in (("config", 2_000), ("layer", 50_000_000))
+        )
+        raw = json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode()
         digest = _manifest(mirror, ref, platform, repository, raw, MANIFEST_TYPES[0])
         entries.append({"digest": digest, "platform": {"os": os, "architecture": architecture}})
     raw = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
