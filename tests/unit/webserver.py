@@ -38,9 +38,9 @@ class WebServer:
                 server.asked.append(f"HEAD {self.path}")
                 self.close_connection = True
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
-                    server.heads.get(self.path, status(404))(self)
+                    server.heads.get(self.path, server.answers.get(self.path, status(404)))(self)
 
-            do_HEAD = do_POST = do_DELETE = do_GET  # noqa: N815  an answer that differs looks at `command`
+            do_POST = do_DELETE = do_GET  # noqa: N815  an answer that differs looks at `command`
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
