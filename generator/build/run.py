@@ -56,7 +56,7 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
     Raises `BakestoneError` with one finding for every variant that failed;
     the floating tags are then left as they were.
     """
-    variants = _selected(project, selectors)
+    variants = selected(project, selectors)
     project.require_generated()
     outcome, registry = Outcome(), Registry(project.site)
     if options.push:
@@ -81,7 +81,8 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
         click.echo(f"{len(outcome.built)} variants built and {what}")
 
 
-def _selected(project: Project, selectors: Sequence[str]) -> list[Variant]:
+def selected(project: Project, selectors: Sequence[str]) -> list[Variant]:
+    """The locked variants that selectors name, all of them without any. Raises `BakestoneError` for one that is not in the lock."""
     variants = project.select(selectors)
     locked = {v.name for v in project.locked_variants}
     if not selectors:

@@ -27,7 +27,7 @@ def question(origin: str, sets: list[PackageSet], platform: str, now: str, keyri
     """
     numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
     used = {r.name: r for s in sets for r in s.repositories}
-    texts = [_keyrings(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
+    texts = [keyrings_stage(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
     stages: list[str] = []
     for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
         here = tuple(used[name] for name in names if used[name].platform in ("", platform))
@@ -44,7 +44,8 @@ def _vendors(packages: PackageSet) -> tuple[str, ...]:
     return tuple(r.name for r in packages.repositories)
 
 
-def _keyrings(builder: str, repositories: list[Repository]) -> str:
+def keyrings_stage(builder: str, repositories: list[Repository]) -> str:
+    """The stage `keyrings`, made on the image `builder` with the packages of the day."""
     lines = [*apt.BEGIN, 'apt-get "$@" update', 'apt-get "$@" install --yes --no-install-recommends gnupg']
     context = {"builder": builder, "packages": apt.run(lines), "repositories": repositories}
     return template.render(frame("keyrings.j2"), context, origin="generator/render/templates/keyrings.j2")

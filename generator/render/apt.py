@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 from generator import template
 from generator.component import Repository
@@ -39,6 +40,9 @@ _HTTPS_METHOD = (
     '  apt-get "$@" install --yes --no-install-recommends apt-transport-https ca-certificates',
     "fi",
 )
+Act = Callable[[list[str]], list[str]]
+"""Package names, or `name=version` -> the shell lines that do something with them."""
+
 _SECRETS = "--mount=type=secret,id=apt --mount=type=secret,id=ca"
 _MIRRORS = "--mount=type=secret,id=mirrors"
 _KEYRINGS = "--mount=type=bind,from=keyrings,source=/out,target=/keyrings"
@@ -47,14 +51,17 @@ _KEYRINGS = "--mount=type=bind,from=keyrings,source=/out,target=/keyrings"
 def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> str:
     """The RUN that installs a package set as the lock pins it. Raises `BakestoneError` when it does not hold the set."""
     vendors = ", ".join(r.name for r in packages.repositories)
-    lines = [f"# packages from {vendors}" if vendors else "# distro packages", *BEGIN]
-    if locked.pins == "snapshot":
-        lines += _snapshot(packages, locked, platforms)
-    elif locked.pins == "frozen":
-        lines += _frozen(packages, locked, platforms)
-    else:
-        lines += _versions(packages, locked, platforms)
-    lines += [_CLEAN]
+    title = f"# packages from {vendors}" if vendors else "# distro packages"
+    return script(packages, locked, platforms, [title], _install, [_CLEAN])
+
+
+def script(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], begin: list[str], act: Act, end: list[str]) -> str:
+    """A RUN in which apt sees the sources that the lock names for a package set; `act` gives what is done with its packages.
+
+    `begin` and `end` are lines before and after. Raises `BakestoneError` when the lock does not hold the set.
+    """
+    ways = {"snapshot": _snapshot, "frozen": _frozen}
+    lines = [*begin, *BEGIN, *ways.get(locked.pins, _versions)(packages, locked, platforms, act), *end]
     return run(lines, lists=locked.pins == "snapshot" or bool(packages.repositories), keyrings=bool(packages.repositories))
 
 
@@ -110,7 +117,7 @@ def _install(names: list[str]) -> list[str]:
     return ['apt-get "$@" update', command(['apt-get "$@" install --yes --no-install-recommends', *names])]
 
 
-def _snapshot(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> list[str]:
+def _snapshot(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act) -> list[str]:
     distro = packages.distro
     about = distro.component.data.get("snapshot")
     if not about:
@@ -125,26 +132,26 @@ def _snapshot(packages: PackageSet, locked: LockedPackages, platforms: tuple[str
     lines += [f'set -- "$@" -o Dir::Etc::SourceList={_SNAPSHOT} -o Dir::Etc::SourceParts=-']
     if any("https://" in line for line in (*sources, *(r.line for r in packages.repositories))):
         lines += _WITHOUT_BUNDLE
-    return [*lines, *_install(list(packages.names)), f"rm {_SNAPSHOT}"]
+    return [*lines, *act(list(packages.names)), f"rm {_SNAPSHOT}"]
 
 
-def _frozen(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> list[str]:
+def _frozen(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act) -> list[str]:
     names = [f"{name}={locked.known[name]}" if name in locked.known else name for name in packages.names]
     return [
         "# this archive no longer changes; other sources that the base image brings are left aside",
         'set -- "$@" -o Dir::Etc::SourceParts=-',
-        *_beside(packages, platforms, _install(names), with_parts=False),
+        *_beside(packages, platforms, act(names), with_parts=False),
     ]
 
 
-def _versions(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> list[str]:
+def _versions(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act) -> list[str]:
     pins = {p: [f"{name}={version}" for name, version in sorted(c.items())] for p, c in closures(packages, locked, platforms).items()}
     first = pins[platforms[0]]
     if all(names == first for names in pins.values()):
-        return _beside(packages, platforms, _install(first), with_parts=True)
+        return _beside(packages, platforms, act(first), with_parts=True)
     lines = by_platform(_ARCHITECTURE, {platform.split("/")[1]: names for platform, names in pins.items()})
-    update, install = _install(["$packages"])
-    return [*lines, *_beside(packages, platforms, [update, "# shellcheck disable=SC2086 # one word a package", install], with_parts=True)]
+    update, *rest = act(["$packages"])
+    return [*lines, *_beside(packages, platforms, [update, "# shellcheck disable=SC2086 # one word a package", *rest], with_parts=True)]
 
 
 def _beside(packages: PackageSet, platforms: tuple[str, ...], lines: list[str], *, with_parts: bool) -> list[str]:

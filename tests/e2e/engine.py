@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
-_NOT_OURS = ("BAKESTONE_", "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", "BUILDX_", "SOURCE_DATE_EPOCH", "COLUMNS", "FORCE_COLOR")
+NOT_OURS = ("BAKESTONE_", "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", "BUILDX_", "SOURCE_DATE_EPOCH", "COLUMNS", "FORCE_COLOR")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def up() -> Engine:
     _script("engine", "up")
     settings = ROOT / "build" / "engine" / "env"
     show = '. "$1"; printf "%s\\n" "$DOCKER_HOST" "$BAKESTONE_REGISTRY" "$PATH"'
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_OURS)}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
     shown = subprocess.run(["sh", "-c", show, "sh", str(settings)], env=inherited, capture_output=True, text=True, check=True)
     host, registry, path = shown.stdout.splitlines()
     environment = inherited | {"PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | ({"DOCKER_HOST": host} if host else {})

@@ -38,7 +38,12 @@ class Result:
 
 
 class Workspace:
-    """`registry` is HOST:PORT/PATH, a path that no other workspace has; `temporary` is where its commands put temporary files."""
+    """`registry` is HOST:PORT/PATH, a path that no other workspace has; `temporary` is where its commands put temporary files.
+
+    `inside` are words before each command, which bring it into another network namespace.
+    """
+
+    inside: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, engine: Engine, registry: str) -> None:
         self.folder = folder
@@ -78,7 +83,7 @@ class Workspace:
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `bakestone ARGUMENTS`, in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "generator.cli", *arguments], cwd=self.folder, text=True, start_new_session=True,
+            [*self.inside, sys.executable, "-m", "generator.cli", *arguments], cwd=self.folder, text=True, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=self.engine.environment | {"BAKESTONE_SITE": "site.yaml", "TMPDIR": str(self.temporary)} | (env or {}),
         )  # fmt: skip
