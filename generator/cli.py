@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from generator import __version__, archive_cli, doctor_cli, library_cli, lock_cli
+from generator import __version__, archive_cli, base_cli, doctor_cli, library_cli, lock_cli
 from generator.errors import BakestoneError, fail, render
 from generator.options import FORMAT, at_option, complete_variants, examples, format_option, project_of, project_options, selectors_argument, today
 
@@ -197,7 +197,7 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "bakestone", "_BAKESTONE_COMPLETE").source())
 
 
-for command in (archive_cli.archive, doctor_cli.doctor, library_cli.component, library_cli.search, library_cli.versions, lock_cli.lock):
+for command in (archive_cli.archive, base_cli.base, doctor_cli.doctor, library_cli.component, library_cli.search, library_cli.versions, lock_cli.lock):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ LOOPBACK = "127.0.0.1"
 IDLE = 120
 """Seconds without a word after which a connection is closed."""
 _CHUNK = 2**20
+_TLS = b"\x16"
+"""The first byte of a TLS handshake; no HTTP request begins with it."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
 Missed = Callable[[str], None]
 """Told what was asked for and is not in the archive."""
@@ -34,6 +36,15 @@ class _Handler(BaseHTTPRequestHandler):
     answers: Answers
     layout: Layout
     missed: Missed
+
+    def handle_one_request(self) -> None:
+        """Read and answer a request. A client that speaks TLS is told in the clear, so that BuildKit turns to plain HTTP for loopback."""
+        with contextlib.suppress(OSError):
+            if self.rfile.peek(1)[:1] == _TLS:  # type: ignore[attr-defined]  # a BufferedReader
+                self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is plain HTTP\n")
+                self.close_connection = True
+                return
+        super().handle_one_request()
 
     def do_HEAD(self) -> None:
         self._answer(body=False)

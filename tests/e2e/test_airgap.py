@@ -65,7 +65,7 @@ def serving(workspace: Workspace, *arguments: str) -> Iterator[None]:
     process = workspace.start("archive", "serve", *arguments)
     assert process.stdout
     try:
-        said = []
+        said: list[str] = []
         while not (said and said[-1].startswith("next:")):
             line = process.stdout.readline()
             assert line, f"the server ended: {said} {process.communicate()}"
