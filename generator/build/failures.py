@@ -19,7 +19,11 @@ _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (
 _INVENTORY = "bakestone: inventory: "
 _REGISTRY = ("failed to push", "unauthorized", "authorization failed", "no basic auth", "Cannot connect")
 _NETWORK = ("connection refused", "no such host", "i/o timeout", "network is unreachable", "TLS handshake timeout", "unexpected EOF")
-_OURS = ("did not complete successfully: exit code", "digest mismatch", "invalid response status", "failed to resolve source metadata")
+_ALTERED = ("digest mismatch", "unexpected commit digest")
+"""What BuildKit says of a file, and of a blob of a base image, that is not what was asked for."""
+_ALTERED_LOG = ("DO NOT MATCH THE HASHES", "Hash Sum mismatch")
+"""What pip and apt write then."""
+_OURS = ("did not complete successfully: exit code", *_ALTERED, "invalid response status", "failed to resolve source metadata")
 """Errors that another try would not change. Others are the engine's own: measured, two merges at once that take each
 other's snapshot ("failed to commit ...: snapshot ... does not exist"), and "no such job" (buildx#3810)."""
 _NETWORK_LOG = ("Read timed out", "Connection reset by peer", "Connection timed out", "Temporary failure", "IncompleteRead", "Connection refused")
@@ -80,7 +84,7 @@ def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVaria
 
 
 def _is_altered(failure: Failure) -> bool:
-    return "digest mismatch" in failure.error or any("DO NOT MATCH THE HASHES" in line for line in failure.log)
+    return _has(failure.error, _ALTERED) or any(_has(line, _ALTERED_LOG) for line in failure.log)
 
 
 def _is_network(failure: Failure) -> bool:

@@ -71,6 +71,12 @@ def test_a_failed_stage_shows_its_last_lines_for_every_variant_that_has_it(made:
 
 HINTS = {
     "checksum of a file": ("failed to load cache key: digest mismatch sha256:a: sha256:b", (), "does not have the checksum in the lock"),
+    "digest of a base's layer": (
+        'failed commit on ref "layer-sha256:a": unexpected commit digest sha256:b, expected sha256:a: failed precondition',
+        (),
+        "does not have the checksum in the lock",
+    ),
+    "hash of a package": (EXIT, ("E: Failed to fetch http://deb.test/git.deb  Hash Sum mismatch",), "does not have the checksum in the lock"),
     "hash of a wheel": (
         EXIT,
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",),
