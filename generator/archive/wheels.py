@@ -39,9 +39,20 @@ def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
     made_for = python.split(".")[-1].removeprefix("cp").removeprefix("py")
     if python.startswith("cp"):
         tags += ["--implementation", "cp", "--abi", abi]
-    # a wheel of every Python 3 may still refuse old ones by Requires-Python
-    tags += ["--python-version", f"{made_for[0]}.{made_for[1:]}" if len(made_for) > 1 else "3.12"]
-    command = [sys.executable, "-m", "pip", "download", *_OPTIONS, "--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    if len(made_for) > 1:
+        tags += ["--python-version", f"{made_for[0]}.{made_for[1:]}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        *_OPTIONS,
+        "--no-deps",
+        "--ignore-requires-python",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+    ]
     environment = dict(os.environ)
     if "pip" in site.files:
         environment["PIP_CONFIG_FILE"] = str(site.files["pip"])

@@ -22,6 +22,7 @@ from .island import Island
 from .workspace import Workspace, kill
 
 NAME = "openmpi5.0.10-greeting1.0-debian12"
+HINT = "hint: what was fetched does not have the checksum in the lock"
 
 
 @pytest.fixture(scope="module")
@@ -85,25 +86,24 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "said"),
+    "chosen",
     [
-        pytest.param(lambda e: e.kind == PART and "layer" in e.media_type, "digest", id="a layer of the base image"),
-        pytest.param(lambda e: e.kind == FILE, "checksum", id="a file"),
-        pytest.param(lambda e: e.kind == PACKAGE and "/openssh-client" in e.name, "checksum", id="a package"),
-        pytest.param(lambda e: e.kind == WHEEL, "checksum", id="a wheel"),
+        pytest.param(lambda e: e.kind == PART and "layer" in e.media_type, id="a layer of the base image"),
+        pytest.param(lambda e: e.kind == FILE, id="a file"),
+        pytest.param(lambda e: e.kind == PACKAGE and "/openssh-client" in e.name, id="a package"),
+        pytest.param(lambda e: e.kind == WHEEL, id="a wheel"),
     ],
 )
-def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
-    island: tuple[Island, Workspace], chosen: Callable[[Entry], bool], said: str
-) -> None:
+def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(island: tuple[Island, Workspace], chosen: Callable[[Entry], bool]) -> None:
     here, inside = island
     path = flipped(inside, chosen)
     try:
         found = inside.bakestone("archive", "verify", "archive", code=1)
         assert f"{path}" in found.err.replace("archive/blobs", f"{inside.folder}/archive/blobs")
         assert f"is altered; without it {NAME} cannot be built" in found.err
+        inside.engine.docker("builder", "prune", "--all", "--force")
         result = inside.bakestone("build", "--push", "--site", "archive-site/site.yaml", code=1)
-        assert said in result.err
+        assert HINT in result.err
         assert "no floating tag was moved" in result.out
         assert here.tags(f"{inside.registry}/island") == "404"
     finally:
@@ -113,6 +113,7 @@ def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
 
 def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(island: tuple[Island, Workspace]) -> None:
     here, inside = island
+    inside.engine.docker("builder", "prune", "--all", "--force")
     inside.bakestone("generate", "--check", "--site", "archive-site/site.yaml")
     inside.bakestone("build", "--push", "--site", "archive-site/site.yaml")
     project = Project(inside.matrix, inside.lock, inside.folder / "dockerfiles")
