@@ -112,10 +112,11 @@ def _split(ref: str) -> tuple[str, str]:
 
 
 def _normal(url: str) -> str:
-    """A URL in one of its many spellings."""
+    """A URL in one of its many spellings; flat repositories have `/./` in theirs."""
     parts = urlsplit(url)
     query = f"?{parts.query}" if parts.query else ""
-    return f"{parts.scheme}://{parts.netloc.lower()}{unquote(parts.path)}{query}"
+    path = unquote(parts.path).replace("/./", "/")
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}{query}"
 
 
 def _blob(entry: Entry, media_type: str = PLAIN) -> Answer:

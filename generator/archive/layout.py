@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,8 +72,8 @@ class Layout:
             if strange or ((self.folder / "index.json").is_file() and not self._descriptors()):
                 raise fail("there is something else in it", "give a new folder, or one that holds an archive", name=str(self.folder))
             self.blobs.mkdir(parents=True, exist_ok=True)
-            for left in self.blobs.glob(".new-*"):  # of a run that was killed
-                left.unlink()
+            for left in [*self.blobs.glob(".new-*"), *self.folder.glob(".new-*")]:  # of a run that was killed
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
         except OSError as problem:
             raise self._unwritable(problem) from None
         write_text(self.folder / "oci-layout", _MARK)

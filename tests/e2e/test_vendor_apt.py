@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from generator.archive.answers import Answers
+from generator.archive.layout import Layout
+
 from . import parts
 from .engine import CA, Engine
 from .fileserver import FileServer
@@ -197,6 +200,20 @@ def test_doctor_tells_another_key_and_a_package_that_the_vendor_took_away(projec
     assert package["items"] == [f"{name}={version}"]
     assert _fingerprint(repositories / "2") in key["why"]
     assert _fingerprint(repositories / "1") in key["why"]
+
+
+def test_an_archive_answers_for_the_vendor_with_what_the_vendor_gave(project: Workspace, nvidia: FileServer) -> None:
+    project.lock_and_generate()
+    nvidia.asked.clear()
+    project.bakestone("archive", "create", "archive")
+    answers = Answers(Layout(project.folder / "archive").catalog())
+    given = {path: nvidia.files[path] for path in nvidia.asked if path in nvidia.files}
+    assert {path.rpartition("/")[2] for path in given} >= {KEY, "InRelease", "Packages.gz"}
+    assert len([path for path in given if path.endswith(".deb")]) == len(_pins()) + 1
+    for path, content in given.items():
+        answer = answers.find(f"/url/https/{NVIDIA.removeprefix('https://')}{path.removeprefix('/')}")
+        assert answer is not None, path
+        assert answer.digest == f"sha256:{parts.digest(content)}", path
 
 
 def _pins() -> dict[str, str]:
