@@ -197,7 +197,15 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "bakestone", "_BAKESTONE_COMPLETE").source())
 
 
-for command in (archive_cli.archive, base_cli.base, doctor_cli.doctor, library_cli.component, library_cli.search, library_cli.versions, lock_cli.lock):
+for command in (
+    archive_cli.archive,
+    base_cli.base,
+    doctor_cli.doctor,
+    library_cli.component,
+    library_cli.search,
+    library_cli.versions,
+    lock_cli.lock,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

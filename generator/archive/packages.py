@@ -119,7 +119,7 @@ def _origin(ref: str, lock: Lock) -> str:
 
 
 def _script(number: int, packages: Packages, lock: Lock) -> str:
-    begin = [f"mkdir -p /out/debs /out/{number}/lists /tmp/none/partial", f"touch /out/{number}/uris"]
+    begin = ["set -eu", f"mkdir -p /out/debs /out/{number}/lists /tmp/none/partial", f"touch /out/{number}/uris"]
 
     def act(names: list[str]) -> list[str]:
         targets = "apt-get \"$@\" indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"

