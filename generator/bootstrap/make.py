@@ -86,7 +86,7 @@ def make(what: Release, wish: Wish, registry: Registry, say: Say) -> str:
     (only,) = wish.architectures
     if only != machine.NATIVE and not _tagged(wish.to):
         names = [f"{name}-{only}" for name in names]  # it does not take the plain tag from this machine's
-    return f"{names[0]}@{_one(what, wish, only, names, registry, say).digest}"
+    return f"{names[0]}@{_one(what, wish, only, names, registry, say)[0]}"
 
 
 def _names(what: Release, to: str, site: Site) -> list[str]:
@@ -127,18 +127,19 @@ def _several(what: Release, wish: Wish, names: list[str], registry: Registry, sa
     # what the tag had for a platform that is not asked for stays in it
     parts = dict(there)
     for arch in lacking:
-        parts[arch] = _one(what, wish, arch, [f"{name}-{arch}" for name in names], registry, say)
+        _, parts[arch] = _one(what, wish, arch, [f"{name}-{arch}" for name in names], registry, say)
     say(f"push {' '.join(names)} for {', '.join(sorted(parts))}")
     return f"{names[0]}@{image.tag(image.index(list(parts.values())), INDEX, names, registry)}"
 
 
-def _one(what: Release, wish: Wish, arch: str, names: list[str], registry: Registry, say: Say) -> Part:
-    """The image of one architecture, under each name; the first one is looked for."""
+def _one(what: Release, wish: Wish, arch: str, names: list[str], registry: Registry, say: Say) -> tuple[str, Part]:
+    """The image of one architecture, under each name; the first one is looked for. Gives the digest behind the names, and the image."""
     digest, there = image.parts_of(names[0], registry)
     if digest and not wish.force:
+        if arch not in there:
+            raise fail(f"it is there, but not for linux/{arch}", "--force replaces it; several platforms make one tag for all", name=names[0])
         say(f"{names[0]} is there already, nothing to do (--force makes it again)")
-        found = there.get(arch)
-        return found if found and len(there) == 1 else Part(arch, digest, 0)
+        return digest, there[arch]
     machine.need("mmdebstrap", ("mmdebstrap", "debian-archive-keyring"), say)
     machine.emulate(arch, say)
     recipe = _recipe(what, wish, arch, registry.site, say)
@@ -155,7 +156,7 @@ def _one(what: Release, wish: Wish, arch: str, names: list[str], registry: Regis
             wish.keep.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(tarball, wish.keep)
             say(f"kept {wish.keep}")
-    return part
+    return part.digest, part
 
 
 def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recipe:
