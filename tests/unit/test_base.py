@@ -21,6 +21,8 @@ from generator.site import Site
 
 from .conftest import Command
 from .samples import made_up, refused
+from .test_archive_fetch import empty, served
+from .test_archive_fetch import image as stored_image
 
 BOOKWORM = Release("12", "bookworm", "docker.io/library/debian:12")
 SOURCES = (
@@ -109,6 +111,19 @@ def test_a_tarball_is_packed_without_its_name_or_the_time(tmp_path: Path) -> Non
         assert gzip.decompress(packed.read_bytes()) == raw.getvalue()
         digests.add(hashlib.sha256(packed.read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def test_a_tag_that_is_there_is_left_alone_and_one_without_the_platform_is_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    there = empty(tmp_path / "there")
+    entries, digest, _ = stored_image(there)
+    with served(there, entries, tmp_path / "site") as site:
+        name, registry = site.mirror("docker.io/library/debian:12"), Registry(Site())
+        assert make.make(BOOKWORM, Wish(("amd64",), to=name), registry, said.append) == f"{name}@{digest}"
+        assert make.make(BOOKWORM, Wish(("amd64", "arm64"), to=name), registry, said.append) == f"{name}@{digest}"
+        assert all("is there already" in line for line in said)
+        (finding,) = refused(lambda: make.make(BOOKWORM, Wish(("s390x",), to=name), registry, print))
+        assert finding.message == "it is there, but not for linux/s390x"
 
 
 def test_a_registry_that_is_not_there_is_told_before_anything_is_made(bakestone: Command) -> None:
