@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from generator import __version__, archive_cli, base_cli, doctor_cli, library_cli, lock_cli
+from generator import __version__, archive_cli, base_cli, doctor_cli, library_cli, lock_cli, reproduce_cli
 from generator.errors import BakestoneError, fail, render
 from generator.options import FORMAT, at_option, complete_variants, examples, format_option, project_of, project_options, selectors_argument, today
 
@@ -140,19 +140,35 @@ def generate(check: bool, **paths: Any) -> None:
 @selectors_argument
 @click.option("--push", is_flag=True, help="Push; move the floating tags when every selected variant is there.")
 @click.option("--tags/--no-tags", default=True, show_default=True, help="With --push: move the floating tags and write the release.")
+@click.option(
+    "--attest/--no-attest", default=True, show_default=True, help="With --push: add provenance and an SBOM, which leave the image as it is."
+)
+@click.option(
+    "--reproducible/--no-reproducible", default=True, show_default=True, help="With --push: rewrite times, so that a rebuild has the same digest."
+)
 @click.option("--load", is_flag=True, help="Load the images into the local engine.")
 @click.option("--keep-going/--fail-fast", default=True, show_default=True, help="After a failure, build the others all the same.")
 @click.option("--jobs", type=click.IntRange(1, 100), default=100, show_default=True, help="Variants handed to BuildKit in one call.")
 @click.option("--release", "release_path", type=click.Path(path_type=Path), help="Where release.json goes.  [default: release.json beside the lock]")
 @project_options
 def build(
-    selectors: tuple[str, ...], push: bool, tags: bool, load: bool, keep_going: bool, jobs: int, release_path: Path | None, **paths: Any
+    selectors: tuple[str, ...],
+    push: bool,
+    tags: bool,
+    attest: bool,
+    reproducible: bool,
+    load: bool,
+    keep_going: bool,
+    jobs: int,
+    release_path: Path | None,
+    **paths: Any,
 ) -> None:
     """Build the variants that SELECTORS name; each is measured against its name.
 
     What is already in the registry under its fingerprint is not built again.
     """
     from generator.build import run
+    from generator.render.bakefile import Form
 
     if push and load:
         raise fail("--push and --load exclude each other", "push first; then `docker pull` loads the image", code=2)
@@ -160,7 +176,8 @@ def build(
     release = release_path or project.lock_path.with_name("release.json")
     project.ends(today())
     lock_cli.warn(project)
-    options = run.Options(push=push, tags=tags, load=load, keep_going=keep_going, chunk=jobs, release=release)
+    form = Form(rewrite=reproducible, attest=attest)
+    options = run.Options(push=push, form=form, tags=tags, load=load, keep_going=keep_going, chunk=jobs, release=release)
     run.build(project, selectors, options)
 
 
@@ -205,6 +222,7 @@ for command in (
     library_cli.search,
     library_cli.versions,
     lock_cli.lock,
+    reproduce_cli.reproduce,
 ):
     main.add_command(command)
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from generator import budget, lifecycle, lockfile, matrix, select, site, spec, survey
 from generator import lock as lock_module
-from generator.errors import BakestoneError, Finding
+from generator.errors import BakestoneError, Finding, fail
 from generator.files import write_text
 from generator.library import Library
 from generator.lock import Lock
 from generator.render import bakefile
+from generator.render.bakefile import WHOLE, Form
 from generator.render.dockerfile import Renderer
 from generator.variant import Variant
 
@@ -34,6 +35,7 @@ class Project:
     output: Path
     site_path: Path | None = None
     registry_override: str = ""
+    form: Form = WHOLE
 
     @cached_property
     def site(self) -> site.Site:
@@ -107,6 +109,21 @@ class Project:
         """The variants that the lock was made for."""
         return self.select(self.lock.selection)
 
+    def chosen(self, selectors: Sequence[str]) -> list[Variant]:
+        """The locked variants that selectors name. Raises `BakestoneError` when one is named that is not in the lock."""
+        variants = self.select(selectors)
+        locked = {v.name for v in self.locked_variants}
+        if not selectors:
+            return [v for v in variants if v.name in locked]
+        unlocked = [v.name for v in variants if v.name not in locked]
+        if unlocked:
+            raise fail(
+                f"{', '.join(unlocked[:5])} is not in the lock, which was made for {' '.join(self.lock.selection)}",
+                "lock for these variants as well: `bakestone lock`",
+                name=str(self.lock_path),
+            )
+        return variants
+
     @cached_property
     def dockerfiles(self) -> dict[str, str]:
         """Variant name -> Dockerfile text, for every locked variant."""
@@ -115,7 +132,7 @@ class Project:
 
     def fingerprint(self, variant: Variant) -> str:
         """What stands for everything the variant's image is made from."""
-        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock)
+        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock, self.form)
 
     def path_of(self, variant: Variant) -> Path:
         """Where a variant's Dockerfile is."""

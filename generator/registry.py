@@ -173,7 +173,8 @@ class Registry:
         url = urljoin(f"{provider.prefix}://{host}/v2/{reference.repository}/", path)
         try:
             # below oras' own retry, which waits two minutes for a host that does not exist: `_session` retries what may heal
-            sent = {"Accept": _ACCEPT, **(headers or {})}
+            # a login that was asked for is sent at once from then on: a stream cannot be sent a second time
+            sent = {"Accept": _ACCEPT, **(headers or {}), **getattr(provider.auth, "known", {})}
             response = type(provider).do_request.__wrapped__(provider, url, method, data=data, headers=sent, stream=stream)
         except requests.exceptions.SSLError as problem:
             raise fail(
@@ -250,7 +251,8 @@ def _login(auth: Any) -> Callable[..., tuple[dict[str, str], bool]]:
                 raise unfit(urlsplit(refused.url).netloc.rpartition("@")[2]) from None
             return answer
         secret = getattr(auth, "_basic_auth", "")
-        return ({**headers, "Authorization": f"Basic {secret}"}, True) if secret else (headers, False)
+        auth.known = {"Authorization": f"Basic {secret}"} if secret else {}
+        return ({**headers, **auth.known}, True) if secret else (headers, False)
 
     return login
 

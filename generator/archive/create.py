@@ -13,7 +13,6 @@ from generator.archive import wanted as wants
 from generator.archive.catalog import FILE, INDEX, KEY, PACKAGE, Catalog, Entry, merged
 from generator.archive.layout import Layout
 from generator.archive.wanted import File, Wanted
-from generator.build.run import selected
 from generator.errors import BakestoneError, read_text
 from generator.pins import download
 from generator.pins.download import MAX_SIZE, Limits
@@ -40,7 +39,7 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     Nothing but blobs is written before all are there, so an archive that is used meanwhile stays as it was.
     Raises `BakestoneError` with a finding for everything that could not be fetched.
     """
-    variants = selected(project, selectors)
+    variants = project.chosen(selectors)
     wanted = wants.of(variants, project.matrix.library, project.lock)
     layout = Layout(folder)
     layout.prepare()

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.build import output
 from generator.build.events import State
+from generator.build.output import Abilities
 from generator.errors import ENVIRONMENT, fail
 from generator.render.bakefile import dump
 from generator.site import Site
@@ -49,18 +51,9 @@ class Engine:
             raise fail("docker buildx is not installed", hint, code=ENVIRONMENT)
         return client
 
-    def push_attributes(self) -> str:
-        """What to add to an image output that is pushed: no copy is kept in the engine, where the engine can do without.
-
-        Docker with the containerd image store can (measured: 28.5.2); before that, a push without a
-        copy fails with "tag does not exist" (measured: 26.1.5). Builders of their own keep none anyway.
-        """
-        if self.site.builder:
-            return ""
-        info = self.client().info()
-        major = str(info.server_version or "0").partition(".")[0]
-        containerd = "io.containerd.snapshotter" in str(info.driver_status)
-        return ",store=false" if containerd and major.isdigit() and int(major) >= 28 else ""
+    def abilities(self) -> Abilities:
+        """What the builder can do. Raises `BakestoneError` (exit 3) when there is no such builder."""
+        return output.abilities(self.client(), self.site.builder)
 
     def bake(self, definition: dict[str, Any], *, watch: Watch | None = None) -> tuple[State, bool]:
         """Build every target of a bake definition. Gives what BuildKit said, and whether all of it went well.
@@ -109,7 +102,7 @@ class Engine:
             yield path, variables
 
 
-def inline_target(dockerfile: str, platform: str, output: str, epoch: int = 0) -> dict[str, Any]:
+def inline_target(dockerfile: str, platform: str, destination: str, epoch: int = 0) -> dict[str, Any]:
     """A bake target without a context, for a Dockerfile that needs none."""
-    target: dict[str, Any] = {"dockerfile-inline": dockerfile, "platforms": [platform], "output": [output]}
+    target: dict[str, Any] = {"dockerfile-inline": dockerfile, "platforms": [platform], "output": [destination]}
     return target | ({"args": {"SOURCE_DATE_EPOCH": str(epoch)}} if epoch else {})

@@ -45,6 +45,11 @@ def fingerprint_tag(fingerprint: str) -> str:
     return f"fp-{fingerprint}"
 
 
+def fingerprint_reference(project: Project, variant: Variant) -> str:
+    """Where a variant is pushed: REGISTRY/FAMILY:fp-FINGERPRINT."""
+    return f"{repository(project.registry, variant)}:{fingerprint_tag(project.fingerprint(variant))}"
+
+
 def read_all(project: Project, variants: Sequence[Variant], registry: Registry) -> list[Image]:
     """`read_back` of every variant, in parallel."""
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -55,15 +60,14 @@ def read_back(project: Project, variant: Variant, registry: Registry) -> Image:
     """What the registry holds under a variant's fingerprint. The builder's word is not taken for a digest."""
     fingerprint = project.fingerprint(variant)
     where = repository(project.registry, variant)
-    reference = f"{where}:{fingerprint_tag(fingerprint)}"
-    top = registry.need(reference)
+    top = registry.need(fingerprint_reference(project, variant))
     platforms = top.platforms or {variant.platforms[0]: top.digest}
     layers = registry.need(f"{where}@{platforms[variant.platforms[0]]}").data["layers"]
-    inventory = _inventory(registry, where, layers)
+    inventory = read_inventory(registry, where, layers)
     return Image(variant, where, fingerprint, top.digest, platforms, sum(layer["size"] for layer in layers), inventory)
 
 
-def _inventory(registry: Registry, where: str, layers: list[dict[str, Any]]) -> dict[str, Any]:
+def read_inventory(registry: Registry, where: str, layers: list[dict[str, Any]]) -> dict[str, Any]:
     """inventory.json out of the image's last layer, which holds nothing else; read with limits."""
     if layers[-1]["size"] > MAX_INVENTORY:
         raise fail(f"the last layer of {where} is not an inventory", "was the image pushed by something else?", name=where)

@@ -10,13 +10,15 @@ from typing import Any
 
 import click
 
+from generator.attest import publish as attest
 from generator.build import failures, release
 from generator.build import progress as ui
 from generator.build.engine import Engine
 from generator.build.failures import FailedVariant
 from generator.build.order import chunks, order
+from generator.build.output import Abilities
 from generator.build.progress import Progress
-from generator.errors import ENVIRONMENT, INPUT, BakestoneError, fail
+from generator.errors import ENVIRONMENT, INPUT, BakestoneError, Finding, render
 from generator.project import Project
 from generator.registry import Registry
 from generator.render import bakefile
@@ -34,6 +36,7 @@ class Options:
     """What the command line asked for."""
 
     push: bool
+    form: bakefile.Form
     tags: bool
     load: bool
     keep_going: bool
@@ -56,16 +59,22 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
     Raises `BakestoneError` with one finding for every variant that failed;
     the floating tags are then left as they were.
     """
-    variants = selected(project, selectors)
+    variants = project.chosen(selectors)
     project.require_generated()
-    outcome, registry = Outcome(), Registry(project.site)
-    if options.push:
-        tags = {v.name: f"{bakefile.repository(project.registry, v)}:{release.fingerprint_tag(project.fingerprint(v))}" for v in variants}
-        there = registry.heads(tags.values())
-        outcome.present = [v for v in variants if there[tags[v.name]]]
+    outcome, registry, engine = Outcome(), Registry(project.site), Engine(project.site)
+    project.form = options.form
+    outcome.present = _present(project, variants, registry) if options.push else []
+    abilities = None
+    if options.push and len(outcome.present) < len(variants):
+        abilities = engine.abilities()
+        possible = bakefile.Form(options.form.rewrite and abilities.form.rewrite, options.form.attest and abilities.form.attest)
+        if possible != options.form:
+            _warn_of_plain(abilities)
+            project.form = possible
+            outcome.present = _present(project, variants, registry)
     todo = [v for v in variants if v not in outcome.present]
     if todo:
-        _build_all(project, variants, todo, options, outcome)
+        _build_all(project, variants, todo, options, outcome, engine, abilities)
     if options.push and not outcome.failed:
         _publish(project, variants, registry, options, outcome)
     elif outcome.failed:
@@ -81,32 +90,29 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
         click.echo(f"{len(outcome.built)} variants built and {what}")
 
 
-def selected(project: Project, selectors: Sequence[str]) -> list[Variant]:
-    """The locked variants that selectors name, all of them without any. Raises `BakestoneError` for one that is not in the lock."""
-    variants = project.select(selectors)
-    locked = {v.name for v in project.locked_variants}
-    if not selectors:
-        return [v for v in variants if v.name in locked]
-    unlocked = [v.name for v in variants if v.name not in locked]
-    if unlocked:
-        raise fail(
-            f"{', '.join(unlocked[:5])} is not in the lock, which was made for {' '.join(project.lock.selection)}",
-            "lock for these variants as well: `bakestone lock`",
-            name=str(project.lock_path),
-        )
-    return variants
+def _present(project: Project, variants: list[Variant], registry: Registry) -> list[Variant]:
+    """The variants that the registry has under their fingerprints."""
+    tags = {v.name: release.fingerprint_reference(project, v) for v in variants}
+    there = registry.heads(tags.values())
+    return [v for v in variants if there[tags[v.name]]]
 
 
-def _build_all(project: Project, variants: list[Variant], todo: list[Variant], options: Options, outcome: Outcome) -> None:
-    engine = Engine(project.site)
-    push_attributes = engine.push_attributes() if options.push else ""
+def _warn_of_plain(abilities: Abilities) -> None:
+    text = f"{abilities.name} cannot rewrite times: two builds give two digests, and there is no provenance and no SBOM"
+    hint = "Docker 28 with the containerd image store can, or a builder of its own: docs/reproducible.md"
+    click.echo(render([Finding(text, hint, severity="warning")]), err=True)
+
+
+def _build_all(
+    project: Project, variants: list[Variant], todo: list[Variant], options: Options, outcome: Outcome, engine: Engine, abilities: Abilities | None
+) -> None:
     with Progress(variants) as progress:
         for variant in outcome.present:
             progress.set(variant.name, ui.PRESENT)
         for chunk in chunks(order(todo, project.dockerfiles), options.chunk):
             remaining, tries = chunk, 1
             while remaining:
-                state, good = engine.bake(_definition(project, remaining, options, push_attributes), watch=progress.watch)
+                state, good = engine.bake(_definition(project, remaining, options, abilities), watch=progress.watch)
                 if good:
                     for variant in remaining:
                         outcome.built.append(variant)
@@ -131,26 +137,28 @@ def _build_all(project: Project, variants: list[Variant], todo: list[Variant], o
                 remaining = [v for v in remaining if v.name not in outcome.failed]
 
 
-def _definition(project: Project, variants: list[Variant], options: Options, push_attributes: str = "") -> dict[str, Any]:
+def _definition(project: Project, variants: list[Variant], options: Options, abilities: Abilities | None = None) -> dict[str, Any]:
+    """The bake definition; `abilities` are those of the builder that pushes."""
     targets = {}
     for variant in variants:
-        context = str(project.path_of(variant).parent.resolve())
+        target = bakefile.target(variant, project.lock, context=str(project.path_of(variant).parent.resolve()))
         where = bakefile.repository(project.registry, variant)
-        image = ",".join(f"{k}={v}" for k, v in bakefile.OUTPUT.items())
-        if options.push:
-            output = f"type=image,name={where}:{release.fingerprint_tag(project.fingerprint(variant))},push=true,{image}{push_attributes}"
-            if project.site.plain_http(where.partition("/")[0]):
-                output += ",registry.insecure=true"
+        if options.push and abilities:
+            plain_http = project.site.plain_http(where.partition("/")[0])
+            output = abilities.push(release.fingerprint_reference(project, variant), project.form, plain_http=plain_http)
+            target |= {"attest": bakefile.PROVENANCE} if project.form.attest else {}
         elif options.load:
             output = f"type=docker,name={where}:{variant.name}"
         else:
             output = "type=cacheonly"
-        targets[variant.target] = {**bakefile.target(variant, project.lock, context=context), "output": [output]}
+        targets[variant.target] = target | {"output": [output]}
     return {"target": targets}
 
 
 def _publish(project: Project, variants: list[Variant], registry: Registry, options: Options, outcome: Outcome) -> None:
     """Every selected variant is there: read the digests back, move the floating tags, write the release."""
+    if project.form.attest:
+        attest.complete(project, variants, registry)
     images = release.read_all(project, variants, registry)
     moved = release.move_tags(images, registry) if options.tags else []
     wrote = release.write(images, project, options.release) if options.tags else False

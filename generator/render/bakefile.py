@@ -6,27 +6,63 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from generator.errors import fail
 from generator.lock import Lock
 from generator.variant import Variant
 
-OUTPUT = {"oci-mediatypes": "true", "compression": "gzip"}
-"""Image options, explicit because BuildKit's defaults changed (0.32). gzip is what every engine can pull."""
+OUTPUT = {"oci-mediatypes": "true", "compression": "gzip", "force-compression": "true"}
+"""Image options, explicit because BuildKit's defaults changed (0.32). gzip is what every engine can pull; without
+force, layers that the engine already has with another compression would keep it."""
 
-ATTEST = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
+REWRITTEN = {"rewrite-timestamp": "true"}
+"""No file of a layer is younger than SOURCE_DATE_EPOCH: what makes two builds equal, byte for byte."""
+
+NO_ATTESTATIONS = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
 """BuildKit's default provenance would change the pushed digest at every build. Text, because buildx 0.13 knows no other form."""
 
+PROVENANCE = ["type=provenance,mode=max", "type=sbom,disabled=true"]
+"""BuildKit's provenance. The SBOM is made from the lock (attest/), not by a scanner that BuildKit would have to fetch."""
 
-def fingerprint(variant: Variant, dockerfile: str, lock: Lock) -> str:
+SBOM = "spdx-2.3"
+"""What the SBOM is."""
+
+EPOCH = 315532800
+"""SOURCE_DATE_EPOCH where the lock has none, since nobody could be asked for the base: 1980-01-01, as zip archives begin."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How images are written: with times rewritten, with attestations. Neither changes what is in the files."""
+
+    rewrite: bool = True
+    attest: bool = True
+
+    @property
+    def output(self) -> dict[str, str]:
+        """Options of an image output."""
+        return OUTPUT | (REWRITTEN if self.rewrite else {})
+
+
+WHOLE = Form()
+"""What every builder can that is not of old."""
+
+
+def epoch(variant: Variant, lock: Lock) -> int:
+    """SOURCE_DATE_EPOCH of a variant, in seconds: when its base image was made."""
+    return lock.bases[variant.base.ref].epoch or EPOCH
+
+
+def fingerprint(variant: Variant, dockerfile: str, lock: Lock, form: Form = WHOLE) -> str:
     """64 hex digits that stand for everything the image is made from: text, platforms, options, time stamp."""
     parts = {
         "dockerfile": dockerfile,
         "platforms": list(variant.platforms),
-        "output": OUTPUT,
-        "attest": ATTEST,
-        "epoch": lock.bases[variant.base.ref].epoch,
+        "output": form.output,
+        "attest": [*PROVENANCE, SBOM] if form.attest else NO_ATTESTATIONS,
+        "epoch": epoch(variant, lock),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -39,10 +75,7 @@ def repository(registry: str, variant: Variant) -> str:
 def target(variant: Variant, lock: Lock, *, context: str) -> dict[str, Any]:
     """The bake target of a variant, without tags and output."""
     out: dict[str, Any] = {"context": context, "dockerfile": "Dockerfile", "platforms": list(variant.platforms)}
-    epoch = lock.bases[variant.base.ref].epoch
-    if epoch:
-        out["args"] = {"SOURCE_DATE_EPOCH": str(epoch)}
-    return out | {"attest": ATTEST}
+    return out | {"args": {"SOURCE_DATE_EPOCH": str(epoch(variant, lock))}, "attest": NO_ATTESTATIONS}
 
 
 def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: str) -> str:

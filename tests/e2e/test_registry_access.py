@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from generator import blobs
+from generator.registry import Registry
+from generator.site import Site
 
 from . import guarded, parts
 from .engine import Engine
@@ -81,6 +86,17 @@ def test_right_credentials_of_docker_login_publish(project: Workspace, guard: Gu
     assert project.release()["images"][0]["digest"] == repository.digest(NAME)
     assert PASSWORD not in said.text
     assert _files_with(project, PASSWORD) == []
+
+
+def test_a_stream_reaches_a_registry_that_asks_for_a_password(guard: GuardedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", guard.login(PASSWORD)["DOCKER_CONFIG"])
+    content = secrets.token_bytes(5 * 2**20)
+    digest = f"sha256:{parts.digest(content)}"
+    where, registry = f"{guard.address}/base/stream", Registry(Site())
+    blobs.push(registry, where, io.BytesIO(content), digest, len(content))
+    sink = io.BytesIO()
+    assert blobs.fetch(registry, where, digest, sink, len(content)) == len(content)
+    assert sink.getvalue() == content
 
 
 def test_registry_that_goes_away_during_the_build_is_one_message_and_the_next_run_goes_on(

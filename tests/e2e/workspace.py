@@ -88,12 +88,12 @@ class Workspace:
             env=self.engine.environment | {"BAKESTONE_SITE": "site.yaml", "TMPDIR": str(self.temporary)} | (env or {}),
         )  # fmt: skip
 
-    def bakestone(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None) -> Result:
+    def bakestone(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None, timeout: int = TIMEOUT) -> Result:
         """Run `bakestone ARGUMENTS`; it ends with `code` and never with a traceback."""
         began = time.monotonic()
         process = self.start(*arguments, env=env)
         try:
-            out, err = process.communicate(timeout=TIMEOUT)
+            out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             kill(process)
             raise

@@ -10,7 +10,7 @@ import pytest
 GENERATOR = Path(__file__).resolve().parents[2] / "generator"
 WORLD = {"subprocess", "socket", "requests", "urllib", "python_on_whales", "oras", "time", "random", "secrets"}
 """Modules that reach for processes, the network or the clock."""
-WORLDLY = ("pins", "build", "export", "registry.py", "documents.py", "answers.py", "blobs.py", "cli.py", "doctor", "archive", "bootstrap")
+WORLDLY = ("pins", "build", "export", "registry.py", "documents.py", "answers.py", "blobs.py", "cli.py", "doctor", "archive", "bootstrap", "reproduce")
 """Where that is allowed (the design's section 2)."""
 LAYERS = ("spec", "matrix", "needs", "lock", "lockfile", "render", "project")
 """From below to above: none imports what comes after it."""
@@ -31,7 +31,8 @@ def modules() -> list[Path]:
 
 @pytest.mark.parametrize("path", [p for p in modules() if p.relative_to(GENERATOR).parts[0] not in WORLDLY], ids=lambda p: p.name)
 def test_the_middle_is_pure(path: Path) -> None:
-    assert not {name.partition(".")[0] for name in imports(path)} & WORLD
+    found = {name for name in imports(path) if not name.startswith("urllib.parse")}  # text only
+    assert not {name.partition(".")[0] for name in found} & WORLD
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,8 @@ def test_a_target_names_its_folder_platforms_tag_and_time(made: Project) -> None
         "dockerfile": "Dockerfile",
         "platforms": ["linux/amd64", "linux/arm64"],
         "args": {"SOURCE_DATE_EPOCH": str(EPOCH)},
-        "attest": bakefile.ATTEST,
-        "output": ["type=image,oci-mediatypes=true,compression=gzip"],
+        "attest": bakefile.NO_ATTESTATIONS,
+        "output": ["type=image,oci-mediatypes=true,compression=gzip,force-compression=true"],
         "tags": ["registry.example.com/base/gpu:openmpi5.0.10-cuda13.0.2-cudnn9-debian12"],
     }
     assert (made.output.parent / str(target["context"]) / "Dockerfile") == made.path_of(made.matrix.variants[-1])
@@ -116,5 +117,19 @@ def test_a_fingerprint_does_not_depend_on_when_and_by_whom_a_base_was_resolved(m
     assert bakefile.fingerprint(variant, text, made.lock) == first
 
 
-def test_provenance_and_sbom_do_not_change_what_is_pushed() -> None:
-    assert sorted(bakefile.ATTEST) == ["type=provenance,disabled=true", "type=sbom,disabled=true"]
+def test_a_fingerprint_says_whether_times_are_rewritten_and_attestations_made(made: Project) -> None:
+    variant = made.matrix.variants[0]
+    text = made.dockerfiles[variant.name]
+    forms = [bakefile.Form(rewrite, attest) for rewrite in (True, False) for attest in (True, False)]
+    assert len({bakefile.fingerprint(variant, text, made.lock, form) for form in forms}) == 4
+
+
+def test_without_a_time_in_the_lock_there_is_one_all_the_same(made: Project) -> None:
+    variant = made.matrix.variants[0]
+    base = made.lock.bases[variant.base.ref]
+    made.lock.bases[variant.base.ref] = replace(base, epoch=0)
+    assert bakefile.target(variant, made.lock, context=".")["args"] == {"SOURCE_DATE_EPOCH": "315532800"}
+
+
+def test_a_plain_bake_makes_no_attestations() -> None:
+    assert sorted(bakefile.NO_ATTESTATIONS) == ["type=provenance,disabled=true", "type=sbom,disabled=true"]

@@ -16,9 +16,11 @@ import pytest
 from generator.build import failures, release, run
 from generator.build.engine import Engine, Watch, inline_target
 from generator.build.events import State
+from generator.build.output import Abilities
 from generator.library import Library
 from generator.project import Project
 from generator.registry import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
+from generator.render.bakefile import WHOLE
 from generator.site import Site
 
 from .samples import MANY, Shown, locked, made_up, refused
@@ -138,7 +140,7 @@ def test_a_network_that_breaks_off_is_tried_again(times: int, built: int, made: 
     engine = Flaky(made, times)
     monkeypatch.setattr(run, "Engine", lambda _site: engine)
     monkeypatch.setattr(run, "PAUSE", 0)
-    options = run.Options(push=False, tags=False, load=False, keep_going=False, chunk=10, release=tmp_path / "release.json")
+    options = run.Options(form=WHOLE, push=False, tags=False, load=False, keep_going=False, chunk=10, release=tmp_path / "release.json")
     if built:
         run.build(made, [], options)
         assert engine.calls == times + 1
@@ -192,17 +194,21 @@ def test_without_a_site_there_is_neither_secret_nor_policy() -> None:
 
 
 def test_a_push_goes_to_the_fingerprint_tag_and_nowhere_else(made: Project, tmp_path: Path) -> None:
-    options = run.Options(push=True, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
-    definition = run._definition(made, made.matrix.variants, options)
+    options = run.Options(form=WHOLE, push=True, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
+    abilities = Abilities(made.form, copy=False, layouts=True, name="Docker")
+    definition = run._definition(made, made.matrix.variants, options, abilities)
     for variant in made.matrix.variants:
         (output,) = definition["target"][variant.target]["output"]
         assert output.startswith(f"type=image,name=registry.example.com/base/{variant.family.name}:fp-{made.fingerprint(variant)},push=true,")
         assert f":{variant.name}" not in output
+        assert "rewrite-timestamp=true" in output
+        assert "store=false" in output
+        assert definition["target"][variant.target]["attest"][0] == "type=provenance,mode=max"
         assert "tags" not in definition["target"][variant.target]
 
 
 def test_without_push_and_load_nothing_leaves_the_engine(made: Project, tmp_path: Path) -> None:
-    options = run.Options(push=False, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
+    options = run.Options(form=WHOLE, push=False, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
     outputs = {tuple(t["output"]) for t in run._definition(made, made.matrix.variants, options)["target"].values()}
     assert outputs == {("type=cacheonly",)}
 

@@ -1,0 +1,1 @@
+"""What stands beside an image in its index: an SBOM from the lock and the inventory, and BuildKit's provenance."""
