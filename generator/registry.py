@@ -174,7 +174,8 @@ class Registry:
         try:
             # below oras' own retry, which waits two minutes for a host that does not exist: `_session` retries what may heal
             # a login that was asked for is sent at once from then on: a stream cannot be sent a second time
-            sent = {"Accept": _ACCEPT, **(headers or {}), **getattr(provider.auth, "known", {})}
+            known = getattr(provider.auth, "known", {}) if url.startswith(f"{provider.prefix}://{host}/") else {}
+            sent = {"Accept": _ACCEPT, **(headers or {}), **known}
             response = type(provider).do_request.__wrapped__(provider, url, method, data=data, headers=sent, stream=stream)
         except requests.exceptions.SSLError as problem:
             raise fail(
