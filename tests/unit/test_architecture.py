@@ -10,7 +10,20 @@ import pytest
 GENERATOR = Path(__file__).resolve().parents[2] / "generator"
 WORLD = {"subprocess", "socket", "requests", "urllib", "python_on_whales", "oras", "time", "random", "secrets"}
 """Modules that reach for processes, the network or the clock."""
-WORLDLY = ("pins", "build", "export", "registry.py", "documents.py", "answers.py", "blobs.py", "cli.py", "doctor", "archive", "bootstrap", "reproduce")
+WORLDLY = (
+    "pins",
+    "build",
+    "export",
+    "registry.py",
+    "documents.py",
+    "answers.py",
+    "blobs.py",
+    "cli.py",
+    "doctor",
+    "archive",
+    "bootstrap",
+    "reproduce",
+)
 """Where that is allowed (the design's section 2)."""
 LAYERS = ("spec", "matrix", "needs", "lock", "lockfile", "render", "project")
 """From below to above: none imports what comes after it."""
