@@ -24,7 +24,6 @@ TARBALLS = {
     ("ucx", UCX): f"ucx-{UCX}.tar.gz",
 }
 CUDA, UCX_WHEEL = "13.0.2", "1.20.1"
-PLAIN = f"openmpi{OPENMPI5}-debian12"
 WITH_UCX = f"openmpi{OPENMPI4}-debian12-ucx{UCX}"
 WITH_CUDA = f"openmpi{OPENMPI5}-cuda{CUDA}-debian12-ucx{UCX_WHEEL}"
 
@@ -72,27 +71,24 @@ def tarballs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {name: (folder / name).read_bytes() for name in TARBALLS.values()}
 
 
-def test_sources_become_images_with_and_without_ucx_and_cuda(
-    workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
-) -> None:
+def test_sources_become_images_with_ucx_and_with_cuda(workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]) -> None:
     urls = _overlays(workspace, vendor, tarballs)
     workspace.site(urls=urls)
-    workspace.images(_plain(), _with_ucx(), _with_cuda())
+    workspace.images(_with_ucx(), _with_cuda())
     workspace.lock_and_generate()
     assert vendor.url not in "".join(workspace.generated().values()), "a mirror changes no Dockerfile"
     workspace.bakestone("build", "--push")
 
     measured = {image["name"]: image["inventory"]["components"] for image in workspace.release()["images"]}
-    assert set(measured) == {PLAIN, WITH_UCX, WITH_CUDA}
-    assert measured[PLAIN]["git"]["measured"] == {"version": GIT}
-    assert _mpi(measured[PLAIN]) == {"version": OPENMPI5, "ranks": "2", "ucx": "no", "cuda": "no"}
+    assert set(measured) == {WITH_UCX, WITH_CUDA}
+    assert measured[WITH_UCX]["git"]["measured"] == {"version": GIT}
     assert _mpi(measured[WITH_UCX]) == {"version": OPENMPI4, "ranks": "2", "ucx": "yes", "cuda": "no"}
     assert _mpi(measured[WITH_CUDA]) == {"version": OPENMPI5, "ranks": "2", "ucx": "yes", "cuda": "yes"}
     from_source, from_wheel = (measured[name]["ucx"]["measured"] for name in (WITH_UCX, WITH_CUDA))
     assert (from_source["version"], from_source["cuda"], from_source["verbs"]) == (UCX, "no", "yes")
     assert (from_wheel["version"], from_wheel["cuda"], from_wheel["verbs"]) == (UCX_WHEEL, "yes", "no")
 
-    image = f"{workspace.registry}/plain:{PLAIN}"
+    image = f"{workspace.registry}/ucx:{WITH_UCX}"
     assert engine.run(image, "command -v git mpirun; git --version").split("\n")[:3] == [
         "/usr/local/git/bin/git", "/opt/openmpi/bin/mpirun", f"git version {GIT}",
     ]  # fmt: skip
@@ -127,13 +123,9 @@ def _library_url(component: str, version: str) -> str:
     return url
 
 
-def _plain() -> dict[str, Any]:
-    axes = {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI5}"], "git": [GIT]}
-    return {"name": "plain", "axes": axes, "methods": {"git": "source"}}
-
-
 def _with_ucx() -> dict[str, Any]:
-    return {"name": "ucx", "axes": {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI4}"], "ucx": [UCX]}}
+    axes = {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI4}"], "ucx": [UCX], "git": [GIT]}
+    return {"name": "ucx", "axes": axes, "methods": {"git": "source"}}
 
 
 def _with_cuda() -> dict[str, Any]:
