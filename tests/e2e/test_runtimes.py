@@ -25,7 +25,7 @@ def test_cuda_12_runtime_comes_from_wheels(workspace: Workspace, engine: Engine)
     compiled = (
         f"printf '{program}' > /tmp/a.c; gcc /tmp/a.c -I$CUDA_HOME/include -L$CUDA_HOME/lib64 -lcudart -o /tmp/a && /tmp/a; echo $NVIDIA_REQUIRE_CUDA"
     )
-    assert engine.run(name, compiled).split() == ["12000", "cuda>=12.0"]
+    assert engine.run(name, compiled).split()[:2] == ["12000", "cuda>=12.0"]
 
 
 def test_onnx_runtime_runs_a_model_on_the_cpu_and_by_openvino(workspace: Workspace, engine: Engine) -> None:
