@@ -147,6 +147,7 @@ def generate(check: bool, **paths: Any) -> None:
     "--reproducible/--no-reproducible", default=True, show_default=True, help="With --push: rewrite times, so that a rebuild has the same digest."
 )
 @click.option("--load", is_flag=True, help="Load the images into the local engine.")
+@click.option("--only-locked", is_flag=True, help="Refuse every base image, file and repository that is not in the lock.")
 @click.option("--keep-going/--fail-fast", default=True, show_default=True, help="After a failure, build the others all the same.")
 @click.option("--jobs", type=click.IntRange(1, 100), default=100, show_default=True, help="Variants handed to BuildKit in one call.")
 @click.option("--release", "release_path", type=click.Path(path_type=Path), help="Where release.json goes.  [default: release.json beside the lock]")
@@ -158,6 +159,7 @@ def build(
     attest: bool,
     reproducible: bool,
     load: bool,
+    only_locked: bool,
     keep_going: bool,
     jobs: int,
     release_path: Path | None,
@@ -177,7 +179,7 @@ def build(
     project.ends(today())
     lock_cli.warn(project)
     form = Form(rewrite=reproducible, attest=attest)
-    options = run.Options(push=push, form=form, tags=tags, load=load, keep_going=keep_going, chunk=jobs, release=release)
+    options = run.Options(push=push, form=form, tags=tags, load=load, keep_going=keep_going, chunk=jobs, release=release, only_locked=only_locked)
     run.build(project, selectors, options)
 
 

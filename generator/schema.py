@@ -55,8 +55,9 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
     validator = extend(Draft202012Validator, {"pattern": _pattern})(schema(name))  # type: ignore[no-untyped-call]
     errors = sorted(validator.iter_errors(document.data), key=lambda e: _order(document, e))
     seen: set[tuple[str, str]] = set()
+    private = {key for key, about in schema(name).get("properties", {}).items() if about.get("x-private")}
     for error in errors:
-        for finding in _explain(document, error):
+        for finding in _explain_private(document, error) if private.intersection(list(error.absolute_path)[:1]) else _explain(document, error):
             mark = (str(finding.where), finding.message)
             if mark not in seen:
                 seen.add(mark)
@@ -120,6 +121,21 @@ def _explain(document: Document, error: Any) -> Iterator[Finding]:
         yield Finding(f"{what} has too few entries", hint or error.schema.get("description", ""), where)
     else:
         yield Finding(f"{what}: {error.message}", hint, where)
+
+
+def _explain_private(document: Document, error: Any) -> Iterator[Finding]:
+    """`_explain` for a part of a file where somebody may have written a secret: neither a value nor its line is shown."""
+    path = tuple(error.absolute_path)
+    where = replace(document.position(path), text="")
+    what, hint = _name(path), error.schema.get("x-hint", "")
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        for key in error.instance:
+            if key not in known:
+                place = replace(document.position((*path, key), key=True), text="")
+                yield Finding(f"unknown key in {what}", near(key, known, f"known here: {', '.join(known)}"), place)
+    else:
+        yield Finding(f"{what} is not written as it must be", hint or error.schema.get("description", ""), where)
 
 
 def schema_text(about: dict[str, Any]) -> str:

@@ -1,19 +1,18 @@
 """The only module that talks to Docker: buildx through python-on-whales.
 
-Mirrors are a BuildKit source policy, site files are build secrets; neither is
+Mirrors are a BuildKit source policy (policy.py), site settings are build secrets (secrets.py); neither is
 seen in a Dockerfile, a cache key or an image.
 """
 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generator.build import output
+from generator.build import output, policy, secrets
 from generator.build.events import State
 from generator.build.output import Abilities
 from generator.errors import ENVIRONMENT, fail
@@ -27,10 +26,11 @@ Watch = Callable[[State], None]
 
 
 class Engine:
-    """buildx on the machine's Docker, with the site's mirrors and secrets."""
+    """buildx on the machine's Docker, with the site's mirrors and secrets. When `sources` are set (policy.py), builds may fetch no others."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self.sources: Sequence[str] | None = None
 
     def client(self) -> DockerClient:
         """Docker's command line. Raises `BakestoneError` (exit 3) when Docker or buildx is not there."""
@@ -64,8 +64,8 @@ class Engine:
 
         client = self.client()
         targets = list(definition["target"])
-        state = State(tuple(targets))
-        with self._workspace(definition) as (path, variables):
+        with self._workspace(definition) as (path, variables, hidden):
+            state = State(tuple(targets), hidden=hidden)
             rawjson: Any = "rawjson"  # passed on as it is; python-on-whales' type knows the older kinds only
             lines = client.buildx.bake(
                 targets, files=[path], builder=self.site.builder or None, progress=rawjson, variables=variables, stream_logs=True
@@ -80,26 +80,23 @@ class Engine:
         return state, True
 
     @contextmanager
-    def _workspace(self, definition: dict[str, Any]) -> Iterator[tuple[Path, dict[str, str]]]:
-        """The bake file, the source policy and the mirrors' prefixes as files, and the environment that names them."""
-        secrets = [f"id={name},src={path}" for name, path in self.site.files.items()]
+    def _workspace(self, definition: dict[str, Any]) -> Iterator[tuple[Path, dict[str, str], tuple[str, ...]]]:
+        """The bake file, the source policy and the secrets as files; the environment that names them; what must not be shown."""
         # Secrets and contexts are outside the working directory on purpose (engine pitfall 5).
         variables = {"BUILDX_BAKE_ENTITLEMENTS_FS": "0", "BUILDX_GIT_INFO": "false"}
-        with tempfile.TemporaryDirectory(prefix="bakestone-") as folder:
-            path, empty = Path(folder) / "bake.json", Path(folder) / "empty"
+        with secrets.folder() as folder:
+            path, empty = folder / "bake.json", folder / "empty"
             empty.mkdir()
-            if self.site.urls:
-                (Path(folder) / "mirrors").write_text(self.site.url_prefixes(), "utf-8")
-                secrets.append(f"id=mirrors,src={folder}/mirrors")
-            extra = {"secret": secrets} if secrets else {}
+            found = secrets.write(self.site, folder)
+            extra = {"secret": [f"id={name},src={file}" for name, file in found.mounts.items()]} if found.mounts else {}
             targets = {name: {"context": str(empty), **target, **extra} for name, target in definition["target"].items()}
             path.write_text(dump({**definition, "target": targets}), "utf-8")
-            policy = self.site.source_policy()
-            if policy:
-                policy_path = Path(folder) / "policy.json"
-                policy_path.write_text(json.dumps(policy), "utf-8")
+            rules = policy.source_policy(self.site, self.sources)
+            if rules:
+                policy_path = folder / "policy.json"
+                policy_path.write_text(json.dumps(rules), "utf-8")
                 variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = str(policy_path)
-            yield path, variables
+            yield path, variables, found.hidden
 
 
 def inline_target(dockerfile: str, platform: str, destination: str, epoch: int = 0) -> dict[str, Any]:

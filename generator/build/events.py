@@ -65,9 +65,13 @@ class Failure:
 
 @dataclass
 class State:
-    """Everything known of one bake call. `output` holds lines that are not JSON: buildx's own errors."""
+    """Everything known of one bake call. `output` holds lines that are not JSON: buildx's own errors.
+
+    `hidden` are secrets, the longest first: asterisks stand for them in everything that is shown.
+    """
 
     targets: tuple[str, ...]
+    hidden: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
     steps: dict[str, Step] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
     _pending: list[str] = field(default_factory=list, repr=False)
@@ -87,7 +91,7 @@ class State:
             event = None
         if not isinstance(event, dict):
             if bare:
-                self.output.append(bare.strip())
+                self.output.append(self._cover(bare.strip()))
             return
         for vertex in event.get("vertexes") or []:
             self._vertex(vertex)
@@ -132,10 +136,15 @@ class State:
     def failures(self) -> list[Failure]:
         """The steps that failed by themselves, not because another one did."""
         return [
-            Failure(s.target, s.stage, s.instruction or s.name, s.error, tuple(s.log))
+            Failure(s.target, s.stage, s.instruction or s.name, self._cover(s.error), tuple(map(self._cover, s.log)))
             for s in self.steps.values()
             if s.error and not any(word in s.error for word in _CANCELLED)
         ]
+
+    def _cover(self, text: str) -> str:
+        for secret in self.hidden:
+            text = text.replace(secret, "***")
+        return text
 
 
 def _internal_target(name: str, targets: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from generator.build import policy
 from generator.build.events import Failure, State
 from generator.build.order import hit_by
 from generator.errors import ENVIRONMENT, BakestoneError, Finding, fail
@@ -28,6 +29,10 @@ _OURS = ("did not complete successfully: exit code", *_ALTERED, "invalid respons
 other's snapshot ("failed to commit ...: snapshot ... does not exist"), and "no such job" (buildx#3810)."""
 _NETWORK_LOG = ("Read timed out", "Connection reset by peer", "Connection timed out", "Temporary failure", "IncompleteRead", "Connection refused")
 """What apt and pip write in a step's log when the network fails them."""
+_REFUSED = re.compile(r"invalid response status 40[13]\b|40[13] Error|\b40[13] +(?:Unauthorized|Forbidden)")
+"""What BuildKit, pip and apt say of a server that does not let them in."""
+_UNTRUSTED = ("certificate signed by unknown authority", "CERTIFICATE_VERIFY_FAILED", "certificate is NOT trusted", "certificate verify failed")
+_DENIED = re.compile(r'(?:target (?P<target>\S+): )?failed to solve: .*?source "(?P<source>[^"]+)" denied by policy')
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def explain(project: Project, state: State, remaining: Sequence[Variant]) -> dic
     when a registry refuses a push or cannot be reached.
     """
     by_target = {v.target: v for v in remaining}
-    failed: dict[str, FailedVariant] = {}
+    failed = _denied(project, state, remaining)
     for failure in state.failures():
         if not failure.stage and _has(failure.error, _REGISTRY):
             continue  # a push, or the registry of a base image
@@ -56,6 +61,20 @@ def explain(project: Project, state: State, remaining: Sequence[Variant]) -> dic
     reason = _reason(state)
     if not failed and _has(reason, _REGISTRY + _NETWORK):
         raise fail(f"the build stopped: {reason}", "is the registry up, and are you logged in to it?", code=ENVIRONMENT)
+    return failed
+
+
+def _denied(project: Project, state: State, remaining: Sequence[Variant]) -> dict[str, FailedVariant]:
+    """The variant whose Dockerfile wants a source that the lock does not hold. buildx names the target, if it has several."""
+    failed = {}
+    for found in filter(None, map(_DENIED.search, state.output)):
+        names = policy.names(project.site, found["source"])
+        for variant in remaining:
+            if found["target"] == variant.target or (found["target"] is None and len(remaining) == 1):
+                source = next((name for name in names if name in project.dockerfiles[variant.name]), names[0])
+                hint = "only locked sources are allowed here (`only_locked`): take it out of the template, or add it to the component's data and lock"
+                name = f"{variant.name} ({project.path_of(variant)})"
+                failed[variant.name] = FailedVariant(Finding(f"the source {source} is not in the lock", hint, name=name), False)
     return failed
 
 
@@ -80,7 +99,10 @@ def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVaria
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
     message = f"the stage {failure.stage or 'sources'} failed: {reason}" + (f"\n{tail}" if tail else "")
     environment = _is_network(failure) or not _has(failure.error, _OURS)
-    return FailedVariant(Finding(message, _hint(failure), name=name), environment)
+    hint = _hint(failure)
+    if _is_altered(failure) and failure.instruction.startswith("ADD ") and project.site.credentials:
+        hint += "; or the server refused the login, whose answer BuildKit takes for the file: `credentials` in the site file"
+    return FailedVariant(Finding(message, hint, name=name), environment)
 
 
 def _is_altered(failure: Failure) -> bool:
@@ -99,6 +121,10 @@ def _hint(failure: Failure) -> str:
         return "what was fetched does not have the checksum in the lock: the file or its mirror was altered, or an error page came in its place"
     if "Unable to locate package" in text or re.search(r"Version '.*' for '.*' was not found", text):
         return "an exact version has left the archive: `bakestone lock --update`, then `bakestone generate`"
+    if _REFUSED.search(text):
+        return "the server does not let us in: `credentials` in the site file, and what the account may read"
+    if _has(text, _UNTRUSTED):
+        return "a certificate is not trusted: `ca` in the site file for build steps; for ADD and FROM the engine's own settings (docs/site.md)"
     if _is_network(failure):
         return "its server cannot be reached from the engine, or broke off; a mirror can be set under `mirrors` in the site file"
     if "failed to resolve source metadata" in text or "not found" in failure.error:

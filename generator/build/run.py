@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from generator.attest import publish as attest
-from generator.build import failures, release
+from generator.build import failures, policy, release
 from generator.build import progress as ui
 from generator.build.engine import Engine
 from generator.build.failures import FailedVariant
@@ -42,6 +42,7 @@ class Options:
     keep_going: bool
     chunk: int
     release: Path
+    only_locked: bool = False
 
 
 @dataclass
@@ -63,6 +64,8 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
     project.require_generated()
     outcome, registry, engine = Outcome(), Registry(project.site), Engine(project.site)
     project.form = options.form
+    if options.only_locked or project.site.only_locked:
+        engine.sources = policy.locked_sources(project.lock)
     outcome.present = _present(project, variants, registry) if options.push else []
     abilities = None
     if options.push and len(outcome.present) < len(variants):

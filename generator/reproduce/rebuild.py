@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.build import failures, output, release
+from generator.build import failures, output, policy, release
 from generator.build.engine import Engine, Watch
 from generator.build.order import order
 from generator.errors import ENVIRONMENT, USAGE, BakestoneError, fail
@@ -77,6 +77,8 @@ def reproduce(project: Project, selectors: Sequence[str], against: str, watching
     variants = order(project.chosen(selectors), project.dockerfiles)
     project.require_generated()
     engine, registry = Engine(project.site), Registry(project.site)
+    if project.site.only_locked:
+        engine.sources = policy.locked_sources(project.lock)
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"

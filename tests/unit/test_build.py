@@ -17,6 +17,7 @@ from generator.build import failures, release, run
 from generator.build.engine import Engine, Watch, inline_target
 from generator.build.events import State
 from generator.build.output import Abilities
+from generator.build.policy import source_policy
 from generator.library import Library
 from generator.project import Project
 from generator.registry import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
@@ -149,6 +150,40 @@ def test_a_network_that_breaks_off_is_tried_again(times: int, built: int, made: 
         assert "broke off" in found[0].hint
 
 
+def test_a_source_that_the_lock_does_not_hold_is_named_with_its_variant(made: Project) -> None:
+    variants = made.matrix.variants
+    state = State(tuple(v.target for v in variants))
+    state.feed(
+        f"ERROR: target {variants[1].target}: failed to solve: failed to load LLB: error evaluating the source policy: "
+        'source "https://evil.test/z" denied by policy: source denied by policy'
+    )
+    (only,) = failures.explain(made, state, variants).items()
+    assert only[0] == variants[1].name
+    assert only[1].finding.message == "the source https://evil.test/z is not in the lock"
+    assert variants[1].name in only[1].finding.name
+    assert not only[1].environment
+
+
+def test_buildx_names_no_target_when_it_has_only_one(made: Project) -> None:
+    (variant, *_) = made.matrix.variants
+    state = State((variant.target,))
+    state.feed('ERROR: failed to solve: could not resolve image due to policy: source "docker-image://docker.io/library/alpine:3" denied by policy')
+    assert failures.explain(made, state, [variant])[variant.name].finding.message == "the source docker.io/library/alpine:3 is not in the lock"
+
+
+def test_secrets_in_what_a_step_writes_are_covered(made: Project) -> None:
+    (variant, *_) = made.matrix.variants
+    state = State((variant.target,), hidden=("hunter2-long", "hunter2"))
+    name = f"[{variant.target} base 2/3] RUN x"
+    state.feed(vertex(name))
+    state.feed(json.dumps({"logs": [{"vertex": f"sha256:{name}", "data": base64.b64encode(b"curl -u x:hunter2-long y\n").decode()}]}))
+    state.feed(vertex(name, completed="2026-11-22T00:00:01Z", error=f"{EXIT} hunter2"))
+    state.feed("ERROR: hunter2")
+    said = str(failed(made, state)) + str(state.failures()) + str(state.output)
+    assert "curl -u x:*** y" in said
+    assert "hunter2" not in said
+
+
 def test_a_registry_that_refuses_the_push_is_the_environment(made: Project) -> None:
     state = State(tuple(v.target for v in made.matrix.variants))
     state.feed("ERROR: failed to push localhost:5000/x: unauthorized")
@@ -165,30 +200,32 @@ def test_of_a_recorded_build_only_the_target_that_failed_is_reported(made: Proje
     assert set(failed(made, state)) == {first.name}
 
 
-def test_secrets_and_mirrors_reach_the_engine_beside_the_dockerfile(made: Project, tmp_path: Path) -> None:
+def test_secrets_and_mirrors_reach_the_engine_beside_the_dockerfile(made: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from generator import site
 
+    monkeypatch.setenv("BAKESTONE_TEST_PASSWORD", "hunter2")
     loaded = site.load(with_secrets(tmp_path / "site"))
     definition = {"target": {"a": {"context": "x", "args": {"A": "${B}"}}}}
-    with Engine(loaded)._workspace(definition) as (path, variables):
+    with Engine(loaded)._workspace(definition) as (path, variables, _):
         plain = json.loads(path.read_text("utf-8"))
         policy = json.loads(Path(variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"]).read_text("utf-8"))
         mirrors = path.with_name("mirrors").read_text("utf-8")
     assert sorted(plain["target"]["a"]["secret"]) == [
-        f"id=apt,src={tmp_path / 'site' / 'apt.conf'}",
+        f"id=HTTP_AUTH_HEADER_files.example.com,src={path.with_name('HTTP_AUTH_HEADER_files.example.com')}",
+        f"id=apt,src={path.with_name('apt')}",
         f"id=ca,src={tmp_path / 'site' / 'ca.pem'}",
         f"id=mirrors,src={path.with_name('mirrors')}",
         f"id=pip,src={tmp_path / 'site' / 'pip.conf'}",
     ]
     assert mirrors == "".join(f"{a} {b}\n" for a, b in loaded.urls.items())
     assert plain["target"]["a"]["args"] == {"A": "$${B}"}
-    assert policy == loaded.source_policy()
-    assert "hunter2" not in json.dumps(plain)
-    assert not path.exists()
+    assert policy == source_policy(loaded)
+    assert "hunter2" not in json.dumps(plain) + json.dumps(variables)
+    assert not path.parent.exists()
 
 
 def test_without_a_site_there_is_neither_secret_nor_policy() -> None:
-    with Engine(Site())._workspace({"target": {"a": {"context": "x"}}}) as (path, variables):
+    with Engine(Site())._workspace({"target": {"a": {"context": "x"}}}) as (path, variables, _):
         assert json.loads(path.read_text("utf-8")) == {"target": {"a": {"context": "x"}}}
     assert "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY" not in variables
 
@@ -216,7 +253,7 @@ def test_without_push_and_load_nothing_leaves_the_engine(made: Project, tmp_path
 def test_an_inline_target_has_no_context_of_anybodys() -> None:
     target = inline_target("FROM scratch\n", "linux/amd64", "type=cacheonly", 7)
     assert target["args"] == {"SOURCE_DATE_EPOCH": "7"}
-    with Engine(Site())._workspace({"target": {"a": target}}) as (path, _):
+    with Engine(Site())._workspace({"target": {"a": target}}) as (path, _, _):
         context = Path(json.loads(path.read_text("utf-8"))["target"]["a"]["context"])
         assert context.parent == path.parent
         assert list(context.iterdir()) == []

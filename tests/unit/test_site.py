@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from generator import lockfile, site
+from generator.build.policy import source_policy
 from generator.library import Library
 from generator.site import Site
 
-from .samples import MANY, Marked, locked, made_up_lock, project, refused
+from .samples import MANY, ROOT, Marked, locked, made_up_lock, project, refused
 
 SITE = """\
 version: 1
@@ -25,6 +26,10 @@ mirrors:
 ca: ca.pem
 pip: pip.conf
 apt: apt.conf
+proxies: {http: "http://proxy.example.com:3128", no_proxy: [.example.com]}
+credentials:
+  - {host: files.example.com, username: ci, password: {env: BAKESTONE_TEST_PASSWORD}}
+only_locked: true
 builder: big
 pins: {debian: versions, "ubuntu@22.*": frozen}
 """
@@ -47,7 +52,7 @@ def with_secrets(folder: Path) -> Path:
 
 def test_without_a_site_file_nothing_is_special() -> None:
     assert site.load(None) == Site()
-    assert Site().source_policy() is None
+    assert source_policy(Site()) is None
     assert Site().mirror("docker.io/library/debian:12") == "docker.io/library/debian:12"
 
 
@@ -83,16 +88,15 @@ def test_the_longest_prefix_of_a_mirror_counts(tmp_path: Path) -> None:
     assert loaded.mirror("ghcr.io/x/y:1") == "ghcr.io/x/y:1"
 
 
-def test_mirrors_become_a_source_policy_with_the_longest_prefix_last(tmp_path: Path) -> None:
-    policy = site.load(with_secrets(tmp_path)).source_policy()
-    assert policy is not None
-    pairs = [(r["selector"]["identifier"], r["updates"]["identifier"]) for r in policy["rules"]]
-    assert pairs == [
-        ("docker-image://docker.io/*", "docker-image://mirror.example.com:5000/hub/${1}"),
-        ("https://download.open-mpi.org/*", "https://files.example.com/open-mpi/${1}"),
-        ("docker-image://docker.io/library/*", "docker-image://mirror.example.com:5000/library/${1}"),
-    ]
-    assert {r["action"] for r in policy["rules"]} == {"CONVERT"}
+def test_the_site_file_of_the_documentation_is_right(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "site.md").read_text("utf-8").split("```yaml\n")[1].split("```")[0]
+    for name in ("company-ca.pem", "apt.conf"):
+        (tmp_path / name).write_text("", "utf-8")
+    (tmp_path / "site.yaml").write_text(text, "utf-8")
+    loaded = site.load(tmp_path / "site.yaml")
+    assert len(loaded.credentials) == 3
+    assert loaded.only_locked
+    assert loaded.proxies.of("https://files.example.com/") == ""
 
 
 def test_pins_are_chosen_by_pattern(tmp_path: Path) -> None:
@@ -117,6 +121,69 @@ WRONG = {
     "a mirror with a tag": ("version: 1\nmirrors: {registries: {docker.io: «'x:y z'»}}\n", "it contains a space", "HOST"),
     "a builder that is an option": ("version: 1\nbuilder: «--push»\n", "builder cannot be", "docker buildx ls"),
     "unknown way to pin": ("version: 1\npins: {debian: «latest»}\n", 'debian cannot be "latest"', "one of: snapshot, versions, frozen"),
+    "two ways to say pip's index": (
+        "version: 1\npip: site.yaml\nindexes: {«pip»: {url: https://a.example/simple}}\n",
+        "exclude each other",
+        "leave out one",
+    ),
+    "an index without a URL": ("version: 1\nindexes: {pip: «{extra: []}»}\n", "the key 'url' is missing in pip", "https://index.example.com/simple"),
+    "credentials in an index": ("version: 1\nindexes: {pip: {url: «https://u:p@a.example/simple»}}\n", "url cannot be", "those go to `credentials`"),
+    "an unknown index": ("version: 1\nindexes: {«npm»: {url: https://a.example/}}\n", "unknown key 'npm' in indexes", "known here: pip"),
+    "the same index twice": (
+        "version: 1\nindexes: {pip: {url: https://a.example/s, extra: [https://b.example/s, «https://b.example/s»]}}\n",
+        "is there twice",
+        "remove",
+    ),
+    "a proxy without a scheme": ("version: 1\nproxies: {http: «'proxy.example.com:3128'»}\n", "http cannot be", "http://HOST:PORT"),
+    "credentials in a proxy": ("version: 1\nproxies: {https: «http://u:p@proxy.example.com:3128»}\n", "https cannot be", "without credentials"),
+    "no_proxy as one text": (
+        "version: 1\nproxies: {http: http://p.example:1, no_proxy: «'localhost,.example.com'»}\n",
+        "must be a list",
+        "indentation",
+    ),
+    "no proxy at all": ("version: 1\nproxies: «{}»\n", "too few entries", "Proxies of apt and pip"),
+    "a mirror of a mirror": (
+        "version: 1\nmirrors: {registries: {docker.io: «m.example/hub», m.example: n.example}}\n",
+        "is itself mirrored, by the entry m.example",
+        "in the end",
+    ),
+    "a URL that leads to itself": (
+        "version: 1\nmirrors: {urls: {https://a.example/: «https://a.example/mirror/»}}\n",
+        "is itself mirrored, by the entry https://a.example/",
+        "in the end",
+    ),
+    "only_locked as a word": ("version: 1\nonly_locked: «'yes'»\n", "only_locked must be true or false", "indentation"),
+    "host and URL": (
+        "version: 1\ncredentials: [«{host: a.example, url: https://a.example/x/, token: {env: A}}»]\n",
+        "either `host` or `url`",
+        "https://HOST",
+    ),
+    "neither host nor URL": ("version: 1\ncredentials: [«{token: {env: A}}»]\n", "either `host` or `url`", "https://HOST"),
+    "a name without a password": (
+        "version: 1\ncredentials: [«{host: a.example, username: u}»]\n",
+        "a username and a password, or a token",
+        "{env: NAME}",
+    ),
+    "token and name": (
+        "version: 1\ncredentials: [«{host: a.example, username: u, token: {env: A}}»]\n",
+        "either a token or a username",
+        "sent as it is",
+    ),
+    "two places of one secret": (
+        "version: 1\ncredentials: [«{host: a.example, token: {env: A, file: b}}»]\n",
+        "token has either `env` or `file`",
+        "{file: PATH}",
+    ),
+    "two accounts of one host": (
+        "version: 1\ncredentials:\n  - {host: a.example, token: {env: A}}\n  - «{url: http://a.example/x/, token: {env: B}}»\n",
+        "two credentials for the host a.example",
+        "one account",
+    ),
+    "a token for pip": (
+        "version: 1\nindexes: {pip: {url: https://b.example/s, extra: [«https://a.example/s»]}}\ncredentials: [{host: a.example, token: {env: A}}]\n",
+        "pip cannot send a token",
+        "as the password",
+    ),
     "a comma in a path": ("version: 1\nca: «'a,b'»\n", "ca cannot be", "a path"),
 }
 
@@ -130,6 +197,36 @@ def test_a_wrong_site_file_is_marked_and_explained(text: str, message: str, hint
     assert message in found.message
     assert hint in found.hint
     assert (found.line, found.column, found.marked) == (marked.line, marked.column, marked.marked)
+
+
+INLINE = {
+    "a password": ("  - {host: a.example, username: u, password: «hunter2»}\n", "password is not written as it must be", "never written here"),
+    "a password that is a number": ("  - {host: a.example, username: u, password: «4711»}\n", "password is not", "never written here"),
+    "a token": ("  - host: a.example\n    token: «hunter2»\n", "token is not written as it must be", "{env: VARIABLE} or {file: PATH}"),
+    "the secret as a variable's name": (
+        "  - {host: a.example, token: {env: «hunter2-»}}\n",
+        "env is not written as it must be",
+        "name of a variable",
+    ),
+    "beside a wrong key": ("  - {host: a.example, «pasword»: hunter2}\n", "unknown key in credentials", "did you mean password?"),
+    "in the place of the entry": ("  - «ci:hunter2»\n", "credentials is not written", "{host: HOST"),
+    "in a URL": ("  - {url: «https://ci:hunter2@a.example/», token: {env: A}}\n", "url is not written", "without credentials"),
+    "in a host": ("  - {host: «ci:hunter2@a.example», token: {env: A}}\n", "host is not written", "HOST:PORT"),
+    "in a name": ("  - {host: a.example, username: «'ci:hunter2'», password: {env: A}}\n", "username is not written", "colons"),
+}
+
+
+@pytest.mark.parametrize(("text", "message", "hint"), INLINE.values(), ids=list(INLINE))
+def test_a_secret_in_the_site_file_is_refused_and_never_shown(text: str, message: str, hint: str, tmp_path: Path) -> None:
+    marked = Marked.of(f"version: 1\ncredentials:\n{text}")
+    path = tmp_path / "site.yaml"
+    path.write_text(marked.text, "utf-8")
+    (found,) = refused(lambda: site.load(path))
+    assert message in found.message
+    assert hint in found.hint
+    assert (found.line, found.column) == (marked.line, marked.column)
+    assert "hunter2" not in found.text
+    assert "4711" not in found.text
 
 
 def test_a_missing_site_file_is_answered_with_how_to_name_it(tmp_path: Path) -> None:
