@@ -220,7 +220,7 @@ class Registry:
             host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
             ca = self.site.files.get("ca")
             provider = Provider(hostname=host, insecure=self.site.plain_http(reference.host), tls_verify=str(ca) if ca else True)
-            _patient(provider.session)
+            _patient(provider.session, self.site)
             provider.auth.prefix = provider.prefix
             provider.auth.authenticate_request = _login(provider.auth)
             provider.auth._auth_config = _docker_config()
@@ -229,14 +229,18 @@ class Registry:
         return self._providers[key]
 
 
-def _patient(session: Any) -> None:
-    """Time limits, and retries for answers that may be other ones a moment later (429 with Retry-After, 5xx)."""
+def _patient(session: Any, site: Site) -> None:
+    """Time limits, the site's proxies, and retries for answers that may be other ones a moment later (429 with Retry-After, 5xx)."""
     from requests.adapters import HTTPAdapter
 
     retry = answers.patience()
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
-    session.request = functools.partial(session.request, timeout=TIMEOUT)
+    session.request = functools.partial(_ask, session.request, site)
+
+
+def _ask(request: Callable[..., Any], site: Site, method: str, url: str, **options: Any) -> Any:
+    return request(method, url, timeout=TIMEOUT, **options, **({"proxies": site.proxies.choice(url)} if site.proxies else {}))
 
 
 def _login(auth: Any) -> Callable[..., tuple[dict[str, str], bool]]:

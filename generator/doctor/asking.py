@@ -17,6 +17,7 @@ import urllib3
 
 from generator import __version__
 from generator.doctor.trouble import UnreachableError
+from generator.pins import access
 from generator.pins.download import cause, mirrored
 from generator.site import Site
 
@@ -141,9 +142,10 @@ class Asker:
         """One question, redirects followed, passing troubles tried again. Raises `UnreachableError` when no answer comes."""
         place = mirrored(url, self.site)
         self.hosts.alive(host_of(place))
+        settings = access.settings(self.site, place) | ({"proxies": proxies} if proxies else {})
         with self._trouble(place):
             for attempt in range(1, _TRIES + 1):
-                with self._session().request(method, place, headers=headers, stream=True, timeout=TIMEOUT, proxies=proxies) as response:
+                with self._session().request(method, place, headers=headers, stream=True, timeout=TIMEOUT, **settings) as response:
                     self.hosts.note(host_of(response.url), response.headers)
                     if response.status_code not in _PASSING or attempt == _TRIES:
                         body = _read(response, limit, whole=whole) if limit and response.ok else b""
@@ -158,8 +160,6 @@ class Asker:
             session = self._threads.session = requests.Session()
             session.max_redirects = MAX_REDIRECTS
             session.headers.update({"User-Agent": f"bakestone/{__version__}", "Accept-Encoding": "identity"})
-            ca = self.site.files.get("ca")
-            session.verify = str(ca) if ca else True
         return session
 
     @contextmanager

@@ -20,7 +20,7 @@ from generator.site import Site
 
 _PAGE = 64 * 2**20
 _VERSION = re.compile(r"[^-]+-([^-]+)-.*\.whl$")
-_LOGIN = "give the login in the site's pip configuration (index-url) or in ~/.netrc"
+_LOGIN = "give the login under `credentials` in the site file, in its pip configuration (index-url) or in ~/.netrc"
 _HINT = "name an index that has it in the site's pip configuration, or choose another version"
 
 
@@ -56,8 +56,9 @@ class Wheels:
         with self._lock:
             if self._places is None:
                 config: Path | None = self.site.files.get("pip")
+                named = self.site.indexes.get("pip")
                 try:
-                    self._places = index.places(config)
+                    self._places = Places(named.urls) if named else index.places(config)
                 except BakestoneError as problem:
                     self._places = problem
             if isinstance(self._places, BakestoneError):

@@ -9,6 +9,7 @@ import requests
 import urllib3
 
 from generator import __version__
+from generator.pins import access
 from generator.pins.download import mirrored
 from generator.site import Site
 
@@ -62,13 +63,12 @@ class Asker:
         host = urlsplit(target).netloc
         if host in self._silent:
             raise NoAnswerError(self._silent[host])
-        ca = self.site.files.get("ca")
         headers = {"User-Agent": f"bakestone/{__version__}", "Accept-Encoding": "identity"}
         try:
             with requests.Session() as session:
                 session.max_redirects = _REDIRECTS
                 return session.request(
-                    method, target, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=True, verify=str(ca) if ca else True
+                    method, target, headers=headers, timeout=TIMEOUT, stream=True, allow_redirects=True, **access.settings(self.site, target)
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as problem:
             self._silent[host] = _reason(problem)

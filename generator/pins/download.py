@@ -15,6 +15,7 @@ import urllib3
 
 from generator import __version__
 from generator.errors import ENVIRONMENT, BakestoneError, fail
+from generator.pins import access
 from generator.site import Site
 
 MAX_SIZE = 4 * 2**30
@@ -35,6 +36,9 @@ _MAGIC = {
 }
 """The first bytes of a file with such a name."""
 _AGAIN = "try again later, or name a mirror of it under `mirrors.urls` in the site file"
+_HINTS = dict.fromkeys((401, 407), "name an account that may read it under `credentials` in the site file, or correct that one")
+_HINTS |= {403: "is the URL right, and may the account under `credentials` in the site file read it?"}
+_HINTS |= dict.fromkeys((404, 410), "is the URL right?")
 
 Tick = Callable[[int, int], None]
 """Told how far a download is: bytes so far, bytes in all (0 when the server does not say)."""
@@ -68,8 +72,6 @@ def fetch(url: str, site: Site, limits: Limits, *, checksum: str = "", keep: IO[
     try:
         with requests.Session() as session:
             session.headers.update({"User-Agent": f"bakestone/{__version__}", "Accept-Encoding": "identity"})
-            ca = site.files.get("ca")
-            session.verify = str(ca) if ca else True
             with reading.answer(session) as response:
                 return reading.body(response, keep, tick)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
@@ -81,6 +83,7 @@ class _Reading:
 
     def __init__(self, url: str, site: Site, limits: Limits, checksum: str) -> None:
         self.name = url
+        self.site = site
         self.limits = limits
         self.checksum = checksum
         self.start = mirrored(url, site)
@@ -106,7 +109,7 @@ class _Reading:
                 if response.status_code != 200:
                     response.close()
                     said = f"{response.status_code} {response.reason or ''}".strip()
-                    hint = "is the URL right?" if response.status_code in (403, 404, 410) else _AGAIN
+                    hint = _HINTS.get(response.status_code, _AGAIN)
                     raise self.fail(f"{self.who} answers {said}", hint, ENVIRONMENT)
                 return response
             response.close()
@@ -115,7 +118,10 @@ class _Reading:
 
     def ask(self, session: requests.Session, url: str) -> requests.Response:
         for attempt in range(1, _TRIES + 1):
-            response = session.get(url, stream=True, allow_redirects=False, timeout=(min(20, self.limits.idle), self.limits.idle))
+            # the credential is looked up for each URL on the way, so that none goes to where a redirect leads
+            response = session.get(
+                url, stream=True, allow_redirects=False, timeout=(min(20, self.limits.idle), self.limits.idle), **access.settings(self.site, url)
+            )
             if response.status_code not in _PASSING or attempt == _TRIES:
                 break
             response.close()
@@ -200,10 +206,7 @@ class _Reading:
 
 def mirrored(url: str, site: Site) -> str:
     """Where a URL is really fetched: the longest matching prefix of the site's mirrors is replaced."""
-    for prefix in sorted(site.urls, key=len, reverse=True):
-        if url.startswith(prefix):
-            return site.urls[prefix] + url[len(prefix) :]
-    return url
+    return site.mirror_url(url)
 
 
 def shown(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import time
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import yaml
 
 from generator.build.engine import Engine
 from generator.doctor import examine
@@ -231,6 +233,26 @@ def test_an_index_without_json_is_read_as_a_page(mirror: Mirror) -> None:
         links = "".join(f'<a href="../..{f["url"]}#sha256={f["hashes"]["sha256"]}">{f["filename"]}</a>\n' for f in page["files"])
         mirror.set(mirror.pages[name], body(f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), "text/html"))
     assert look(mirror).rows() == []
+
+
+def test_the_site_s_index_and_credentials_are_used(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAKESTONE_TEST_TOKEN", SECRET)
+    path = mirror.project.matrix_path.with_name("site.yaml")
+    settings = yaml.safe_load(path.read_text("utf-8"))
+    del settings["pip"]
+    settings["indexes"] = {"pip": {"url": f"{mirror.server.url}simple"}}
+    settings["credentials"] = [{"url": mirror.server.url, "username": "reader", "password": {"env": "BAKESTONE_TEST_TOKEN"}}]
+    path.write_text(yaml.safe_dump(settings), "utf-8")
+    wanted = "Basic " + base64.b64encode(f"reader:{SECRET}".encode()).decode()
+
+    def guarded(answer: Answer) -> Answer:
+        return lambda request: (answer if request.headers.get("Authorization") == wanted else status(401))(request)
+
+    for page in (*mirror.pages.values(), *mirror.files.values()):
+        mirror.set(page, guarded(mirror.server.answers[page]))
+    assert look(mirror).rows() == []
+    monkeypatch.setenv("BAKESTONE_TEST_TOKEN", "another")
+    assert {row.kind for row in look(mirror).rows()} == {"file", "wheel"}
 
 
 def test_deep_tells_a_file_that_only_looks_right(mirror: Mirror) -> None:
