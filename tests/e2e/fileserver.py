@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,9 +12,12 @@ from typing import Any
 
 
 class FileServer:
-    """`files` maps a path to bytes; `asked` lists the paths asked for."""
+    """`files` maps a path to bytes; `asked` lists the paths asked for.
 
-    def __init__(self, address: str) -> None:
+    With `login`, every request must have this header `Authorization`; with `tls`, the server speaks HTTPS.
+    """
+
+    def __init__(self, address: str, *, login: str = "", tls: ssl.SSLContext | None = None) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._held: dict[str, Hold] = {}
@@ -33,6 +37,9 @@ class FileServer:
                     hold.reached.set()
                     hold.free.wait(300)
                 content = server.files.get(self.path)
+                if login and self.headers.get("Authorization") != login:
+                    self._refuse()
+                    return
                 with contextlib.suppress(ConnectionError):
                     self.send_response(404 if content is None else 200)
                     kind = "text/html" if self.path.endswith("/") else "application/octet-stream"
@@ -42,12 +49,21 @@ class FileServer:
                     if body and content:
                         self.wfile.write(content)
 
+            def _refuse(self) -> None:
+                with contextlib.suppress(ConnectionError):
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="files"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
         self._http = ThreadingHTTPServer((address, 0), Handler)
         self._http.daemon_threads = True
-        self.url = f"http://{address}:{self._http.server_port}/"
+        if tls:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://{address}:{self._http.server_port}/"
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
 
     def __enter__(self) -> FileServer:

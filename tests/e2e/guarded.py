@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from .authority import Authority
 from .engine import Engine
 
 USER, PASSWORD = "bakestone", "correct-horse"
@@ -22,12 +23,18 @@ HTPASSWD = f"{USER}:$2b$05$LLd6DBu83LP384fLsl3Bbe2FVfFCJNyzr8iUCkAveB4zI0DKGjnj2
 
 
 class GuardedRegistry:
-    """`address` is HOST:PORT. It runs inside a `with` block, and can be stopped and started again with the same data."""
+    """`address` is HOST:PORT. It runs inside a `with` block, and can be stopped and started again with the same data.
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    `authority` makes it speak HTTPS, on the address of this machine that containers see.
+    """
+
+    def __init__(self, engine: Engine, folder: Path, authority: Authority | None = None) -> None:
         self.folder = folder
-        self.port = free_port()
-        self.address = f"localhost:{self.port}"
+        host = engine.gateway if authority else "localhost"
+        self.port = free_port(engine.gateway if authority else "127.0.0.1")
+        self.address = f"{host}:{self.port}"
+        self.url = f"{'https' if authority else 'http'}://{self.address}"
+        self.verify = str(authority.certificate) if authority else True
         self._engine = engine
         self._process: subprocess.Popen[bytes] | None = None
         (folder / "htpasswd").write_text(HTPASSWD, "utf-8")
@@ -35,7 +42,7 @@ class GuardedRegistry:
             "version": "0.1",
             "log": {"level": "warn"},
             "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-            "http": {"addr": f"127.0.0.1:{self.port}"},
+            "http": {"addr": self.address.replace("localhost", "127.0.0.1")} | (authority.registry if authority else {}),
             "auth": {"htpasswd": {"realm": "bakestone", "path": str(folder / "htpasswd")}},
         }
         (folder / "registry.yml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
@@ -50,7 +57,7 @@ class GuardedRegistry:
         end = time.monotonic() + 30
         while time.monotonic() < end and self._process.poll() is None:
             try:
-                if requests.get(f"http://127.0.0.1:{self.port}/v2/", timeout=5).status_code == 401:
+                if requests.get(f"{self.url}/v2/", timeout=5, verify=self.verify).status_code == 401:
                     return
             except requests.ConnectionError:
                 time.sleep(0.1)
@@ -82,7 +89,7 @@ class GuardedRegistry:
         return {"DOCKER_CONFIG": str(config)}
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.create_server((address, 0)) as server:
         port: int = server.getsockname()[1]
         return port

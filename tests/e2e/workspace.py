@@ -103,8 +103,8 @@ class Workspace:
         assert "Traceback" not in result.text, said
         return result
 
-    def lock_and_generate(self) -> None:
-        self.bakestone("lock")
+    def lock_and_generate(self, env: dict[str, str] | None = None) -> None:
+        self.bakestone("lock", env=env)
         self.bakestone("generate")
 
     def variants(self) -> dict[str, dict[str, Any]]:
