@@ -6,11 +6,8 @@ edited with certainty is left alone, and the entry is shown instead.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,8 @@ import yaml
 
 from generator import schema, yamldoc
 from generator.component import Component
-from generator.errors import ENVIRONMENT, USAGE, BakestoneError, fail, read_text
-from generator.files import write_text
+from generator.errors import USAGE, BakestoneError, fail, read_text
+from generator.files import alone, write_text
 from generator.methods import FETCHED
 from generator.patterns import version_key
 from generator.yamldoc import Document
@@ -182,7 +179,7 @@ def _normal(name: str) -> str:
 def write(folder: Path, component: Component, version: str, data: dict[str, Any]) -> Path:
     """Add the entry to `folder`/NAME/versions.yaml, which is made when it is not there. Gives the file's path."""
     path = folder / component.name / "versions.yaml"
-    with _alone(path.parent):
+    with alone(path.parent):
         real = path.resolve()
         there = real.is_file()
         text = read_text(real, "the component's versions.yaml", limit=yamldoc.MAX_BYTES) if there else _HEADER.format(name=component.name)
@@ -190,21 +187,6 @@ def write(folder: Path, component: Component, version: str, data: dict[str, Any]
         schema.check(yamldoc.parse(new, str(path)), "versions")
         write_text(real, new)
     return path
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One writer at a time: two additions at once are both kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as problem:
-        raise fail(f"cannot write in {folder}: {problem.strerror}", "check the permissions", name=str(folder), code=ENVIRONMENT) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def inserted(text: str, version: str, data: dict[str, Any], name: str) -> str:

@@ -10,7 +10,7 @@ from generator import lifecycle, rehearsal, yamldoc
 from generator.component import Component
 from generator.library import Library
 from generator.lifecycle import End
-from generator.patterns import matches, version_key
+from generator.patterns import matches
 from generator.variant import slot_rank
 from generator.version import ENTRIES, Version
 
@@ -76,7 +76,7 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Row]:
     """Every version, newest first; with `distro` (component@version) only what can be installed there, and how."""
     added = _added(component)
     found = []
-    for version in sorted(component.versions.values(), key=_order, reverse=True):
+    for version in sorted(component.versions.values(), key=lifecycle.order, reverse=True):
         methods = tuple(m for m in component.methods if m in version.methods)
         if distro:
             methods = tuple(m for m in methods if not isinstance(rehearsal.find(component, version, m, library, distro), str))
@@ -95,12 +95,7 @@ def _newest(component: Component) -> str:
     """The newest version; versions are read only where a name says nothing of its age."""
     if all(name[:1].isdigit() for name in component.versions):
         return next(iter(component.versions), "")
-    return max(component.versions.values(), key=_order).version
-
-
-def _order(version: Version) -> tuple[Any, Any]:
-    """By the version that is measured: a build such as py313_26.5.3-1 has a name of its own."""
-    return version_key(version.known("version") or version.version), version_key(version.version)
+    return max(component.versions.values(), key=lifecycle.order).version
 
 
 def _added(component: Component) -> set[str]:

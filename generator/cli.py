@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from generator import __version__, archive_cli, base_cli, doctor_cli, library_cli, lock_cli, reproduce_cli
+from generator import __version__, archive_cli, base_cli, doctor_cli, freshness_cli, library_cli, lock_cli, reproduce_cli
 from generator.errors import BakestoneError, fail, render
 from generator.options import FORMAT, at_option, complete_variants, examples, format_option, project_of, project_options, selectors_argument, today
 
@@ -220,6 +220,8 @@ for command in (
     archive_cli.archive,
     base_cli.base,
     doctor_cli.doctor,
+    freshness_cli.bump,
+    freshness_cli.outdated,
     library_cli.component,
     library_cli.search,
     library_cli.versions,

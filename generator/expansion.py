@@ -77,8 +77,7 @@ class Expansion:
             return None
         component = self.library.get(pick.component) if pick.component else None
         if not pick.component:
-            named = self.library.get(slot)  # a bare version means the component that is named like the slot
-            fitting = [named] if named and named.slot == slot else self.library.of_slot(slot)
+            fitting = self.library.meant(slot)
             if len(fitting) != 1:
                 names = [c.name for c in fitting]
                 shown = f"{names[0]}@{pick.version}" if names else ""

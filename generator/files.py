@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from generator.errors import ENVIRONMENT, fail
 
 
-def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644) -> None:
     """Replace a file in one step; nothing half-written is left when that fails.
 
     `durable` also waits for the disk, so that the file outlives a power cut; files that can
@@ -24,9 +27,24 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         raise fail(f"cannot write {path}: {problem.strerror}", "make room, or check the permissions", name=str(path), code=ENVIRONMENT) from None
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One writer at a time in a folder, which is made when it is not there: what two write at once is both kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as problem:
+        raise fail(f"cannot write in {folder}: {problem.strerror}", "check the permissions", name=str(folder), code=ENVIRONMENT) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -58,6 +58,11 @@ class Library:
         """Every component that can fill a slot."""
         return [c for c in map(self.get, self.names) if c is not None and c.slot == slot]
 
+    def meant(self, slot: str) -> list[Component]:
+        """The components that a bare version in a slot can mean: the one that is named like the slot, else all that fill it."""
+        named = self.get(slot)
+        return [named] if named and named.slot == slot else self.of_slot(slot)
+
     @cached_property
     def slots(self) -> list[str]:
         """Every slot that some component fills."""

@@ -113,17 +113,17 @@ class _Use:
 def _hint(chosen: Chosen, end: End, limit: datetime.date) -> str:
     """The nearest newer version of the component that is supported beyond `limit`, and who says so."""
     said = f"source: {end.source}"
-    here = _order(chosen.version)
-    for version in sorted(chosen.component.versions.values(), key=_order):
-        if _order(version) > here:
+    here = order(chosen.version)
+    for version in sorted(chosen.component.versions.values(), key=order):
+        if order(version) > here:
             later = list(ends(chosen.component, version))
             if later and all(known.date >= limit for known in later):
                 return f"supported longer: {chosen.component.name}@{version.version}, until {min(known.date for known in later)} ({said})"
     return said
 
 
-def _order(version: Version) -> Any:
-    """By the version that is measured: a build such as py313_26.5.3-1 has a name of its own."""
+def order(version: Version) -> Any:
+    """Sort key of the versions of a component: by the version that is measured: a build such as py313_26.5.3-1 has a name of its own."""
     return version_key(version.known("version") or version.version), version_key(version.version)
 
 

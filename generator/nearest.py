@@ -52,7 +52,7 @@ def text(changes: Changes) -> str:
 
 
 def _one(slots: _Slots, wanted: list[str]) -> Iterator[Changes]:
-    near = [(distance, slot, chosen) for slot in wanted for distance, chosen in _versions(slots[slot], NEIGHBOURS)]
+    near = [(distance, slot, chosen) for slot in wanted for distance, chosen in neighbours(slots[slot], NEIGHBOURS)]
     for _, slot, chosen in sorted(near, key=lambda item: item[0]):  # stable: the first candidate wins a tie
         yield {slot: chosen}
 
@@ -63,8 +63,8 @@ def _two(slots: _Slots, wanted: list[str], order: list[str]) -> Iterator[Changes
         for second in order:
             if second == slot or (second in wanted and wanted.index(second) < wanted.index(slot)):
                 continue
-            for distance, chosen in _versions(slots[slot], PAIRED):
-                for further, other in _versions(slots[second], PAIRED):
+            for distance, chosen in neighbours(slots[slot], PAIRED):
+                for further, other in neighbours(slots[second], PAIRED):
                     pairs.append((distance + further, slot, chosen, second, other))
     for _, slot, chosen, second, other in sorted(pairs, key=lambda item: item[0]):
         yield {slot: chosen, second: other}
@@ -101,8 +101,8 @@ def _without(wanted: list[str]) -> Iterator[Changes]:
             yield {slot: None}
 
 
-def _versions(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:
-    """The other versions of a component with their distance in the list, the nearest first, a newer before an older."""
+def neighbours(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:
+    """At most `limit` other versions of a component with their distance in the list, the nearest first, a newer before an older."""
     known = sorted(chosen.component.versions, key=version_key)
     here = known.index(chosen.version.version)
     others = sorted(range(len(known)), key=lambda index: (abs(index - here), -index))[1 : limit + 1]

@@ -128,7 +128,11 @@ def load(path: Path) -> Spec:
     Raises `BakestoneError` with every finding: file, line, column, hint.
     """
     hint = "give the file with -f FILE, or run bakestone where images.yaml is"
-    document = yamldoc.load(path, "the matrix", hint=hint)
+    return read(yamldoc.load(path, "the matrix", hint=hint), path)
+
+
+def read(document: yamldoc.Document, path: Path) -> Spec:
+    """Like `load`, from a document that is, or would be, at `path`."""
     schema.check(document, "images")
     reader = _Reader(document)
     families = tuple(reader.family(index, data) for index, data in enumerate(document.data["families"]))
