@@ -27,7 +27,7 @@ def replaced(text: str, name: str, changes: Mapping[Path_, str]) -> str:
     for path, new in changes.items():
         node = nodes[path]
         start, end = node.start_mark.index, node.end_mark.index
-        spots[start] = (end, _scalar(text[start:end], node.value, new, plain=node.style is None))
+        spots[start] = (end, _scalar(text[start:end], node.value, new, plain=not node.style))
     out = text
     for start in sorted(spots, reverse=True):
         end, new = spots[start]

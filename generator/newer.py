@@ -15,8 +15,9 @@ def than(component: Component, pinned: Version, at: datetime.date, present: Coll
     """The versions that are newer than the pinned one, newest first.
 
     Where one of them is `present` beside it, these are lines that are kept side by side: then only those of the same
-    major version, and none that is there already. Of a component that brings its Python, those with the same one: another Python is a choice, not an update. Left
-    out are retired versions, and those whose support has ended at a date before which that of the pinned one had not.
+    major version, and none that is there already. Of a component that brings its Python, those with the same one:
+    another Python is a choice, not an update. Left out are retired versions, and those whose support has ended at a
+    date when that of the pinned one has not.
     """
     here, python = lifecycle.order(pinned), pinned.known("python_minor")
     gone = over(component, pinned, at)

@@ -11,7 +11,6 @@ from generator.errors import Position, fail
 from generator.library import Library
 from generator.yamldoc import Document, Path_
 
-
 _KIND, _AXIS = 2, 4
 """In a path: where axes, include or exclude stands, and how much of it names an axis (families, number, axes, name)."""
 
