@@ -247,7 +247,8 @@ def _origin(ref: str, base: LockedBase) -> str:
 
 
 def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: _Use) -> Row:
-    notes = [f"made {today.created}"] if today.created else []
+    notes = [] if use.images else ["in build stages only"]
+    notes += [f"made {today.created}"] if today.created else []
     if locked.epoch and today.created:
         notes.append(f"the locked one {datetime.datetime.fromtimestamp(locked.epoch, datetime.UTC).date()}")
     if locked.platforms and today.platforms:
