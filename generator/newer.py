@@ -15,9 +15,9 @@ def than(component: Component, pinned: Version, at: datetime.date, present: Coll
     """The versions that are newer than the pinned one, newest first.
 
     Where one of them is `present` beside it, these are lines that are kept side by side: then only those of the same
-    major version, and none that is there already. Of a component that brings its Python, those with the same one:
-    another Python is a choice, not an update. Left out are retired versions, and those whose support has ended at a
-    date when that of the pinned one has not.
+    major version, of the same minor when one of that major is present, and none that is there already. Of a component
+    that brings its Python, those with the same one: another Python is a choice, not an update. Left out are retired
+    versions, and those whose support has ended at a date when that of the pinned one has not.
     """
     here, python = lifecycle.order(pinned), pinned.known("python_minor")
     gone = over(component, pinned, at)
@@ -29,8 +29,10 @@ def than(component: Component, pinned: Version, at: datetime.date, present: Coll
         and (gone or not over(component, version, at))
         and not any(matches(r.versions, component.name, version.version) for r in component.retired)
     ]
-    if any(version.version in present for version in found):
-        found = [v for v in found if v.major == pinned.major and v.version not in present]
+    lines = [version for version in found if version.version in present]
+    if lines:
+        kept = patches(pinned, found) if any(v.major == pinned.major for v in lines) else [v for v in found if v.major == pinned.major]
+        found = [v for v in kept if v.version not in present]
     return sorted(found, key=lifecycle.order, reverse=True)
 
 

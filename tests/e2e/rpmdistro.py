@@ -144,6 +144,17 @@ package greet /out/2 --define 'wanted 1.1'
 find /out /release -name '*.rpm' -exec rpm --addsign {{}} +
 createrepo_c --quiet /out/1
 createrepo_c --quiet /out/2
+cat > /updateinfo.xml <<'XML'
+<updates>
+  <update from="a stand-in" status="final" type="security" version="1">
+    <id>STAND-IN-2026:1</id><title>greet</title><issued date="2026-11-01 00:00:00"/><severity>Important</severity>
+    <pkglist><collection short="el9"><name>el9</name>
+      <package name="greet" version="1.1" release="1.el9" epoch="2" arch="x86_64"><filename>greet-1.1-1.el9.x86_64.rpm</filename></package>
+    </collection></pkglist>
+  </update>
+</updates>
+XML
+modifyrepo_c --quiet --mdtype=updateinfo /updateinfo.xml /out/2/repodata
 EOF
 
 FROM scratch AS repositories

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,8 @@ def test_a_new_release_changes_nothing_until_the_lock_is_updated(rocky: tuple[Wo
     assert "nothing changed" in workspace.bakestone("lock").out
     workspace.bakestone("generate")
     assert workspace.generated() == before
+    (row,) = json.loads(workspace.bakestone("outdated", "--only", "security", "--format", "json").out)["rows"]
+    assert (row["what"], row["pinned"], row["newest"]) == ("greet.x86_64", "2:1.0-1.el9", "2:1.1-1.el9")
     again = _built_anew(workspace, engine, server)
     assert _installed(engine, again, pull="never") == FIRST
     contents = engine.run(_image(workspace), CONTENTS, "--user", "0")

@@ -220,6 +220,8 @@ def test_what_goes_with_it_is_named(bakestone: Command, tmp_path: Path) -> None:
 def test_lines_side_by_side_another_python_and_records_are_left_alone(bakestone: Command, tmp_path: Path) -> None:
     both = "{distro: [debian@12, debian@13], mpi: [openmpi@4.1.7, openmpi@5.0.11]}"
     assert versions(bakestone, tmp_path, family(both)) == [("openmpi", "4.1.7", "4.1.8", "4.1.8")]
+    three = "{distro: [debian@13], mpi: [openmpi@4.0.6, openmpi@4.1.7, openmpi@5.0.11]}"
+    assert versions(bakestone, tmp_path, family(three)) == [("openmpi", "4.0.6", "4.0.7", "4.0.7"), ("openmpi", "4.1.7", "4.1.8", "4.1.8")]
     conda = "{distro: [debian@13], conda: [miniconda@py312_26.3.2-2]}"
     assert versions(bakestone, tmp_path, family(conda)) == [("miniconda", "py312_26.3.2-2", "", "py312_26.5.3-1")]
     record = family(both, "    end_of_life: ignore\n")
