@@ -43,6 +43,8 @@ def outdated(
     from generator.pins import outdated as asking
 
     wanted = frozenset(kinds or KINDS) - (frozenset() if packages else {"package", "security"})
+    if not wanted:
+        raise fail("--no-packages leaves nothing of --only", "leave out one of the two", name="--only", code=USAGE)
     say = (lambda _text: None) if output_format == "json" else (lambda text: click.echo(text, err=True))
     report = asking.ask(project_of(**paths), selectors, asking.Options(wanted, at, everything), say)
     show_freshness.report(report, at, everything=everything or "package" in kinds, as_json=output_format == "json")

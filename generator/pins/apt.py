@@ -18,8 +18,9 @@ _UNKNOWN = re.compile(r"E: (?:Unable to locate package|Package) '?([a-z0-9][a-z0
 _NO_VERSION = re.compile(r"E: Version '(\S+)' for '(\S+)' was not found")
 _DISTRUSTED = re.compile(r"^bakestone: keyring |NO_PUBKEY|BADSIG|EXPKEYSIG|REVKEYSIG|is not signed\.$")
 _FINGERPRINT = re.compile(r"^  [0-9A-F]{40}$")
-_WITH_ORIGIN = re.compile(r"^Inst (\S+) (?:\[(\S+)\] )?\((\S+) (.*?) \[\S+\]\)")
-_MADISON = re.compile(r"^ *(\S+) \| *(\S+) \| \S+ (\S+) ")
+_NAME, _VERSION = r"[a-z0-9][a-z0-9+.:-]*", r"[0-9A-Za-z.+~:-]+"
+_WITH_ORIGIN = re.compile(rf"^Inst ({_NAME}) (?:\[({_VERSION})\] )?\(({_VERSION}) (.*?) \[[a-z0-9-]+\]\)")
+_MADISON = re.compile(rf"^ *({_NAME}) \| *({_VERSION}) \| \S+ (\S+) ")
 _SECURITY = re.compile(r"-security$|/updates$|^Debian-Security:|-security/|/updates/")
 """What a suite, or an origin as apt names it, is called when it has security updates (Debian before 11: buster/updates)."""
 _UPGRADES = 'apt-get "$@" dist-upgrade --simulate > /out/upgrades'

@@ -59,6 +59,9 @@ def _one(ref: str, locked: LockedBase, registry: Registry) -> Today:
         return Today(manifest.digest, manifest.platforms, _created(reference, manifest, locked.platforms, registry))
     except BakestoneError as problem:
         return Today(problem=problem.findings[0])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        host = Reference.parse(reference).host
+        return Today(problem=Finding(f"the registry {host} gave no manifest for {ref}", "is a proxy or a login page in between?", name=host))
 
 
 def _created(reference: str, manifest: Manifest, platforms: Iterable[str], registry: Registry) -> str:

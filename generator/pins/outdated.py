@@ -231,7 +231,10 @@ class _Asking:
                 raise fail(
                     " ".join(said[-3:])[:500] or "the build failed", "can the base image and its archive be reached?", name=ref, code=ENVIRONMENT
                 )
-            answer: Updates = manager.updates({path.name: path.read_text("utf-8") for path in sorted(Path(folder).iterdir())})
+            try:
+                answer: Updates = manager.updates({path.name: path.read_text("utf-8") for path in sorted(Path(folder).iterdir())})
+            except ValueError as problem:
+                raise fail(f"its package manager's answer is not understood: {problem}"[:300], name=ref, code=ENVIRONMENT) from None
             return answer
 
     def _keyrings(self) -> str:

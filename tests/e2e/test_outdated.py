@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from . import plain
-from .conftest import MakeWorkspace
 from .engine import Engine
 from .workspace import Workspace
 
@@ -58,8 +57,8 @@ def madison(engine: Engine, packages: list[str], folder: Path) -> Madison:
     return found
 
 
-def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(make: MakeWorkspace, engine: Engine, tmp_path: Path) -> None:
-    workspace = make("outdated")
+def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(engine: Engine, prefix: str, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "team", engine, f"{prefix}/outdated/base")
     workspace.images(SMALL)
     workspace.bakestone("lock")
     assert outdated(workspace, "--only", "package", "--exit-code")["rows"] == [], "what was locked a moment ago is not outdated"
@@ -70,7 +69,7 @@ def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(ma
     entry["versions"] = dict.fromkeys(today, "0~older")
     workspace.lock.write_text(yaml.safe_dump(lock, sort_keys=False), "utf-8")
 
-    said = madison(engine, sorted(today), tmp_path)
+    said = madison(engine, sorted(today), tmp_path / "said")
     secure = {name for name, versions in said.items() if any(_security(suites) for suites in versions.values())}
     assert secure, "of some fifty packages some had security updates"
     assert secure < set(today)
@@ -82,16 +81,15 @@ def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(ma
     assert {row["what"] for row in outdated(workspace, "--only", "security", "--exit-code", code=1)["rows"]} == secure
 
 
-def test_a_security_update_of_what_the_base_image_has_is_told(make: MakeWorkspace, engine: Engine, prefix: str, tmp_path: Path) -> None:
-    package, old, new = _with_two_versions(madison(engine, list(LIBRARIES), tmp_path))
+def test_a_security_update_of_what_the_base_image_has_is_told(engine: Engine, prefix: str, tmp_path: Path) -> None:
+    package, old, new = _with_two_versions(madison(engine, list(LIBRARIES), tmp_path / "said"))
     base, fresh = f"{prefix}/stale/debian:12", _debian(engine)
     text = _STALE.format(base=fresh, package=package, version=old)
     engine.docker("buildx", "build", *plain.build_secrets(), "--push", "--tag", base, "-", stdin=text)
 
-    workspace = make("stale")
+    workspace = Workspace(tmp_path / "team", engine, f"{prefix}/stale-base/base")
     workspace.site(registries={"docker.io/library": f"{prefix}/stale"})
     workspace.images(SMALL)
-    workspace.lock.unlink()
     workspace.bakestone("lock")
     (row,) = outdated(workspace, "--only", "security", "--exit-code", code=1)["rows"]
     assert (row["what"], row["pinned"], row["newest"], row["move"]) == (package, old, new, "")

@@ -117,6 +117,15 @@ def test_a_repository_that_is_denied_hides_no_other(made: Project, registry: Reg
     assert "refuses access to library/ubuntu" in unasked["why"]
 
 
+def test_a_registry_that_answers_with_something_else_is_told(made: Project, registry: RegistryServer, bakestone: Command) -> None:
+    for content in (b"<html>please log in</html>", b"[]", b'{"manifests": [1]}', b'{"manifests": 5}', b""):
+        registry.content["/v2/library/debian/manifests/12"] = ("text/html", content)
+        found = outdated(bakestone, "--only", "base")
+        assert found["rows"] == []
+        (unasked,) = found["unasked"]
+        assert unasked["what"] == "docker.io/library/debian:12"
+
+
 def test_a_registry_that_is_not_there_is_told_once(made: Project, bakestone: Command, tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text("version: 1\nmirrors: {registries: {docker.io: '127.0.0.1:1'}}\n", "utf-8")
     found = outdated(bakestone, "--no-packages", "--exit-code", code=1)
@@ -158,6 +167,12 @@ def test_without_an_engine_packages_are_not_asked(made: Project, bakestone: Comm
     (unasked,) = found["unasked"]
     assert unasked["what"] == "packages"
     assert unasked["hint"].endswith("or leave them out: --no-packages")
+
+
+def test_nothing_left_to_ask_is_wrong_usage(made: Project, bakestone: Command) -> None:
+    result = bakestone("outdated", "--only", "security", "--no-packages")
+    assert result.exit_code == 2
+    assert "--no-packages leaves nothing of --only" in result.output
 
 
 def test_a_selector_narrows_it(made: Project, registry: RegistryServer, bakestone: Command) -> None:
