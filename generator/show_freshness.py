@@ -12,7 +12,7 @@ import click
 
 from generator.bump import Plan
 from generator.freshness import Report, Row
-from generator.show import console
+from generator.screen import console, fits, paragraph, put, table
 
 _DIGEST = 19
 """Characters of a digest that are shown: `sha256:` and twelve more, as Docker does."""
@@ -44,25 +44,31 @@ def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
 
 
 def _table(rows: list[Row], selected: int) -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("kind", "what"):
-        table.add_column(name, overflow="fold")
-    for name in ("pinned", "newest", "variants", "about"):
-        table.add_column(name, overflow="fold")
+    """A table; a few lines a row where the terminal is too narrow for it."""
+    screen = console()
+    filled = table()
+    for title in ("kind", "what", "pinned", "newest", "variants", "about"):
+        filled.add_column(title, no_wrap=True)
     for row in rows:
-        kind = "security" if row.security else row.kind
-        newest = f"{row.patch}, {row.newest}" if row.patch and row.patch != row.newest else row.newest
-        about = "; ".join(text for text in (row.ends, f"on {row.base}" if row.base else "", row.note) if text)
-        hit = "all" if len(row.variants) == selected > 1 else str(len(row.variants))
-        table.add_row(kind, row.what, row.pinned[: _width(row)], newest[: _width(row)], hit, about)
-    console().print(table)
+        filled.add_row(*_cells(row, selected))
+    if fits(filled, screen):
+        put(filled, screen)
+        return
+    click.echo()
+    for row in rows:
+        kind, what, pinned, newest, hit, about = _cells(row, selected)
+        click.echo(paragraph(f"{kind} {what}: {pinned} -> {newest}, variants: {hit}", screen, "", "    "))
+        if about:
+            click.echo(paragraph(about, screen, "    ", "    "))
+    click.echo()
 
 
-def _width(row: Row) -> int | None:
-    return _DIGEST if row.kind == "base" else None
+def _cells(row: Row, selected: int) -> tuple[str, ...]:
+    width = _DIGEST if row.kind == "base" else None
+    newest = f"{row.patch}, {row.newest}" if row.patch and row.patch != row.newest else row.newest[:width]
+    about = "; ".join(text for text in (row.ends, f"on {row.base}" if row.base else "", row.note) if text)
+    hit = "all" if len(row.variants) == selected > 1 else str(len(row.variants))
+    return "security" if row.security else row.kind, row.what, row.pinned[:width], newest, hit, about
 
 
 def _moves(rows: list[Row]) -> None:
