@@ -6,10 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from generator import methods, nearest, profiles
+from generator.attributes import slots_of
 from generator.expansion import Expansion
 from generator.matrix import Matrix
-from generator.nearest import NEIGHBOURS, PAIRED, Changes
+from generator.nearest import Changes
 from generator.variant import Chosen, Variant
+
+LIMITS = (40, 40, 12)
+"""How many neighbouring versions of each slot are tried, when one, two or three slots change along: some 2,000 combinations at most."""
 
 Picked = Mapping[str, Chosen]
 """Slot -> what it becomes."""
@@ -46,7 +50,7 @@ def find(judge: Judge, variants: Sequence[Variant], fixed: Picked, free: Sequenc
     """
     best: Picked | None = None
     fewest = len(variants[0].slots) + 1 if variants else 0
-    for changes in _combinations(variants, free):
+    for changes in _combinations(variants, fixed, free):
         if judge.passes(variants, {**fixed, **changes}):
             moved = len(judge.moved(variants, {**fixed, **changes}))
             if moved < fewest:
@@ -56,12 +60,23 @@ def find(judge: Judge, variants: Sequence[Variant], fixed: Picked, free: Sequenc
     return best
 
 
-def _combinations(variants: Sequence[Variant], free: Sequence[str]) -> Iterator[Picked]:
-    """Versions for the free slots, the nearest first; a slot that stays as it is, is not among them."""
+def _combinations(variants: Sequence[Variant], fixed: Picked, free: Sequence[str]) -> Iterator[Picked]:
+    """Versions for the free slots that have to do with the fixed ones, the nearest first; a slot that stays is not among them."""
     if not variants:
         return
-    slots = [slot for slot in free if all(slot in v.slots for v in variants)]
-    limit = NEIGHBOURS if len(slots) <= 2 else PAIRED
+    slots = [slot for slot in free if all(slot in v.slots and _related(v.slots[slot], fixed) for v in variants)][: len(LIMITS)]
+    limit = LIMITS[len(slots) - 1] if slots else 0
     options = [[(0, None), *nearest.neighbours(variants[0].slots[slot], limit)] for slot in slots]
     for combination in sorted(product(*options), key=lambda parts: sum(distance for distance, _ in parts)):
         yield {slot: chosen for slot, (_, chosen) in zip(slots, combination, strict=True) if chosen is not None}
+
+
+def _related(chosen: Chosen, fixed: Picked) -> bool:
+    """Whether a rule, a method or an image of one looks at the other: git does not care for CUDA."""
+    return any(other.slot in _sees(chosen) or chosen.slot in _sees(other) for other in fixed.values())
+
+
+def _sees(chosen: Chosen) -> set[str]:
+    """The slots that what is known of a component and its version looks at."""
+    keys = (*chosen.component.rule_keys, *chosen.component.method_keys, *chosen.version.conditions)
+    return {slot for key in keys for slot in slots_of(key)} | set(chosen.version.companions)

@@ -154,7 +154,7 @@ cat > /updateinfo.xml <<'XML'
   </update>
 </updates>
 XML
-modifyrepo_c --quiet --mdtype=updateinfo /updateinfo.xml /out/2/repodata
+modifyrepo_c --mdtype=updateinfo /updateinfo.xml /out/2/repodata
 EOF
 
 FROM scratch AS repositories

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from generator import handwritten, spec
+from generator import companions, handwritten, spec
 from generator.errors import BakestoneError
+from generator.library import Library
+from generator.matrix import expand
 
 from .conftest import Command
 from .samples import FIRST, ROOT
@@ -336,3 +339,25 @@ def test_a_folder_that_cannot_be_written_ends_with_3(bakestone: Command, tmp_pat
     assert "No space left on device" in result.output
     assert (tmp_path / "images.yaml").read_text("utf-8") == FIRST
     assert os.listdir(tmp_path) == ["images.yaml"]
+
+
+def test_the_search_for_companions_is_bounded_and_leaves_alone_what_has_nothing_to_do_with_it(library: Library, tmp_path: Path) -> None:
+    """Every axis has a single value, so that everything could change along: some 2,000 combinations are tried, not millions."""
+    path = tmp_path / "images.yaml"
+    axes = {"mpi": "openmpi@5.0.10", "cuda": "12.4.1", "cudnn": "9.1.0.70", "nccl": "2.21.5", "conda": "miniforge@26.3.2-3", "git": "2.53.0"}
+    lines = "".join(f'      {name}: ["{value}"]\n' for name, value in axes.items())
+    path.write_text(HEAD + "families:\n  - name: f\n    axes:\n      distro: [ubuntu@22.04]\n" + lines, "utf-8")
+    matrix = expand(spec.load(path), library)
+
+    class Counting(companions.Judge):
+        asked = 0
+
+        def passes(self, variants: Any, changes: Any) -> bool:
+            self.asked += 1
+            assert not {"git", "conda"} & set(changes)
+            return False
+
+    judge = Counting(matrix)
+    cuda = replace(matrix.variants[0].slots["cuda"], version=library.get("cuda").versions["13.5.0"])  # type: ignore[union-attr]
+    assert companions.find(judge, matrix.variants, {"cuda": cuda}, ["mpi", "cudnn", "nccl", "conda", "git"]) is None
+    assert 1000 < judge.asked < 3000
