@@ -21,7 +21,7 @@ library: venv ## the whole component library: every version, the product of what
 	$(BIN)/pytest tests/library -n $(WORKERS)
 
 test: check library demo ## everything: check, library, demo, end-to-end tests with a real engine and registry
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --durations 15
 
 lint: venv
 	$(BIN)/ruff format --check generator tests benchmarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -57,8 +58,15 @@ class Engine:
 def up() -> Engine:
     """`scripts/engine up`, which uses what is there, and Debian 12 and 13 in its registry.
 
-    Where no Debian base can be made (no Debian mirror), Docker Hub's are used.
+    Where no Debian base can be made (no Debian mirror), Docker Hub's are used. One process at a time: the suite runs in two.
     """
+    (ROOT / "build").mkdir(exist_ok=True)
+    with (ROOT / "build" / "e2e.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        return _up()
+
+
+def _up() -> Engine:
     _script("engine", "up")
     settings = ROOT / "build" / "engine" / "env"
     show = '. "$1"; printf "%s\\n" "$DOCKER_HOST" "$BAKESTONE_REGISTRY" "$PATH"'
