@@ -40,6 +40,7 @@ BY_METHOD += [("mpi ucx", "source"), ("mpi", "apt"), ("mpi", "installer")]
 """What is asked for against the order of preference; a method that is the first to fit is in the products."""
 
 RANDOM = 20261122
+LONGEST_TAG = 128
 MIXED = 400
 """Combinations over all slots at once, for each of three sets of platforms."""
 
@@ -114,7 +115,7 @@ def mixed(library: Library, finder: Finder) -> Iterator[Slots]:
             fitting = [{**slots, slot: chosen} for chosen in tried if slot == "distro" or finder.passes({**slots, slot: chosen})]
             if fitting and (slot == "distro" or chance.random() < 0.7):
                 slots = fitting[0]
-        if finder.passes(slots):
+        if finder.passes(slots) and len(finder.name(slots)) <= LONGEST_TAG:  # a name with every slot in it can be too long for a tag
             count += 1
             yield slots
 
