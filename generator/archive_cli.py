@@ -40,7 +40,7 @@ def create(folder: Path, selectors: tuple[str, ...], to: str | None, **paths: An
     """Collect in FOLDER what the variants that SELECTORS name are built from, as the lock pins it.
 
     What is there and right is not fetched again, so a run that was interrupted goes on where it
-    stopped. Packages are fetched by apt inside the base images, which needs the engine.
+    stopped. Packages are fetched by apt or dnf inside the base images, which needs the engine.
     """
     from generator.archive import create as making
     from generator.archive import transfer
@@ -90,7 +90,7 @@ def verify(folder: Path, output_format: str) -> None:
 def serve(folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, site_path: Path | None) -> None:
     """Serve the archive in FOLDER until it is stopped, and write a site file with which builds take everything from it.
 
-    Base images, files and the engine's own requests go over loopback. Steps that run apt or pip have a
+    Base images, files and the engine's own requests go over loopback. Steps that run apt, dnf or pip have a
     network of their own, and reach this machine under another address: --bind docker, or the one
     that your builder's containers see. Registry, builder and CA bundle are kept of your site file.
     """
@@ -121,7 +121,7 @@ def serve(folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, si
         click.echo(f"next: bakestone build --site {path}")
         if len(addresses) == 1:
             note = Finding(
-                "build steps that run apt or pip do not reach loopback", "add `--bind docker`, or the address that they see", severity="warning"
+                "build steps that run apt, dnf or pip do not reach loopback", "add `--bind docker`, or the address that they see", severity="warning"
             )
             click.echo(render([note]), err=True)
         while not stop.wait(0.5):

@@ -49,7 +49,7 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     key = packages.key(steps)
     kept = _kept(before, key, layout)
     if kept is None and steps:
-        say(f"packages: apt fetches {len(wanted.packages)} sets inside {len({s.ref for s in steps})} base images")
+        say(f"packages: {len(wanted.packages)} sets are fetched inside {len({s.ref for s in steps})} base images")
         kept = packages.fetch(steps, wanted, project.lock, project.site, layout, datetime.now(UTC).isoformat())
     entries += kept or []
     catalog = Catalog(

@@ -1,7 +1,7 @@
-"""Packages of apt: the very files that apt fetches in the base image, signed indexes included, so that its checks hold offline.
+"""Packages: the very files that apt or dnf fetches in the base image, indexes included, so that its checks hold offline.
 
-A build step on each base runs apt with the sources that the Dockerfile uses. What apt verified (signatures, checksums)
-comes out under the URLs that it was fetched from, and is what apt will ask for again when the image is built.
+A build step on each base runs it with the sources that the Dockerfile uses (for dnf: rpms.py). What it verified (signatures,
+checksums) comes out under the URLs outside, and is what it will ask for again when the image is built.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator.archive import rpms
 from generator.archive.catalog import INDEX, PACKAGE, Entry
 from generator.archive.layout import Layout, hash_of
 from generator.archive.wanted import Packages, Wanted
@@ -19,6 +20,7 @@ from generator.build.engine import Engine, inline_target
 from generator.errors import ENVIRONMENT, fail
 from generator.lock import Lock
 from generator.pins import apt as asking
+from generator.pins import dnf as asking_dnf
 from generator.render import apt
 from generator.site import Site
 
@@ -89,20 +91,28 @@ def key(found: Iterable[Step]) -> str:
 
 
 def fetch(found: list[Step], wanted: Wanted, lock: Lock, site: Site, layout: Layout, now: str) -> list[Entry]:
-    """Run the steps and take in what they bring. Raises `BakestoneError` when apt or the engine fails."""
+    """Run the steps and take in what they bring. Raises `BakestoneError` when apt, dnf or the engine fails."""
     for attempt in range(1, _TRIES + 1):
         with tempfile.TemporaryDirectory(prefix=".new-packages-", dir=layout.folder) as folder:
             _run(found, Engine(site), Path(folder), f"{now} {attempt}")
             results = [(step, Path(folder) / str(number)) for number, step in enumerate(found)]
             if attempt < _TRIES and not _agree(results):
                 continue  # a mirror changed in between
-            entries = [entry for step, came in results for entry in _entries(step, came, site, layout)]
-        _sources(entries, wanted, lock)
-        return entries
+            return taken(results, wanted, lock, site, layout)
     raise AssertionError
 
 
+def taken(results: list[tuple[Step, Path]], wanted: Wanted, lock: Lock, site: Site, layout: Layout) -> list[Entry]:
+    """Move what the steps brought into the archive. Raises `BakestoneError` for sources that an archive cannot answer for."""
+    found = [(step, list(_entries(step, came, site, layout))) for step, came in results]
+    _sources([entry for step, entries in found if step.sets[0].manager == "apt" for entry in entries], wanted, lock)
+    return [entry for _, entries in found for entry in entries]
+
+
 def _dockerfile(sets: list[Packages], lock: Lock) -> str:
+    ref = sets[0].wanted.base
+    if sets[0].manager == "dnf":
+        return rpms.stage(_origin(ref, lock), sets, lock.packages[ref])
     texts = []
     vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
     if vendors:
@@ -145,14 +155,14 @@ def _run(found: list[Step], engine: Engine, folder: Path, now: str) -> None:
         return
     failures = state.failures()
     log = [line for failure in failures for line in failure.log]
-    gone = sorted(asking.unknown(log))
+    gone = sorted({*asking.unknown(log), *asking_dnf.unknown(log)})
     if gone:
         raise fail(
             f"the package archive no longer has {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}",
             "`bakestone lock --update` takes what it has now; or name a mirror that keeps old versions",
             name="packages",
         )
-    said = asking.reasons(log) or log or [f.error for f in failures] or state.output or ["no reason given"]
+    said = asking.reasons(log) or asking_dnf.reasons(log) or log or [f.error for f in failures] or state.output or ["no reason given"]
     raise fail(
         f"the packages cannot be fetched: {' '.join(said[-3:])[:500]}",
         "can the base image and its package archive be reached from a build?",

@@ -41,6 +41,11 @@ class Packages:
     variants: tuple[str, ...]
     keyrings: str = ""
 
+    @property
+    def manager(self) -> str:
+        """The package manager of its distro: apt or dnf."""
+        return str(self.wanted.distro.component.data.get("package_manager", "apt"))
+
 
 @dataclass(frozen=True)
 class File:
@@ -100,7 +105,7 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> Wanted:
                 key3 = (ref, names, tuple(r.name for r in wanted.repositories))
                 builder = keyrings.builder.ref if keyrings and wanted.repositories else ""
                 sets.setdefault(key3, (wanted, builder, Users()))[2].add(variant)
-    _check(images, sets.values(), lock)
+    _check(images, lock)
     return Wanted(
         dict(sorted(images.items())),
         tuple(File(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names) for url, users in sorted(files.items()))
@@ -124,7 +129,7 @@ def _for(wanted: PackageSet, platform: str) -> PackageSet:
     return replace(wanted, repositories=tuple(r for r in wanted.repositories if r.platform in ("", platform)))
 
 
-def _check(images: dict[str, Users], sets: Iterable[tuple[PackageSet, str, Users]], lock: Lock) -> None:
+def _check(images: dict[str, Users], lock: Lock) -> None:
     findings = [
         Finding(
             f"{ref} has no digest in the lock: nobody could tell whether what comes out of an archive is what went in",
@@ -133,17 +138,6 @@ def _check(images: dict[str, Users], sets: Iterable[tuple[PackageSet, str, Users
         )
         for ref, users in images.items()
         if not lock.bases[ref].digest
-    ]
-    by_dnf = {
-        wanted.distro.text: users for wanted, _, users in sets if wanted.names and wanted.distro.component.data.get("package_manager", "apt") != "apt"
-    }
-    findings += [
-        Finding(
-            f"the packages of {distro} come by dnf, and an archive holds those of apt only",
-            "build these variants against a mirror of the distro (`mirrors.urls` in the site file), or select others",
-            name=", ".join(users.names[:5]),
-        )
-        for distro, users in sorted(by_dnf.items())
     ]
     if findings:
         raise BakestoneError(findings)

@@ -22,8 +22,8 @@ _REGISTRY = ("failed to push", "unauthorized", "authorization failed", "no basic
 _NETWORK = ("connection refused", "no such host", "i/o timeout", "network is unreachable", "TLS handshake timeout", "unexpected EOF")
 _ALTERED = ("digest mismatch", "unexpected commit digest")
 """What BuildKit says of a file, and of a blob of a base image, that is not what was asked for."""
-_ALTERED_LOG = ("DO NOT MATCH THE HASHES", "Hash Sum mismatch")
-"""What pip and apt write then."""
+_ALTERED_LOG = ("DO NOT MATCH THE HASHES", "Hash Sum mismatch", "but checksum doesn't match")
+"""What pip, apt and dnf write then."""
 _OURS = ("did not complete successfully: exit code", *_ALTERED, "invalid response status", "failed to resolve source metadata")
 """Errors that another try would not change. Others are the engine's own: measured, two merges at once that take each
 other's snapshot ("failed to commit ...: snapshot ... does not exist"), and "no such job" (buildx#3810)."""

@@ -8,10 +8,15 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import yaml
+
+from . import parts
 from .engine import CA, Engine
 from .fileserver import FileServer
+from .workspace import Workspace
 
 SERVER = "http://dl.rockylinux.org/"
 """What the repository file's commented baseurl begins with; only a mirror can serve it here."""
@@ -179,3 +184,15 @@ def publish(server: FileServer, repository: Path) -> None:
     """Serve one state of the repository in the place of what was there, by the names that dnf asks for: %2b, not %2B."""
     files = {quote(f"/{PLACE}{p.relative_to(repository)}"): p.read_bytes() for p in repository.rglob("*") if p.is_file()}
     server.files = {re.sub("%..", lambda code: code[0].lower(), name): content for name, content in files.items()}
+
+
+def as_rocky(workspace: Workspace, base: str, packages: list[str]) -> None:
+    """The library's Rocky Linux as a team's own: the stand-in's image with `packages`, and Debian's own compiler in it."""
+    versions = parts.copy_component("rocky", workspace.components)
+    version: dict[str, Any] = versions["versions"]["9"]
+    version |= {"image": base, "measure": {"version": "9", "glibc": "2.36", "gcc": "12"}}
+    del version["digest"]
+    parts.write_versions("rocky", workspace.components, {"versions": {"9": version}})
+    path = workspace.components / "rocky" / "component.yaml"
+    component = yaml.safe_load(path.read_text("utf-8"))
+    path.write_text(yaml.safe_dump(component | {"packages": {"rocky": packages}}, sort_keys=False), "utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from . import parts, plain, rpmdistro
+from . import plain, rpmdistro
 from .engine import Engine
 from .fileserver import FileServer
 from .workspace import Workspace
@@ -42,7 +42,7 @@ def rocky(engine: Engine, server: FileServer, prefix: str, tmp_path_factory: pyt
     base = f"{workspace.registry}/stand-in:9"
     rpmdistro.make(engine, base, repositories)
     rpmdistro.publish(server, repositories / "1")
-    _as_rocky(workspace, base)
+    rpmdistro.as_rocky(workspace, base, PACKAGES[:1])
     workspace.site(urls={rpmdistro.SERVER: server.url})
     workspace.images(_family(PACKAGES))
     workspace.lock_and_generate()
@@ -97,18 +97,6 @@ def test_a_package_that_is_not_there_is_named(rocky: tuple[Workspace, Path]) -> 
     said = workspace.bakestone("lock", code=1).err
     assert "there is no package greet-tols for" in said
     assert workspace.lock.read_bytes() == before
-
-
-def _as_rocky(workspace: Workspace, base: str) -> None:
-    """The library's Rocky Linux as a team's own: the stand-in's image, and Debian's own compiler in it."""
-    versions = parts.copy_component("rocky", workspace.components)
-    version: dict[str, Any] = versions["versions"]["9"]
-    version |= {"image": base, "measure": {"version": "9", "glibc": "2.36", "gcc": "12"}}
-    del version["digest"]
-    parts.write_versions("rocky", workspace.components, {"versions": {"9": version}})
-    path = workspace.components / "rocky" / "component.yaml"
-    component = yaml.safe_load(path.read_text("utf-8"))
-    path.write_text(yaml.safe_dump(component | {"packages": {"rocky": PACKAGES[:1]}}, sort_keys=False), "utf-8")
 
 
 def _family(packages: list[str]) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from generator.archive import catalog as catalogs
-from generator.archive import packages, sitefile, wanted
+from generator.archive import packages, rpms, sitefile, wanted
+from generator.archive.answers import Answers
 from generator.archive.catalog import FILE, IMAGE, INDEX, PACKAGE, PART, WHEEL, Catalog, Entry
 from generator.archive.layout import Layout
 from generator.errors import BakestoneError
 from generator.library import Library
+from generator.lock import Lock
+from generator.project import Project
 from generator.site import Site, load
 
 from .conftest import Command
@@ -234,9 +239,72 @@ def test_the_url_of_a_mirror_is_told_as_the_one_outside() -> None:
     assert packages.canonical("http://else.lab/x.deb", site) == "http://else.lab/x.deb"
 
 
-def test_a_base_without_a_digest_and_packages_by_dnf_are_refused_by_name(tmp_path: Path, library: Library) -> None:
+def on_rocky(folder: Path, library: Library) -> tuple[Project, Lock, list[packages.Step]]:
+    """A project on Rocky Linux, and the steps that fetch its packages."""
     text = MANY.replace("distro: [debian@12]", "distro: [rocky@9]").replace("platforms: [linux/amd64, linux/arm64]", "platforms: [linux/amd64]")
-    made = project(tmp_path, text, library=library)
+    made = project(folder, text, library=library)
     lock = made_up_lock(made.matrix.variants, library)
-    findings = refused(lambda: wanted.of(made.matrix.variants, library, lock))
-    assert [f.message for f in findings] == ["the packages of rocky@9 come by dnf, and an archive holds those of apt only"]
+    found = packages.steps(wanted.of(made.matrix.variants, library, lock), lock)
+    return made, lock, [step for step in found if "rocky" in step.ref]
+
+
+def test_packages_by_dnf_are_asked_for_at_the_lock_s_versions_in_one_step(tmp_path: Path, library: Library) -> None:
+    _, lock, (step,) = on_rocky(tmp_path, library)
+    assert f"FROM {step.ref}@{lock.bases[step.ref].digest} AS packages" in step.text
+    (line,) = (line for line in step.text.splitlines() if line.startswith('"$python" - \'{'))
+    asked = json.loads(line.split("'")[1])
+    for number, names in asked.items():
+        closure = lock.packages[step.ref].versions[step.platform][step.sets[int(number)].wanted.names]
+        assert names == [f"{n.rpartition('.')[0]}-{version}.{n.rpartition('.')[2]}" for n, version in sorted(closure.items())]
+    assert len(asked) == len(step.sets)
+    assert "--mount=type=secret,id=mirrors" in step.text
+    assert "mkdir -p /out/debs" in step.text, "where the moment goes that makes the step new"
+    assert "apt-get" not in step.text
+
+
+def test_the_script_for_dnf_is_python_as_old_as_version_8_has(tmp_path: Path, library: Library) -> None:
+    _, _, (step,) = on_rocky(tmp_path, library)
+    script = step.text.rpartition("<<'PYTHON'\n")[2].partition("\nPYTHON\n")[0]
+    tree = ast.parse(script, feature_version=(3, 6))
+    assert {"spelled", "fetched", "closure"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_a_set_that_the_base_has_already_brings_no_metadata(tmp_path: Path, library: Library) -> None:
+    _, lock, (step,) = on_rocky(tmp_path, library)
+    for closures in lock.packages[step.ref].versions.values():
+        closures.update({names: {} for names in closures})
+    text = rpms.stage("rocky", step.sets, lock.packages[step.ref])
+    assert "import dnf" not in text
+    assert all(f"/out/{number}" in text for number in range(len(step.sets))), "the lists are there, and empty"
+
+
+def test_what_dnf_brings_is_kept_under_its_addresses_and_https_is_no_hindrance(tmp_path: Path, library: Library) -> None:
+    made, lock, (step,) = on_rocky(tmp_path, library)
+    layout = Layout(tmp_path / "archive")
+    layout.prepare()
+    came = tmp_path / "came"
+    (came / "debs").mkdir(parents=True)
+    (came / "debs" / "aa").write_bytes(b"an rpm")
+    address = "https://vendor.example.com/os/"
+    for number in range(len(step.sets)):
+        (came / str(number) / "lists").mkdir(parents=True)
+        (came / str(number) / "lists" / "0-0").write_bytes(b"<repomd/>")
+        (came / str(number) / "index").write_text(f"0-0 {address}repodata/repomd.xml\n", "utf-8")
+        (came / str(number) / "uris").write_text(f"{address}Packages/g/g^1.rpm aa\n", "utf-8")
+    entries = catalogs.merged(packages.taken([(step, came)], wanted.of(made.matrix.variants, library, lock), lock, Site(), layout))
+    assert [(e.kind, e.name, e.digest) for e in entries] == [
+        (INDEX, f"{address}repodata/repomd.xml", digest(b"<repomd/>")),
+        (PACKAGE, f"{address}Packages/g/g^1.rpm", digest(b"an rpm")),
+    ]
+    answers = Answers(Catalog((), "", "", "", entries))
+    asked = answers.find("/url/https/vendor.example.com/os/Packages/g/g%5e1.rpm")  # as dnf spells it
+    assert asked is not None
+    assert asked.digest == digest(b"an rpm")
+
+
+def test_a_base_without_a_digest_is_refused_by_name(tmp_path: Path, library: Library) -> None:
+    made = project(tmp_path, MANY, library=library)
+    lock = made_up_lock(made.matrix.variants, library)
+    lock.bases["docker.io/library/debian:12"] = replace(lock.bases["docker.io/library/debian:12"], digest="")
+    (finding,) = refused(lambda: wanted.of(made.matrix.variants, library, lock))
+    assert finding.message.startswith("docker.io/library/debian:12 has no digest in the lock")
