@@ -112,10 +112,12 @@ def mixed(library: Library, finder: Finder) -> Iterator[Slots]:
         slots: Slots = {}
         for slot in order:
             tried = [chance.choice(everything(library, slot)) for _ in range(8)]
-            fitting = [{**slots, slot: chosen} for chosen in tried if slot == "distro" or finder.passes({**slots, slot: chosen})]
+            grown = [{**slots, slot: chosen} for chosen in tried]
+            # a name with every slot in it can be too long for a tag
+            fitting = [g for g in grown if slot == "distro" or (finder.passes(g) and len(finder.name(g)) <= LONGEST_TAG)]
             if fitting and (slot == "distro" or chance.random() < 0.7):
                 slots = fitting[0]
-        if finder.passes(slots) and len(finder.name(slots)) <= LONGEST_TAG:  # a name with every slot in it can be too long for a tag
+        if finder.passes(slots):
             count += 1
             yield slots
 
