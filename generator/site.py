@@ -46,6 +46,7 @@ class Site:
     proxies: Proxies = field(default_factory=Proxies)
     credentials: tuple[Credential, ...] = ()
     only_locked: bool = False
+    export: bool = False
 
     def mirror(self, ref: str) -> str:
         """The reference that an image is really fetched from: the longest matching prefix is replaced."""
@@ -110,6 +111,7 @@ def load(path: Path | None) -> Site:
         proxies=Proxies(proxies.get("http", ""), proxies.get("https", ""), tuple(proxies.get("no_proxy", []))),
         credentials=tuple(found),
         only_locked=data.get("only_locked", False),
+        export=data.get("push") == "export",
     )
 
 

@@ -1,4 +1,4 @@
-"""The only module that talks to Docker: buildx through python-on-whales.
+"""The only module that talks to Docker: buildx, found through python-on-whales.
 
 Mirrors are a BuildKit source policy (policy.py), site settings are build secrets (secrets.py); neither is
 seen in a Dockerfile, a cache key or an image.
@@ -7,6 +7,8 @@ seen in a Dockerfile, a cache key or an image.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
 Watch = Callable[[State], None]
+PATIENCE = 10
+"""Seconds that buildx gets to end by itself."""
 
 
 class Engine:
@@ -53,31 +57,24 @@ class Engine:
 
     def abilities(self) -> Abilities:
         """What the builder can do. Raises `BakestoneError` (exit 3) when there is no such builder."""
-        return output.abilities(self.client(), self.site.builder)
+        return output.abilities(self.client(), self.site.builder, export=self.site.export)
 
     def bake(self, definition: dict[str, Any], *, watch: Watch | None = None) -> tuple[State, bool]:
         """Build every target of a bake definition. Gives what BuildKit said, and whether all of it went well.
 
         A target without a context gets an empty one. `watch` is called after each event.
         """
-        from python_on_whales import DockerException
-
-        client = self.client()
+        command = [*self.client().client_config.docker_cmd, "buildx", "bake", "--progress", "rawjson"]
         targets = list(definition["target"])
         with self._workspace(definition) as (path, variables, hidden):
             state = State(tuple(targets), hidden=hidden)
-            rawjson: Any = "rawjson"  # passed on as it is; python-on-whales' type knows the older kinds only
-            lines = client.buildx.bake(
-                targets, files=[path], builder=self.site.builder or None, progress=rawjson, variables=variables, stream_logs=True
-            )
-            try:
-                for line in lines:
-                    state.feed(str(line))
+            command += [*(["--builder", self.site.builder] if self.site.builder else []), "--file", str(path), *targets]
+            with _running(command, variables) as process:
+                for line in process.stdout or ():
+                    state.feed(line)
                     if watch:
                         watch(state)
-            except DockerException:
-                return state, False
-        return state, True
+            return state, process.returncode == 0
 
     @contextmanager
     def _workspace(self, definition: dict[str, Any]) -> Iterator[tuple[Path, dict[str, str], tuple[str, ...]]]:
@@ -97,6 +94,24 @@ class Engine:
                 policy_path.write_text(json.dumps(rules), "utf-8")
                 variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = str(policy_path)
             yield path, variables, found.hidden
+
+
+@contextmanager
+def _running(command: list[str], variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A process whose output is read, and which is over afterwards: an export that is given up must not go on writing."""
+    process = subprocess.Popen(
+        command, env=os.environ | variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace"
+    )
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            raise
 
 
 def inline_target(dockerfile: str, platform: str, destination: str, epoch: int = 0) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from generator.attest import publish as attest
-from generator.build import failures, policy, release
+from generator.build import export, failures, policy, release
 from generator.build import progress as ui
 from generator.build.engine import Engine
 from generator.build.failures import FailedVariant
@@ -77,7 +77,7 @@ def build(project: Project, selectors: Sequence[str], options: Options) -> None:
             outcome.present = _present(project, variants, registry)
     todo = [v for v in variants if v not in outcome.present]
     if todo:
-        _build_all(project, variants, todo, options, outcome, engine, abilities)
+        _build_all(project, variants, todo, options, outcome, engine, abilities, registry)
     if options.push and not outcome.failed:
         _publish(project, variants, registry, options, outcome)
     elif outcome.failed:
@@ -102,12 +102,19 @@ def _present(project: Project, variants: list[Variant], registry: Registry) -> l
 
 def _warn_of_plain(abilities: Abilities) -> None:
     text = f"{abilities.name} cannot rewrite times: two builds give two digests, and there is no provenance and no SBOM"
-    hint = "Docker 28 with the containerd image store can, or a builder of its own: docs/reproducible.md"
+    hint = "Docker with the containerd image store can, or a builder of its own: docs/reproducible.md"
     click.echo(render([Finding(text, hint, severity="warning")]), err=True)
 
 
 def _build_all(
-    project: Project, variants: list[Variant], todo: list[Variant], options: Options, outcome: Outcome, engine: Engine, abilities: Abilities | None
+    project: Project,
+    variants: list[Variant],
+    todo: list[Variant],
+    options: Options,
+    outcome: Outcome,
+    engine: Engine,
+    abilities: Abilities | None,
+    registry: Registry,
 ) -> None:
     with Progress(variants) as progress:
         for variant in outcome.present:
@@ -118,6 +125,8 @@ def _build_all(
                 state, good = engine.bake(_definition(project, remaining, options, abilities), watch=progress.watch)
                 if good:
                     for variant in remaining:
+                        if abilities and abilities.export:
+                            export.publish(project, variant, engine, registry, progress.watch)
                         outcome.built.append(variant)
                         progress.set(variant.name, ui.DONE)
                     break
@@ -141,12 +150,12 @@ def _build_all(
 
 
 def _definition(project: Project, variants: list[Variant], options: Options, abilities: Abilities | None = None) -> dict[str, Any]:
-    """The bake definition; `abilities` are those of the builder that pushes."""
+    """The bake definition; `abilities` are those of the builder that pushes. What is exported afterwards (export.py) is only built."""
     targets = {}
     for variant in variants:
         target = bakefile.target(variant, project.lock, context=str(project.path_of(variant).parent.resolve()))
         where = bakefile.repository(project.registry, variant)
-        if options.push and abilities:
+        if options.push and abilities and not abilities.export:
             plain_http = project.site.plain_http(where.partition("/")[0])
             output = abilities.push(release.fingerprint_reference(project, variant), project.form, plain_http=plain_http)
             target |= {"attest": bakefile.PROVENANCE} if project.form.attest else {}

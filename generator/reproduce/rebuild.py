@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from generator.build import failures, output, policy, release
 from generator.build.engine import Engine, Watch
+from generator.build.layout import Layout, temporary
 from generator.build.order import order
 from generator.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 from generator.project import Project
 from generator.registry import Reference, Registry
 from generator.render import bakefile
 from generator.reproduce.images import ImageDifference, compare
-from generator.reproduce.stores import Layout, Published, Store
+from generator.reproduce.stores import Published, Store
 from generator.variant import Variant
 
 REGISTRY, REBUILD = "registry", "rebuild"
@@ -83,7 +81,7 @@ def reproduce(project: Project, selectors: Sequence[str], against: str, watching
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
         raise fail(f"{abilities.name} cannot export an image with rewritten times", hint, code=ENVIRONMENT)
-    with _temporary() as folder:
+    with temporary("bakestone-reproduce-") as folder:
         known = _published(project, variants, registry, against, folder)
         first = Layout(folder / "first")
         _build(project, variants, engine, first, watching)
@@ -93,21 +91,6 @@ def reproduce(project: Project, selectors: Sequence[str], against: str, watching
             _build(project, again, engine, second, watching)
             known |= {v.name: _Known("a second build", _platforms(second, v), second) for v in again}
         return [result for v in variants for result in _compare(v, known[v.name], first)]
-
-
-@contextlib.contextmanager
-def _temporary() -> Iterator[Path]:
-    """A folder for gigabytes, which is removed whatever happens; a polite end of the process (SIGTERM) included."""
-
-    def ended(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, ended)
-    try:
-        with tempfile.TemporaryDirectory(prefix="bakestone-reproduce-") as folder:
-            yield Path(folder)
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _published(project: Project, variants: list[Variant], registry: Registry, against: str, folder: Path) -> dict[str, _Known]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from generator.build import failures, release, run
+from generator.build import export, failures, release, run
 from generator.build.engine import Engine, Watch, inline_target
 from generator.build.events import State
-from generator.build.output import Abilities
+from generator.build.layout import Layout
+from generator.build.output import Abilities, choose
 from generator.build.policy import source_policy
 from generator.library import Library
 from generator.project import Project
@@ -242,6 +243,70 @@ def test_a_push_goes_to_the_fingerprint_tag_and_nowhere_else(made: Project, tmp_
         assert "store=false" in output
         assert definition["target"][variant.target]["attest"][0] == "type=provenance,mode=max"
         assert "tags" not in definition["target"][variant.target]
+
+
+def test_what_is_exported_is_built_first_and_then_written_as_it_would_be_pushed(made: Project, tmp_path: Path) -> None:
+    options = run.Options(form=WHOLE, push=True, tags=True, load=False, keep_going=True, chunk=10, release=tmp_path / "release.json")
+    definition = run._definition(made, made.matrix.variants, options, choose("docker", "default", "27.5.1", containerd=True))
+    assert {tuple(t["output"]) for t in definition["target"].values()} == {("type=cacheonly",)}
+    variant = made.matrix.variants[0]
+    ((name, target),) = export.definition(made, variant, Layout(tmp_path / "image"))["target"].items()
+    assert name == variant.target
+    pushed = choose("docker", "default", "28.5.2", containerd=True).push(release.fingerprint_reference(made, variant), made.form, plain_http=False)
+    (output,) = target["output"]
+    asked = dict(option.split("=", 1) for option in output.split(","))
+    assert asked.pop("dest") == str(tmp_path / "image")
+    assert asked | {"type": "image", "push": "true", "store": "false"} == dict(option.split("=", 1) for option in pushed.split(",")) | {
+        "tar": "false"
+    }
+    assert target["attest"][0] == "type=provenance,mode=max"
+
+
+@pytest.mark.parametrize(
+    ("driver", "version", "containerd", "asked", "how"),
+    [
+        ("docker", "28.5.2+dfsg4", True, False, "push without a copy"),
+        ("docker", "29.0.0", True, False, "push without a copy"),
+        ("docker", "28.5.2", True, True, "export"),
+        ("docker", "27.5.1", True, False, "export"),
+        ("docker", "26.1.5+dfsg1", True, False, "export"),
+        ("docker", "dev", True, False, "export"),
+        ("docker", "28.5.2", False, False, "plain"),
+        ("docker", "28.5.2", False, True, "plain"),
+        ("docker", "20.10.24", False, False, "plain"),
+        ("docker-container", "", False, False, "push"),
+        ("kubernetes", "", False, True, "export"),
+        ("remote", "", False, False, "push"),
+    ],
+)
+def test_how_images_come_to_the_registry(driver: str, version: str, containerd: bool, asked: bool, how: str) -> None:
+    found = choose(driver, "name", version, containerd=containerd, export=asked)
+    whole = found.form == WHOLE
+    assert whole == (how != "plain")
+    assert found.layouts == whole
+    assert found.export == (how == "export")
+    if how.startswith("push"):
+        assert ("store=false" in found.push("r.example/x:1", found.form, plain_http=False)) == (how == "push without a copy")
+
+
+def test_an_export_that_is_cut_off_or_altered_is_not_sent(tmp_path: Path) -> None:
+    content = b"layer" * 1000
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    path = tmp_path / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    path.parent.mkdir(parents=True)
+    descriptor = {"digest": digest, "size": len(content)}
+    for wrong in (content[:-1], content[:-1] + b"R"):
+        path.write_bytes(wrong)
+        (found,) = refused(lambda: Layout(tmp_path).checked(descriptor), code=3)
+        assert found.message == f"the builder's export has no whole {digest}"
+    path.unlink()
+    (found,) = refused(lambda: Layout(tmp_path).checked(descriptor), code=3)
+    assert found.message.endswith(f"{digest}: No such file or directory")
+    (found,) = refused(lambda: Layout(tmp_path).checked({"digest": "sha256:../../x", "size": 1}))
+    assert "is no SHA-256 digest" in found.message
+    path.write_bytes(content)
+    with Layout(tmp_path).checked(descriptor) as stream:
+        assert stream.read() == content
 
 
 def test_without_push_and_load_nothing_leaves_the_engine(made: Project, tmp_path: Path) -> None:

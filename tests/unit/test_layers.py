@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from generator.build.layout import Layout
 from generator.reproduce import show
 from generator.reproduce.images import compare
 from generator.reproduce.layers import differences, listing
 from generator.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
-from generator.reproduce.stores import Layout
 
 from .samples import refused
 

@@ -31,6 +31,7 @@ credentials:
   - {host: files.example.com, username: ci, password: {env: BAKESTONE_TEST_PASSWORD}}
 only_locked: true
 builder: big
+push: export
 pins: {debian: versions, "ubuntu@22.*": frozen}
 """
 
@@ -86,6 +87,7 @@ def test_the_longest_prefix_of_a_mirror_counts(tmp_path: Path) -> None:
     assert loaded.mirror("docker.io/nvidia/cuda:1") == "mirror.example.com:5000/hub/nvidia/cuda:1"
     assert loaded.mirror("docker.io.example.com/x:1") == "docker.io.example.com/x:1"
     assert loaded.mirror("ghcr.io/x/y:1") == "ghcr.io/x/y:1"
+    assert loaded.export
 
 
 def test_the_site_file_of_the_documentation_is_right(tmp_path: Path) -> None:
@@ -96,6 +98,7 @@ def test_the_site_file_of_the_documentation_is_right(tmp_path: Path) -> None:
     loaded = site.load(tmp_path / "site.yaml")
     assert len(loaded.credentials) == 3
     assert loaded.only_locked
+    assert not loaded.export
     assert loaded.proxies.of("https://files.example.com/") == ""
 
 
@@ -152,6 +155,7 @@ WRONG = {
         "is itself mirrored, by the entry https://a.example/",
         "in the end",
     ),
+    "push in another way": ("version: 1\npush: «tar»\n", "push cannot be", "builder, export"),
     "only_locked as a word": ("version: 1\nonly_locked: «'yes'»\n", "only_locked must be true or false", "indentation"),
     "host and URL": (
         "version: 1\ncredentials: [«{host: a.example, url: https://a.example/x/, token: {env: A}}»]\n",
