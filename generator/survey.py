@@ -133,7 +133,10 @@ def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
 
 def _uses(chosen: Chosen, variant: Variant) -> tuple[tuple[str, ...], bool]:
     """The slots whose stages' files a build needs, and whether it needs the stage `base` for the others."""
-    wanted = [slot for slot, also in chosen.recipe.uses.items() if slot in variant.slots and all(other in variant.slots for other in also)]
+    uses = chosen.recipe.uses
+    if not uses:
+        return (), False
+    wanted = [slot for slot, also in uses.items() if slot in variant.slots and all(other in variant.slots for other in also)]
     staged = tuple(sorted((slot for slot in wanted if variant.slots[slot].staged), key=slot_rank))
     return staged, len(staged) < len(wanted)
 

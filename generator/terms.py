@@ -28,9 +28,15 @@ def known(library: Library) -> dict[str, list[str]]:
 def unknown(families: Iterable[Family], library: Library) -> list[Finding]:
     """A finding for every id under `accept` that no component of the library asks for, once for each place."""
     findings: dict[str, Finding] = {}
+    families = list(families)
+    lacking = {name for family in families for name in family.accept}
+    for component in library.names:  # no more of the library is read than it takes to find them
+        found = library.get(component) if lacking else None
+        if found is not None and found.terms is not None:
+            lacking.discard(found.terms.id)
     for family in families:
         for name in family.accept:
-            if name not in known(library):
+            if name in lacking:
                 where = family.accept_positions[name]
                 hint = near(name, known(library), f"what can be accepted: {', '.join(known(library)) or 'nothing; no component asks for it'}")
                 findings.setdefault(str(where), Finding(f"no component asks to accept {name!r}", hint, where))

@@ -23,6 +23,8 @@ INHERITED = "image"
 PACKAGES = ("apt", "dnf")
 """The methods that install packages in the image itself: the distro's own, and by apt also the vendor's."""
 
+_UNSTAGED = (INHERITED, *PACKAGES)
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -49,7 +51,7 @@ class Chosen:
     @property
     def recipe(self) -> Method:
         """The chosen method as the component describes it."""
-        return self.component.methods.get(self.method, Method(self.method))
+        return self.component.methods.get(self.method) or Method(self.method)
 
     @property
     def of_distro(self) -> bool:
@@ -64,11 +66,11 @@ class Chosen:
     @property
     def staged(self) -> bool:
         """Whether it has a build stage of its own, whose files are copied into the image."""
-        return self.method not in (INHERITED, *PACKAGES)
+        return self.method not in _UNSTAGED
 
     def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
         """What templates see of the slot. The prefix may use those of the slots `before`."""
-        key = tuple((slot, *values.values()) for slot, values in before.items() if slot in self._prefix_names)
+        key = tuple((slot, *before[slot].values()) for slot in self._prefix_names if slot in before)
         if key not in self._contexts:
             facts = {
                 "component": self.component.name,

@@ -67,6 +67,7 @@ def stage_context(chosen: Chosen, variant: Variant) -> dict[str, Any]:
 
 def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[Any, ...]:
     """All that a component's templates see of a variant, when they use `names`: where it is equal, so is their text."""
-    others = ((slot, *values.values()) for slot, values in variant.context.items() if slot in names)
+    context = variant.context
+    others = ((slot, *context[slot].values()) for slot in names if slot in context)
     python = variant.python if "python" in names else ""
     return (chosen.text, chosen.method, chosen.seen, variant.context[chosen.slot]["prefix"], python, *others)
