@@ -6,6 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +47,17 @@ class Engine:
         return self.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
 
     def remove_images(self, prefix: str) -> None:
-        """Remove what a session left in the engine's image store: tags first, then what has a digest only."""
+        """Remove what a session left in the engine's image store: tags first, then what has a digest only.
+
+        Docker 28 cannot list images while another process removes some ("content digest ...: not found"): it is asked again,
+        and what then stays does no harm.
+        """
         for _ in range(2):
-            listed = self.docker("image", "ls", "--all", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}").splitlines()
+            for _ in range(10):
+                listed = self.docker("image", "ls", "--all", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}", code=None).splitlines()
+                if not any("not found" in line for line in listed):
+                    break
+                time.sleep(1)
             ours = [line.split() for line in listed if line.startswith(f"{prefix}/")]
             names = sorted({f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in ours})
             for start in range(0, len(names), 50):
