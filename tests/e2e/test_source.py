@@ -1,4 +1,4 @@
-"""Open MPI, UCX and git from source, as whole images.
+"""Open MPI and git from source, as whole images.
 
 The sources are the upstream ones that Debian's archive carries. They are packed anew, so their checksums are not the
 library's: a team's overlay states them, for the vendors' own URLs, and a mirror of the site serves the files.
@@ -23,9 +23,6 @@ TARBALLS = {
     ("openmpi", OPENMPI5): f"openmpi-{OPENMPI5}.tar.bz2",
     ("ucx", UCX): f"ucx-{UCX}.tar.gz",
 }
-CUDA, UCX_WHEEL = "13.0.2", "1.20.1"
-WITH_UCX = f"openmpi{OPENMPI4}-debian12-ucx{UCX}"
-WITH_CUDA = f"openmpi{OPENMPI5}-cuda{CUDA}-debian12-ucx{UCX_WHEEL}"
 
 # apt fetches the sources of two of Debian's releases, with its own checks. UCX's is of its repository, without the
 # generated files that its release tarballs have: they are made as the project makes them.
@@ -71,27 +68,28 @@ def tarballs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {name: (folder / name).read_bytes() for name in TARBALLS.values()}
 
 
-def test_sources_become_images_with_ucx_and_with_cuda(workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]) -> None:
-    urls = _overlays(workspace, vendor, tarballs)
-    workspace.site(urls=urls)
-    workspace.images(_with_ucx(), _with_cuda())
+def test_git_becomes_an_image_from_source(workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]) -> None:
+    workspace.site(urls=_overlays(workspace, vendor, tarballs))
+    axes = {"distro": ["debian@12"], "git": [GIT]}
+    workspace.images({"name": "git", "axes": axes, "methods": {"git": "source"}, "name_slots": ["git", "distro"]})
     workspace.lock_and_generate()
     assert vendor.url not in "".join(workspace.generated().values()), "a mirror changes no Dockerfile"
     workspace.bakestone("build", "--push")
+    (image,) = workspace.release()["images"]
+    assert image["inventory"]["components"]["git"]["measured"] == {"version": GIT}
+    said = engine.run(f"{image['repository']}:{image['tag']}", "command -v git; git --version").split("\n")
+    assert said[:2] == ["/usr/local/git/bin/git", f"git version {GIT}"]
 
-    measured = {image["name"]: image["inventory"]["components"] for image in workspace.release()["images"]}
-    assert set(measured) == {WITH_UCX, WITH_CUDA}
-    assert measured[WITH_UCX]["git"]["measured"] == {"version": GIT}
-    assert _mpi(measured[WITH_UCX]) == {"version": OPENMPI4, "ranks": "2", "ucx": "yes", "cuda": "no"}
-    assert _mpi(measured[WITH_CUDA]) == {"version": OPENMPI5, "ranks": "2", "ucx": "yes", "cuda": "yes"}
-    from_source, from_wheel = (measured[name]["ucx"]["measured"] for name in (WITH_UCX, WITH_CUDA))
-    assert (from_source["version"], from_source["cuda"], from_source["verbs"]) == (UCX, "no", "yes")
-    assert (from_wheel["version"], from_wheel["cuda"], from_wheel["verbs"]) == (UCX_WHEEL, "yes", "no")
 
-    image = f"{workspace.registry}/ucx:{WITH_UCX}"
-    assert engine.run(image, "command -v git mpirun; git --version").split("\n")[:3] == [
-        "/usr/local/git/bin/git", "/opt/openmpi/bin/mpirun", f"git version {GIT}",
-    ]  # fmt: skip
+def test_open_mpi_becomes_an_image_from_source(workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]) -> None:
+    workspace.site(urls=_overlays(workspace, vendor, tarballs))
+    workspace.images({"name": "mpi", "axes": {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI5}"]}, "methods": {"openmpi": "source"}})
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "--push")
+
+    (image,) = workspace.release()["images"]
+    assert _mpi(image["inventory"]["components"]) == {"version": OPENMPI5, "ranks": "2", "ucx": "no", "cuda": "no"}
+    assert engine.run(f"{image['repository']}:{image['tag']}", "command -v mpirun").strip() == "/opt/openmpi/bin/mpirun"
 
 
 def _mpi(components: dict[str, Any]) -> dict[str, str]:
@@ -121,13 +119,3 @@ def _library_url(component: str, version: str) -> str:
     (artifact,) = known["versions"][version]["methods"]["source"]["artifacts"]
     url: str = artifact["url"]
     return url
-
-
-def _with_ucx() -> dict[str, Any]:
-    axes = {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI4}"], "ucx": [UCX], "git": [GIT]}
-    return {"name": "ucx", "axes": axes, "methods": {"git": "source"}}
-
-
-def _with_cuda() -> dict[str, Any]:
-    axes = {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI5}"], "cuda": [CUDA], "ucx": [UCX_WHEEL]}
-    return {"name": "cuda", "axes": axes, "methods": {"ucx": "wheel"}}
