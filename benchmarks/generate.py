@@ -1,4 +1,5 @@
-"""Bakestone beside HPCCM in one run: a matrix of a little over 1,000 variants, from images.yaml to Dockerfiles.
+"""Bakestone beside HPCCM in one run: a matrix of a little over 1,000 variants, from images.yaml to
+Dockerfiles.
 
     python benchmarks/generate.py [--rounds N] [--json FILE]
 
@@ -40,10 +41,11 @@ from hpccm.primitives import baseimage, environment, label, shell, user, workdir
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the working copy, also when another bakestone is installed
 
-from generator import lockfile, needs, survey  # noqa: E402
-from generator.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel  # noqa: E402
-from generator.project import Project  # noqa: E402
-from generator.variant import Variant  # noqa: E402
+from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import needs, survey
+from bakestone.core.lock.model import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
+from bakestone.core.matrix.variant import Variant
+from bakestone.project import Project
 
 MIN_VARIANTS = 1_000
 MAX_SECONDS = 2.0
@@ -51,15 +53,30 @@ MAX_HELP_RATIO = 2.0
 
 OPENMPI = ["5.0.10", "5.0.9", "5.0.8", "5.0.7", "4.1.8", "4.1.7", "4.1.6", "4.1.5"]
 CONDA = [
-    *(f"miniconda@{v}" for v in ("py313_26.5.3-1", "py312_26.5.3-1", "py311_26.5.3-1", "py310_26.5.3-1")),
+    *(
+        f"miniconda@{v}"
+        for v in ("py313_26.5.3-1", "py312_26.5.3-1", "py311_26.5.3-1", "py310_26.5.3-1")
+    ),
     *(f"miniforge@{v}" for v in ("26.3.2-3", "26.1.1-3", "25.11.0-1")),
 ]
-UBUNTU_PACKAGES = ["bzip2", "ca-certificates", "fuse", "g++", "gcc", "libc6-dev", "make", "openssh-client", "wget"]
+UBUNTU_PACKAGES = [
+    "bzip2",
+    "ca-certificates",
+    "fuse",
+    "g++",
+    "gcc",
+    "libc6-dev",
+    "make",
+    "openssh-client",
+    "wget",
+]
 GIT_PACKAGES = ["libcurl4-gnutls-dev", "libexpat1-dev", "libpcre2-dev", "zlib1g-dev"]
 
 
 def matrix() -> dict[str, Any]:
-    """What goes into images.yaml: 896 variants on Ubuntu, 168 on Debian, real versions, every rule kept."""
+    """What goes into images.yaml: 896 variants on Ubuntu, 168 on Debian, real versions, every rule
+    kept.
+    """
     gpu = [
         "none",
         {"cuda": "12.6.3", "cudnn": "9.5.1.17", "nccl": "2.23.4"},
@@ -70,7 +87,13 @@ def matrix() -> dict[str, Any]:
     mpi = [f"openmpi@{v}" for v in OPENMPI]
     ubuntu = {
         "name": "ubuntu",
-        "axes": {"distro": ["ubuntu@22.04", "ubuntu@24.04"], "mpi": mpi, "gpu": gpu, "conda": CONDA, "git": ["2.53.0", "2.52.0"]},
+        "axes": {
+            "distro": ["ubuntu@22.04", "ubuntu@24.04"],
+            "mpi": mpi,
+            "gpu": gpu,
+            "conda": CONDA,
+            "git": ["2.53.0", "2.52.0"],
+        },
         "methods": {"openmpi": "source", "git": "source"},
         "exclude": [
             {"distro": "ubuntu@22.04", "cuda": "12.9.1", "because": "there is no image of it"},
@@ -89,11 +112,17 @@ def matrix() -> dict[str, Any]:
         "methods": {"openmpi": "source", "git": "source"},
         "exclude": [{"distro": "debian@13", "cuda": "*", "because": "CUDA is kept on Debian 12"}],
     }
-    return {"version": 1, "registry": "localhost:5000/base", "accept": ["anaconda-terms", "intel-eula", "nvidia-eula"], "families": [ubuntu, debian]}
+    return {
+        "version": 1,
+        "registry": "localhost:5000/base",
+        "accept": ["anaconda-terms", "intel-eula", "nvidia-eula"],
+        "families": [ubuntu, debian],
+    }
 
 
 def warm_lock(wanted: needs.Needs) -> Lock:
-    """A lock for these needs as `bakestone lock` would have left it, with made-up digests and versions.
+    """A lock for these needs as `bakestone lock` would have left it, with made-up digests and
+    versions.
 
     The Debian packages are pinned by `versions`, the longest form; the Ubuntu ones by `snapshot`.
     """
@@ -101,15 +130,31 @@ def warm_lock(wanted: needs.Needs) -> Lock:
     lock = Lock(inputs=wanted.fingerprint())
     for number, (ref, base) in enumerate(sorted(wanted.bases.items())):
         digest = base.digest or f"sha256:{number:064x}"
-        lock.bases[ref] = LockedBase(digest, dict.fromkeys(sorted(wanted.platforms[ref]), f"sha256:{number:064x}"), "library", now)
+        lock.bases[ref] = LockedBase(
+            digest,
+            dict.fromkeys(sorted(wanted.platforms[ref]), f"sha256:{number:064x}"),
+            "library",
+            now,
+        )
         sets = list(wanted.packages[ref].values())
         distro = sets[0].distro
         if distro.version.data.get("pins", "versions") == "snapshot":
-            lock.packages[ref] = LockedPackages("snapshot", distro.text, now, snapshot="20261122T000000Z")
+            lock.packages[ref] = LockedPackages(
+                "snapshot", distro.text, now, snapshot="20261122T000000Z"
+            )
             continue
-        closures = {s.names: dict.fromkeys((*s.names, *(f"lib-of-{name}" for name in s.names)), "1.2.3-4+deb12u1") for s in sets}
-        lock.packages[ref] = LockedPackages("versions", distro.text, now, versions=dict.fromkeys(wanted.platforms[ref], closures))
-    lock.artifacts = {url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()}
+        closures = {
+            s.names: dict.fromkeys(
+                (*s.names, *(f"lib-of-{name}" for name in s.names)), "1.2.3-4+deb12u1"
+            )
+            for s in sets
+        }
+        lock.packages[ref] = LockedPackages(
+            "versions", distro.text, now, versions=dict.fromkeys(wanted.platforms[ref], closures)
+        )
+    lock.artifacts = {
+        url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()
+    }
     lock.wheels = {text: LockedWheel(dict(w.files)) for text, w in wanted.wheels.items()}
     return lock
 
@@ -118,36 +163,73 @@ def prepare(folder: Path) -> Project:
     """images.yaml and its lock in `folder`."""
     (folder / "images.yaml").write_text(yaml.safe_dump(matrix(), sort_keys=False), "utf-8")
     project = open_project(folder)
-    lockfile.write(warm_lock(survey.collect(project.matrix.variants, project.matrix.library)), project.lock_path)
+    lockfile.write(
+        warm_lock(survey.collect(project.matrix.variants, project.matrix.library)),
+        project.lock_path,
+    )
     return project
 
 
 def open_project(folder: Path) -> Project:
-    """As the command line does; nothing is read yet, and nothing is kept from a project opened before."""
+    """As the command line does; nothing is read yet, and nothing is kept from a project opened
+    before.
+    """
     return Project(folder / "images.yaml", folder / "images.lock.yaml", folder / "dockerfiles")
 
 
 def hpccm_recipe(variant: Variant) -> str:
-    """The same image in HPCCM: base, Open MPI and git from source, conda, environment, labels, user; one stage."""
+    """The same image in HPCCM: base, Open MPI and git from source, conda, environment, labels,
+    user; one stage.
+    """
     slots = variant.slots
     cuda, mpi, python, git = slots.get("cuda"), slots["mpi"], slots["conda"], slots["git"]
-    ubuntu = "22" if variant.distro.version.version == "22.04" else "24"  # HPCCM takes Debian for an Ubuntu
+    ubuntu = (
+        "22" if variant.distro.version.version == "22.04" else "24"
+    )  # HPCCM takes Debian for an Ubuntu
     stage = hpccm.Stage(name=variant.name)
     stage += baseimage(image=variant.base.ref, _as="image", _distro=f"ubuntu{ubuntu}")
     stage += packages(ospackages=UBUNTU_PACKAGES)
     if cuda and cuda.method == "wheel":
-        stage += pip(packages=[f"{w['name']}=={w['version']}" for c in slots.values() for w in c.data.get("wheels", [])], pip="pip3")
-    stage += openmpi(version=mpi.version.version, prefix="/opt/openmpi", cuda=False, infiniband=False, configure_opts=["--enable-mpi-fortran=no"])
+        stage += pip(
+            packages=[
+                f"{w['name']}=={w['version']}"
+                for c in slots.values()
+                for w in c.data.get("wheels", [])
+            ],
+            pip="pip3",
+        )
+    stage += openmpi(
+        version=mpi.version.version,
+        prefix="/opt/openmpi",
+        cuda=False,
+        infiniband=False,
+        configure_opts=["--enable-mpi-fortran=no"],
+    )
     if python.component.name == "miniconda":
         subversion, _, version = python.version.version.partition("_")
-        stage += conda(version=version, python_subversion=subversion, prefix="/opt/miniconda", eula=True)
+        stage += conda(
+            version=version, python_subversion=subversion, prefix="/opt/miniconda", eula=True
+        )
     else:
         url = str(python.data["artifacts"][0]["url"])
-        stage += shell(commands=[f"wget -q -nc -P /tmp {url}", f"bash /tmp/{url.rsplit('/', 1)[-1]} -b -p /opt/miniforge", "rm -rf /tmp/Mini*"])
+        stage += shell(
+            commands=[
+                f"wget -q -nc -P /tmp {url}",
+                f"bash /tmp/{url.rsplit('/', 1)[-1]} -b -p /opt/miniforge",
+                "rm -rf /tmp/Mini*",
+            ]
+        )
     stage += packages(ospackages=GIT_PACKAGES)
     stage += generic_autotools(url=str(git.data["artifacts"][0]["url"]), prefix="/usr/local/git")
-    stage += environment(variables={"PATH": "/usr/local/git/bin:/opt/miniconda/bin:/opt/miniforge/bin:$PATH"})
-    stage += label(metadata={"org.opencontainers.image.title": variant.name, "org.opencontainers.image.base.name": variant.base.ref})
+    stage += environment(
+        variables={"PATH": "/usr/local/git/bin:/opt/miniconda/bin:/opt/miniforge/bin:$PATH"}
+    )
+    stage += label(
+        metadata={
+            "org.opencontainers.image.title": variant.name,
+            "org.opencontainers.image.base.name": variant.base.ref,
+        }
+    )
     stage += shell(commands=["useradd --create-home --shell /bin/bash --uid 10001 dockeruser"])
     stage += workdir(directory="/home/dockeruser")
     stage += user(user="dockeruser")
@@ -187,10 +269,16 @@ class Series:
 
 
 def in_process(folder: Path, rounds: int) -> tuple[Series, Series, float, float]:
-    """Both tools in this process. Gives the two series and the average number of lines of each tool's files."""
+    """Both tools in this process.
+
+    Gives the two series and the average number of lines of each tool's files.
+    """
     hpccm.config.set_container_format("docker")
     ours = list(open_project(folder).matrix.variants)
-    bakestone, other = Series("bakestone, in process", len(ours)), Series("hpccm, in process", len(ours))
+    bakestone, other = (
+        Series("bakestone, in process", len(ours)),
+        Series("hpccm, in process", len(ours)),
+    )
     texts: list[str] = []
     recipes: list[str] = []
 
@@ -205,7 +293,9 @@ def in_process(folder: Path, rounds: int) -> tuple[Series, Series, float, float]
 
 
 def measure(rounds: int, *pairs: tuple[Series, Callable[[], None]]) -> None:
-    """One round unmeasured, then `rounds`: every block in turn, in the other order every second time."""
+    """One round unmeasured, then `rounds`: every block in turn, in the other order every second
+    time.
+    """
     for _, block in pairs:
         block()
     for number in range(rounds):
@@ -221,7 +311,10 @@ def lines(texts: list[str]) -> float:
 
 def commands(folder: Path, rounds: int, count: int) -> tuple[Series, Series]:
     """`bakestone generate` into a new folder, and `--check` over it."""
-    fresh, check = Series(f"bakestone generate, {count} new files"), Series("bakestone generate --check")
+    fresh, check = (
+        Series(f"bakestone generate, {count} new files"),
+        Series("bakestone generate --check"),
+    )
     for number in range(rounds):
         output = folder / f"out-{number}"
         command = ["generate", "-f", str(folder / "images.yaml"), "-o", str(output)]
@@ -237,7 +330,12 @@ def commands(folder: Path, rounds: int, count: int) -> tuple[Series, Series]:
 
 def run(program: str, *arguments: str) -> None:
     """A command of this Python's environment. It must succeed."""
-    subprocess.run([Path(sys.executable).with_name(program), *arguments], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    subprocess.run(
+        [Path(sys.executable).with_name(program), *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=ROOT,
+    )
 
 
 def ratios(left: Series, right: Series) -> list[float]:
@@ -245,14 +343,20 @@ def ratios(left: Series, right: Series) -> list[float]:
     return [a / b for a, b in zip(left.seconds, right.seconds, strict=True)]
 
 
-def goal(text: str, values: list[float], worst: Callable[[list[float]], float], met: bool) -> dict[str, Any]:
+def goal(
+    text: str, values: list[float], worst: Callable[[list[float]], float], met: bool
+) -> dict[str, Any]:
     """A line of the verdict. The median decides, so that one disturbed round does not."""
     return {"goal": text, "median": statistics.median(values), "worst": worst(values), "met": met}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Bakestone beside HPCCM: 1,000 variants in one run.")
-    parser.add_argument("--rounds", type=int, default=7, help="how often everything is measured (default: 7)")
+    parser = argparse.ArgumentParser(
+        description="Bakestone beside HPCCM: 1,000 variants in one run."
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="how often everything is measured (default: 7)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to FILE")
     options = parser.parse_args()
 
@@ -264,30 +368,57 @@ def main() -> None:
         bakestone, other, our_lines, their_lines = in_process(folder, options.rounds)
         fresh, check = commands(folder, options.rounds, count)
     help_ours, help_theirs = Series("bakestone --help"), Series("hpccm --help")
-    measure(2 * options.rounds, (help_ours, lambda: run("bakestone", "--help")), (help_theirs, lambda: run("hpccm", "--help")))
+    measure(
+        2 * options.rounds,
+        (help_ours, lambda: run("bakestone", "--help")),
+        (help_theirs, lambda: run("hpccm", "--help")),
+    )
 
     rate, helping = ratios(other, bakestone), ratios(help_ours, help_theirs)
-    print(f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; HPCCM {hpccm.__version__}")
-    print(f"{count} variants; lines a file: bakestone {our_lines:.0f}, hpccm {their_lines:.0f}; {options.rounds} rounds\n")
+    print(
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, load"
+        f" {os.getloadavg()[0]:.1f}; HPCCM {hpccm.__version__}"
+    )
+    print(
+        f"{count} variants; lines a file: bakestone {our_lines:.0f}, hpccm {their_lines:.0f};"
+        f" {options.rounds} rounds\n"
+    )
     print(f"{'':<34}{'best ms':>10}{'median ms':>12}{'a second':>10}")
     for series in (bakestone, other, fresh, check, help_ours, help_theirs):
         print(series.row())
     print()
     seconds = f"seconds, below {MAX_SECONDS:g}"
     goals = [
-        goal("variants a second, bakestone / hpccm, at least 1", rate, min, statistics.median(rate) >= 1),
+        goal(
+            "variants a second, bakestone / hpccm, at least 1",
+            rate,
+            min,
+            statistics.median(rate) >= 1,
+        ),
         goal(f"bakestone generate, {seconds}", fresh.seconds, max, fresh.median < MAX_SECONDS),
-        goal(f"bakestone generate --check, {seconds}", check.seconds, max, check.median < MAX_SECONDS),
-        goal(f"--help, bakestone / hpccm, below {MAX_HELP_RATIO:g}", helping, max, statistics.median(helping) < MAX_HELP_RATIO),
+        goal(
+            f"bakestone generate --check, {seconds}", check.seconds, max, check.median < MAX_SECONDS
+        ),
+        goal(
+            f"--help, bakestone / hpccm, below {MAX_HELP_RATIO:g}",
+            helping,
+            max,
+            statistics.median(helping) < MAX_HELP_RATIO,
+        ),
     ]
     for one in goals:
-        print(f"{'met    ' if one['met'] else 'not met'}  {one['goal']}: median {one['median']:.2f}, worst round {one['worst']:.2f}")
+        print(
+            f"{'met    ' if one['met'] else 'not met'}  {one['goal']}: median {one['median']:.2f},"
+            f" worst round {one['worst']:.2f}"
+        )
     if options.json:
         report = {
             "variants": count,
             "rounds": options.rounds,
             "lines": {"bakestone": our_lines, "hpccm": their_lines},
-            "seconds": {s.name: s.seconds for s in (bakestone, other, fresh, check, help_ours, help_theirs)},
+            "seconds": {
+                s.name: s.seconds for s in (bakestone, other, fresh, check, help_ours, help_theirs)
+            },
             "goals": goals,
         }
         options.json.write_text(json.dumps(report, indent=2) + "\n", "utf-8")

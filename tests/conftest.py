@@ -10,7 +10,11 @@ E2E = Path(__file__).parent / "e2e"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--refresh-golden", action="store_true", help="write the golden files instead of comparing with them")
+    parser.addoption(
+        "--refresh-golden",
+        action="store_true",
+        help="write the golden files instead of comparing with them",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

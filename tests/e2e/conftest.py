@@ -1,4 +1,6 @@
-"""The engine is brought up by the suite itself; every test gets folders and a registry path that no other run uses."""
+"""The engine is brought up by the suite itself; every test gets folders and a registry path that no
+other run uses.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from . import engine as engine_module
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e import engine as engine_module
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace
 
 MakeWorkspace = Callable[[str], Workspace]
 
@@ -40,18 +42,27 @@ def locked(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFactory
     """
     workspace = Workspace(tmp_path_factory.mktemp("locked"), engine, f"{prefix}/locked")
     parts.write_greeting(workspace.components, {"1.0": parts.from_source(b"", "1.0")})
-    conda = {"name": "conda", "axes": {"distro": ["debian@12"], "conda": ["miniconda@py313_26.5.3-1"]}}
+    conda = {
+        "name": "conda",
+        "axes": {"distro": ["debian@12"], "conda": ["miniconda@py313_26.5.3-1"]},
+    }
     workspace.images(parts.mpi_family(), parts.greeting_family("1.0"), conda)
     workspace.bakestone("lock")
     return workspace
 
 
 @pytest.fixture(scope="session")
-def make(engine: Engine, prefix: str, locked: Workspace, tmp_path_factory: pytest.TempPathFactory) -> MakeWorkspace:
-    """Makes workspaces with a folder and a registry path of their own, and the session's lock to begin with."""
+def make(
+    engine: Engine, prefix: str, locked: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> MakeWorkspace:
+    """Makes workspaces with a folder and a registry path of their own, and the session's lock to
+    begin with.
+    """
 
     def make_workspace(name: str) -> Workspace:
-        workspace = Workspace(tmp_path_factory.mktemp(name), engine, f"{prefix}/{name}-{secrets.token_hex(2)}/base")
+        workspace = Workspace(
+            tmp_path_factory.mktemp(name), engine, f"{prefix}/{name}-{secrets.token_hex(2)}/base"
+        )
         workspace.lock.write_bytes(locked.lock.read_bytes())
         return workspace
 
@@ -76,6 +87,9 @@ def published(make: MakeWorkspace) -> Workspace:
 
 @pytest.fixture
 def vendor() -> Iterator[FileServer]:
-    """Stands in for a vendor's download server. BuildKit fetches files in this machine's own network."""
+    """Stands in for a vendor's download server.
+
+    BuildKit fetches files in this machine's own network.
+    """
     with FileServer("127.0.0.1") as server:
         yield server

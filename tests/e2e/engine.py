@@ -1,4 +1,6 @@
-"""The Docker engine and the registry that the suite runs against: brought up here, by the project's own scripts."""
+"""The Docker engine and the registry that the suite runs against: brought up here, by the project's
+own scripts.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
-NOT_OURS = ("BAKESTONE_", "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY", "BUILDX_", "SOURCE_DATE_EPOCH", "COLUMNS", "FORCE_COLOR")
+NOT_OURS = (
+    "BAKESTONE_",
+    "EXPERIMENTAL_BUILDKIT_SOURCE_POLICY",
+    "BUILDX_",
+    "SOURCE_DATE_EPOCH",
+    "COLUMNS",
+    "FORCE_COLOR",
+)
 
 
 @dataclass(frozen=True)
@@ -25,17 +34,40 @@ class Engine:
     environment: dict[str, str]
     mirror: str
 
-    def docker(self, *arguments: str, code: int | None = 0, cwd: Path | None = None, env: dict[str, str] | None = None, stdin: str = "") -> str:
-        """Docker's own command line, without Bakestone. Gives stdout, or everything when it may fail (`code` None)."""
+    def docker(
+        self,
+        *arguments: str,
+        code: int | None = 0,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
+        stdin: str = "",
+    ) -> str:
+        """Docker's own command line, without Bakestone.
+
+        Gives stdout, or everything when it may fail (`code` None).
+        """
         done = subprocess.run(
-            ["docker", *arguments], env=self.environment | (env or {}), cwd=cwd, input=stdin, capture_output=True, text=True, timeout=900, check=False
+            ["docker", *arguments],
+            env=self.environment | (env or {}),
+            cwd=cwd,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
         )
-        assert code is None or done.returncode == code, f"docker {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert code is None or done.returncode == code, (
+            f"docker {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done.stdout if code == 0 else done.stdout + done.stderr
 
     def run(self, image: str, script: str, *options: str, pull: str = "always") -> str:
-        """What a shell script prints in an image, as the image's user; by default in what the registry has."""
-        return self.docker("run", "--rm", "--quiet", "--pull", pull, *options, image, "sh", "-c", script)
+        """What a shell script prints in an image, as the image's user; by default in what the
+        registry has.
+        """
+        return self.docker(
+            "run", "--rm", "--quiet", "--pull", pull, *options, image, "sh", "-c", script
+        )
 
     def script(self, name: str, *arguments: str) -> None:
         """Run one of the project's scripts beside this engine and registry."""
@@ -44,22 +76,38 @@ class Engine:
     @property
     def gateway(self) -> str:
         """This machine's address as containers and build steps see it."""
-        return self.docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").strip()
+        return self.docker(
+            "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"
+        ).strip()
 
     def remove_images(self, prefix: str) -> None:
-        """Remove what a session left in the engine's image store: tags first, then what has a digest only.
+        """Remove what a session left in the engine's image store: tags first, then what has a
+        digest only.
 
-        Docker 28 cannot list images while another process removes some ("content digest ...: not found"): it is asked again,
-        and what then stays does no harm.
+        Docker 28 cannot list images while another process removes some ("content digest ...: not
+        found"): it is asked again, and what then stays does no harm.
         """
         for _ in range(2):
             for _ in range(10):
-                listed = self.docker("image", "ls", "--all", "--digests", "--format", "{{.Repository}} {{.Tag}} {{.Digest}}", code=None).splitlines()
+                listed = self.docker(
+                    "image",
+                    "ls",
+                    "--all",
+                    "--digests",
+                    "--format",
+                    "{{.Repository}} {{.Tag}} {{.Digest}}",
+                    code=None,
+                ).splitlines()
                 if not any("not found" in line for line in listed):
                     break
                 time.sleep(1)
             ours = [line.split() for line in listed if line.startswith(f"{prefix}/")]
-            names = sorted({f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}" for name, tag, digest in ours})
+            names = sorted(
+                {
+                    f"{name}@{digest}" if tag == "<none>" else f"{name}:{tag}"
+                    for name, tag, digest in ours
+                }
+            )
             for start in range(0, len(names), 50):
                 self.docker("image", "rm", "--force", *names[start : start + 50], code=None)
 
@@ -67,7 +115,8 @@ class Engine:
 def up() -> Engine:
     """`scripts/engine up`, which uses what is there, and Debian 12 and 13 in its registry.
 
-    Where no Debian base can be made (no Debian mirror), Docker Hub's are used. One process at a time: the suite runs in two.
+    Where no Debian base can be made (no Debian mirror), Docker Hub's are used. One process at a
+    time: the suite runs in two.
     """
     (ROOT / "build").mkdir(exist_ok=True)
     with (ROOT / "build" / "e2e.lock").open("w") as alone:
@@ -80,27 +129,56 @@ def _up() -> Engine:
     settings = ROOT / "build" / "engine" / "env"
     show = '. "$1"; printf "%s\\n" "$DOCKER_HOST" "$BAKESTONE_REGISTRY" "$PATH"'
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
-    shown = subprocess.run(["sh", "-c", show, "sh", str(settings)], env=inherited, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["sh", "-c", show, "sh", str(settings)],
+        env=inherited,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     host, registry, path = shown.stdout.splitlines()
-    environment = inherited | {"PATH": path, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"} | ({"DOCKER_HOST": host} if host else {})
+    environment = (
+        inherited
+        | {"PATH": path, "PYTHONPATH": str(ROOT / "generator"), "NO_COLOR": "1"}
+        | ({"DOCKER_HOST": host} if host else {})
+    )
     made = all(base(version, registry, environment) for version in ("12", "13"))
     engine = Engine(registry, environment, f"{registry}/mirror/library" if made else "")
     if not made:
-        found = engine.docker("buildx", "imagetools", "inspect", "docker.io/library/debian:12", code=None)
+        found = engine.docker(
+            "buildx", "imagetools", "inspect", "docker.io/library/debian:12", code=None
+        )
         if "Digest:" not in found:
             pytest.fail(f"neither `bakestone base` nor Docker Hub gives a Debian base:\n{found}")
     return engine
 
 
 def base(version: str, registry: str, environment: dict[str, str], *options: str) -> bool:
-    """Have a Debian base made for the engine's registry, unless it is there. Gives whether that went well."""
-    command = [sys.executable, "-m", "generator.cli", "base", f"debian@{version}", *options]
+    """Have a Debian base made for the engine's registry, unless it is there.
+
+    Gives whether that went well.
+    """
+    command = [sys.executable, "-m", "bakestone.cli.app", "base", f"debian@{version}", *options]
     env = environment | {"BAKESTONE_REGISTRY": registry}
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=1200, check=False).returncode == 0
+    return (
+        subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=1200, check=False
+        ).returncode
+        == 0
+    )
 
 
-def _script(name: str, *arguments: str, env: dict[str, str] | None = None, check: bool = True) -> bool:
-    done = subprocess.run([ROOT / "scripts" / name, *arguments], env=env, capture_output=True, text=True, timeout=1200, check=False)
+def _script(
+    name: str, *arguments: str, env: dict[str, str] | None = None, check: bool = True
+) -> bool:
+    done = subprocess.run(
+        [ROOT / "scripts" / name, *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
     if check and done.returncode:
         pytest.fail(f"scripts/{name} {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
     return done.returncode == 0

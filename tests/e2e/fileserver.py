@@ -1,4 +1,6 @@
-"""A small HTTP server on this machine that stands in for a vendor's: what it serves can be altered, or held back."""
+"""A small HTTP server on this machine that stands in for a vendor's: what it serves can be altered,
+or held back.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from typing import Any
 class FileServer:
     """`files` maps a path to bytes; `asked` lists the paths asked for.
 
-    With `login`, every request must have this header `Authorization`; with `tls`, the server speaks HTTPS.
+    With `login`, every request must have this header `Authorization`; with `tls`, the server speaks
+    HTTPS.
     """
 
     def __init__(self, address: str, *, login: str = "", tls: ssl.SSLContext | None = None) -> None:

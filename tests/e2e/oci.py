@@ -12,7 +12,10 @@ import requests
 _KINDS = "index.v1", "manifest.v1"
 ACCEPT = ", ".join(
     [f"application/vnd.oci.image.{kind}+json" for kind in _KINDS]
-    + [f"application/vnd.docker.distribution.{kind}+json" for kind in ("manifest.v2", "manifest.list.v2")]
+    + [
+        f"application/vnd.docker.distribution.{kind}+json"
+        for kind in ("manifest.v2", "manifest.list.v2")
+    ]
 )
 
 
@@ -25,7 +28,12 @@ class Repository:
 
     def _get(self, path: str) -> requests.Response:
         host, _, repository = self.name.partition("/")
-        return requests.get(f"http://{host}/v2/{repository}/{path}", headers={"Accept": ACCEPT}, auth=self.login, timeout=60)
+        return requests.get(
+            f"http://{host}/v2/{repository}/{path}",
+            headers={"Accept": ACCEPT},
+            auth=self.login,
+            timeout=60,
+        )
 
     @property
     def tags(self) -> set[str]:
@@ -49,10 +57,16 @@ class Repository:
         return "sha256:" + hashlib.sha256(answer.content).hexdigest()
 
     def manifest(self, reference: str) -> dict[str, Any]:
-        """The image manifest behind a tag or digest; of an index, the one for this machine's platform."""
+        """The image manifest behind a tag or digest; of an index, the one for this machine's
+        platform.
+        """
         found: dict[str, Any] = self._get(f"manifests/{reference}").json()
         if "manifests" in found:
-            images = [entry for entry in found["manifests"] if "vnd.docker.reference.type" not in entry.get("annotations", {})]
+            images = [
+                entry
+                for entry in found["manifests"]
+                if "vnd.docker.reference.type" not in entry.get("annotations", {})
+            ]
             assert len(images) == 1, "the suite builds for one platform only"
             return self.manifest(images[0]["digest"])
         return found
@@ -61,7 +75,12 @@ class Repository:
         """Push a manifest or index as it is."""
         host, _, repository = self.name.partition("/")
         url = f"http://{host}/v2/{repository}/manifests/{tag}"
-        assert requests.put(url, data=raw, headers={"Content-Type": media_type}, auth=self.login, timeout=60).status_code == 201
+        assert (
+            requests.put(
+                url, data=raw, headers={"Content-Type": media_type}, auth=self.login, timeout=60
+            ).status_code
+            == 201
+        )
 
     def blob(self, digest: str) -> bytes:
         return self._get(f"blobs/{digest}").content
@@ -73,7 +92,9 @@ class Repository:
         made = [entry for entry in history if not entry.get("empty_layer")]
         assert len(made) == len(manifest["layers"])
         found: list[dict[str, Any]] = [
-            layer for entry, layer in zip(made, manifest["layers"], strict=True) if entry.get("created_by", "").startswith(instruction)
+            layer
+            for entry, layer in zip(made, manifest["layers"], strict=True)
+            if entry.get("created_by", "").startswith(instruction)
         ]
         assert len(found) == 1, [entry.get("created_by") for entry in made]
         return found[0]

@@ -1,6 +1,9 @@
-"""A small stand-in for Rocky Linux: Debian with the real dnf and rpm, and a package repository of a few signed stand-ins.
+"""A small stand-in for Rocky Linux:
 
-The repository files and the release package have the real ones' form. What they name is served by a server of the test.
+Debian with the real dnf and rpm, and a package repository of a few signed stand-ins.
+
+The repository files and the release package have the real ones' form. What they name is served by a
+server of the test.
 """
 
 from __future__ import annotations
@@ -13,10 +16,10 @@ from urllib.parse import quote
 
 import yaml
 
-from . import parts
-from .engine import CA, Engine
-from .fileserver import FileServer
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.engine import CA, Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace
 
 SERVER = "http://dl.rockylinux.org/"
 """What the repository file's commented baseurl begins with; only a mirror can serve it here."""
@@ -171,23 +174,56 @@ RUN --mount=type=bind,from=packages,source=/release,target=/release rpm --instal
 
 
 def make(engine: Engine, tag: str, folder: Path) -> None:
-    """Push the distro's base image as `tag`, and write its repository's two states into `folder`, as 1/ and 2/."""
+    """Push the distro's base image as `tag`, and write its repository's two states into `folder`,
+    as 1/ and 2/.
+    """
     debian = f"{engine.mirror or 'docker.io/library'}/debian:12"
     text = _DOCKERFILE.format(debian=debian)
     secrets = ["--secret", f"id=ca,src={CA}"] if CA.is_file() else []
-    engine.docker("buildx", "build", *secrets, "--target", "distro", "--output", f"type=image,name={tag},push=true", "-", stdin=text)
+    engine.docker(
+        "buildx",
+        "build",
+        *secrets,
+        "--target",
+        "distro",
+        "--output",
+        f"type=image,name={tag},push=true",
+        "-",
+        stdin=text,
+    )
     shutil.rmtree(folder, ignore_errors=True)
-    engine.docker("buildx", "build", *secrets, "--target", "repositories", "--output", f"type=local,dest={folder}", "-", stdin=text)
+    engine.docker(
+        "buildx",
+        "build",
+        *secrets,
+        "--target",
+        "repositories",
+        "--output",
+        f"type=local,dest={folder}",
+        "-",
+        stdin=text,
+    )
 
 
 def publish(server: FileServer, repository: Path) -> None:
-    """Serve one state of the repository in the place of what was there, by the names that dnf asks for: %2b, not %2B."""
-    files = {quote(f"/{PLACE}{p.relative_to(repository)}"): p.read_bytes() for p in repository.rglob("*") if p.is_file()}
-    server.files = {re.sub("%..", lambda code: code[0].lower(), name): content for name, content in files.items()}
+    """Serve one state of the repository in the place of what was there, by the names that dnf asks
+    for: %2b, not %2B.
+    """
+    files = {
+        quote(f"/{PLACE}{p.relative_to(repository)}"): p.read_bytes()
+        for p in repository.rglob("*")
+        if p.is_file()
+    }
+    server.files = {
+        re.sub("%..", lambda code: code[0].lower(), name): content
+        for name, content in files.items()
+    }
 
 
 def as_rocky(workspace: Workspace, base: str, packages: list[str]) -> None:
-    """The library's Rocky Linux as a team's own: the stand-in's image with `packages`, and Debian's own compiler in it."""
+    """The library's Rocky Linux as a team's own: the stand-in's image with `packages`, and Debian's
+    own compiler in it.
+    """
     versions = parts.copy_component("rocky", workspace.components)
     version: dict[str, Any] = versions["versions"]["9"]
     version |= {"image": base, "measure": {"version": "9", "glibc": "2.36", "gcc": "12"}}
@@ -195,4 +231,6 @@ def as_rocky(workspace: Workspace, base: str, packages: list[str]) -> None:
     parts.write_versions("rocky", workspace.components, {"versions": {"9": version}})
     path = workspace.components / "rocky" / "component.yaml"
     component = yaml.safe_load(path.read_text("utf-8"))
-    path.write_text(yaml.safe_dump(component | {"packages": {"rocky": packages}}, sort_keys=False), "utf-8")
+    path.write_text(
+        yaml.safe_dump(component | {"packages": {"rocky": packages}}, sort_keys=False), "utf-8"
+    )

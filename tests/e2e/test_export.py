@@ -1,4 +1,6 @@
-"""Where the builder does not push, images are exported and pushed from here: the same ones, under the same fingerprints."""
+"""Where the builder does not push, images are exported and pushed from here: the same ones, under
+the same fingerprints.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .guarded import PASSWORD, USER, GuardedRegistry
-from .oci import Repository
-from .workspace import Workspace, kill, wait_until
+from tests.e2e import components as parts
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.oci import Repository
+from tests.e2e.password_registry import PASSWORD, USER, GuardedRegistry
+from tests.e2e.workspace import Workspace, kill, wait_until
 
 NAMES = "greeting1.0-debian12", "greeting2.0-debian12"
 EXPORT = {"push": "export"}
@@ -27,7 +29,9 @@ def project(workspace: Workspace, vendor: FileServer) -> Workspace:
     """Two variants that nobody has built yet, at a site that wants exports."""
     versions = {}
     for version in ("1.0", "2.0"):
-        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(version, secrets.token_hex(8))
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(
+            version, secrets.token_hex(8)
+        )
         versions[version] = parts.from_source(content, version)
     parts.write_greeting(workspace.components, versions)
     workspace.images(parts.greeting_family(*versions))
@@ -47,13 +51,21 @@ def attestations(repository: Repository) -> dict[str, dict[str, list[str]]]:
         for entry in json.loads(repository._get(f"manifests/{tag}").content)["manifests"]:
             subject = entry.get("annotations", {}).get("vnd.docker.reference.digest")
             if subject:
-                statements = [json.loads(repository.blob(layer["digest"])) for layer in repository.manifest(entry["digest"])["layers"]]
-                assert all(s["subject"][0]["digest"]["sha256"] == subject.removeprefix("sha256:") for s in statements)
+                statements = [
+                    json.loads(repository.blob(layer["digest"]))
+                    for layer in repository.manifest(entry["digest"])["layers"]
+                ]
+                assert all(
+                    s["subject"][0]["digest"]["sha256"] == subject.removeprefix("sha256:")
+                    for s in statements
+                )
                 found.setdefault(tag, {})[subject] = sorted(s["predicateType"] for s in statements)
     return found
 
 
-def test_an_exported_image_is_the_one_that_the_builder_pushes(project: Workspace, vendor: FileServer, engine: Engine) -> None:
+def test_an_exported_image_is_the_one_that_the_builder_pushes(
+    project: Workspace, vendor: FileServer, engine: Engine
+) -> None:
     said = project.bakestone("build", "--push")
     assert "2 built, 0 already there, 2 floating tags moved" in said.out
     exported, mine = project.release()["images"], project.repository("greeting")
@@ -61,7 +73,9 @@ def test_an_exported_image_is_the_one_that_the_builder_pushes(project: Workspace
 
     site(project, vendor)
     pushed = f"{project.registry}/pushed"
-    project.bakestone("build", "--push", "--registry", pushed, "--release", str(project.folder / "pushed.json"))
+    project.bakestone(
+        "build", "--push", "--registry", pushed, "--release", str(project.folder / "pushed.json")
+    )
     others = json.loads((project.folder / "pushed.json").read_text("utf-8"))["images"]
     assert [i["name"] for i in exported] == [*NAMES]
     for one, other in zip(exported, others, strict=True):
@@ -69,33 +83,50 @@ def test_an_exported_image_is_the_one_that_the_builder_pushes(project: Workspace
             assert one[same] == other[same], same
     theirs = Repository(f"{pushed}/greeting")
     assert attestations(mine) == attestations(theirs)
-    assert {kind for images in attestations(mine).values() for kinds in images.values() for kind in kinds} == {
-        "https://slsa.dev/provenance/v0.2",
-        "https://spdx.dev/Document",
-    }
+    assert {
+        kind
+        for images in attestations(mine).values()
+        for kinds in images.values()
+        for kind in kinds
+    } == {"https://slsa.dev/provenance/v0.2", "https://spdx.dev/Document"}
     for image in exported:
         assert mine.manifest(image["name"]) == theirs.manifest(image["name"])
-        assert engine.run(f"{project.registry}/greeting:{image['name']}", "greet").strip() in ("1.0", "2.0")
+        assert engine.run(f"{project.registry}/greeting:{image['name']}", "greet").strip() in (
+            "1.0",
+            "2.0",
+        )
     site(project, vendor, **EXPORT)
     assert "nothing to do" in project.bakestone("build", "--push").out
     assert "2 equal" in project.bakestone("reproduce").out
 
 
-@pytest.mark.parametrize("flags", [("--no-attest",), ("--no-reproducible",), ("--no-attest", "--no-reproducible")], ids=" ".join)
-def test_other_forms_are_exported_as_they_are_pushed(project: Workspace, vendor: FileServer, flags: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "flags",
+    [("--no-attest",), ("--no-reproducible",), ("--no-attest", "--no-reproducible")],
+    ids=" ".join,
+)
+def test_other_forms_are_exported_as_they_are_pushed(
+    project: Workspace, vendor: FileServer, flags: tuple[str, ...]
+) -> None:
     project.bakestone("build", NAMES[0], "--push", *flags)
     (exported,) = project.release()["images"]
     site(project, vendor)
-    project.bakestone("build", NAMES[0], "--push", *flags, "--registry", f"{project.registry}/pushed")
+    project.bakestone(
+        "build", NAMES[0], "--push", *flags, "--registry", f"{project.registry}/pushed"
+    )
     (pushed,) = project.release()["images"]
     same = ("fingerprint", "platforms", "size") + (("digest",) if "--no-attest" in flags else ())
     assert {key: exported[key] for key in same} == {key: pushed[key] for key in same}
 
 
-def test_a_registry_with_a_password_gets_exported_images(project: Workspace, engine: Engine, tmp_path: Path) -> None:
+def test_a_registry_with_a_password_gets_exported_images(
+    project: Workspace, engine: Engine, tmp_path: Path
+) -> None:
     with GuardedRegistry(engine, tmp_path) as guard:
         registry = f"{guard.address}/base"
-        said = project.bakestone("build", "--push", "--registry", registry, env=guard.login(PASSWORD))
+        said = project.bakestone(
+            "build", "--push", "--registry", registry, env=guard.login(PASSWORD)
+        )
         repository = Repository(f"{registry}/greeting", login=(USER, PASSWORD))
         assert repository.floating == {i["name"]: i["digest"] for i in project.release()["images"]}
         assert PASSWORD not in said.text
@@ -103,10 +134,16 @@ def test_a_registry_with_a_password_gets_exported_images(project: Workspace, eng
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_export_leaves_nothing_behind_and_the_next_run_goes_on(project: Workspace, number: signal.Signals) -> None:
+def test_a_stopped_export_leaves_nothing_behind_and_the_next_run_goes_on(
+    project: Workspace, number: signal.Signals
+) -> None:
     process = project.start("build", "--push")
     try:
-        wait_until(process, lambda: any(project.temporary.glob("bakestone-export-*/image/*")), "an image is being exported")
+        wait_until(
+            process,
+            lambda: any(project.temporary.glob("bakestone-export-*/image/*")),
+            "an image is being exported",
+        )
         os.kill(process.pid, number)
         out, err = process.communicate(timeout=60)
     finally:

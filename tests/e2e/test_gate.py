@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 
-from . import parts, plain
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e import plain_docker as plain
+from tests.e2e.workspace import Workspace
 
 GOOD, LIE = "openmpi5.0.10-debian12-git2.39.5", "openmpi5.0.10-debian12-git9.9.9"
 
 
-def test_broken_inventory_publishes_nothing_of_its_variant_and_moves_no_tag(workspace: Workspace) -> None:
+def test_broken_inventory_publishes_nothing_of_its_variant_and_moves_no_tag(
+    workspace: Workspace,
+) -> None:
     versions = parts.copy_component("git", workspace.components)
-    versions["versions"]["9.9.9"] = {"methods": {"apt": {"package": "git", "versions": {"debian@12": "9.9.9"}}}}
+    versions["versions"]["9.9.9"] = {
+        "methods": {"apt": {"package": "git", "versions": {"debian@12": "9.9.9"}}}
+    }
     parts.write_versions("git", workspace.components, versions)
     axes = {"distro": ["debian@12"], "mpi": ["openmpi@5.0.10"], "git": ["2.39.5", "9.9.9"]}
     workspace.images(parts.mpi_family(axes=axes))
@@ -31,12 +36,19 @@ def test_broken_inventory_publishes_nothing_of_its_variant_and_moves_no_tag(work
     assert "1 built, 0 already there, 1 failed; no floating tag was moved" in said.out
     assert repository.floating == published
     new = repository.fingerprints - first
-    assert len(new) == 1, "the good variant was built all the same, the other one has no tag of any kind"
+    assert len(new) == 1, (
+        "the good variant was built all the same, the other one has no tag of any kind"
+    )
     assert _variant(workspace, new.pop()) == GOOD
-    assert workspace.release()["images"][0]["digest"] == published[GOOD], "release.json is that of the first build"
+    assert workspace.release()["images"][0]["digest"] == published[GOOD], (
+        "release.json is that of the first build"
+    )
 
     # what is right can still be published by itself
-    assert "0 built, 1 already there, 1 floating tags moved" in workspace.bakestone("build", GOOD, "--push").out
+    assert (
+        "0 built, 1 already there, 1 floating tags moved"
+        in workspace.bakestone("build", GOOD, "--push").out
+    )
     assert set(repository.floating) == {GOOD}
     assert repository.floating != published
 

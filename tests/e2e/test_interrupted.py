@@ -7,21 +7,26 @@ import secrets
 import signal
 from collections.abc import Callable
 
-from . import parts
-from .fileserver import FileServer
-from .workspace import Workspace, kill, wait_until
+from tests.e2e import components as parts
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace, kill, wait_until
 
 QUICK, SLOW = "greeting1.0-debian12", "greeting2.0-debian12"
 
 
-def test_killed_build_goes_on_and_floating_tags_wait_for_all(workspace: Workspace, vendor: FileServer) -> None:
+def test_killed_build_goes_on_and_floating_tags_wait_for_all(
+    workspace: Workspace, vendor: FileServer
+) -> None:
     repository = workspace.repository("greeting")
     _edit(workspace, vendor, user="dockeruser")
     _build_and_kill(workspace, vendor, lambda: len(repository.fingerprints) == 1)
     assert repository.floating == {}
     assert not (workspace.folder / "release.json").exists()
 
-    assert "1 built, 1 already there, 2 floating tags moved" in workspace.bakestone("build", "--push").out
+    assert (
+        "1 built, 1 already there, 2 floating tags moved"
+        in workspace.bakestone("build", "--push").out
+    )
     first = repository.floating
     assert set(first) == {QUICK, SLOW}
     release = workspace.release()
@@ -31,13 +36,20 @@ def test_killed_build_goes_on_and_floating_tags_wait_for_all(workspace: Workspac
     assert repository.floating == first, "the old release stays whole until the new one is"
     assert workspace.release() == release
 
-    assert "1 built, 1 already there, 2 floating tags moved" in workspace.bakestone("build", "--push").out
+    assert (
+        "1 built, 1 already there, 2 floating tags moved"
+        in workspace.bakestone("build", "--push").out
+    )
     assert all(first[name] != digest for name, digest in repository.floating.items())
-    assert {image["digest"] for image in workspace.release()["images"]} == set(repository.floating.values())
+    assert {image["digest"] for image in workspace.release()["images"]} == set(
+        repository.floating.values()
+    )
     assert "nothing to do" in workspace.bakestone("build", "--push").out
 
 
-def test_interrupt_from_the_keyboard_ends_without_a_traceback(workspace: Workspace, vendor: FileServer) -> None:
+def test_interrupt_from_the_keyboard_ends_without_a_traceback(
+    workspace: Workspace, vendor: FileServer
+) -> None:
     _edit(workspace, vendor, user="dockeruser")
     with vendor.hold("/greeting-2.0.tar.gz") as hold:
         process = workspace.start("build", "--push")
@@ -66,11 +78,17 @@ def _edit(workspace: Workspace, vendor: FileServer, *, user: str) -> None:
     workspace.lock_and_generate()
 
 
-def _build_and_kill(workspace: Workspace, vendor: FileServer, quick_is_pushed: Callable[[], bool]) -> None:
+def _build_and_kill(
+    workspace: Workspace, vendor: FileServer, quick_is_pushed: Callable[[], bool]
+) -> None:
     """Kill the build when one variant is in the registry and the other waits for its file."""
     with vendor.hold("/greeting-2.0.tar.gz") as hold:
         process = workspace.start("build", "--push")
         try:
-            wait_until(process, lambda: hold.reached.is_set() and quick_is_pushed(), "one variant is in the registry, the other waits")
+            wait_until(
+                process,
+                lambda: hold.reached.is_set() and quick_is_pushed(),
+                "one variant is in the registry, the other waits",
+            )
         finally:
             kill(process)

@@ -1,4 +1,6 @@
-"""Exact package versions of several bases, asked of apt in one build: what goes wrong on one of them leaves the others, and is told."""
+"""Exact package versions of several bases, asked of apt in one build: what goes wrong on one of
+them leaves the others, and is told.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from .workspace import Workspace
+from tests.e2e.workspace import Workspace
 
 OLD, NEW = "docker.io/library/debian:12", "docker.io/library/debian:13"
 PARTIAL = ".images.lock.yaml.partial"
@@ -19,7 +21,9 @@ def _families(*packages: str) -> list[dict[str, Any]]:
     return [first, {"name": "new", "axes": {"distro": ["debian@13"]}, "packages": list(packages)}]
 
 
-def test_what_one_base_lacks_is_named_and_the_others_need_not_be_asked_again(workspace: Workspace) -> None:
+def test_what_one_base_lacks_is_named_and_the_others_need_not_be_asked_again(
+    workspace: Workspace,
+) -> None:
     workspace.lock.unlink()
     workspace.images(*_families("less", "no-such-package"))
     said = workspace.bakestone("lock", code=1).err
@@ -39,13 +43,25 @@ def test_what_one_base_lacks_is_named_and_the_others_need_not_be_asked_again(wor
     lock = yaml.safe_load(workspace.lock.read_text("utf-8"))
     assert lock["packages"][OLD] == kept["packages"][OLD]
     assert {p["from"] for p in lock["packages"].values()} == {"image"}
-    brought = {name for one in lock["packages"][NEW]["platforms"]["linux/amd64"] for name in one["versions"]}
+    brought = {
+        name
+        for one in lock["packages"][NEW]["platforms"]["linux/amd64"]
+        for name in one["versions"]
+    }
     assert {"less", "libtinfo6"} & brought
 
     before = workspace.lock.read_text("utf-8")
     workspace.bakestone("lock", "--update", "debian@13")
-    lines = [line for line in difflib.ndiff(before.splitlines(), workspace.lock.read_text("utf-8").splitlines()) if line[:1] in "+-"]
+    lines = [
+        line
+        for line in difflib.ndiff(
+            before.splitlines(), workspace.lock.read_text("utf-8").splitlines()
+        )
+        if line[:1] in "+-"
+    ]
     assert lines
-    assert all("resolved: " in line for line in lines), "the archive is the same within a minute, and the other base is left alone"
+    assert all("resolved: " in line for line in lines), (
+        "the archive is the same within a minute, and the other base is left alone"
+    )
     assert len(lines) == 4, "when the base and its packages were asked for"
     assert "fits images.yaml" in workspace.bakestone("lock", "--check").out

@@ -1,4 +1,6 @@
-"""Without Docker: one clear message, exit code 3, and nothing half-written; what needs no Docker works."""
+"""Without Docker: one clear message, exit code 3, and nothing half-written; what needs no Docker
+works.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from . import parts
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.workspace import Workspace
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
 COMMANDS = {"lock": ["lock"], "build": ["build"], "push": ["build", "--push"]}
@@ -22,7 +24,9 @@ def generated(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("lacking", ["engine", "client"])
-def test_no_docker_is_one_message_with_a_hint(generated: Workspace, tmp_path: Path, lacking: str, command: str) -> None:
+def test_no_docker_is_one_message_with_a_hint(
+    generated: Workspace, tmp_path: Path, lacking: str, command: str
+) -> None:
     env = NO_ENGINE if lacking == "engine" else {"PATH": str(tmp_path)}
     if command == "lock":
         generated.lock.unlink()
@@ -36,12 +40,21 @@ def test_no_docker_is_one_message_with_a_hint(generated: Workspace, tmp_path: Pa
     assert after == before
 
 
-def test_everything_up_to_the_dockerfiles_needs_neither_docker_nor_network(generated: Workspace) -> None:
+def test_everything_up_to_the_dockerfiles_needs_neither_docker_nor_network(
+    generated: Workspace,
+) -> None:
     wanted = generated.generated()
     for path in wanted:
         (generated.folder / "dockerfiles" / path).unlink()
     generated.site(mirrors={"registries": {"docker.io/library": "localhost:1/nothing"}})
-    for command in (["validate"], ["list"], ["explain", "openmpi5.0.10-debian12"], ["lock"], ["generate"], ["generate", "--check"]):
+    for command in (
+        ["validate"],
+        ["list"],
+        ["explain", "openmpi5.0.10-debian12"],
+        ["lock"],
+        ["generate"],
+        ["generate", "--check"],
+    ):
         generated.bakestone(*command, env=NO_ENGINE)
     assert generated.generated() == wanted
 

@@ -7,25 +7,36 @@ from pathlib import Path
 
 import pytest
 
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace
 
 GOOD, BAD = "greeting1.0-debian12", "stray1.0-debian12"
 ELSEWHERE = "https://elsewhere.vendor.test/extra"
 STRAYS = {
     "a file": (f"ADD {ELSEWHERE} /extra\n", ELSEWHERE),
-    "an image": ("COPY --from=docker.io/library/debian:13 /etc/debian_version /extra\n", "docker.io/library/debian:13"),
-    "the base by its tag": ("COPY --from=docker.io/library/debian:12 /etc/debian_version /extra\n", "docker.io/library/debian:12"),
-    "a repository": ("ADD https://elsewhere.vendor.test/team/tool.git#v1 /extra\n", "elsewhere.vendor.test/team/tool.git#v1"),
+    "an image": (
+        "COPY --from=docker.io/library/debian:13 /etc/debian_version /extra\n",
+        "docker.io/library/debian:13",
+    ),
+    "the base by its tag": (
+        "COPY --from=docker.io/library/debian:12 /etc/debian_version /extra\n",
+        "docker.io/library/debian:12",
+    ),
+    "a repository": (
+        "ADD https://elsewhere.vendor.test/team/tool.git#v1 /extra\n",
+        "elsewhere.vendor.test/team/tool.git#v1",
+    ),
 }
 """What a template does, and the source that is named."""
 
 
 @pytest.fixture
 def project(workspace: Workspace, vendor: FileServer) -> Workspace:
-    """The greeting family, of a new file behind the vendor's URL, and a second component that is made like it."""
+    """The greeting family, of a new file behind the vendor's URL, and a second component that is
+    made like it.
+    """
     content = parts.greeting_archive("1.0", secrets.token_hex(8))
     vendor.files["/greeting-1.0.tar.gz"] = content
     parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
@@ -40,11 +51,19 @@ def _stray(workspace: Workspace, instruction: str) -> None:
     folder = workspace.components / "stray"
     folder.mkdir()
     for path in (workspace.components / "greeting").iterdir():
-        text = path.read_text("utf-8").replace("component: greeting", "component: stray").replace("slot: greeting", "slot: stray")
+        text = (
+            path.read_text("utf-8")
+            .replace("component: greeting", "component: stray")
+            .replace("slot: greeting", "slot: stray")
+        )
         (folder / path.name).write_text(text.replace("/opt/greeting", "/opt/stray"), "utf-8")
     template: Path = folder / "install.source.j2"
     template.write_text(instruction + template.read_text("utf-8"), "utf-8")
-    family = {"name": "stray", "axes": {"distro": ["debian@12"], "stray": ["1.0"]}, "name_slots": ["stray", "distro"]}
+    family = {
+        "name": "stray",
+        "axes": {"distro": ["debian@12"], "stray": ["1.0"]},
+        "name_slots": ["stray", "distro"],
+    }
     workspace.images(parts.greeting_family("1.0"), family)
     workspace.lock.unlink()
     workspace.lock_and_generate()
@@ -71,7 +90,9 @@ def test_a_template_that_reaches_elsewhere_is_named_with_its_source_and_the_othe
     assert not (project.folder / "release.json").exists()
 
 
-def test_the_site_file_can_ask_for_it_and_without_it_the_same_template_is_built(project: Workspace, vendor: FileServer, engine: Engine) -> None:
+def test_the_site_file_can_ask_for_it_and_without_it_the_same_template_is_built(
+    project: Workspace, vendor: FileServer, engine: Engine
+) -> None:
     _stray(project, f"ADD {ELSEWHERE} /extra\n")
     vendor.files["/extra"] = b"fetched without a pin"
     urls = {parts.VENDOR: vendor.url, "https://elsewhere.vendor.test/": vendor.url}

@@ -1,4 +1,6 @@
-"""What apt has newer than the lock and the base image is told, and what of it is a security update, in apt's own words."""
+"""What apt has newer than the lock and the base image is told, and what of it is a security update,
+in apt's own words.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from . import plain
-from .engine import Engine
-from .workspace import Workspace
+from tests.e2e import plain_docker as plain
+from tests.e2e.engine import Engine
+from tests.e2e.workspace import Workspace
 
 SMALL: dict[str, Any] = {"name": "small", "axes": {"distro": ["debian@12"], "git": ["2.39.5"]}}
 REF = "docker.io/library/debian:12"
@@ -40,28 +42,54 @@ DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" install --yes --no-install-recom
 rm -rf /var/lib/apt/lists/*
 EOF
 """
-LIBRARIES = ("libxml2", "libtasn1-6", "libwebp7", "libopenjp2-7", "libarchive13", "libtiff6", "libsndfile1", "libpng16-16")
+LIBRARIES = (
+    "libxml2",
+    "libtasn1-6",
+    "libwebp7",
+    "libopenjp2-7",
+    "libarchive13",
+    "libtiff6",
+    "libsndfile1",
+    "libpng16-16",
+)
 """Packages that git does not need, of which Debian 12 had security updates."""
 
 Madison = dict[str, dict[str, set[str]]]
 
 
 def madison(engine: Engine, packages: list[str], folder: Path) -> Madison:
-    """Package -> version -> the suites that have it, as `apt-cache madison` lists them in the base image today."""
+    """Package -> version -> the suites that have it, as `apt-cache madison` lists them in the base
+    image today.
+    """
     text = _ASK.format(base=_debian(engine), packages=" ".join(packages))
-    engine.docker("buildx", "build", "--no-cache", *plain.build_secrets(), "--output", f"type=local,dest={folder}", "-", stdin=text)
+    engine.docker(
+        "buildx",
+        "build",
+        "--no-cache",
+        *plain.build_secrets(),
+        "--output",
+        f"type=local,dest={folder}",
+        "-",
+        stdin=text,
+    )
     found: Madison = {}
     for line in (folder / "madison").read_text("utf-8").splitlines():
         package, version, place = (part.strip() for part in line.split("|"))
-        found.setdefault(package, {}).setdefault(version, set()).add(place.split()[1].partition("/")[0])
+        found.setdefault(package, {}).setdefault(version, set()).add(
+            place.split()[1].partition("/")[0]
+        )
     return found
 
 
-def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(engine: Engine, prefix: str, tmp_path: Path) -> None:
+def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(
+    engine: Engine, prefix: str, tmp_path: Path
+) -> None:
     workspace = Workspace(tmp_path / "team", engine, f"{prefix}/outdated/base")
     workspace.images(SMALL)
     workspace.bakestone("lock")
-    assert outdated(workspace, "--only", "package", "--exit-code")["rows"] == [], "what was locked a moment ago is not outdated"
+    assert outdated(workspace, "--only", "package", "--exit-code")["rows"] == [], (
+        "what was locked a moment ago is not outdated"
+    )
 
     lock = yaml.safe_load(workspace.lock.read_text("utf-8"))
     (entry,) = lock["packages"][REF]["platforms"]["linux/amd64"]
@@ -70,22 +98,38 @@ def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(en
     workspace.lock.write_text(yaml.safe_dump(lock, sort_keys=False), "utf-8")
 
     said = madison(engine, sorted(today), tmp_path / "said")
-    secure = {name for name, versions in said.items() if any(_security(suites) for suites in versions.values())}
+    secure = {
+        name
+        for name, versions in said.items()
+        if any(_security(suites) for suites in versions.values())
+    }
     assert secure, "of some fifty packages some had security updates"
     assert secure < set(today)
 
     found = outdated(workspace, "--only", "package")
-    assert {row["what"]: (row["pinned"], row["newest"]) for row in found["rows"]} == {n: ("0~older", v) for n, v in today.items()}
+    assert {row["what"]: (row["pinned"], row["newest"]) for row in found["rows"]} == {
+        n: ("0~older", v) for n, v in today.items()
+    }
     assert {row["what"] for row in found["rows"] if row["security"]} == secure
-    assert all(row["base"] == REF and row["move"] == f"bakestone lock --update {REF}" for row in found["rows"])
-    assert {row["what"] for row in outdated(workspace, "--only", "security", "--exit-code", code=1)["rows"]} == secure
+    assert all(
+        row["base"] == REF and row["move"] == f"bakestone lock --update {REF}"
+        for row in found["rows"]
+    )
+    assert {
+        row["what"]
+        for row in outdated(workspace, "--only", "security", "--exit-code", code=1)["rows"]
+    } == secure
 
 
-def test_a_security_update_of_what_the_base_image_has_is_told(engine: Engine, prefix: str, tmp_path: Path) -> None:
+def test_a_security_update_of_what_the_base_image_has_is_told(
+    engine: Engine, prefix: str, tmp_path: Path
+) -> None:
     package, old, new = _with_two_versions(madison(engine, list(LIBRARIES), tmp_path / "said"))
     base, fresh = f"{prefix}/stale/debian:12", _debian(engine)
     text = _STALE.format(base=fresh, package=package, version=old)
-    engine.docker("buildx", "build", *plain.build_secrets(), "--push", "--tag", base, "-", stdin=text)
+    engine.docker(
+        "buildx", "build", *plain.build_secrets(), "--push", "--tag", base, "-", stdin=text
+    )
 
     workspace = Workspace(tmp_path / "team", engine, f"{prefix}/stale-base/base")
     workspace.site(registries={"docker.io/library": f"{prefix}/stale"})
@@ -93,7 +137,11 @@ def test_a_security_update_of_what_the_base_image_has_is_told(engine: Engine, pr
     workspace.bakestone("lock")
     (row,) = outdated(workspace, "--only", "security", "--exit-code", code=1)["rows"]
     assert (row["what"], row["pinned"], row["newest"], row["move"]) == (package, old, new, "")
-    assert row["note"] == f"in the base image, and there is no newer one: `packages: [{package}]` in images.yaml brings it"
+    assert (
+        row["note"]
+        == f"in the base image, and there is no newer one: `packages: [{package}]` in images.yaml"
+        " brings it"
+    )
 
     # what the note says helps: the lock then holds the package at its newest version
     workspace.images(SMALL | {"packages": [package]})
@@ -105,14 +153,19 @@ def test_a_security_update_of_what_the_base_image_has_is_told(engine: Engine, pr
     # a newer base image comes out, and is what moves it
     engine.docker("buildx", "imagetools", "create", "--tag", base, fresh)
     found = outdated(workspace, "--only", "security", "--only", "base")
-    assert [(row["kind"], row["what"]) for row in found["rows"]] == [("base", REF), ("package", package)]
+    assert [(row["kind"], row["what"]) for row in found["rows"]] == [
+        ("base", REF),
+        ("package", package),
+    ]
     assert {row["move"] for row in found["rows"]} == {f"bakestone lock --update {REF}"}
     workspace.bakestone("lock", "--update")
     assert outdated(workspace, "--only", "security", "--only", "base", "--exit-code")["rows"] == []
 
 
 def outdated(workspace: Workspace, *arguments: str, code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(workspace.bakestone("outdated", "--format", "json", *arguments, code=code).out)
+    found: dict[str, Any] = json.loads(
+        workspace.bakestone("outdated", "--format", "json", *arguments, code=code).out
+    )
     return found
 
 
@@ -125,7 +178,10 @@ def _security(suites: set[str]) -> bool:
 
 
 def _later(left: str, right: str) -> bool:
-    return subprocess.run(["dpkg", "--compare-versions", left, "gt", right], check=False).returncode == 0
+    return (
+        subprocess.run(["dpkg", "--compare-versions", left, "gt", right], check=False).returncode
+        == 0
+    )
 
 
 def _with_two_versions(said: Madison) -> tuple[str, str, str]:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from . import plain
-from .engine import Engine
-from .workspace import Workspace
+from tests.e2e import plain_docker as plain
+from tests.e2e.engine import Engine
+from tests.e2e.workspace import Workspace
 
 NAME = "openmpi5.0.10-debian12"
 OUTPUT = "type=image,push=true,store=false,oci-mediatypes=true,compression=gzip,force-compression=true,rewrite-timestamp=true"
-"""The committed output does not ask for rewritten times: Docker refuses that for images that it keeps."""
+"""The committed output does not ask for rewritten times:
+
+Docker refuses that for images that it keeps.
+"""
 
 
-def test_bake_file_builds_the_published_image_without_bakestone(published: Workspace, engine: Engine) -> None:
+def test_bake_file_builds_the_published_image_without_bakestone(
+    published: Workspace, engine: Engine
+) -> None:
     target = published.variants()[NAME]["target"]
     changes = ["--set", f"*.tags={published.registry}/plain:{NAME}", "--set", f"*.output={OUTPUT}"]
-    command = ["buildx", "bake", "-f", "dockerfiles/docker-bake.json", *plain.bake_secrets(), *changes, target]
+    command = [
+        "buildx",
+        "bake",
+        "-f",
+        "dockerfiles/docker-bake.json",
+        *plain.bake_secrets(),
+        *changes,
+        target,
+    ]
     engine.docker(*command, cwd=published.folder, env=plain.source_policy(published))
     (image,) = (i for i in published.release()["images"] if i["name"] == NAME)
     assert published.repository("plain").digest(NAME) == image["platforms"]["linux/amd64"]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from .engine import ROOT, Engine
-from .workspace import Workspace
+from tests.e2e.engine import ROOT, Engine
+from tests.e2e.workspace import Workspace
 
 VERSIONS = {"openmpi5.0.10-debian12": ("12", "2.39.5"), "openmpi5.0.10-debian13": ("13", "2.47.3")}
 
@@ -37,10 +37,14 @@ def test_generate_a_second_time_changes_nothing(published: Workspace) -> None:
 
 
 @pytest.mark.parametrize("name", VERSIONS)
-def test_image_has_the_versions_in_its_name_for_its_own_user(published: Workspace, engine: Engine, name: str) -> None:
+def test_image_has_the_versions_in_its_name_for_its_own_user(
+    published: Workspace, engine: Engine, name: str
+) -> None:
     distro, git = VERSIONS[name]
     image = f"{published.registry}/mpi:{name}"
-    said = engine.run(image, ". /etc/os-release; id -un; echo $ID $VERSION_ID; mpirun --version; git --version")
+    said = engine.run(
+        image, ". /etc/os-release; id -un; echo $ID $VERSION_ID; mpirun --version; git --version"
+    )
     assert said.splitlines()[:2] == ["dockeruser", f"debian {distro}"]
     assert "mpirun (Open MPI) 5.0.10" in said
     assert f"git version {git}" in said
@@ -51,10 +55,14 @@ def test_image_has_the_versions_in_its_name_for_its_own_user(published: Workspac
 
 
 @pytest.mark.parametrize("name", VERSIONS)
-def test_image_compiles_and_runs_an_mpi_program_for_its_own_user(published: Workspace, engine: Engine, name: str) -> None:
-    source = (ROOT / "generator/components/openmpi/programs/hello.c").read_text("utf-8")
+def test_image_compiles_and_runs_an_mpi_program_for_its_own_user(
+    published: Workspace, engine: Engine, name: str
+) -> None:
+    source = (ROOT / "generator/bakestone/components/openmpi/programs/hello.c").read_text("utf-8")
     script = f"cat > h.c <<'END'\n{source}\nEND\nmpicc h.c -o h && mpirun --oversubscribe -n 2 ./h"
-    assert "ranks=2 library=Open MPI v5.0.10" in engine.run(f"{published.registry}/mpi:{name}", script, "--network", "none")
+    assert "ranks=2 library=Open MPI v5.0.10" in engine.run(
+        f"{published.registry}/mpi:{name}", script, "--network", "none"
+    )
 
 
 def test_release_names_what_the_registry_has(published: Workspace) -> None:
@@ -65,8 +73,14 @@ def test_release_names_what_the_registry_has(published: Workspace) -> None:
     assert {image["name"] for image in release["images"]} == set(VERSIONS)
     for image in release["images"]:
         assert image["repository"] == repository.name
-        assert image["digest"] == repository.digest(image["tag"]) == repository.digest(f"fp-{image['fingerprint']}")
-        assert image["size"] == sum(layer["size"] for layer in repository.manifest(image["digest"])["layers"])
+        assert (
+            image["digest"]
+            == repository.digest(image["tag"])
+            == repository.digest(f"fp-{image['fingerprint']}")
+        )
+        assert image["size"] == sum(
+            layer["size"] for layer in repository.manifest(image["digest"])["layers"]
+        )
 
 
 def test_variants_over_two_bases_share_the_mpi_layer(published: Workspace) -> None:
@@ -92,12 +106,17 @@ def test_building_again_builds_nothing_and_says_so(published: Workspace) -> None
 
 def test_build_without_push_measures_and_publishes_nothing(published: Workspace) -> None:
     tags = published.repository("mpi").tags
-    assert "2 variants built and verified; nothing was published" in published.bakestone("build").out
+    assert (
+        "2 variants built and verified; nothing was published" in published.bakestone("build").out
+    )
     assert published.repository("mpi").tags == tags
 
 
 def test_loaded_image_runs_by_its_tag(published: Workspace, engine: Engine) -> None:
     image = f"{published.registry}/mpi:openmpi5.0.10-debian12"
     engine.docker("image", "rm", "--force", image, code=None)
-    assert "loaded into the engine" in published.bakestone("build", "openmpi5.0.10-debian12", "--load").out
+    assert (
+        "loaded into the engine"
+        in published.bakestone("build", "openmpi5.0.10-debian12", "--load").out
+    )
     assert "mpirun (Open MPI) 5.0.10" in engine.run(image, "mpirun --version", pull="never")

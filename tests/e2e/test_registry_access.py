@@ -1,4 +1,6 @@
-"""Registries that do not answer, or do not let us in: exit code 3, one message, a hint, no password anywhere."""
+"""Registries that do not answer, or do not let us in: exit code 3, one message, a hint, no password
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from generator import blobs
-from generator.registry import Registry
-from generator.site import Site
-
-from . import guarded, parts
-from .engine import Engine
-from .fileserver import FileServer
-from .guarded import PASSWORD, USER, GuardedRegistry
-from .oci import Repository
-from .workspace import Result, Workspace, wait_until
+from bakestone.clients.registry import blobs
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.site.site import Site
+from tests.e2e import components as parts
+from tests.e2e import password_registry as guarded
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.oci import Repository
+from tests.e2e.password_registry import PASSWORD, USER, GuardedRegistry
+from tests.e2e.workspace import Result, Workspace, wait_until
 
 NAME = "greeting1.0-debian12"
 WRONG = "wrong-" + secrets.token_hex(6)
@@ -44,18 +46,25 @@ def project(workspace: Workspace, vendor: FileServer) -> Workspace:
     return workspace
 
 
-def test_unreachable_registry_is_one_message_before_anything_is_built(project: Workspace, vendor: FileServer) -> None:
+def test_unreachable_registry_is_one_message_before_anything_is_built(
+    project: Workspace, vendor: FileServer
+) -> None:
     where = f"localhost:{guarded.free_port()}"
     said = project.bakestone("build", "--push", "--registry", f"{where}/base", code=3)
     _is_one_message(said, f"{where}: the registry {where} cannot be reached: connection refused")
     assert vendor.asked == []
 
 
-def test_lock_with_an_unreachable_mirror_fails_and_leaves_the_lock_alone(project: Workspace) -> None:
+def test_lock_with_an_unreachable_mirror_fails_and_leaves_the_lock_alone(
+    project: Workspace,
+) -> None:
     where = f"localhost:{guarded.free_port()}"
     project.site(mirrors={"registries": {"docker.io/library": f"{where}/library"}})
     before = project.lock.read_bytes()
-    _is_one_message(project.bakestone("lock", "--update", code=3), f"the registry {where} cannot be reached: connection refused")
+    _is_one_message(
+        project.bakestone("lock", "--update", code=3),
+        f"the registry {where} cannot be reached: connection refused",
+    )
     assert project.lock.read_bytes() == before
     project.lock.unlink()
     project.bakestone("lock", code=3)
@@ -64,21 +73,29 @@ def test_lock_with_an_unreachable_mirror_fails_and_leaves_the_lock_alone(project
 
 
 @pytest.mark.parametrize("password", [WRONG, ""], ids=["wrong-password", "not-logged-in"])
-def test_refused_push_is_one_message_before_anything_is_built(project: Workspace, vendor: FileServer, guard: GuardedRegistry, password: str) -> None:
-    said = project.bakestone("build", "--push", "--registry", f"{guard.address}/base", code=3, env=guard.login(password))
+def test_refused_push_is_one_message_before_anything_is_built(
+    project: Workspace, vendor: FileServer, guard: GuardedRegistry, password: str
+) -> None:
+    said = project.bakestone(
+        "build", "--push", "--registry", f"{guard.address}/base", code=3, env=guard.login(password)
+    )
     _is_one_message(said, f"the registry {guard.address} refuses access to base/greeting (401)")
     assert f"docker login {guard.address}" in said.err
     assert vendor.asked == []
     assert _files_with(project, WRONG) == []
 
 
-def test_refused_mirror_is_an_error_not_an_absent_base(project: Workspace, guard: GuardedRegistry) -> None:
+def test_refused_mirror_is_an_error_not_an_absent_base(
+    project: Workspace, guard: GuardedRegistry
+) -> None:
     project.site(mirrors={"registries": {"docker.io/library": f"{guard.address}/library"}})
     said = project.bakestone("lock", "--update", code=3, env=guard.login(WRONG))
     _is_one_message(said, f"the registry {guard.address} refuses access to library/debian (401)")
 
 
-def test_right_credentials_of_docker_login_publish(project: Workspace, guard: GuardedRegistry) -> None:
+def test_right_credentials_of_docker_login_publish(
+    project: Workspace, guard: GuardedRegistry
+) -> None:
     registry = f"{guard.address}/base"
     said = project.bakestone("build", "--push", "--registry", registry, env=guard.login(PASSWORD))
     repository = Repository(f"{registry}/greeting", login=(USER, PASSWORD))
@@ -88,7 +105,9 @@ def test_right_credentials_of_docker_login_publish(project: Workspace, guard: Gu
     assert _files_with(project, PASSWORD) == []
 
 
-def test_a_stream_reaches_a_registry_that_asks_for_a_password(guard: GuardedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_reaches_a_registry_that_asks_for_a_password(
+    guard: GuardedRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", guard.login(PASSWORD)["DOCKER_CONFIG"])
     content = secrets.token_bytes(5 * 2**20)
     digest = f"sha256:{parts.digest(content)}"
@@ -126,4 +145,6 @@ def _is_one_message(said: Result, wanted: str) -> None:
 
 
 def _files_with(workspace: Workspace, secret: str) -> list[Path]:
-    return [p for p in workspace.folder.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
+    return [
+        p for p in workspace.folder.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()
+    ]

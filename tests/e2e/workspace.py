@@ -1,4 +1,6 @@
-"""A team's folder: images.yaml, a site file, a lock and dockerfiles/ of its own, and the command run in it."""
+"""A team's folder: images.yaml, a site file, a lock and dockerfiles/ of its own, and the command
+run in it.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,13 @@ from typing import Any
 
 import yaml
 
-from .engine import CA, Engine
-from .oci import Repository
+from tests.e2e.engine import CA, Engine
+from tests.e2e.oci import Repository
 
 TIMEOUT = 1800
-"""Seconds that one command may take: several times the longest one (three builds of Open MPI) on two cores with nothing cached."""
+"""Seconds that one command may take: several times the longest one (three builds of Open MPI) on
+two cores with nothing cached.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,9 @@ class Result:
 
 
 class Workspace:
-    """`registry` is HOST:PORT/PATH, a path that no other workspace has; `temporary` is where its commands put temporary files.
+    """`registry` is HOST:PORT/PATH, a path that no other workspace has;
+
+    `temporary` is where its commands put temporary files.
 
     `inside` are words before each command, which bring it into another network namespace.
     """
@@ -69,13 +75,30 @@ class Workspace:
     def images(self, *families: dict[str, Any]) -> None:
         """Write images.yaml."""
         accept = ["anaconda-terms", "intel-eula", "nvidia-eula"]
-        text = yaml.safe_dump({"version": 1, "registry": self.registry, "accept": accept, "families": list(families)}, sort_keys=False)
+        text = yaml.safe_dump(
+            {"version": 1, "registry": self.registry, "accept": accept, "families": list(families)},
+            sort_keys=False,
+        )
         self.matrix.write_text(text, "utf-8")
 
-    def site(self, *, urls: dict[str, str] | None = None, registries: dict[str, str] | None = None, **more: Any) -> None:
-        """Write the site file: Debian's images from the mirror, this machine's CA bundle, exact package versions."""
-        registries = registries or ({"docker.io/library": self.engine.mirror} if self.engine.mirror else {})
-        site: dict[str, Any] = {"version": 1, "mirrors": {"registries": registries, "urls": urls or {}}, "pins": {"debian": "versions"}}
+    def site(
+        self,
+        *,
+        urls: dict[str, str] | None = None,
+        registries: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        """Write the site file: Debian's images from the mirror, this machine's CA bundle, exact
+        package versions.
+        """
+        registries = registries or (
+            {"docker.io/library": self.engine.mirror} if self.engine.mirror else {}
+        )
+        site: dict[str, Any] = {
+            "version": 1,
+            "mirrors": {"registries": registries, "urls": urls or {}},
+            "pins": {"debian": "versions"},
+        }
         if CA.is_file():
             site["ca"] = str(CA)
         (self.folder / "site.yaml").write_text(yaml.safe_dump(site | more), "utf-8")
@@ -83,12 +106,18 @@ class Workspace:
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `bakestone ARGUMENTS`, in a process group of its own."""
         return subprocess.Popen(
-            [*self.inside, sys.executable, "-m", "generator.cli", *arguments], cwd=self.folder, text=True, start_new_session=True,
+            [*self.inside, sys.executable, "-m", "bakestone.cli.app", *arguments], cwd=self.folder, text=True, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=self.engine.environment | {"BAKESTONE_SITE": "site.yaml", "TMPDIR": str(self.temporary)} | (env or {}),
         )  # fmt: skip
 
-    def bakestone(self, *arguments: str, code: int = 0, env: dict[str, str] | None = None, timeout: int = TIMEOUT) -> Result:
+    def bakestone(
+        self,
+        *arguments: str,
+        code: int = 0,
+        env: dict[str, str] | None = None,
+        timeout: int = TIMEOUT,
+    ) -> Result:
         """Run `bakestone ARGUMENTS`; it ends with `code` and never with a traceback."""
         began = time.monotonic()
         process = self.start(*arguments, env=env)
@@ -98,7 +127,10 @@ class Workspace:
             kill(process)
             raise
         result = Result(process.returncode, out, err, time.monotonic() - began)
-        said = f"bakestone {' '.join(arguments)}: exit {result.code}, wanted {code}\n--- stdout\n{out}\n--- stderr\n{err}"
+        said = (
+            f"bakestone {' '.join(arguments)}: exit {result.code}, wanted {code}\n---"
+            f" stdout\n{out}\n--- stderr\n{err}"
+        )
         assert result.code == code, said
         assert "Traceback" not in result.text, said
         return result
@@ -122,14 +154,23 @@ class Workspace:
     def generated(self) -> dict[str, str]:
         """Every generated file: path below dockerfiles/ -> text."""
         folder = self.folder / "dockerfiles"
-        return {str(p.relative_to(folder)): p.read_text("utf-8") for p in sorted(folder.rglob("*")) if p.is_file()}
+        return {
+            str(p.relative_to(folder)): p.read_text("utf-8")
+            for p in sorted(folder.rglob("*"))
+            if p.is_file()
+        }
 
 
 def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that a running command brings about. Should it end first, that is shown."""
+    """Wait for something that a running command brings about.
+
+    Should it end first, that is shown.
+    """
     end = time.monotonic() + TIMEOUT
     while not condition():
-        assert process.poll() is None, f"the command ended: not so {what}\n" + "\n".join(process.communicate())
+        assert process.poll() is None, f"the command ended: not so {what}\n" + "\n".join(
+            process.communicate()
+        )
         assert time.monotonic() < end, f"not so after {TIMEOUT} seconds: {what}"
         time.sleep(0.1)
 

@@ -1,4 +1,6 @@
-"""`pytest tests/golden --refresh-golden` writes the files that the tests compare with; read the difference before it is committed."""
+"""`pytest tests/golden --refresh-golden` writes the files that the tests compare with; read the
+difference before it is committed.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from unit.samples import made_up_lock
 
-from generator import lockfile
-from generator.project import Project
+from bakestone.core.lock import file as lockfile
+from bakestone.project import Project
+from tests.support.samples import made_up_lock
 
 GOLDEN = Path(__file__).parent
 HINT = "when this is meant: pytest tests/golden --refresh-golden"
@@ -28,7 +30,9 @@ def golden(refresh: bool) -> Project:
     """The small matrix of this folder with its made-up lock."""
     project = Project(GOLDEN / "images.yaml", GOLDEN / "images.lock.yaml", GOLDEN / "dockerfiles")
     if refresh:
-        lockfile.write(made_up_lock(project.matrix.variants, project.matrix.library), project.lock_path)
+        lockfile.write(
+            made_up_lock(project.matrix.variants, project.matrix.library), project.lock_path
+        )
     return project
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from unit.samples import made_up_lock
 
-from generator import lockfile
-from generator.project import Project
-
-from .conftest import GOLDEN, HINT, Compare
+from bakestone.core.lock import file as lockfile
+from bakestone.project import Project
+from tests.golden.conftest import GOLDEN, HINT, Compare
+from tests.support.samples import made_up_lock
 
 NAMES = [
     "azureml/openmpi3.1.2-ubuntu16.04",
@@ -22,7 +21,9 @@ NAMES = [
 
 def test_the_lock_is_the_one_that_the_library_asks_for(golden: Project) -> None:
     made = lockfile.dump(made_up_lock(golden.matrix.variants, golden.matrix.library))
-    assert golden.lock_path.read_text("utf-8") == made, f"the library asks for something else now; {HINT}"
+    assert golden.lock_path.read_text("utf-8") == made, (
+        f"the library asks for something else now; {HINT}"
+    )
     assert {p.pins for p in golden.lock.packages.values()} == {"versions", "snapshot", "frozen"}
 
 

@@ -1,4 +1,6 @@
-"""hadolint finds nothing in any emitted Dockerfile; what is left out is in .hadolint.yaml, with the reason."""
+"""hadolint finds nothing in any emitted Dockerfile; what is left out is in .hadolint.yaml, with the
+reason.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from unit.samples import ROOT
+
+from tests.support.samples import ROOT
 
 HADOLINT = Path(sys.executable).parent / "hadolint"
 CONFIGURATION = ROOT / ".hadolint.yaml"
@@ -19,7 +22,13 @@ CONFIGURATION = ROOT / ".hadolint.yaml"
 def test_emitted_dockerfiles_are_clean(folder: str) -> None:
     files = sorted((ROOT / folder).glob("*/*/Dockerfile"))
     assert files
-    done = subprocess.run([HADOLINT, "--config", CONFIGURATION, *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [HADOLINT, "--config", CONFIGURATION, *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[:4000] + done.stderr
 
 

@@ -7,10 +7,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from generator.cli import main
-from generator.project import Project
-
-from .conftest import GOLDEN, Compare
+from bakestone.cli.app import main
+from bakestone.project import Project
+from tests.golden.conftest import GOLDEN, Compare
 
 DAY = ("--at", "2026-11-22")
 """What has ended is told as of a day: without it a file that is right today is wrong tomorrow."""
@@ -44,7 +43,9 @@ OUTPUTS = {
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_an_output_is_what_it_was(name: str, golden: Project, compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_is_what_it_was(
+    name: str, golden: Project, compare: Compare, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, arguments = OUTPUTS[name]
     monkeypatch.chdir(GOLDEN)
     monkeypatch.delenv("BAKESTONE_SITE", raising=False)

@@ -1,4 +1,6 @@
-"""Dockerfiles taken apart into instructions, and given to the parsers of hadolint and sh; what is equal is parsed once."""
+"""Dockerfiles taken apart into instructions, and given to the parsers of hadolint and sh; what is
+equal is parsed once.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ PER_FILE = 200
 
 
 def pieces(text: str) -> list[str]:
-    """A Dockerfile cut where a line begins like an instruction: coarse and fast, for finding what Dockerfiles have alike.
+    """A Dockerfile cut where a line begins like an instruction: coarse and fast, for finding what
+    Dockerfiles have alike.
 
     A cut within a heredoc would leave it without its end, which the parsers do not accept.
     """
@@ -30,14 +33,18 @@ def pieces(text: str) -> list[str]:
 
 
 def alike(found: Iterable[str]) -> list[str]:
-    """Of texts that differ in checksums and numbers only, one; numbers at redirections and parameters are kept apart."""
+    """Of texts that differ in checksums and numbers only, one; numbers at redirections and
+    parameters are kept apart.
+    """
     return list({_NUMBER.sub("0", _HASH.sub("0", text)): text for text in found}.values())
 
 
 def instructions(text: str) -> Iterator[str]:
-    """The instructions of a Dockerfile, with the comments before and the blank lines behind them; joined they are the text.
+    """The instructions of a Dockerfile, with the comments before and the blank lines behind them;
+    joined they are the text.
 
-    An instruction ends with its line, with the first line that has no backslash at its end, or with its heredoc.
+    An instruction ends with its line, with the first line that has no backslash at its end, or with
+    its heredoc.
     """
     part: list[str] = []
     ends: list[str] = []
@@ -50,7 +57,9 @@ def instructions(text: str) -> Iterator[str]:
         if ends:
             if line.rstrip("\n") == ends[0]:
                 ends.pop(0)
-        elif state == "behind" or (state == "before" and (not line.strip() or line.startswith("#"))):
+        elif state == "behind" or (
+            state == "before" and (not line.strip() or line.startswith("#"))
+        ):
             continue
         else:
             ends = [found[1] for found in _HEREDOC.findall(line)]
@@ -70,17 +79,28 @@ def scripts(found: Iterable[str]) -> Iterator[str]:
 def parse_errors(found: Iterable[str], folder: Path) -> list[str]:
     """What hadolint's parser says against instructions, each given once, behind a FROM.
 
-    The scripts in them are not linted (their shell is declared to be one that hadolint leaves alone): that takes most
-    of its time, and the golden tests do it for whole files.
+    The scripts in them are not linted (their shell is declared to be one that hadolint leaves
+    alone): that takes most of its time, and the golden tests do it for whole files.
     """
     listed = list(found)
     for index in range(0, len(listed), PER_FILE):
-        text = "# hadolint shell=powershell\nFROM scratch\n" + "".join(listed[index : index + PER_FILE])
+        text = "# hadolint shell=powershell\nFROM scratch\n" + "".join(
+            listed[index : index + PER_FILE]
+        )
         (folder / f"{index:06}.Dockerfile").write_text(text, "utf-8")
     files = sorted(folder.glob("*.Dockerfile"))
-    done = subprocess.run([HADOLINT, "--no-fail", "--format", "json", *files], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [HADOLINT, "--no-fail", "--format", "json", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert not done.returncode, done.stderr
-    return [f"{p['file']}:{p['line']}: {p['message']}" for p in json.loads(done.stdout) if p["code"] == "DL1000"]
+    return [
+        f"{p['file']}:{p['line']}: {p['message']}"
+        for p in json.loads(done.stdout)
+        if p["code"] == "DL1000"
+    ]
 
 
 def shell_errors(found: Iterable[str], folder: Path) -> list[str]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from generator import yamldoc
-from generator.component import Component
-from generator.library import Library
-from generator.version import Version
+from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import Component
+from bakestone.core.library.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTING = "BAKESTONE_FACTS"
@@ -21,7 +21,9 @@ SETTING = "BAKESTONE_FACTS"
 
 
 def path() -> Path | None:
-    """facts.yaml: the one that the environment names, else `shared/facts/` beside the repository or a folder around it."""
+    """facts.yaml: the one that the environment names, else `shared/facts/` beside the repository or
+    a folder around it.
+    """
     named = os.environ.get(SETTING)
     if named:
         return Path(named)
@@ -34,7 +36,9 @@ def read() -> dict[str, Any]:
     """All facts; skips the test when they are not there."""
     found = path()
     if found is None:
-        pytest.skip(f"shared/facts/facts.yaml is not beside this repository, and {SETTING} does not name it")
+        pytest.skip(
+            f"shared/facts/facts.yaml is not beside this repository, and {SETTING} does not name it"
+        )
     loaded: dict[str, Any] = yamldoc.fast(found)
     return loaded
 
@@ -65,6 +69,9 @@ def pins(of: Component, version: Version, distro: str, platform: str) -> dict[st
     """The vendor's packages of a version on a distro and platform: name -> version."""
     found: dict[str, str] = {}
     for entry in version.methods.get("apt", {}).get("packages", []):
-        if entry["when"].get("distro", distro) == distro and entry.get("platform", platform) == platform:
+        if (
+            entry["when"].get("distro", distro) == distro
+            and entry.get("platform", platform) == platform
+        ):
             found |= entry["install"]
     return found

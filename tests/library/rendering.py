@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unit.samples import made_up_lock
-
-from generator import matrix as expansion
-from generator import spec
-from generator.library import Library
-from generator.lock import Lock
-from generator.render.dockerfile import Renderer
-from generator.variant import Variant
-
-from .combinations import Finder, Slots, matrix
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock.model import Lock
+from bakestone.core.matrix import matrix as expansion
+from bakestone.core.matrix import spec
+from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.dockerfile import Renderer
+from tests.library.combinations import Finder, Slots, matrix
+from tests.support.samples import made_up_lock
 
 PER_FILE = 5000
 """Variants of one images.yaml; its size is limited."""
@@ -34,10 +32,16 @@ class _File:
     combinations: list[Slots] = field(default_factory=list)
 
     def takes(self, name: str, base: str, provides: dict[str, str]) -> bool:
-        return len(self.names) < PER_FILE and name not in self.names and self.bases.get(base, provides) == provides
+        return (
+            len(self.names) < PER_FILE
+            and name not in self.names
+            and self.bases.get(base, provides) == provides
+        )
 
 
-def rendered(library: Library, folder: Path, finder: Finder, combinations: Iterable[Slots]) -> Iterator[tuple[Variant, str]]:
+def rendered(
+    library: Library, folder: Path, finder: Finder, combinations: Iterable[Slots]
+) -> Iterator[tuple[Variant, str]]:
     """Every combination as a variant and its Dockerfile."""
     files: list[_File] = []
     for slots in combinations:
@@ -54,11 +58,22 @@ def rendered(library: Library, folder: Path, finder: Finder, combinations: Itera
         yield from _one_file(library, folder, finder.about, file.combinations)
 
 
-def _one_file(library: Library, folder: Path, about: dict[str, Any], combinations: list[Slots]) -> Iterator[tuple[Variant, str]]:
+def _one_file(
+    library: Library, folder: Path, about: dict[str, Any], combinations: list[Slots]
+) -> Iterator[tuple[Variant, str]]:
     values = [{slot: chosen.text for slot, chosen in slots.items()} for slots in combinations]
     path = folder / "images.yaml"
     parts = [values[first : first + PER_AXIS] for first in range(0, len(values), PER_AXIS)]
-    path.write_text(matrix(library, [{"name": f"part{index}", "axes": {"all": part}, **about} for index, part in enumerate(parts)]), "utf-8")
+    path.write_text(
+        matrix(
+            library,
+            [
+                {"name": f"part{index}", "axes": {"all": part}, **about}
+                for index, part in enumerate(parts)
+            ],
+        ),
+        "utf-8",
+    )
     variants = expansion.expand(spec.load(path), library).variants
     assert len(variants) == len(combinations)
     renderer = Renderer(library, _with_rpm_names(made_up_lock(variants, library), library))
@@ -67,12 +82,17 @@ def _one_file(library: Library, folder: Path, about: dict[str, Any], combination
 
 
 def _with_rpm_names(lock: Lock, library: Library) -> Lock:
-    """The lock with its packages named as dnf names them, where the distro has dnf: `gcc.x86_64` at `0:1.2-3`."""
+    """The lock with its packages named as dnf names them, where the distro has dnf:
+
+    `gcc.x86_64` at `0:1.2-3`.
+    """
     for packages in lock.packages.values():
         distro = library.get(packages.distro.partition("@")[0])
         if distro is not None and distro.data.get("package_manager") == "dnf":
             for platform, sets in packages.versions.items():
                 machine = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}[platform]
                 for names, closure in sets.items():
-                    sets[names] = {f"{name}.{machine}": version for name, version in closure.items()}
+                    sets[names] = {
+                        f"{name}.{machine}": version for name, version in closure.items()
+                    }
     return lock

@@ -1,6 +1,7 @@
 """Everything that the rules allow is rendered, and the parsers of hadolint and sh accept all of it.
 
-Versions that nothing in the library tells apart stand for one another here; each of them alone is in test_every_version.py.
+Versions that nothing in the library tells apart stand for one another here; each of them alone is
+in test_every_version.py.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from generator.library import Library
-from generator.variant import Chosen, Variant, slot_rank
-
-from .combinations import Finder, Kinds, Slots, everything
-from .dockerfiles import alike, instructions, parse_errors, pieces, scripts, shell_errors
-from .rendering import rendered
+from bakestone.core.library.catalog import Library
+from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from tests.library.combinations import Finder, Kinds, Slots, everything
+from tests.library.dockerfiles import (
+    alike,
+    instructions,
+    parse_errors,
+    pieces,
+    scripts,
+    shell_errors,
+)
+from tests.library.rendering import rendered
 
 Record = Callable[[str, object], None]
 
 PRODUCTS = {
-    # name -> the slots in the order of the search: `!` is always filled, `*` with every version, `.` with the newest of
+    # name -> the slots in the order of the search: `!` is always filled, `*` with every version,
+    # `.` with the newest of
     # every minor; and how many variants it has at least
     "cuda": ("distro!* cuda!*", 100),
     "cudnn and nccl": ("distro!* cuda! cudnn nccl", 4000),
@@ -35,9 +43,16 @@ PRODUCTS = {
     "onnxruntime with cuda and conda": ("onnxruntime! distro!* conda! cuda!: cudnn!:", 1000),
     "tensorrt": ("tensorrt! distro!* conda cuda!. cudnn!.", 100),
 }
-BY_METHOD = [("cuda cudnn nccl", "image"), ("cuda cudnn nccl", "apt"), ("cuda cudnn nccl", "wheel"), ("cuda ucx", "wheel")]
+BY_METHOD = [
+    ("cuda cudnn nccl", "image"),
+    ("cuda cudnn nccl", "apt"),
+    ("cuda cudnn nccl", "wheel"),
+    ("cuda ucx", "wheel"),
+]
 BY_METHOD += [("mpi ucx", "source"), ("mpi", "apt"), ("mpi", "installer")]
-"""What is asked for against the order of preference; a method that is the first to fit is in the products."""
+"""What is asked for against the order of preference; a method that is the first to fit is in the
+products.
+"""
 
 RANDOM = 20261122
 LONGEST_TAG = 128
@@ -46,7 +61,9 @@ MIXED = 400
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_the_product_that_the_rules_allow_renders(name: str, library: Library, tmp_path: Path, record_property: Record) -> None:
+def test_the_product_that_the_rules_allow_renders(
+    name: str, library: Library, tmp_path: Path, record_property: Record
+) -> None:
     words, least = PRODUCTS[name]
     finder = Finder(library, tmp_path)
     found = list(finder.product(dict(choices(library, words))))
@@ -59,21 +76,37 @@ def test_the_product_renders_by_a_method_that_is_asked_for(
     slots: str, method: str, library: Library, tmp_path: Path, record_property: Record
 ) -> None:
     components = [component for slot in slots.split() for component in library.of_slot(slot)]
-    finder = Finder(library, tmp_path, {component.name: method for component in components if method in component.methods})
+    finder = Finder(
+        library,
+        tmp_path,
+        {component.name: method for component in components if method in component.methods},
+    )
     unasked = Finder(library, tmp_path)
     filled = dict(choices(library, "distro!* " + slots))
-    found = [combination for combination in finder.product(filled) if method in finder.by(combination).values()]
-    found = [combination for combination in found if finder.by(combination) != unasked.by(combination)]  # the others are in the products
+    found = [
+        combination
+        for combination in finder.product(filled)
+        if method in finder.by(combination).values()
+    ]
+    found = [
+        combination for combination in found if finder.by(combination) != unasked.by(combination)
+    ]  # the others are in the products
     assert found
     check(rendered(library, tmp_path, finder, found), tmp_path, record_property)
 
 
 @pytest.mark.parametrize("platforms", ["linux/amd64", "linux/arm64", "linux/amd64 linux/arm64"])
-def test_a_mixed_sample_over_all_slots_renders(platforms: str, library: Library, tmp_path: Path, record_property: Record) -> None:
+def test_a_mixed_sample_over_all_slots_renders(
+    platforms: str, library: Library, tmp_path: Path, record_property: Record
+) -> None:
     finder = Finder(library, tmp_path, platforms=platforms.split())
-    found = {tuple(chosen.text for chosen in slots.values()): slots for slots in mixed(library, finder)}
+    found = {
+        tuple(chosen.text for chosen in slots.values()): slots for slots in mixed(library, finder)
+    }
     filled = {slot for slots in found.values() for slot in slots}
-    assert not [slot for slot in set(library.slots) - filled if can_be_filled(slot, library, finder)]
+    assert not [
+        slot for slot in set(library.slots) - filled if can_be_filled(slot, library, finder)
+    ]
     check(rendered(library, tmp_path, finder, found.values()), tmp_path, record_property)
 
 
@@ -91,7 +124,10 @@ def choices(library: Library, words: str) -> Iterator[tuple[str, list[Chosen | N
 
 
 def newest_of(known: Iterable[Chosen], by: str) -> list[Chosen]:
-    """The newest version of every minor or major of each component; `known` has the newest first."""
+    """The newest version of every minor or major of each component;
+
+    `known` has the newest first.
+    """
     newest: dict[tuple[str, str], Chosen] = {}
     for chosen in known:
         newest.setdefault((chosen.component.name, getattr(chosen.version, by)), chosen)
@@ -99,12 +135,20 @@ def newest_of(known: Iterable[Chosen], by: str) -> list[Chosen]:
 
 
 def can_be_filled(slot: str, library: Library, finder: Finder) -> bool:
-    """Whether some version of some component can fill the slot in the finder's family (TensorRT has no wheel for arm64)."""
-    return any(finder.around(chosen, method) for chosen in everything(library, slot) for method in chosen.version.methods)
+    """Whether some version of some component can fill the slot in the finder's family (TensorRT has
+    no wheel for arm64).
+    """
+    return any(
+        finder.around(chosen, method)
+        for chosen in everything(library, slot)
+        for method in chosen.version.methods
+    )
 
 
 def mixed(library: Library, finder: Finder) -> Iterator[Slots]:
-    """Combinations that pass, with slots filled one after another by chance; always the same ones for the same library."""
+    """Combinations that pass, with slots filled one after another by chance; always the same ones
+    for the same library.
+    """
     chance = random.Random(f"{RANDOM} {finder.about}")  # noqa: S311
     order = sorted(library.slots, key=slot_rank)
     count = 0
@@ -114,7 +158,11 @@ def mixed(library: Library, finder: Finder) -> Iterator[Slots]:
             tried = [chance.choice(everything(library, slot)) for _ in range(8)]
             grown = [{**slots, slot: chosen} for chosen in tried]
             # a name with every slot in it can be too long for a tag
-            fitting = [g for g in grown if slot == "distro" or (finder.passes(g) and len(finder.name(g)) <= LONGEST_TAG)]
+            fitting = [
+                g
+                for g in grown
+                if slot == "distro" or (finder.passes(g) and len(finder.name(g)) <= LONGEST_TAG)
+            ]
             if fitting and (slot == "distro" or chance.random() < 0.7):
                 slots = fitting[0]
         if finder.passes(slots):
@@ -130,7 +178,9 @@ def check(made: Iterable[tuple[Variant, str]], folder: Path, record: Record) -> 
         found = pieces(text)
         assert "".join(found) == text, variant.name
         sections.update(dict.fromkeys(found))
-    distinct = dict.fromkeys(instruction for section in sections for instruction in instructions(section))
+    distinct = dict.fromkeys(
+        instruction for section in sections for instruction in instructions(section)
+    )
     shell = alike(scripts(distinct))
     record("variants", count)
     record("Dockerfile instructions, each once", len(distinct))
@@ -145,8 +195,14 @@ def test_the_search_finds_what_trying_everything_finds(library: Library, tmp_pat
     finder = Finder(library, tmp_path)
     chance = random.Random(RANDOM)  # noqa: S311
     sizes = {"distro": 4, "cuda": 5, "cudnn": 5, "ucx": 2, "mpi": 2, "conda": 1, "onnxruntime": 3}
-    few = {slot: [None, *chance.sample(everything(library, slot), size)] for slot, size in sizes.items()}
-    tried = ({slot: c for slot, c in zip(few, picked, strict=True) if c} for picked in itertools.product(*few.values()))
+    few = {
+        slot: [None, *chance.sample(everything(library, slot), size)]
+        for slot, size in sizes.items()
+    }
+    tried = (
+        {slot: c for slot, c in zip(few, picked, strict=True) if c}
+        for picked in itertools.product(*few.values())
+    )
     passing = [slots for slots in tried if "distro" in slots and finder.passes(slots)]
     assert len(passing) > 100
     few["distro"].remove(None)

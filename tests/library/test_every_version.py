@@ -1,4 +1,6 @@
-"""Every version in the library can be in an image, by every method that it has; what comes out is clean."""
+"""Every version in the library can be in an image, by every method that it has; what comes out is
+clean.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +8,46 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from unit.samples import ROOT
 
-from generator.component import BUILT_IN
-from generator.library import Library
-from generator.variant import INHERITED, Chosen
-
-from .combinations import Finder, everything
-from .dockerfiles import HADOLINT
-from .rendering import rendered
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import BUILT_IN
+from bakestone.core.matrix.variant import INHERITED, Chosen
+from tests.library.combinations import Finder, everything
+from tests.library.dockerfiles import HADOLINT
+from tests.library.rendering import rendered
+from tests.support.samples import ROOT
 
 NAMES = sorted(path.parent.name for path in BUILT_IN.glob("*/versions.yaml"))
 AMD64, ARM64 = ("linux/amd64",), ("linux/arm64",)
 
 
 def finders(library: Library, folder: Path, component: str, method: str, slot: str) -> list[Finder]:
-    """The families in which a method is looked for: it is asked for, and so is `image` of the others where it is `image`."""
+    """The families in which a method is looked for: it is asked for, and so is `image` of the
+    others where it is `image`.
+    """
     if slot == "distro":
         return [Finder(library, folder)]
     asked = [{component: method}]
     if method == INHERITED:
         known = [found for found in map(library.get, library.names) if found is not None]
-        asked.append({found.name: INHERITED for found in known if INHERITED in found.methods and found.slot != "distro"})
-    return [Finder(library, folder, methods, platforms) for platforms in (AMD64, ARM64) for methods in asked]
+        asked.append(
+            {
+                found.name: INHERITED
+                for found in known
+                if INHERITED in found.methods and found.slot != "distro"
+            }
+        )
+    return [
+        Finder(library, folder, methods, platforms)
+        for platforms in (AMD64, ARM64)
+        for methods in asked
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_version_renders_by_every_method_that_it_has(name: str, library: Library, tmp_path: Path) -> None:
+def test_every_version_renders_by_every_method_that_it_has(
+    name: str, library: Library, tmp_path: Path
+) -> None:
     component = library.get(name)
     assert component is not None
     lost = []
@@ -40,9 +55,13 @@ def test_every_version_renders_by_every_method_that_it_has(name: str, library: L
         families = finders(library, tmp_path, name, method, component.slot)
         homes: dict[int, list[dict[str, Chosen]]] = {index: [] for index in range(len(families))}
         for chosen in everything(library, component.slot):
-            if chosen.component is not component or (component.slot != "distro" and method not in chosen.version.methods):
+            if chosen.component is not component or (
+                component.slot != "distro" and method not in chosen.version.methods
+            ):
                 continue
-            found = ((index, family.around(chosen, method)) for index, family in enumerate(families))
+            found = (
+                (index, family.around(chosen, method)) for index, family in enumerate(families)
+            )
             index, home = next(((index, slots) for index, slots in found if slots), (-1, None))
             if home is None:
                 lost.append(f"{chosen.text} by {method}")
@@ -60,14 +79,22 @@ def test_every_version_renders_by_every_method_that_it_has(name: str, library: L
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_method_is_clean(name: str, library: Library, tmp_path: Path) -> None:
-    """The newest and the oldest version by each method, as whole files, with the rules that the emitted Dockerfiles keep."""
+    """The newest and the oldest version by each method, as whole files, with the rules that the
+    emitted Dockerfiles keep.
+    """
     component = library.get(name)
     assert component is not None
     files = []
     for method in component.methods:
-        having = [c for c in everything(library, component.slot) if c.component is component and method in {INHERITED, *c.version.methods}]
+        having = [
+            c
+            for c in everything(library, component.slot)
+            if c.component is component and method in {INHERITED, *c.version.methods}
+        ]
         for chosen in (having[0], having[-1]):
-            for index, family in enumerate(finders(library, tmp_path, name, method, component.slot)):
+            for index, family in enumerate(
+                finders(library, tmp_path, name, method, component.slot)
+            ):
                 home = family.around(chosen, method)
                 if home:
                     ((_, text),) = rendered(library, tmp_path, family, [home])
@@ -76,5 +103,10 @@ def test_every_method_is_clean(name: str, library: Library, tmp_path: Path) -> N
                     files.append(path)
                     break
     assert files
-    done = subprocess.run([HADOLINT, "--config", ROOT / ".hadolint.yaml", *files], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [HADOLINT, "--config", ROOT / ".hadolint.yaml", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[:4000] + done.stderr

@@ -1,4 +1,6 @@
-"""What does not go together is refused by the right rule, at its place, with a nearest choice that passes when it is taken."""
+"""What does not go together is refused by the right rule, at its place, with a nearest choice that
+passes when it is taken.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from unit.samples import Marked, Shown, project, refused
 
-from generator.component import BUILT_IN, Component, Rule
-from generator.library import Library
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import BUILT_IN, Component, Rule
+from tests.support.samples import Marked, Shown, project, refused
 
 HEAD = """\
 version: 1
@@ -22,7 +24,8 @@ families:
 """
 
 BY_RULE = {
-    # the rule that refuses -> what a person wrote, with « » around what the refusal is to point at, and what else the family says
+    # the rule that refuses -> what a person wrote, with « » around what the refusal is to point at,
+    # and what else the family says
     # CUDA with cuDNN and NCCL
     "cudnn9.12-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "11.8.0", cudnn: «"9.14.0.64"»}]', ""),
     "cudnn8.9-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "12.4.1", cudnn: «"8.9.6.50"»}]', ""),
@@ -94,7 +97,8 @@ BY_METHOD = {
     "its images on ubuntu@22.04 come with cudnn 9.8.0.87 + nccl 2.25.1": (
         'distro: [ubuntu@22.04], gpu: [{cuda: «cuda@12.8.1», cudnn: "9.7.0.66"}]', "methods: {cuda: image, cudnn: image}",
     ),
-    # NVIDIA deleted the image that brings this cuDNN, so CUDA comes as packages, and no image is left to bring it
+    # NVIDIA deleted the image that brings this cuDNN, so CUDA comes as packages, and no image is
+    # left to bring it
     "image: the base image docker.io/library/ubuntu:16.04 has none": (
         'distro: [ubuntu@16.04], gpu: [{cuda: cuda@10.1, cudnn: «"7.5.1.10"», nccl: "2.4.7"}]', "methods: {cudnn: image}",
     ),
@@ -106,15 +110,23 @@ def written(axes: str, more: str = "") -> Marked:
 
 
 def the_refusal(wrong: Marked, said: str, library: Library, folder: Path) -> Shown:
-    """The refusal that says so, the first where a rule asks for several things; it points at the mark."""
-    found = next(f for f in refused(lambda: project(folder, wrong.text, library=library).matrix) if said in f.message)
+    """The refusal that says so, the first where a rule asks for several things; it points at the
+    mark.
+    """
+    found = next(
+        f
+        for f in refused(lambda: project(folder, wrong.text, library=library).matrix)
+        if said in f.message
+    )
     assert (found.line, found.column, found.marked) == (wrong.line, wrong.column, wrong.marked)
     return found
 
 
 def taken(text: str, hint: str, library: Library) -> str:
     """The matrix with what the hint offers in the place of what was there."""
-    offered = re.match(r"nearest that passes: (.*); or leave the combination out with `exclude`$", hint)
+    offered = re.match(
+        r"nearest that passes: (.*); or leave the combination out with `exclude`$", hint
+    )
     assert offered, hint
     data = yaml.safe_load(text)
     for change in offered[1].split(" with "):
@@ -137,13 +149,21 @@ def put(axes: dict[str, list[Any]], slot: str, value: str) -> None:
 
 
 def rule_of(library: Library, name: str) -> tuple[Component, Rule]:
-    known = [(component, rule) for component in map(library.get, library.names) if component for rule in component.rules if rule.id == name]
+    known = [
+        (component, rule)
+        for component in map(library.get, library.names)
+        if component
+        for rule in component.rules
+        if rule.id == name
+    ]
     assert len(known) == 1, name
     return known[0]
 
 
 @pytest.mark.parametrize("name", BY_RULE)
-def test_a_rule_refuses_with_its_source_and_the_nearest_that_passes(name: str, library: Library, tmp_path: Path) -> None:
+def test_a_rule_refuses_with_its_source_and_the_nearest_that_passes(
+    name: str, library: Library, tmp_path: Path
+) -> None:
     wrong = written(*BY_RULE[name])
     component, rule = rule_of(library, name)
     found = the_refusal(wrong, f"(rule {name}; ", library, tmp_path)
@@ -156,7 +176,9 @@ def test_a_rule_refuses_with_its_source_and_the_nearest_that_passes(name: str, l
 
 
 @pytest.mark.parametrize("said", BY_METHOD)
-def test_a_method_that_does_not_fit_is_refused_with_the_reason_and_the_nearest_that_passes(said: str, library: Library, tmp_path: Path) -> None:
+def test_a_method_that_does_not_fit_is_refused_with_the_reason_and_the_nearest_that_passes(
+    said: str, library: Library, tmp_path: Path
+) -> None:
     wrong = written(*BY_METHOD[said])
     found = the_refusal(wrong, said, library, tmp_path)
     assert " cannot be installed here (" in found.message
@@ -165,7 +187,9 @@ def test_a_method_that_does_not_fit_is_refused_with_the_reason_and_the_nearest_t
 
 
 @pytest.mark.parametrize("name", ["onnxruntime-openvino-myriad", "onnxruntime-openvino-vadm"])
-def test_what_was_given_up_is_refused_with_its_source_and_what_took_its_place(name: str, library: Library, tmp_path: Path) -> None:
+def test_what_was_given_up_is_refused_with_its_source_and_what_took_its_place(
+    name: str, library: Library, tmp_path: Path
+) -> None:
     wrong = written(f"distro: [debian@12], onnxruntime: [«{name}@1.7.0»]")
     found = the_refusal(wrong, " is retired: ", library, tmp_path)
     component = library.get(name)
@@ -186,7 +210,9 @@ def test_what_was_given_up_is_refused_with_its_source_and_what_took_its_place(na
         ("distro: [ubuntu@16.04], conda: [«miniconda@4.5.1»]", "miniconda@4.5.12"),
     ],
 )
-def test_a_version_that_there_is_not_is_refused_with_one_that_passes(wrong: str, nearest: str, library: Library, tmp_path: Path) -> None:
+def test_a_version_that_there_is_not_is_refused_with_one_that_passes(
+    wrong: str, nearest: str, library: Library, tmp_path: Path
+) -> None:
     marked = written(wrong)
     found = the_refusal(marked, " has no version ", library, tmp_path)
     assert found.hint.startswith(f"did you mean {nearest.partition('@')[2]}? known: ")
@@ -194,8 +220,14 @@ def test_a_version_that_there_is_not_is_refused_with_one_that_passes(wrong: str,
     assert len(project(tmp_path / "right", right, library=library).matrix.variants) == 1
 
 
-def test_at_least_thirty_combinations_are_refused_by_rules_of_every_component_that_has_some() -> None:
+def test_at_least_thirty_combinations_are_refused_by_rules_of_every_component_that_has_some() -> (
+    None
+):
     library = Library(BUILT_IN)
     assert len(BY_RULE) + len(BY_METHOD) >= 45
     tried = {rule_of(library, name)[0].name for name in BY_RULE}
-    assert tried == {component.name for component in map(library.get, library.names) if component and component.rules}
+    assert tried == {
+        component.name
+        for component in map(library.get, library.names)
+        if component and component.rules
+    }

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from generator.cli import main
-from generator.component import BUILT_IN
-from generator.library import Library
-from generator.pins import ask, download
-from generator.site import Site
+from bakestone.cli.app import main
+from bakestone.clients.http import ask_more as ask
+from bakestone.clients.http import download
+from bakestone.clients.site.site import Site
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import BUILT_IN
 
 Command = Callable[..., Result]
 
@@ -26,11 +27,17 @@ def library() -> Library:
 
 @pytest.fixture(autouse=True)
 def nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes of files and snapshots are asked of loopback only; for everything else there is a port at which nobody listens."""
+    """Sizes of files and snapshots are asked of loopback only; for everything else there is a port
+    at which nobody listens.
+    """
 
     def within(url: str, site: Site) -> str:
         target = download.mirrored(url, site)
-        return target if target.startswith(("http://127.0.0.1:", "https://localhost:")) else "http://127.0.0.1:9/"
+        return (
+            target
+            if target.startswith(("http://127.0.0.1:", "https://localhost:"))
+            else "http://127.0.0.1:9/"
+        )
 
     monkeypatch.setattr(ask, "mirrored", within)
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.errors import BakestoneError, Finding, Position, fail, render
+from bakestone.errors import BakestoneError, Finding, Position, fail, render
 
 
 def test_a_finding_shows_place_line_caret_and_hint() -> None:
     where = Position("images.yaml", 14, 18, "      gpu: [{cuda: 12.44}]", 5)
-    assert render([Finding("cuda has no version 12.44", "did you mean 12.4.1?", where)]) == (
-        "images.yaml:14:18: cuda has no version 12.44\n          gpu: [{cuda: 12.44}]\n                     ^^^^^\n    hint: did you mean 12.4.1?"
+    assert (
+        render([Finding("cuda has no version 12.44", "did you mean 12.4.1?", where)])
+        == "images.yaml:14:18: cuda has no version 12.44\n          gpu: [{cuda: 12.44}]\n         "
+        "            ^^^^^\n    hint: did you mean 12.4.1?"
     )
 
 
 def test_without_a_place_the_name_stands_in_front() -> None:
     assert render([Finding("it is missing", name="a/Dockerfile")]) == "a/Dockerfile: it is missing"
     assert render([Finding("no variant matches")]) == "no variant matches"
-    assert render([Finding("debian is a distro", name="debian")]) == "debian is a distro", "not twice"
+    assert render([Finding("debian is a distro", name="debian")]) == "debian is a distro", (
+        "not twice"
+    )
 
 
 def test_a_warning_says_that_it_is_one() -> None:

@@ -1,4 +1,6 @@
-"""What README.md, CONTRIBUTING.md and docs/consumers.md say of the library and the repository is so."""
+"""What README.md, CONTRIBUTING.md and docs/consumers.md say of the library and the repository is
+so.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,13 @@ import re
 
 import pytest
 
-from generator import browse, show_library
-from generator.component import BUILT_IN
-from generator.library import Library
-from generator.patterns import compare, version_key
-from generator.project import Project
-
-from .samples import ROOT
+from bakestone.cli.views import library as show_library
+from bakestone.core.documents.patterns import compare, version_key
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import BUILT_IN
+from bakestone.jobs.library import browse
+from bakestone.project import Project
+from tests.support.samples import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 NAMES = {
@@ -25,7 +27,10 @@ OTHERS = {
     ("CUDA", "as runtime libraries"): "cuda-runtime", ("", "for CUDA"): "onnxruntime-gpu", ("", "with OpenVINO"): "onnxruntime-openvino"
 }  # fmt: skip
 """How it calls those that have no name of their own there."""
-RANGE = rf"({'|'.join(NAMES)}|) ?\b([0-9][0-9.]*) to ([0-9.]*[0-9])(?: (as runtime libraries|for CUDA|with OpenVINO))?"
+RANGE = (
+    rf"({'|'.join(NAMES)}|) ?\b([0-9][0-9.]*) to ([0-9.]*[0-9])(?: (as runtime libraries|for"
+    r" CUDA|with OpenVINO))?"
+)
 
 
 def section(title: str) -> str:
@@ -35,17 +40,30 @@ def section(title: str) -> str:
 def rows(text: str) -> list[list[str]]:
     """The cells of the lines of its tables, without the heads."""
     lines = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in cells] for cells in lines if not cells[0].strip().startswith("---")][1:]
+    return [
+        [cell.strip() for cell in cells]
+        for cells in lines
+        if not cells[0].strip().startswith("---")
+    ][1:]
 
 
 def test_the_size_of_the_library_is_told(library: Library) -> None:
-    lines = sum(path.read_bytes().count(b"\n") for path in BUILT_IN.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    lines = sum(
+        path.read_bytes().count(b"\n")
+        for path in BUILT_IN.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    )
     counted = f"{round(lines, -3):,}".replace(",", " ")
-    told = f"{show_library.summary(browse.entries(library))}, each with its source: {counted} lines of data, templates and scripts."
+    told = (
+        f"{show_library.summary(browse.entries(library))}, each with its source: {counted} lines of"
+        " data, templates and scripts."
+    )
     assert section("The library").strip().splitlines()[0] == told
 
 
-def test_the_table_has_every_slot_and_component_with_its_oldest_and_newest_version(library: Library) -> None:
+def test_the_table_has_every_slot_and_component_with_its_oldest_and_newest_version(
+    library: Library,
+) -> None:
     there = {e.component: e for e in browse.entries(library) if not e.retired}
     slots, told = [], {}
     for slot, text in rows(section("The library")):
@@ -58,9 +76,13 @@ def test_the_table_has_every_slot_and_component_with_its_oldest_and_newest_versi
     for name, (oldest, newest) in told.items():
         component = library.get(name)
         assert component is not None
-        numbers = sorted((v.known("version") or v.version for v in component.versions.values()), key=version_key)
+        numbers = sorted(
+            (v.known("version") or v.version for v in component.versions.values()), key=version_key
+        )
         for said, known in ((oldest, numbers[0]), (newest, numbers[-1])):
-            assert compare(".".join(known.split(".")[: said.count(".") + 1]), said) == 0, f"{name}: {said}, and the library has {known}"
+            assert compare(".".join(known.split(".")[: said.count(".") + 1]), said) == 0, (
+                f"{name}: {said}, and the library has {known}"
+            )
 
 
 def test_the_seven_images_are_told_with_every_host_that_a_build_asks() -> None:
@@ -71,16 +93,36 @@ def test_the_seven_images_are_told_with_every_host_that_a_build_asks() -> None:
     for name in names:
         assert sum(f"`{name}`" in who for who, _ in table) == 1, name
         dockerfile = (ROOT / "dockerfiles/azureml-2020" / name / "Dockerfile").read_text("utf-8")
-        needed = set(re.findall(r"https?://([a-z0-9.-]+)/", "\n".join(re.findall(r"^ADD .*$|^  'deb .*$", dockerfile, re.MULTILINE))))
-        applies = [what for who, what in table if who.startswith("all seven") or f"`{name}`" in who or ("CUDA" in who and "cuda" in name)]
-        told = {host for what in applies for host in re.findall(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+\.(?:com|org)|repo\.anaconda\.com", what)}
-        assert {host for host in needed if not host.startswith("snapshot.")} == told, name
-        assert {f"`{ref}`" for ref in re.findall(r"^FROM docker\.io/library/(\S+?)@", dockerfile, re.MULTILINE)} <= set(
-            re.findall(r"`[a-z]+:[0-9.]+`", " ".join(applies))
+        needed = set(
+            re.findall(
+                r"https?://([a-z0-9.-]+)/",
+                "\n".join(re.findall(r"^ADD .*$|^  'deb .*$", dockerfile, re.MULTILINE)),
+            )
         )
+        applies = [
+            what
+            for who, what in table
+            if who.startswith("all seven")
+            or f"`{name}`" in who
+            or ("CUDA" in who and "cuda" in name)
+        ]
+        told = {
+            host
+            for what in applies
+            for host in re.findall(
+                r"[a-z0-9-]+(?:\.[a-z0-9-]+)+\.(?:com|org)|repo\.anaconda\.com", what
+            )
+        }
+        assert {host for host in needed if not host.startswith("snapshot.")} == told, name
+        assert {
+            f"`{ref}`"
+            for ref in re.findall(r"^FROM docker\.io/library/(\S+?)@", dockerfile, re.MULTILINE)
+        } <= set(re.findall(r"`[a-z]+:[0-9.]+`", " ".join(applies)))
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/consumers.md", "docs/engine.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "docs/consumers.md", "docs/engine.md"]
+)
 def test_what_a_document_points_at_is_there(name: str) -> None:
     path = ROOT / name
     text = path.read_text("utf-8")
@@ -88,20 +130,3 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
         assert (path.parent / link).exists(), link
     for module in re.findall(r"`((?:generator|schemas|scripts)/[A-Za-z0-9_./-]+)`", text):
         assert (ROOT / module).exists(), module
-
-
-def test_a_change_s_place_is_found_in_contributing() -> None:
-    """Every module that is not the matrix's own inner work is named: a reader finds where to begin."""
-    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    for name in ("attributes", "lifecycle", "terms", "profiles", "browse", "search", "additions", "scaffold", "unpacking", "component_check",
-                 "rehearsal", "screen", "library_cli"):  # fmt: skip
-        assert f"generator/{name}.py" in text, name
-
-
-def test_the_terms_that_are_listed_are_those_of_the_library(library: Library) -> None:
-    asking: dict[str, list[str]] = {}
-    for entry in browse.entries(library):
-        if entry.terms:
-            asking.setdefault(entry.terms, []).append(entry.component)
-    text = (ROOT / "docs/consumers.md").read_text("utf-8").partition("\n## Terms")[2].partition("\n## ")[0]
-    assert {name.strip("`"): who.split(", ") for name, who in rows(text)} == {k: sorted(v) for k, v in asking.items()}

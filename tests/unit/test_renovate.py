@@ -1,4 +1,6 @@
-"""The Renovate preset reads the real images.yaml: its expressions find the versions that are there, and nothing else."""
+"""The Renovate preset reads the real images.yaml: its expressions find the versions that are there,
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from generator import edits, places, yamldoc
-from generator.library import Library
+from bakestone.core.documents import edits
+from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.library.catalog import Library
+from bakestone.jobs.freshness import occurrences as places
+from tests.support.samples import ROOT
 
-from .samples import ROOT
-
-PRESET: dict[str, Any] = json.loads((ROOT / ".github" / "renovate" / "bakestone.json").read_text("utf-8"))
+PRESET: dict[str, Any] = json.loads(
+    (ROOT / ".github" / "renovate" / "bakestone.json").read_text("utf-8")
+)
 MANAGERS: list[dict[str, Any]] = PRESET["customManagers"]
 
 FORMS = """\
@@ -41,24 +46,39 @@ families:
 
 
 def python(pattern: str) -> re.Pattern[str]:
-    """The expression as Python writes its named groups. RE2 and JavaScript have what is used here in common with it."""
+    """The expression as Python writes its named groups.
+
+    RE2 and JavaScript have what is used here in common with it.
+    """
     return re.compile(pattern.replace("(?<", "(?P<"))
 
 
 def values(manager: dict[str, Any], text: str) -> list[tuple[int, str]]:
-    """Where a manager finds a version, and which: as Renovate reads `matchStrings`, one after the other or each in the one before."""
+    """Where a manager finds a version, and which: as Renovate reads `matchStrings`, one after the
+    other or each in the one before.
+    """
     expressions = [python(p) for p in manager["matchStrings"]]
     if manager.get("matchStringsStrategy") == "recursive":
         outer, inner = expressions
-        return [(o.start() + i.start("currentValue"), i["currentValue"]) for o in outer.finditer(text) for i in inner.finditer(o[0])]
-    return [(m.start("currentValue"), m["currentValue"]) for e in expressions for m in e.finditer(text)]
+        return [
+            (o.start() + i.start("currentValue"), i["currentValue"])
+            for o in outer.finditer(text)
+            for i in inner.finditer(o[0])
+        ]
+    return [
+        (m.start("currentValue"), m["currentValue"]) for e in expressions for m in e.finditer(text)
+    ]
 
 
 def found(text: str) -> dict[str, list[str]]:
     out: dict[str, list[tuple[int, str]]] = {}
     for manager in MANAGERS:
         out.setdefault(manager["depNameTemplate"], []).extend(values(manager, text))
-    return {name: [value for _, value in sorted(set(places_))] for name, places_ in out.items() if places_}
+    return {
+        name: [value for _, value in sorted(set(places_))]
+        for name, places_ in out.items()
+        if places_
+    }
 
 
 def test_every_way_to_write_a_version_is_read() -> None:
@@ -84,9 +104,23 @@ def test_in_the_committed_matrix_it_finds_what_bump_finds(library: Library) -> N
     read = found(path.read_text("utf-8"))
     for name, versions in read.items():
         built = [p.version for p in places.find(document, library) if p.component.name == name]
-        expected = [v for v in built if not (name == "intelmpi" and v.startswith("2018")) and not (name == "cuda" and v.count(".") == 1)]
+        expected = [
+            v
+            for v in built
+            if not (name == "intelmpi" and v.startswith("2018"))
+            and not (name == "cuda" and v.count(".") == 1)
+        ]
         assert versions == expected, name
-    assert set(read) >= {"openmpi", "intelmpi", "miniforge", "git", "cuda", "nccl", "ubuntu", "debian"}
+    assert set(read) >= {
+        "openmpi",
+        "intelmpi",
+        "miniforge",
+        "git",
+        "cuda",
+        "nccl",
+        "ubuntu",
+        "debian",
+    }
 
 
 def test_an_update_by_renovate_is_the_update_by_bump(library: Library) -> None:
@@ -98,15 +132,25 @@ def test_an_update_by_renovate_is_the_update_by_bump(library: Library) -> None:
     for start, value in sorted(values(openmpi, text), reverse=True):
         if value == "5.0.10":
             renovated = renovated[:start] + "5.0.11" + renovated[start + len(value) :]
-    own = [p for p in places.find(yamldoc.load(path, "the matrix"), library) if p.component.name == "openmpi" and p.version == "5.0.10"]
+    own = [
+        p
+        for p in places.find(yamldoc.load(path, "the matrix"), library)
+        if p.component.name == "openmpi" and p.version == "5.0.10"
+    ]
     assert len(own) == 2
-    assert renovated == edits.replaced(text, str(path), {p.path: p.with_version("5.0.11") for p in own})
+    assert renovated == edits.replaced(
+        text, str(path), {p.path: p.with_version("5.0.11") for p in own}
+    )
 
 
-@pytest.mark.parametrize("manager", MANAGERS, ids=lambda m: f"{m['depNameTemplate']}-{m['description'][-10:]}")
+@pytest.mark.parametrize(
+    "manager", MANAGERS, ids=lambda m: f"{m['depNameTemplate']}-{m['description'][-10:]}"
+)
 def test_every_manager_is_whole(manager: dict[str, Any]) -> None:
     for pattern in manager["matchStrings"]:
-        assert not re.search(r"\(\?[=!]|\(\?<[=!]|\\\d", pattern), "RE2 has no look-around and no back references"
+        assert not re.search(r"\(\?[=!]|\(\?<[=!]|\\\d", pattern), (
+            "RE2 has no look-around and no back references"
+        )
     assert sum("(?<currentValue>" in p for p in manager["matchStrings"]) >= 1
     assert manager["datasourceTemplate"] in {"github-tags", "docker", "pypi"}
     for key in ("extractVersionTemplate", "versioningTemplate"):
@@ -125,7 +169,15 @@ def test_every_manager_is_whole(manager: dict[str, Any]) -> None:
     [
         ("openmpi", ["v5.0.11", "v5.0.11rc1"], ["5.0.11"]),
         ("nccl", ["v2.27.7-1", "v2.30.7-1"], ["2.27.7", "2.30.7"]),
-        ("cuda", ["13.0.0-cudnn-devel-ubuntu24.04", "13.0.0-devel-ubuntu24.04", "13.0.0-cudnn-devel-ubi9"], ["13.0.0"]),
+        (
+            "cuda",
+            [
+                "13.0.0-cudnn-devel-ubuntu24.04",
+                "13.0.0-devel-ubuntu24.04",
+                "13.0.0-cudnn-devel-ubi9",
+            ],
+            ["13.0.0"],
+        ),
         ("git", ["v2.53.0", "v2.54.0-rc1"], ["2.53.0"]),
     ],
 )
@@ -136,8 +188,13 @@ def test_tags_are_read_as_versions(name: str, tags: list[str], wanted: list[str]
 
 
 def test_nothing_is_run_that_the_project_does_not_have() -> None:
-    from generator.cli import main
+    from bakestone.cli.app import main
 
-    (tasks,) = [rule["postUpgradeTasks"] for rule in PRESET["packageRules"] if "postUpgradeTasks" in rule]
-    assert all(command.split()[0] == "bakestone" and command.split()[1] in main.commands for command in tasks["commands"])
+    (tasks,) = [
+        rule["postUpgradeTasks"] for rule in PRESET["packageRules"] if "postUpgradeTasks" in rule
+    ]
+    assert all(
+        command.split()[0] == "bakestone" and command.split()[1] in main.commands
+        for command in tasks["commands"]
+    )
     assert Path(tasks["fileFilters"][0]).name == "images.lock.yaml"

@@ -14,7 +14,7 @@ import click
 import pytest
 import yaml
 
-from generator.cli import main
+from bakestone.cli.app import main
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -29,9 +29,15 @@ PINNED = {
     "docker/setup-qemu-action": ("v4.2.0", "96fe6ef7f33517b61c61be40b68a1882f3264fb8"),
     "peter-evans/create-pull-request": ("v8.1.1", "5f6978faf089d4d20b00c7766989d076bb2fc7f1"),
 }
-"""The one list of actions that may run, each with its tag and the commit that the tag named when it was reviewed."""
+"""The one list of actions that may run, each with its tag and the commit that the tag named when it
+was reviewed.
+"""
 
-VALUES = {"MAX_JOBS": "20", "REGISTRY": "registry.example.com/base", "variants[@]": "openmpi5.0.10-debian12"}
+VALUES = {
+    "MAX_JOBS": "20",
+    "REGISTRY": "registry.example.com/base",
+    "variants[@]": "openmpi5.0.10-debian12",
+}
 """What the variables in the workflows' command lines stand for."""
 
 
@@ -54,8 +60,12 @@ def steps(path: Path) -> list[dict[str, Any]]:
 def commands(script: str) -> Iterator[list[str]]:
     """The arguments of every `bakestone ...` in a shell script, its variables replaced."""
     joined = script.replace("\\\n", " ")
-    for match in re.finditer(r"""(?<![\w./-])bakestone((?:[ \t]+(?:"[^"\n]*"|[^\s|&;<>()`'"]+))+)""", joined):
-        words = re.sub(r"\$(?:\{([^}]+)\}|(\w+))", lambda m: VALUES.get(m[1] or m[2], "value"), match[1])
+    for match in re.finditer(
+        r"""(?<![\w./-])bakestone((?:[ \t]+(?:"[^"\n]*"|[^\s|&;<>()`'"]+))+)""", joined
+    ):
+        words = re.sub(
+            r"\$(?:\{([^}]+)\}|(\w+))", lambda m: VALUES.get(m[1] or m[2], "value"), match[1]
+        )
         yield shlex.split(words)
 
 
@@ -86,7 +96,12 @@ def test_every_action_is_pinned_by_a_known_commit_with_its_tag_behind_it(path: P
 
 
 def test_no_action_is_listed_that_nothing_uses() -> None:
-    used = {str(step["uses"]).partition("@")[0] for path in (*WORKFLOWS, *ACTIONS) for step in steps(path) if "uses" in step}
+    used = {
+        str(step["uses"]).partition("@")[0]
+        for path in (*WORKFLOWS, *ACTIONS)
+        for step in steps(path)
+        if "uses" in step
+    }
     assert {name for name in used if not name.startswith("./")} == set(PINNED)
 
 
@@ -127,7 +142,9 @@ def test_no_checkout_leaves_its_token_behind(path: Path) -> None:
 
 @every_file
 def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
-    """`${{ github.event... }}`, `${{ inputs... }}` and all others reach a script through `env` only."""
+    """`${{ github.event... }}`, `${{ inputs... }}` and all others reach a script through `env`
+    only.
+    """
     for step in steps(path):
         assert "${{" not in step.get("run", "")
 
@@ -139,14 +156,25 @@ def test_the_scripts_of_our_own_actions_are_clean(path: Path) -> None:
         if "run" in step:
             assert step["shell"] == "bash"
             shellcheck = Path(sys.executable).with_name("shellcheck")
-            found = subprocess.run([shellcheck, "--shell=bash", "-"], input=step["run"], capture_output=True, text=True, check=False)
+            found = subprocess.run(
+                [shellcheck, "--shell=bash", "-"],
+                input=step["run"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             assert found.stdout == ""
             assert found.returncode == 0
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [pytest.param(a, id=f"{file_id(p)}: {' '.join(a)}") for p in (*WORKFLOWS, *ACTIONS) for s in steps(p) for a in commands(s.get("run", ""))],
+    [
+        pytest.param(a, id=f"{file_id(p)}: {' '.join(a)}")
+        for p in (*WORKFLOWS, *ACTIONS)
+        for s in steps(p)
+        for a in commands(s.get("run", ""))
+    ],
 )
 def test_every_command_line_is_one_that_bakestone_takes(arguments: list[str]) -> None:
     command: click.Command = main
@@ -155,11 +183,16 @@ def test_every_command_line_is_one_that_bakestone_takes(arguments: list[str]) ->
         found = command.get_command(context, rest[0])
         assert found is not None, f"there is no command {rest[0]}"
         command, rest = found, rest[1:]
-    command.make_context(command.name, rest, parent=context)  # parses, runs nothing; wrong options raise UsageError
+    command.make_context(
+        command.name, rest, parent=context
+    )  # parses, runs nothing; wrong options raise UsageError
 
 
 def test_the_command_lines_are_found() -> None:
-    script = 'matrix=$(bakestone export github --max-jobs "$MAX_JOBS")\nbakestone build "${variants[@]}" \\\n  --push && bakestone generate'
+    script = (
+        'matrix=$(bakestone export github --max-jobs "$MAX_JOBS")\nbakestone build "${variants[@]}"'
+        " \\\n  --push && bakestone generate"
+    )
     assert list(commands(script)) == [
         ["export", "github", "--max-jobs", "20"],
         ["build", "openmpi5.0.10-debian12", "--push"],
@@ -169,13 +202,23 @@ def test_the_command_lines_are_found() -> None:
 
 @every_file
 def test_every_make_target_is_in_the_makefile(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    used = {name for step in steps(path) for name in re.findall(r"^\s*make ([a-z-]+)", step.get("run", ""), re.MULTILINE)}
+    targets = set(
+        re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    )
+    used = {
+        name
+        for step in steps(path)
+        for name in re.findall(r"^\s*make ([a-z-]+)", step.get("run", ""), re.MULTILINE)
+    }
     assert used <= targets
 
 
 def test_pull_requests_are_checked_as_a_person_does_and_publish_nothing() -> None:
-    lines = [a for step in steps(ROOT / ".github/workflows/pull-request.yml") for a in commands(step.get("run", ""))]
+    lines = [
+        a
+        for step in steps(ROOT / ".github/workflows/pull-request.yml")
+        for a in commands(step.get("run", ""))
+    ]
     assert ["validate"] in lines
     assert ["generate", "--check"] in lines
     assert any(line[:2] == ["export", "github"] and "--changed-since" in line for line in lines)
@@ -210,6 +253,10 @@ def test_an_empty_matrix_skips_the_job(name: str) -> None:
 
 def test_every_setting_is_in_the_guide() -> None:
     guide = (ROOT / "docs/ci.md").read_text("utf-8")
-    used = {name for path in WORKFLOWS for name in re.findall(r"\b(?:vars|secrets)\.(\w+)", path.read_text("utf-8"))}
+    used = {
+        name
+        for path in WORKFLOWS
+        for name in re.findall(r"\b(?:vars|secrets)\.(\w+)", path.read_text("utf-8"))
+    }
     assert used
     assert used == set(re.findall(r"^\| `([A-Z_]+)` \|", guide, re.MULTILINE))

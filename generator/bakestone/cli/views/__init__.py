@@ -1,0 +1,1 @@
+"""What commands print: records in, tables, sentences and JSON out."""

@@ -1,0 +1,170 @@
+"""Tables for people, JSON for programs: what `versions` and `search` print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+
+import click
+
+from bakestone.cli.terminal import console, paragraph, put, table
+from bakestone.core.library.component import Component
+from bakestone.jobs.library.browse import BUILT_IN, Entry, Row
+from bakestone.jobs.library.search import Hit
+
+TITLES, LICENCES = 120, 150
+"""Columns of a terminal from which there is room for titles, and for licences;
+
+`versions COMPONENT` and JSON have them always.
+"""
+METHODS = 100
+"""Columns of a terminal from which `search` has room for methods."""
+
+
+def components(entries: Sequence[Entry], *, as_json: bool) -> None:
+    """Every component of the library."""
+    if as_json:
+        click.echo(json.dumps({"components": [asdict(e) for e in entries]}, indent=2))
+        return
+    screen = console()
+    titles, licences = screen.width >= TITLES, screen.is_terminal and screen.width >= LICENCES
+    teams = any(e.added or e.origin != BUILT_IN for e in entries)
+    listed = table()
+    for name in ("slot", "component"):
+        listed.add_column(name, no_wrap=True)
+    if titles:
+        listed.add_column("what")
+    listed.add_column("versions", justify="right", no_wrap=True)
+    listed.add_column("newest", no_wrap=True)
+    listed.add_column("methods")
+    if teams:
+        listed.add_column("from")
+    if licences:
+        listed.add_column("licence", overflow="fold")
+    before = ""
+    for e in (e for e in entries if not e.retired):
+        cells = [
+            e.slot if e.slot != before else "",
+            e.component,
+            *([e.title] if titles else []),
+            str(e.versions),
+            e.newest or "-",
+        ]
+        origin = f"{e.origin}, {e.added} added" if e.added else e.origin
+        listed.add_row(
+            *cells,
+            ", ".join(e.methods),
+            *([origin] if teams else []),
+            *([e.licence] if licences else []),
+        )
+        before = e.slot
+    put(listed, screen)
+    terms = {
+        e.terms: [other.component for other in entries if other.terms == e.terms]
+        for e in entries
+        if e.terms
+    }
+    for title, names in (
+        ("accept", [f"{term} for {', '.join(names)}" for term, names in terms.items()]),
+        ("retired", [e.component for e in entries if e.retired]),
+    ):
+        if names:
+            click.echo(paragraph(f"{title}: {'; '.join(names)}", screen, further="  "))
+    click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one", screen))
+
+
+def summary(entries: Sequence[Entry]) -> str:
+    """How much there is."""
+    return f"{sum(e.versions for e in entries)} versions of {len(entries)} components"
+
+
+def versions(
+    component: Component, entry: Entry, rows: Sequence[Row], distro: str, *, at: date, as_json: bool
+) -> None:
+    """The versions of one component, all or those for a distro."""
+    if as_json:
+        plain = [asdict(row) | {"ends": [end.as_dict() for end in row.ends]} for row in rows]
+        click.echo(json.dumps(asdict(entry) | {"distro": distro, "versions": plain}, indent=2))
+        return
+    screen = console()
+    click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}", screen))
+    about = [str(component.data.get("homepage", ""))]
+    if component.terms:
+        about.append(
+            f"terms: {component.terms.title}, {component.terms.url}; `accept: [{entry.terms}]` in"
+            " images.yaml"
+        )
+    if entry.retired:
+        about.append(f"retired: {entry.retired}")
+    for text in about:
+        click.echo(paragraph(text, screen, further="  "))
+    listed = table()
+    listed.add_column("version", no_wrap=True)
+    for name in ("methods", "platforms", "end of life", "checksums"):
+        listed.add_column(name, overflow="fold")
+    own = any(row.origin != entry.origin for row in rows)
+    if own:
+        listed.add_column("from")
+    for row in rows:
+        cells = [", ".join(row.methods) or "-", _platforms(row), _ends(row, at), _confidence(row)]
+        listed.add_row(row.version, *cells, *([row.origin] if own else []))
+    if rows:
+        put(listed, screen)
+    where = f" for {distro}" if distro else ""
+    click.echo(
+        f"{len(rows)} of {entry.versions} versions{where}"
+        if distro
+        else f"{entry.versions} version{'' if entry.versions == 1 else 's'}"
+    )
+
+
+def _platforms(row: Row) -> str:
+    return ", ".join(p.removeprefix("linux/") for p in row.platforms) or "all"
+
+
+def _ends(row: Row, at: date) -> str:
+    """The first end and what it is of; what support is paid for after it."""
+    if row.retired:
+        return f"retired: {row.retired}"
+    if not row.ends:
+        return "-"
+    end = min(row.ends, key=lambda e: e.date)
+    said = f"{end.date}{' (ended)' if end.ended(at) else ''}"
+    return f"{said}, {end.after} {end.extended}" if end.extended else said
+
+
+def _confidence(row: Row) -> str:
+    """One word where every method has the same, else each method with its own."""
+    stated = {method: text or "-" for method, text in row.confidence.items()}
+    if len(set(stated.values())) <= 1:
+        return next(iter(stated.values()), "-")
+    return ", ".join(f"{method} {text}" for method, text in stated.items())
+
+
+def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
+    """What a search found, best first; `limit` lines of it for people, 0 for all."""
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"hits": [{k: v for k, v in asdict(hit).items() if k != "score"} for hit in found]},
+                indent=2,
+            )
+        )
+        return
+    shown, screen = found[:limit] if limit else found, console()
+    methods = screen.width >= METHODS
+    listed = table()
+    listed.add_column("component", no_wrap=True)
+    listed.add_column("version", no_wrap=True)
+    for name in ("methods", "found in") if methods else ("found in",):
+        listed.add_column(name, overflow="fold")
+    for hit in shown:
+        cells = [", ".join(hit.methods) or "-"] if methods else []
+        listed.add_row(
+            hit.component, hit.version or "(all)", *cells, "; ".join(hit.found) or hit.title
+        )
+    put(listed, screen)
+    more = f"; the first {limit} are shown, --limit 0 shows all" if len(found) > len(shown) else ""
+    click.echo(f"{len(found)} found{more}")

@@ -1,0 +1,137 @@
+"""What `bakestone reproduce` prints: a line an image, and under those that differ the layers and
+files.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import click
+
+from bakestone.cli.terminal import console, put, table
+from bakestone.jobs.reproduce.images import ConfigDifference, LayerDifference
+from bakestone.jobs.reproduce.layers import Difference, Entry
+from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
+
+
+def results(found: Sequence[Result], limit: int, *, as_json: bool) -> None:
+    """Print the results; `limit` is how many files of a layer are shown, 0 for all.
+
+    JSON has all of them.
+    """
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "equal": all(r.verdict == EQUAL for r in found),
+                    "images": [r.as_dict() for r in found],
+                },
+                indent=2,
+            )
+        )
+        return
+    compared = table()
+    for title in ("variant", "platform", "result", "digest", "compared with"):
+        compared.add_column(title, overflow="fold")
+    for result in found:
+        digest = (
+            result.after[:19]
+            if result.difference is None
+            else f"{result.before[:19]} -> {result.after[:19]}"
+        )
+        compared.add_row(result.variant, result.platform, result.verdict, digest, result.against)
+    put(compared, console())
+    for result in found:
+        for line in _lines(result, limit):
+            click.echo(line)
+    verdicts = [r.verdict for r in found]
+    click.echo(
+        ", ".join(
+            f"{verdicts.count(verdict)} {verdict}"
+            for verdict in (EQUAL, SAME_CONTENT, DIFFERENT)
+            if verdict in verdicts
+        )
+    )
+    if SAME_CONTENT in verdicts:
+        click.echo(
+            "same content: every file is equal byte for byte; another version of BuildKit"
+            " compressed it. `--content` takes that for equal."
+        )
+
+
+def _lines(result: Result, limit: int) -> Iterator[str]:
+    if result.difference is None:
+        return
+    yield f"{result.variant} {result.platform}:"
+    for layer in result.difference.layers:
+        yield from _layer(layer, limit)
+    for name in ("config", "manifest"):
+        values: tuple[ConfigDifference, ...] = getattr(result.difference, name)
+        for value in values:
+            yield f"  {name} {value.path}: {_short(value.before)} -> {_short(value.after)}"
+
+
+def _layer(layer: LayerDifference, limit: int) -> Iterator[str]:
+    what = " ".join(layer.instruction.split())
+    yield f"  layer {layer.number}: {what if len(what) <= 100 else what[:97] + '...'}"
+    yield (
+        f"    {layer.before[:19] or 'none'} {layer.size_before} bytes ->"
+        f" {layer.after[:19] or 'none'} {layer.size_after} bytes"
+    )
+    if not layer.files:
+        yield (
+            "    the same bytes, compressed in another way"
+            if layer.same_content
+            else "    the same files in another order"
+        )
+        return
+    shown = layer.files[:limit] if limit else layer.files
+    yield f"    {len(layer.files)} files differ:" if len(layer.files) > 1 else "    1 file differs:"
+    for file in shown:
+        yield f"      /{file.path}: {_file(file)}"
+    if len(shown) < len(layer.files):
+        yield f"      and {len(layer.files) - len(shown)} more (--files 0, or --format json)"
+
+
+def _file(file: Difference) -> str:
+    if file.before is None or file.after is None:
+        entry = file.before or file.after
+        return f"{file.what[0]} ({entry.kind}, {entry.size} bytes)" if entry else file.what[0]
+    return ", ".join(_fact(fact, file.before, file.after) for fact in file.what)
+
+
+def _fact(fact: str, before: Entry, after: Entry) -> str:
+    if fact == "content" and before.kind == after.kind == "file":
+        return (
+            f"content ({before.size} -> {after.size} bytes)"
+            if before.size != after.size
+            else f"content ({before.size} bytes)"
+        )
+    if fact == "mode":
+        return f"mode {before.mode:04o} -> {after.mode:04o}"
+    if fact == "time":
+        return f"time {_time(before.time)} -> {_time(after.time)}"
+    return (
+        f"{fact} {getattr(before, fact)} -> {getattr(after, fact)}"
+        if fact != "attributes"
+        else "extended attributes"
+    )
+
+
+def _time(seconds: float) -> str:
+    try:
+        return (
+            datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+            .isoformat(timespec="seconds")
+            .replace("+00:00", "Z")
+        )
+    except (OverflowError, ValueError, OSError):
+        return str(seconds)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 80 else text[:77] + "..."

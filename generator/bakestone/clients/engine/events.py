@@ -1,0 +1,190 @@
+"""What BuildKit says while it works (`--progress=rawjson`), turned into a state per target.
+
+Format: one JSON object a line with `vertexes`, `statuses`, `logs`
+(BuildKit's client.SolveStatus). A vertex is named
+`[TARGET PLATFORM STAGE 2/5] INSTRUCTION`, without TARGET when one target is
+built, without PLATFORM when it has only one; one that several targets share is
+named after the first of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_NAME = re.compile(
+    r"^\[(?:(?P<first>[^\s\]]+) )?(?:[a-z]+/[^\s\]]+ )?(?:(?P<second>[^\s\]]+)"
+    r" )?\s*(?P<step>\d+)/(?P<steps>\d+)\] (?P<what>.*)",
+    re.DOTALL,
+)
+_CANCELLED = ("context canceled", "Canceled")
+LOG_LINES = 400
+"""Lines kept of each step's log."""
+
+
+@dataclass
+class Step:
+    """A vertex: one instruction of one stage."""
+
+    name: str
+    target: str = ""
+    stage: str = ""
+    step: str = ""
+    instruction: str = ""
+    running: bool = False
+    done: bool = False
+    cached: bool = False
+    error: str = ""
+    _lines: list[str] = field(default_factory=list)
+    _open: dict[int, bytes] = field(default_factory=dict)
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Take what the step wrote.
+
+        BuildKit sends it as it comes, in pieces that end anywhere, even inside a character.
+        """
+        *whole, rest = (self._open.get(stream, b"") + data).split(b"\n")
+        self._lines += [line.decode("utf-8", "replace").rstrip("\r") for line in whole]
+        del self._lines[:-LOG_LINES]
+        self._open[stream] = rest
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines that the step wrote, the ones without an end included."""
+        return [
+            *self._lines,
+            *(rest.decode("utf-8", "replace") for rest in self._open.values() if rest),
+        ][-LOG_LINES:]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that failed, with the last lines that it wrote."""
+
+    target: str
+    stage: str
+    instruction: str
+    error: str
+    log: tuple[str, ...]
+
+
+@dataclass
+class State:
+    """Everything known of one bake call.
+
+    `output` holds lines that are not JSON: buildx's own errors.
+
+    `hidden` are secrets, the longest first: asterisks stand for them in everything that is shown.
+    """
+
+    targets: tuple[str, ...]
+    hidden: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+    steps: dict[str, Step] = field(default_factory=dict)
+    output: list[str] = field(default_factory=list)
+    _pending: list[str] = field(default_factory=list, repr=False)
+
+    def feed(self, line: str) -> None:
+        """Take one line of output. buildx up to 0.13 spreads an event over several lines, from `{`
+        to `}`.
+        """
+        bare = line.rstrip()
+        if self._pending or bare == "{":
+            self._pending.append(bare)
+            if bare != "}":
+                return
+            bare = "".join(self._pending)
+            self._pending.clear()
+        try:
+            event = json.loads(bare) if bare.startswith("{") else None
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            if bare:
+                self.output.append(self._cover(bare.strip()))
+            return
+        for vertex in event.get("vertexes") or []:
+            self._vertex(vertex)
+        for log in event.get("logs") or []:
+            step = self.steps.get(log.get("vertex", ""))
+            if step:
+                step.write(log.get("stream", 0), base64.b64decode(log.get("data", "")))
+
+    def _vertex(self, vertex: dict[str, str]) -> None:
+        step = self.steps.get(vertex["digest"])
+        if step is None:
+            step = self.steps[vertex["digest"]] = self._named(vertex.get("name", ""))
+        step.done = bool(vertex.get("completed"))
+        step.running = bool(vertex.get("started")) and not step.done
+        step.cached = step.cached or bool(vertex.get("cached"))
+        step.error = vertex.get("error", "") or step.error
+
+    def _named(self, name: str) -> Step:
+        found = _NAME.match(name)
+        if not found:
+            return Step(
+                name,
+                target=(
+                    self.targets[0]
+                    if len(self.targets) == 1
+                    else _internal_target(name, self.targets)
+                ),
+            )
+        first, second = found["first"] or "", found["second"] or ""
+        if len(self.targets) == 1 and first not in self.targets:
+            # one target: [STAGE 1/3], or [PLATFORM STAGE 1/3]
+            target, stage = self.targets[0], second or first
+        else:
+            target, stage = first, second.split(" ")[-1]
+        return Step(name, target, stage, f"{found['step']}/{found['steps']}", found["what"])
+
+    def running(self, target: str) -> Step | None:
+        """The step of a target that is at work now; the one that began last, when there are
+        several.
+        """
+        return next(
+            (
+                s
+                for s in reversed(self.steps.values())
+                if s.running and s.target == target and s.stage
+            ),
+            None,
+        )
+
+    def measured(self, target: str) -> bool:
+        """Whether a target's inventory was taken: its last stage, which copies it, is done."""
+        return any(
+            s.done and not s.error and s.target == target and s.stage.startswith("stage-")
+            for s in self.steps.values()
+        )
+
+    def exporting(self) -> bool:
+        """Whether some image is being written or pushed."""
+        return any(s.running and s.name.startswith("exporting") for s in self.steps.values())
+
+    def failures(self) -> list[Failure]:
+        """The steps that failed by themselves, not because another one did."""
+        return [
+            Failure(
+                s.target,
+                s.stage,
+                s.instruction or s.name,
+                self._cover(s.error),
+                tuple(map(self._cover, s.log)),
+            )
+            for s in self.steps.values()
+            if s.error and not any(word in s.error for word in _CANCELLED)
+        ]
+
+    def _cover(self, text: str) -> str:
+        for secret in self.hidden:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _internal_target(name: str, targets: Iterable[str]) -> str:
+    """The target in a name such as `[TARGET internal] load metadata for ...`."""
+    first = name[1:].split(" ", 1)[0] if name.startswith("[") else ""
+    return first if first in set(targets) else ""

@@ -1,0 +1,1 @@
+"""HTTP: one session, one set of reasons why a host gives no answer."""

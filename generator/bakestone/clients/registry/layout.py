@@ -1,0 +1,161 @@
+"""An OCI layout that BuildKit writes, in a temporary folder for it; what is read is checked against
+its digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from bakestone.clients.registry import manifest as answers
+from bakestone.clients.registry.client import Manifest
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+
+MAX_JSON = 8 * 2**20
+"""Bytes of a manifest or image configuration."""
+
+
+@contextlib.contextmanager
+def temporary(prefix: str) -> Iterator[Path]:
+    """A folder for gigabytes below TMPDIR, which is removed whatever happens; also when the process
+    is told to end.
+
+    Raises `BakestoneError` (exit 3) when it cannot be made.
+    """
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()  # Python has signals there only
+    before = (
+        {number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP)}
+        if main
+        else {}
+    )
+    try:
+        try:
+            made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+        except OSError as problem:
+            reason = f"cannot write below {tempfile.gettempdir()}: {problem.strerror}"
+            raise fail(
+                reason, "make room, or let TMPDIR name another folder", code=ENVIRONMENT
+            ) from None
+        with made as folder:
+            yield Path(folder)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Layout:
+    """An OCI image layout (image-spec, image-layout.md) that BuildKit wrote; its blobs are read as
+    they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def named(self, name: str) -> dict[str, Any]:
+        """The descriptor of the image that was exported under a name."""
+        for entry in parsed(self._content(self.folder / "index.json"), "index.json").get(
+            "manifests", []
+        ):
+            annotations = entry.get("annotations", {})
+            if name in (
+                annotations.get("org.opencontainers.image.ref.name"),
+                annotations.get("io.containerd.image.name"),
+            ):
+                return dict(entry)
+        raise fail(
+            f"the builder exported no image {name}", "see the builder's log", code=ENVIRONMENT
+        )
+
+    def platforms(self, name: str) -> dict[str, str]:
+        """Platform -> manifest digest of the image that was exported under a name;
+
+        `""` is a single image's platform.
+        """
+        entry = self.named(name)
+        found = Manifest(entry["digest"], entry["mediaType"], self.read(entry["digest"]))
+        return found.platforms if "manifests" in found.data else {"": entry["digest"]}
+
+    def manifest(self, digest: str) -> dict[str, Any]:
+        """A manifest or index."""
+        return parsed(self.read(digest), digest)
+
+    def document(self, descriptor: dict[str, Any]) -> dict[str, Any]:
+        """A JSON blob."""
+        return parsed(self.read(descriptor["digest"]), descriptor["digest"])
+
+    def open(self, descriptor: dict[str, Any]) -> IO[bytes]:
+        """A blob as a stream."""
+        return self._path(descriptor["digest"]).open("rb")
+
+    def checked(self, descriptor: dict[str, Any]) -> IO[bytes]:
+        """A blob as a stream, after it was read once and found to have its digest and size."""
+        digest = descriptor["digest"]
+        path = self._path(digest)
+        try:
+            stream = path.open("rb")
+        except OSError as problem:
+            raise self._broken(digest, problem.strerror) from None
+        try:
+            if (
+                "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest() != digest
+                or stream.tell() != descriptor["size"]
+            ):
+                raise self._broken(digest)
+            stream.seek(0)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+    def read(self, digest: str) -> bytes:
+        """A manifest or another JSON blob, as it is."""
+        content = self._content(self._path(digest))
+        if "sha256:" + hashlib.sha256(content).hexdigest() != digest:
+            raise self._broken(digest)
+        return content
+
+    def _path(self, digest: str) -> Path:
+        if not answers.is_digest(digest):
+            raise fail(f"{digest} is no SHA-256 digest", "was the image made by something else?")
+        return self.folder / "blobs" / digest.replace(":", "/")
+
+    def _content(self, path: Path) -> bytes:
+        try:
+            with path.open("rb") as stream:
+                content = stream.read(MAX_JSON + 1)
+        except OSError as problem:
+            raise self._broken(path.name, problem.strerror) from None
+        if len(content) > MAX_JSON:
+            raise self._broken(path.name, "it is too long")
+        return content
+
+    @staticmethod
+    def _broken(what: str, reason: str | None = "") -> BakestoneError:
+        because = f": {reason}" if reason else ""
+        return fail(
+            f"the builder's export has no whole {what}{because}",
+            "is there room on the disk? TMPDIR says where",
+            code=ENVIRONMENT,
+        )
+
+
+def parsed(content: bytes, what: str) -> dict[str, Any]:
+    """A JSON object. Raises `BakestoneError` for anything else; `what` is its name there."""
+    try:
+        loaded = json.loads(content)
+    except ValueError:
+        loaded = None
+    if not isinstance(loaded, dict):
+        raise fail(f"{what} is no JSON object", "was the image made by something else?")
+    return loaded

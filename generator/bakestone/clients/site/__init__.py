@@ -1,0 +1,1 @@
+"""What differs from site to site: the site file, its credentials and proxies."""

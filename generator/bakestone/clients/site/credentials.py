@@ -1,0 +1,245 @@
+"""Credentials by reference: the site file names a variable or a file, and the secret is read when
+it is used.
+
+A secret is in no message and in no `repr`; `Login.hidden` says what else must not be shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from bakestone.core.documents.yaml import Document
+from bakestone.errors import BakestoneError, Finding, Position
+
+MAX_SECRET = 16_384
+"""Bytes of a file with a secret; the longest tokens are a few thousand."""
+_WORD = re.compile("[!-~]+")
+"""What pip, apt and HTTP's headers all take."""
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a secret is: in the variable `variable`, or in the file `path`.
+
+    `where` is its place in the site file.
+    """
+
+    where: Position
+    variable: str = ""
+    path: Path = Path()
+
+    def read(self, environment: Mapping[str, str]) -> str:
+        """The secret, without a line break at its end.
+
+        Raises `BakestoneError` when it is not there, empty, or not one word.
+        """
+        try:
+            value = self._read(environment)
+        except OSError as problem:
+            reason = f"the file {self.path} cannot be read: {problem.strerror}"
+            raise self._wrong(
+                reason, "write the secret there; relative paths start at the site file's folder"
+            ) from None
+        if not _WORD.fullmatch(value):
+            raise self._wrong(
+                f"the secret in {self._name} is not one word of plain characters",
+                "is it the right one? ASCII without spaces",
+            )
+        return value
+
+    @property
+    def _name(self) -> str:
+        return f"the variable {self.variable}" if self.variable else f"the file {self.path}"
+
+    def _read(self, environment: Mapping[str, str]) -> str:
+        if self.variable:
+            value = environment.get(self.variable, "")
+            if not value:
+                state = "is empty" if self.variable in environment else "is not set"
+                raise self._wrong(
+                    f"the variable {self.variable} {state}",
+                    "set it before bakestone runs, or refer to a file: {file: PATH}",
+                )
+            return value
+        with self.path.open("rb") as stream:
+            raw = stream.read(MAX_SECRET + 1)
+        if len(raw) > MAX_SECRET:
+            raise self._wrong(
+                f"the file {self.path} is longer than {MAX_SECRET} bytes",
+                "is it the right file? It holds the secret, and nothing else",
+            )
+        value = raw.decode("utf-8", "replace").rstrip("\r\n")
+        if not value:
+            raise self._wrong(f"the file {self.path} is empty", "write the secret there")
+        return value
+
+    def _wrong(self, message: str, hint: str) -> BakestoneError:
+        return BakestoneError([Finding(message, hint, self.where)])
+
+
+@dataclass(frozen=True)
+class Login:
+    """A name and a password, or a token when `username` is empty, for everything below the URL
+    `scope`.
+    """
+
+    scope: str
+    username: str
+    secret: str = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        """The host's name, without a port."""
+        return urlsplit(self.scope).hostname or ""
+
+    @property
+    def authorization(self) -> str:
+        """The header `Authorization`."""
+        if not self.username:
+            return f"Bearer {self.secret}"
+        return f"Basic {base64.b64encode(f'{self.username}:{self.secret}'.encode()).decode()}"
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The secret in every form in which a program may show it."""
+        return (self.secret, quote(self.secret, safe=""), self.authorization.partition(" ")[2])
+
+    def covers(self, url: str) -> bool:
+        """Whether it is for a URL."""
+        return _covers(self.scope, url)
+
+    def within(self, url: str) -> str:
+        """A URL with the name and the password in it.
+
+        Only for files that are secrets themselves.
+        """
+        scheme, _, rest = url.partition("://")
+        return f"{scheme}://{quote(self.username, safe='')}:{quote(self.secret, safe='')}@{rest}"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """An entry of the site file:
+
+    `scope` is a URL with a slash at its end; without a `username`, the secret is a token.
+    """
+
+    scope: str
+    username: str
+    reference: Reference
+
+    def covers(self, url: str) -> bool:
+        """Whether it is for a URL."""
+        return _covers(self.scope, url)
+
+    def login(self, environment: Mapping[str, str] = os.environ) -> Login:
+        """The credential with its secret. Raises `BakestoneError` when that cannot be read."""
+        return Login(self.scope, self.username, self.reference.read(environment))
+
+
+def logins(
+    credentials: Iterable[Credential], environment: Mapping[str, str] = os.environ
+) -> tuple[Login, ...]:
+    """All of them with their secrets.
+
+    Raises `BakestoneError` with a finding for each that cannot be read.
+    """
+    found, findings = [], []
+    for credential in credentials:
+        try:
+            found.append(credential.login(environment))
+        except BakestoneError as problem:
+            findings += problem.findings
+    if findings:
+        raise BakestoneError(findings)
+    return tuple(found)
+
+
+def parse(document: Document, folder: Path) -> tuple[list[Credential], list[Finding]]:
+    """The credentials of a site file that follows the schema, and what is wrong with them all the
+    same.
+    """
+    credentials: list[Credential] = []
+    findings, hosts = [], set()
+    for index, entry in enumerate(document.data.get("credentials", [])):
+        where = document.position(("credentials", index))
+        problem = _problem(entry)
+        if problem:
+            findings.append(Finding(*problem, where))
+            continue
+        scope = entry.get("url") or f"https://{entry['host']}/"
+        host = urlsplit(scope).hostname
+        if host in hosts:
+            message = f"there are two credentials for the host {host}"
+            findings.append(
+                Finding(
+                    message,
+                    "BuildKit knows one for each host name: name one account that may read all"
+                    " of it",
+                    where,
+                )
+            )
+            continue
+        hosts.add(host)
+        key = "password" if "password" in entry else "token"
+        credentials.append(
+            Credential(
+                scope,
+                entry.get("username", ""),
+                _reference(document, ("credentials", index, key), entry[key], folder),
+            )
+        )
+    return credentials, findings
+
+
+def _problem(entry: dict[str, Any]) -> tuple[str, str] | None:
+    if ("host" in entry) == ("url" in entry):
+        return (
+            "a credential has either `host` or `url`",
+            "host: HOST[:PORT] stands for https://HOST[:PORT]/",
+        )
+    if "token" in entry and ("username" in entry or "password" in entry):
+        return (
+            "a credential has either a token or a username and a password",
+            "a token is sent as it is, without a name",
+        )
+    if "token" not in entry and not ("username" in entry and "password" in entry):
+        return (
+            "a credential has a username and a password, or a token",
+            "password: {env: NAME}, or {file: PATH}",
+        )
+    key = "password" if "password" in entry else "token"
+    if len(entry[key]) != 1:
+        return f"{key} has either `env` or `file`", "{env: NAME} or {file: PATH}"
+    return None
+
+
+def _reference(
+    document: Document, path: tuple[str | int, ...], data: dict[str, str], folder: Path
+) -> Reference:
+    if "env" in data:
+        return Reference(document.position((*path, "env")), variable=data["env"])
+    return Reference(document.position((*path, "file")), path=(folder / data["file"]).resolve())
+
+
+def _covers(scope: str, url: str) -> bool:
+    """Whether a URL is at or below a scope: the same scheme, host and port, and the beginning of
+    its path.
+    """
+    try:
+        mine, theirs = urlsplit(scope), urlsplit(url)
+        return _origin(mine) == _origin(theirs) and f"{theirs.path}/".startswith(mine.path)
+    except ValueError:  # a port that is none, in what a server redirects to
+        return False
+
+
+def _origin(parts: Any) -> tuple[str, str, int | None]:
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)

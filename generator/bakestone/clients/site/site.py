@@ -1,0 +1,192 @@
+"""The site file: what differs from one site to another, and never changes a Dockerfile."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakestone.clients.site import credentials
+from bakestone.clients.site.credentials import Credential, Login
+from bakestone.clients.site.proxies import Proxies
+from bakestone.core.documents import schema
+from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.yaml import Document
+from bakestone.errors import BakestoneError, Finding
+
+SECRETS = ("ca", "pip", "apt")
+"""Files that build steps see as secrets of these ids, and that leave no trace in an image."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """A package index: its URL, and those of others that are asked as well."""
+
+    url: str
+    extra: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.url, *self.extra)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where things come from and go to here. The default is a site with nothing special."""
+
+    registry: str = ""
+    insecure: tuple[str, ...] = ()
+    registries: dict[str, str] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Path] = field(default_factory=dict)
+    builder: str = ""
+    pins: dict[str, str] = field(default_factory=dict)
+    indexes: dict[str, Index] = field(default_factory=dict)
+    proxies: Proxies = field(default_factory=Proxies)
+    credentials: tuple[Credential, ...] = ()
+    only_locked: bool = False
+    export: bool = False
+
+    def mirror(self, ref: str) -> str:
+        """The reference that an image is really fetched from: the longest matching prefix is
+        replaced.
+        """
+        for prefix in sorted(self.registries, key=len, reverse=True):
+            if ref.startswith(prefix + "/"):
+                return self.registries[prefix] + ref[len(prefix) :]
+        return ref
+
+    def pins_for(self, component: str, version: str) -> str:
+        """How packages of a distro are pinned here, or an empty text for the library's default."""
+        return next((way for key, way in self.pins.items() if matches(key, component, version)), "")
+
+    def plain_http(self, host: str) -> bool:
+        """Whether a registry (HOST or HOST:PORT) is spoken to over plain HTTP: loopback always,
+        others when the file says so.
+        """
+        name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        if name == "localhost" or host in self.insecure or name in self.insecure:
+            return True
+        try:
+            return ipaddress.ip_address(name.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    def url_prefixes(self) -> str:
+        """The URL mirrors for build steps that read package lists themselves: a line `FROM TO`
+        each, the longest first.
+        """
+        return "".join(
+            f"{a} {self.urls[a]}\n" for a in sorted(self.urls, key=lambda a: (-len(a), a))
+        )
+
+    def mirror_url(self, url: str) -> str:
+        """Where a URL is really fetched from: the longest matching prefix is replaced."""
+        for prefix in sorted(self.urls, key=len, reverse=True):
+            if url.startswith(prefix):
+                return self.urls[prefix] + url[len(prefix) :]
+        return url
+
+    def login(self, url: str) -> Login | None:
+        """The credential for a URL, with its secret;
+
+        None when there is none. Raises `BakestoneError` when the secret cannot be read.
+        """
+        return next((c.login() for c in self.credentials if c.covers(url)), None)
+
+
+def load(path: Path | None) -> Site:
+    """Read a site file; without one, the default site. Raises `BakestoneError` with positions."""
+    if path is None:
+        return Site()
+    document = yamldoc.load(path, "the site file", hint="give it with --site or BAKESTONE_SITE")
+    schema.check(document, "site")
+    data, folder = document.data, path.parent
+    found, findings = credentials.parse(document, folder)
+    findings += [
+        *_missing_files(document, folder),
+        *_mirrored_twice(document),
+        *_pip_twice(document),
+    ]
+    indexes = {
+        name: Index(entry["url"], tuple(entry.get("extra", [])))
+        for name, entry in data.get("indexes", {}).items()
+    }
+    findings += _no_tokens(document, indexes, found)
+    if findings:
+        raise BakestoneError(findings)
+    mirrors, proxies = data.get("mirrors", {}), data.get("proxies", {})
+    return Site(
+        registry=data.get("registry", ""),
+        insecure=tuple(data.get("insecure", [])),
+        registries=mirrors.get("registries", {}),
+        urls=mirrors.get("urls", {}),
+        files={name: (folder / data[name]).resolve() for name in SECRETS if name in data},
+        builder=data.get("builder", ""),
+        pins=data.get("pins", {}),
+        indexes=indexes,
+        proxies=Proxies(
+            proxies.get("http", ""), proxies.get("https", ""), tuple(proxies.get("no_proxy", []))
+        ),
+        credentials=tuple(found),
+        only_locked=data.get("only_locked", False),
+        export=data.get("push") == "export",
+    )
+
+
+def _missing_files(document: Document, folder: Path) -> Iterator[Finding]:
+    for name in SECRETS:
+        given = document.data.get(name)
+        if given and not (folder / given).is_file():
+            hint = "correct the path; relative ones start at the site file's folder"
+            yield Finding(f"there is no file {given}", hint, document.position((name,)))
+
+
+def _mirrored_twice(document: Document) -> Iterator[Finding]:
+    """Mirrors that lead to what is mirrored again: BuildKit would follow on, Bakestone does not."""
+    for kind, end in (("registries", "/"), ("urls", "")):
+        mirrors = document.data.get("mirrors", {}).get(kind, {})
+        for prefix, target in mirrors.items():
+            again = next(
+                (other for other in mirrors if f"{target}{end}".startswith(f"{other}{end}")), None
+            )
+            if again:
+                where = document.position(("mirrors", kind, prefix))
+                yield Finding(
+                    f"{target} is itself mirrored, by the entry {again}",
+                    "name the place where the files are in the end",
+                    where,
+                )
+
+
+def _pip_twice(document: Document) -> Iterator[Finding]:
+    if "pip" in document.data and "pip" in document.data.get("indexes", {}):
+        hint = "leave out one of them; a pip.conf can name the index as well"
+        yield Finding(
+            "`pip` and `indexes.pip` exclude each other",
+            hint,
+            document.position(("indexes", "pip"), key=True),
+        )
+
+
+def _no_tokens(
+    document: Document, indexes: dict[str, Index], known: Iterable[Credential]
+) -> Iterator[Finding]:
+    for name, index in indexes.items():
+        for number, url in enumerate(index.urls):
+            if any(c.covers(url) and not c.username for c in known):
+                where = document.position(
+                    ("indexes", name, "extra", number - 1) if number else ("indexes", name, "url")
+                )
+                hint = (
+                    "give a username and a password; most indexes take a token as the password of a"
+                    " certain name"
+                )
+                yield Finding(
+                    f"{name} cannot send a token, and the credential for this index is one",
+                    hint,
+                    where,
+                )

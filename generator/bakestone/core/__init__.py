@@ -1,0 +1,1 @@
+"""What is pure: same input, same bytes."""

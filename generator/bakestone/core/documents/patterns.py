@@ -1,0 +1,81 @@
+"""Patterns over versions, the one little language of rules, excludes and selectors.
+
+`none` an empty slot; `*` a filled one; `openmpi` a component; `openmpi@5.*`,
+`5.*`, `5.0.10` a version (with * and ?); `>=12.0,<13` a range.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import cache
+
+_PART = re.compile(r"(<=|>=|==|!=|<|>|=)\s*([0-9A-Za-z._+~-]+)")
+
+
+@cache
+def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key of a version: numbers by value, letters by alphabet, numbers after letters;
+
+    `py313_26.5.3` is a build of 26.5.3.
+
+    >>> version_key("5.0.9") < version_key("5.0.10")
+    True
+    >>> version_key("4.7.12") < version_key("py39_23.1.0-1") < version_key("py38_23.3.1-0") < version_key("py39_23.3.1-0")
+    True
+    """
+    build, mark, number = version.partition("_")
+    parts = re.findall(
+        r"\d+|[A-Za-z]+", f"{number} {build}" if mark and build[:1].isalpha() else version
+    )
+    return tuple((1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts)
+
+
+def compare(left: str, right: str) -> int:
+    """-1, 0 or 1; missing parts count as equal to zero, so 12.0 and 12.0.0 are the same."""
+    a, b = list(version_key(left)), list(version_key(right))
+    zero = (1, 0, "")
+    length = max(len(a), len(b))
+    a += [zero] * (length - len(a))
+    b += [zero] * (length - len(b))
+    return (a > b) - (a < b)
+
+
+def in_range(version: str, text: str) -> bool:
+    """Whether a version lies in a range such as `>=12.0,<13`.
+
+    A malformed range raises `ValueError`.
+    """
+    for part in text.split(","):
+        found = _PART.fullmatch(part.strip())
+        if not found:
+            raise ValueError(f"not a range: {text!r}")
+        order = compare(version, found[2])
+        operator = found[1]
+        holds = {
+            "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0,
+            "=": order == 0, "==": order == 0, "!=": order != 0,
+        }[operator]  # fmt: skip
+        if not holds:
+            return False
+    return True
+
+
+@cache
+def matches(pattern: str, component: str | None, version: str | None) -> bool:
+    """Whether a slot that holds `component@version` (None, None when empty) matches `pattern`."""
+    pattern = pattern.strip()
+    if pattern == "none" or component is None or version is None:
+        return pattern == "none" and component is None
+    if pattern == "*":
+        return True
+    wanted, mark, rest = pattern.partition("@")
+    if mark:
+        return fnmatchcase(component, wanted) and _version_matches(rest, version)
+    return fnmatchcase(component, pattern) or _version_matches(pattern, version)
+
+
+def _version_matches(pattern: str, version: str) -> bool:
+    if pattern.startswith(("<", ">", "=", "!")):
+        return in_range(version, pattern)
+    return fnmatchcase(version, pattern)

@@ -1,0 +1,75 @@
+"""The one Jinja environment: sandboxed, and strict about names that are not there.
+
+Component folders may come from a team's own repository, so their templates
+run in Jinja's sandbox and see plain values only.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from bakestone.errors import Position, fail
+
+
+@cache
+def environment() -> ImmutableSandboxedEnvironment:
+    """Jinja as every template of Bakestone sees it."""
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+@cache
+def _compiled(text: str) -> Template:
+    return environment().from_string(text)
+
+
+@cache
+def names(text: str) -> frozenset[str]:
+    """The names that a template uses, so that callers know when its text can be used again; none
+    when it cannot be read.
+    """
+    try:
+        return frozenset(meta.find_undeclared_variables(environment().parse(text)))
+    except TemplateError:  # `render` says what is wrong with it
+        return frozenset()
+
+
+def render(text: str, context: dict[str, Any], *, origin: str) -> str:
+    """Fill a template. `origin` is the file it came from, for the message when it cannot be filled."""
+    if "{" not in text:
+        return text
+    try:
+        return _compiled(text).render(context)
+    except Exception as problem:  # a template computes what it likes, so it can raise anything
+        line = getattr(problem, "lineno", None) or _line_of(problem) or 1
+        lines = text.splitlines() or [""]
+        shown = lines[min(line, len(lines)) - 1]
+        reason = (
+            problem.message
+            if isinstance(problem, TemplateError)
+            else f"{type(problem).__name__}: {problem}"
+        )
+        raise fail(
+            f"the template cannot be filled: {reason}",
+            f"names known here: {', '.join(sorted(context))}",
+            where=Position(origin, line, 1, shown, len(shown)),
+        ) from None
+
+
+def _line_of(problem: BaseException) -> int | None:
+    """The template line that raised, read from the traceback that Jinja rewrote."""
+    trace, line = problem.__traceback__, None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

@@ -1,0 +1,245 @@
+"""YAML with a source position for every node, and without YAML's dangers.
+
+Only plain data passes: no tags, bounded size, bounded depth, and aliases that
+cannot multiply (a "billion laughs" file is refused before it is expanded).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from bakestone.errors import BakestoneError, Finding, Position, fail, read_text
+
+MAX_BYTES = 2_000_000
+"""Largest file read; the thousand-variant benchmark's matrix is under 10 kB, a lock of 1,000 bases
+under 1 MB.
+"""
+MAX_NODES = 500_000
+"""Most nodes after aliases are expanded."""
+MAX_DEPTH = 40
+
+Path_ = tuple["str | int", ...]
+_PLAIN_TAGS = {
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp")
+}
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_T = TypeVar("_T")
+
+
+@dataclass
+class Document:
+    """A loaded YAML file: plain `data`, and where each value and key stands."""
+
+    path: str
+    data: Any
+    lines: list[str] = field(repr=False)
+    values: dict[Path_, tuple[int, int, int]] = field(default_factory=dict, repr=False)
+    keys: dict[Path_, tuple[int, int, int]] = field(default_factory=dict, repr=False)
+    raw: dict[Path_, str] = field(default_factory=dict, repr=False)
+
+    def position(self, path: Path_ = (), *, key: bool = False) -> Position:
+        """Where the value at `path` stands (or its key); the nearest known parent if it has no
+        place.
+        """
+        place = (self.keys if key else self.values).get(path)
+        while place is None and path:
+            path = path[:-1]
+            place = self.values.get(path)
+        line, column, width = place or (1, 1, 1)
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        return Position(self.path, line, column, text, width)
+
+
+def load(path: Path, what: str, *, hint: str = "", limit: int = MAX_BYTES) -> Document:
+    """Read a YAML file. Raises `BakestoneError` with positions for everything that is not plain
+    data.
+    """
+    return parse(read_text(path, what, limit=limit, hint=hint), _shown(path), what)
+
+
+def _shown(path: Path) -> str:
+    """A file as a person calls it: from the folder that the command runs in, where it is below it."""
+    try:
+        return str(path.relative_to(Path.cwd()) if path.is_absolute() else path)
+    except (ValueError, OSError):
+        return str(path)
+
+
+def parse(text: str, name: str, what: str = "file") -> Document:
+    """Like `load`, from a string; `name` is used in messages."""
+    document = Document(name, None, text.splitlines())
+    _check_characters(document, text)
+    try:
+        _check_depth(document, text)
+        node = yaml.compose(text, _Loader)
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        where = _mark_position(document, mark) if mark else None
+        reason = problem.problem or problem.context or "not valid YAML"
+        hint = (
+            "indent with spaces"
+            if where and "\t" in where.text[: where.column]
+            else "check quotes, colons and indentation"
+        )
+        raise fail(f"not valid YAML: {reason}", hint, where=where, name=name) from None
+    except yaml.YAMLError as problem:
+        reason = str(problem).splitlines()[0]
+        raise fail(f"not valid YAML: {reason}", "remove control characters", name=name) from None
+    if node is None:
+        raise fail(
+            f"{what} is empty",
+            "see README.md, 'Editing the matrix', for a first file",
+            where=document.position(),
+            name=name,
+        )
+    _Converter(document).run(node)
+    return document
+
+
+def fast(path: Path) -> Any:
+    """Load a data file that is part of Bakestone or was checked before: no positions, still only
+    plain data.
+    """
+    return fast_text(path.read_bytes())
+
+
+def fast_text(text: str | bytes) -> Any:
+    """Like `fast`, from a text."""
+    return yaml.load(text, _Loader)  # noqa: S506
+
+
+def _check_characters(document: Document, text: str) -> None:
+    """Control characters are refused before the parser, which would not say where they are."""
+    found = _CONTROL.search(text)
+    if found:
+        line = text.count("\n", 0, found.start())
+        column = found.start() - (text.rfind("\n", 0, found.start()) + 1)
+        shown = text.split("\n")[line].rstrip("\r")
+        where = Position(document.path, line + 1, column + 1, shown)
+        raise fail(
+            f"a control character (0x{ord(found[0]):02x}) is not allowed",
+            "remove it; was the file saved as text, in UTF-8?",
+            where=where,
+        )
+
+
+def _check_depth(document: Document, text: str) -> None:
+    """Endless nesting is refused while it is read: composing recurses, and would overrun the stack."""
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise fail(
+                    f"more than {MAX_DEPTH} levels",
+                    "write it flatter",
+                    where=_mark_position(document, event.start_mark),
+                )
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _mark_position(document: Document, mark: Any) -> Position:
+    line = min(mark.line, max(0, len(document.lines) - 1))
+    text = document.lines[line] if document.lines else ""
+    return Position(document.path, line + 1, mark.column + 1, text)
+
+
+class _Converter:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.constructor: Any = _Loader("")
+        self.findings: list[Finding] = []
+        self.nodes = 0
+
+    def run(self, node: Any) -> None:
+        self.document.data = self.convert(node, (), 0)
+        if self.findings:
+            raise BakestoneError(self.findings)
+
+    def place(self, node: Any) -> tuple[int, int, int]:
+        start, end = node.start_mark, node.end_mark
+        width = (
+            end.column - start.column
+            if end.line == start.line
+            else len(self.document.lines[start.line]) - start.column
+        )
+        return start.line + 1, start.column + 1, max(1, width)
+
+    def report(self, node: Any, message: str, hint: str) -> None:
+        line, column, width = self.place(node)
+        text = self.document.lines[line - 1]
+        self.findings.append(
+            Finding(message, hint, Position(self.document.path, line, column, text, width))
+        )
+
+    def report_tag(self, node: Any) -> None:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        self.report(
+            node,
+            f"the tag {tag} is not allowed",
+            "only plain values are read: text, lists and mappings",
+        )
+
+    def convert(self, node: Any, path: Path_, depth: int) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES or depth > MAX_DEPTH:
+            self.report(
+                node,
+                f"more than {MAX_NODES} values or {MAX_DEPTH} levels once aliases (*name) are"
+                " expanded",
+                "write the values out instead of nesting aliases",
+            )
+            raise BakestoneError(self.findings)
+        self.document.values[path] = self.place(node)
+        if node.tag not in _PLAIN_TAGS:
+            self.report_tag(node)
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, path, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return [
+                self.convert(child, (*path, index), depth + 1)
+                for index, child in enumerate(node.value)
+            ]
+        return self.scalar(node, path)
+
+    def scalar(self, node: Any, path: Path_) -> Any:
+        self.document.raw[path] = node.value
+        try:
+            return self.constructor.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            self.report(node, f"cannot read {node.value!r}", "put the value in quotes")
+            return None
+
+    def mapping(self, node: Any, path: Path_, depth: int) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.report(key_node, "a key must be plain text", "write `key: value`")
+                continue
+            key = key_node.value
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                self.report(key_node, "merge keys (<<) are not allowed", "write the values out")
+                continue
+            if key_node.tag not in _PLAIN_TAGS:
+                self.report_tag(key_node)
+                continue
+            if key in out:
+                first = self.document.keys[(*path, key)][0]
+                self.report(
+                    key_node,
+                    f"the key {key!r} is there twice (first on line {first})",
+                    "remove one of them",
+                )
+                continue
+            self.document.keys[(*path, key)] = self.place(key_node)
+            out[key] = self.convert(value_node, (*path, key), depth + 1)
+        return out

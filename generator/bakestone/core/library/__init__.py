@@ -1,0 +1,1 @@
+"""The component library: components and their versions."""

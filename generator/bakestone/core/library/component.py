@@ -1,0 +1,287 @@
+"""A component: a folder of data, read into frozen records.
+
+`components/<name>/` has component.yaml (what it is), versions.yaml (what
+exists, with checksums and sources), install.<method>.j2 and inventory.sh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bakestone.core.documents import template
+from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.documents.patterns import matches
+from bakestone.core.library.version import Version, patterns, texts
+from bakestone.core.library.versions import Versions
+from bakestone.errors import fail
+
+BUILT_IN = Path(__file__).parents[2] / "components"
+"""Bakestone's own components. Their files are checked by the test suite, so a command need not."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What must hold between slots: where `when` matches, `require` must match too."""
+
+    id: str
+    when: dict[str, tuple[str, ...]]
+    require: dict[str, tuple[str, ...]]
+    because: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to install a component.
+
+    `builder` is `component@version` of a distro, `distro`, or empty;
+    `distros` are patterns of the distros that the result works on, all when empty;
+    `require` is what must hold of the image, `because` why;
+    `uses` names slots whose files the build stage needs -> slots that must be filled for that.
+    """
+
+    name: str
+    summary: str = ""
+    builder: str = ""
+    packages: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    distros: tuple[str, ...] = ()
+    require: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    because: str = ""
+    uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(name: str, data: dict[str, Any]) -> Method:
+        """From an entry of `methods` in component.yaml."""
+        uses = data.get("uses", {})
+        return Method(
+            name,
+            data.get("summary", ""),
+            data.get("builder", ""),
+            {key: tuple(names) for key, names in data.get("packages", {}).items()},
+            tuple(data.get("distros", ())),
+            patterns(data.get("require", {})),
+            data.get("because", ""),
+            (
+                {slot: tuple(uses[slot] or ()) for slot in uses}
+                if isinstance(uses, dict)
+                else dict.fromkeys(uses, ())
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A vendor's package repository: what stands behind `deb` (URL, suite, parts), its key and that
+    key's fingerprint.
+
+    `platform` is empty when the repository has packages for every platform.
+    """
+
+    name: str
+    line: str
+    key: str
+    fingerprint: str
+    platform: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Terms that a person must accept by name before the component is used."""
+
+    id: str
+    title: str
+    url: str
+    because: str
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    """Versions that were given up: naming one is refused with the reason."""
+
+    versions: str
+    because: str
+    source: str
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component's folder.
+
+    `versions` is read when it is first asked for; `overlays` are a team's files with more versions.
+    """
+
+    name: str
+    slot: str
+    folder: Path
+    data: dict[str, Any] = field(repr=False)
+    methods: dict[str, Method] = field(repr=False)
+    rules: tuple[Rule, ...] = field(repr=False)
+    origin: str
+    overlays: tuple[Path, ...] = ()
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is Bakestone's own."""
+        return self.folder.is_relative_to(BUILT_IN)
+
+    @cached_property
+    def versions(self) -> Mapping[str, Version]:
+        """Every version, newest first."""
+        return Versions(self)
+
+    def make_version(self, version: str, data: dict[str, Any]) -> Version:
+        """A version from its entry in versions.yaml."""
+        measure = {"version": version} | {k: str(v) for k, v in data.get("measure", {}).items()}
+        facts = {k: str(v) for k, v in data.get("facts", {}).items()}
+        platforms = tuple(data.get("platforms") or self.data.get("platforms") or ())
+        methods = {name: dict(values or {}) for name, values in data.get("methods", {}).items()}
+        return Version(
+            version, str(data.get("label", version)), measure, facts, methods, platforms, data
+        )
+
+    def packages(
+        self, wanted: dict[str, tuple[str, ...]] | None, distro: str, version: str
+    ) -> list[str]:
+        """The distro packages of a `packages:` mapping that apply to `distro@version`."""
+        mapping = wanted if wanted is not None else self._base_packages
+        return [
+            name
+            for key, names in mapping.items()
+            if matches(key, distro, version)
+            for name in names
+        ]
+
+    def file(self, name: str) -> str | None:
+        """The text of a file in the folder, or None when it is not there."""
+        path = self.folder / name
+        return path.read_text("utf-8") if path.is_file() else None
+
+    @cached_property
+    def _base_packages(self) -> dict[str, tuple[str, ...]]:
+        return {k: tuple(v) for k, v in self.data.get("packages", {}).items()}
+
+    @cached_property
+    def terms(self) -> Terms | None:
+        """What must be accepted, if anything."""
+        data = self.data.get("terms")
+        return (
+            Terms(data["id"], data["title"], data["url"], data["because"], data.get("instead", ""))
+            if data
+            else None
+        )
+
+    @cached_property
+    def retired(self) -> tuple[Retired, ...]:
+        """What was given up."""
+        return tuple(
+            Retired(r["versions"], r["because"], texts(r["source"]), r.get("instead", ""))
+            for r in self.data.get("retired", [])
+        )
+
+    @cached_property
+    def repositories(self) -> dict[str, Repository]:
+        """The vendor's package repositories, by name."""
+        return {
+            name: Repository(
+                name, r["line"], r["key"]["url"], r["key"]["fingerprint"], r.get("platform", "")
+            )
+            for name, r in self.data.get("repositories", {}).items()
+        }
+
+    @cached_property
+    def setting_names(self) -> frozenset[str]:
+        """The names that the templates under `environment`, `path` and `library_path` use."""
+        found = [
+            *self.data.get("environment", {}).values(),
+            *self.data.get("path", []),
+            *self.data.get("library_path", []),
+        ]
+        return frozenset().union(*(template.names(str(text)) for text in found))
+
+    @cached_property
+    def rule_keys(self) -> tuple[str, ...]:
+        """The slots and attributes that its rules look at."""
+        return tuple(sorted({key for rule in self.rules for key in (*rule.when, *rule.require)}))
+
+    @cached_property
+    def method_keys(self) -> tuple[str, ...]:
+        """The slots and attributes that its methods ask for."""
+        return tuple(sorted({key for method in self.methods.values() for key in method.require}))
+
+    @cached_property
+    def programs(self) -> dict[str, str]:
+        """The small real programs that the inventory compiles and runs: file name -> text."""
+        folder = self.folder / "programs"
+        return (
+            {p.name: p.read_text("utf-8") for p in sorted(folder.iterdir())}
+            if folder.is_dir()
+            else {}
+        )
+
+    @cached_property
+    def inventory(self) -> str | None:
+        """The script that measures the component in the finished image."""
+        return self.file("inventory.sh")
+
+    @cached_property
+    def _templates(self) -> dict[str, str]:
+        return {
+            p.name.split(".")[1]: p.read_text("utf-8") for p in self.folder.glob("install.*.j2")
+        }
+
+    def has_template(self, method: str) -> bool:
+        """Whether there is an install template of a method."""
+        return method in self._templates
+
+    def template(self, method: str) -> tuple[str, str]:
+        """The install template of a method, and its file name for messages."""
+        name = f"install.{method}.j2"
+        if method not in self._templates:
+            raise fail(
+                f"{self.name} has no {name}",
+                "add the template, or choose another method",
+                name=self.origin,
+            )
+        return self._templates[method], f"{self.origin}/{name}"
+
+
+def read(path: Path, origin: str, overlays: tuple[Path, ...] = ()) -> Component:
+    """The component whose component.yaml is at `path`; a team's own is checked against its schema."""
+    from bakestone.core.documents import schema
+
+    if path.is_relative_to(BUILT_IN):  # checked by the test suite, so a command need not
+        data = yamldoc.fast(path)
+    else:
+        document = yamldoc.load(path, "the component")
+        schema.check(document, "component")
+        data = document.data
+    methods = {
+        name: Method.of(name, entry or {}) for name, entry in data.get("methods", {}).items()
+    }
+    return Component(
+        data["component"],
+        data["slot"],
+        path.parent,
+        data,
+        methods,
+        tuple(_rules(data)),
+        origin,
+        overlays,
+    )
+
+
+def _rules(data: dict[str, Any]) -> Iterator[Rule]:
+    for rule in data.get("rules", []):
+        yield Rule(
+            rule["id"],
+            patterns(rule.get("when", {})),
+            patterns(rule["require"]),
+            rule["because"],
+            texts(rule["source"]),
+        )

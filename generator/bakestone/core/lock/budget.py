@@ -1,0 +1,139 @@
+"""The freshness budget: which entries of a lock are older than `max-age` in images.yaml allows.
+
+Pure: the time is an argument.
+
+What ages is what the world goes on changing behind a name: the tag of a base image, a package
+archive. Files, wheels and keys do not: they are what their checksum or fingerprint says for ever;
+nor does an archive that no longer changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock import survey
+from bakestone.core.lock.model import Lock, LockedPackages
+from bakestone.core.matrix.spec import MaxAge
+from bakestone.core.matrix.variant import Variant
+from bakestone.errors import Finding
+
+SHOWN = 5
+"""Entries that one finding names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry that ages: what it is, and since when."""
+
+    ref: str
+    kind: str
+    since: datetime
+
+    def text(self, at: datetime) -> str:
+        """`docker.io/library/debian:12 (base image, 45 days)`."""
+        return f"{self.ref} ({self.kind}, {span(at - self.since)})"
+
+
+def entries(lock: Lock) -> list[Entry]:
+    """Every entry that ages, the oldest first."""
+    found = [Entry(ref, "base image", _time(base.resolved)) for ref, base in lock.bases.items()]
+    found += [
+        Entry(ref, _kind(p), _since(p)) for ref, p in lock.packages.items() if p.pins != "frozen"
+    ]
+    return sorted(found, key=lambda e: (e.since, e.ref, e.kind))
+
+
+def findings(
+    lock: Lock, variants: Iterable[Variant], library: Library, at: datetime, severity: str = "error"
+) -> list[Finding]:
+    """A finding for each `max-age` that an entry is past, at its place in images.yaml.
+
+    The variants are those that the lock was made for; an entry counts for the families that use it.
+    """
+    used: dict[MaxAge, set[str]] = {}
+    families: dict[str, list[Variant]] = {}
+    for variant in variants:
+        if variant.family.max_age is not None:
+            families.setdefault(variant.family.name, []).append(variant)
+    for own in families.values():
+        limit = own[0].family.max_age
+        if limit is not None:
+            used.setdefault(limit, set()).update(survey.collect(own, library).bases)
+    old = {
+        limit: [e for e in entries(lock) if e.ref in refs and at - e.since > limit.span]
+        for limit, refs in used.items()
+    }
+    return [_finding(limit, entries_, at, severity) for limit, entries_ in old.items() if entries_]
+
+
+def _finding(limit: MaxAge, old: list[Entry], at: datetime, severity: str) -> Finding:
+    more = f", and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
+    count = f"{len(old)} entries of the lock are" if len(old) > 1 else "an entry of the lock is"
+    return Finding(
+        f"{count} older than {limit.text}: {', '.join(e.text(at) for e in old[:SHOWN])}{more}",
+        "run `bakestone lock --update`, then `bakestone generate`; an entry stays as old as it is"
+        " where nobody answers",
+        limit.where,
+        severity=severity,
+    )
+
+
+def unpinned(lock: Lock) -> list[Finding]:
+    """A finding for each base image without a digest."""
+    return [
+        Finding(
+            "it has no digest, so the image behind its name can change:"
+            f" {base.note or 'nobody knows it'}",
+            "run `bakestone lock` where its registry or a mirror can be reached",
+            name=ref,
+        )
+        for ref, base in sorted(lock.bases.items())
+        if not base.digest
+    ]
+
+
+def summary(found: list[Entry], at: datetime) -> str:
+    """`the oldest of 9 entries that age: debian:12 (base image, 3 days)`."""
+    if not found:
+        return "nothing in it ages"
+    return f"the oldest of {len(found)} entries that age: {found[0].text(at)}"
+
+
+def span(length: timedelta) -> str:
+    """`45 days`, or `3 hours` below two days."""
+    hours = int(length.total_seconds() // 3600)
+    if hours < 0:
+        return "not yet resolved then"
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"
+
+
+def _kind(packages: LockedPackages) -> str:
+    return "packages as of a time" if packages.pins == "snapshot" else "package versions"
+
+
+def _since(packages: LockedPackages) -> datetime:
+    """Of a snapshot the archive's time: one that was locked later is no younger for that."""
+    resolved = _time(packages.resolved)
+    if not packages.snapshot:
+        return resolved
+    return min(resolved, datetime.strptime(packages.snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def plain(found: list[Entry], at: datetime) -> list[Mapping[str, object]]:
+    """For `--format json`: each entry with its age in hours."""
+    return [
+        {
+            "ref": e.ref,
+            "kind": e.kind,
+            "since": e.since.isoformat(),
+            "hours": int((at - e.since).total_seconds() // 3600),
+        }
+        for e in found
+    ]

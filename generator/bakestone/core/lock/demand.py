@@ -1,0 +1,104 @@
+"""What the selected variants need from outside, and which of them need each thing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import Repository
+from bakestone.core.lock import survey
+from bakestone.core.lock.model import Lock
+from bakestone.core.lock.needs import Artifact, PackageSet, Wheel
+from bakestone.core.matrix.variant import Variant
+
+
+@dataclass
+class Users:
+    """Variants by name, and the platforms that they need a thing for."""
+
+    variants: dict[str, None] = field(default_factory=dict)
+    platforms: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, variant: Variant) -> None:
+        """One more variant that needs it."""
+        self.variants[variant.name] = None
+        for platform in variant.platforms:
+            self.platforms.setdefault(platform, {})[variant.name] = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The variants."""
+        return tuple(self.variants)
+
+    def on(self, platform: str) -> tuple[str, ...]:
+        """The variants that need it for a platform."""
+        return tuple(self.platforms.get(platform, ()))
+
+
+@dataclass
+class Plan:
+    """Each thing once, with its users. Package sets are by base image and names, as in the lock."""
+
+    variants: list[Variant]
+    bases: dict[str, Users] = field(default_factory=dict)
+    sets: dict[tuple[str, tuple[str, ...]], tuple[PackageSet, Users]] = field(default_factory=dict)
+    artifacts: dict[str, tuple[Artifact, Users]] = field(default_factory=dict)
+    wheels: dict[str, tuple[Wheel, Users]] = field(default_factory=dict)
+    repositories: dict[str, tuple[Repository, Users]] = field(default_factory=dict)
+    images: dict[str, Users] = field(default_factory=dict)
+    """Family -> its variants: where their images go."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All variants, in the order of the matrix."""
+        return tuple(v.name for v in self.variants)
+
+    @property
+    def platforms(self) -> Users:
+        """Which variants are built for which platform."""
+        users = Users()
+        for variant in self.variants:
+            users.add(variant)
+        return users
+
+    def base_users(self, refs: Iterable[str]) -> tuple[str, ...]:
+        """The variants that need any of these base images."""
+        return tuple(dict.fromkeys(name for ref in refs for name in self.bases[ref].names))
+
+
+def make(variants: list[Variant], library: Library) -> Plan:
+    """The plan for these variants. Raises `BakestoneError` when a builder image is unknown."""
+    plan, shared = Plan(variants), survey.Survey(library)
+    for variant in variants:
+        needs = survey.collect([variant], library, shared)
+        plan.images.setdefault(variant.family.name, Users()).add(variant)
+        for ref in needs.bases:
+            plan.bases.setdefault(ref, Users()).add(variant)
+        for ref, sets in needs.packages.items():
+            for names, packages in sets.items():
+                plan.sets.setdefault((ref, names), (packages, Users()))[1].add(variant)
+        for url, artifact in needs.artifacts.items():
+            plan.artifacts.setdefault(url, (artifact, Users()))[1].add(variant)
+        for key, wheel in needs.wheels.items():
+            plan.wheels.setdefault(key, (wheel, Users()))[1].add(variant)
+        for name, repository in needs.repositories.items():
+            plan.repositories.setdefault(name, (repository, Users()))[1].add(variant)
+    return plan
+
+
+def in_lock(plan: Plan, lock: Lock) -> Plan:
+    """The same plan less what a stale lock does not have: that is a finding of its own."""
+    return Plan(
+        plan.variants,
+        {ref: users for ref, users in plan.bases.items() if ref in lock.bases},
+        {
+            key: pair
+            for key, pair in plan.sets.items()
+            if key[0] in lock.packages and key[0] in lock.bases
+        },
+        {url: pair for url, pair in plan.artifacts.items() if url in lock.artifacts},
+        {key: pair for key, pair in plan.wheels.items() if key in lock.wheels},
+        plan.repositories,
+        plan.images,
+    )

@@ -1,0 +1,146 @@
+"""What variants need from outside: base images, distro packages, files, wheels.
+
+The lock resolves exactly these; the renderer writes exactly these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from bakestone.core.library.component import Component, Repository
+from bakestone.core.library.version import Base, Version
+from bakestone.core.matrix.variant import Chosen
+
+
+@dataclass(frozen=True)
+class Distro:
+    """A distro version whose package manager is used."""
+
+    component: Component = field(hash=False, compare=False)
+    version: Version = field(hash=False, compare=False)
+    text: str
+
+
+@dataclass(frozen=True)
+class PackageSet:
+    """Packages installed together on one base image: names, or `name=version` where the library
+    says which version.
+
+    `repositories` are the vendors' that they come from, besides the distro's own archive.
+    """
+
+    base: str
+    distro: Distro
+    names: tuple[str, ...]
+    repositories: tuple[Repository, ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file fetched by URL; `platform` is empty when it fits all."""
+
+    url: str
+    sha256: str
+    filename: str
+    platform: str
+    size: int
+    component: str
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel: `files` maps a platform to (filename, sha256, size)."""
+
+    name: str
+    version: str
+    files: tuple[tuple[str, tuple[str, str, int]], ...]
+
+    @property
+    def text(self) -> str:
+        """As pip writes it."""
+        return f"{self.name}=={self.version}"
+
+    @property
+    def tag(self) -> str:
+        """The Python it was made for, such as cp311; empty when it fits every Python (wheel file
+        names, PEP 427).
+        """
+        python = self.files[0][1][0].rsplit("-", 3)[1]
+        return python if python.startswith("cp") else ""
+
+    @property
+    def key(self) -> str:
+        """Its name in the lock: one version has a file for each Python that it was compiled for."""
+        return f"{self.text} {self.tag}".rstrip()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The build stage of one component.
+
+    `uses` are the slots whose stages' files it has at their places; `on_base` when it starts from
+    the variant's stage `base`, since what it uses is in there.
+    """
+
+    chosen: Chosen
+    builder: Base
+    packages: PackageSet
+    artifacts: tuple[Artifact, ...]
+    wheels: tuple[Wheel, ...]
+    uses: tuple[str, ...] = ()
+    on_base: bool = False
+
+
+@dataclass(frozen=True)
+class VendorPackages:
+    """What a component's vendor has as packages, installed in the stage `base`."""
+
+    chosen: Chosen
+    packages: PackageSet
+
+
+@dataclass(frozen=True)
+class Keyrings:
+    """The stage that makes keyrings of vendors' repositories, each with the one key that the
+    library names.
+    """
+
+    builder: Base
+    packages: PackageSet
+    repositories: tuple[Repository, ...]
+
+
+@dataclass
+class Needs:
+    """Everything that a set of variants needs, each thing once."""
+
+    bases: dict[str, Base] = field(default_factory=dict)
+    platforms: dict[str, set[str]] = field(default_factory=dict)
+    packages: dict[str, dict[tuple[str, ...], PackageSet]] = field(default_factory=dict)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    wheels: dict[str, Wheel] = field(default_factory=dict)
+    repositories: dict[str, Repository] = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """`sha256:...` over all names and checksums: what makes a lock stale."""
+        plain: dict[str, Any] = {
+            "bases": {
+                ref: [sorted(self.platforms[ref]), sorted(base.provides.items())]
+                for ref, base in sorted(self.bases.items())
+            },
+            "packages": {
+                ref: sorted(map(list, sets)) for ref, sets in sorted(self.packages.items())
+            },
+            "artifacts": {url: a.sha256 for url, a in sorted(self.artifacts.items())},
+            "wheels": {text: sorted(w.files) for text, w in sorted(self.wheels.items())},
+        }
+        if self.repositories:
+            plain["repositories"] = {
+                name: [r.line, r.key, r.fingerprint, r.platform]
+                for name, r in sorted(self.repositories.items())
+            }
+        canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

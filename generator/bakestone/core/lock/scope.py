@@ -1,0 +1,146 @@
+"""What `bakestone lock --update WORD...` is about: the entries of a lock that variants, a component
+or a base need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.suggest import near
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock import survey
+from bakestone.core.lock.needs import Needs
+from bakestone.core.lock.survey import Survey
+from bakestone.core.matrix import selectors as select
+from bakestone.core.matrix.variant import INHERITED, Variant
+from bakestone.errors import BakestoneError, fail
+
+
+@dataclass
+class Scope:
+    """Names of entries. `packages` are base images, whose packages are meant."""
+
+    bases: set[str] = field(default_factory=set)
+    packages: set[str] = field(default_factory=set)
+    artifacts: set[str] = field(default_factory=set)
+    wheels: set[str] = field(default_factory=set)
+    keyrings: set[str] = field(default_factory=set)
+
+    @staticmethod
+    def of(needs: Needs) -> Scope:
+        """Everything that is needed."""
+        return Scope(
+            set(needs.bases),
+            set(needs.packages),
+            set(needs.artifacts),
+            set(needs.wheels),
+            set(needs.repositories),
+        )
+
+    def __ior__(self, other: Scope) -> Scope:
+        self.bases |= other.bases
+        self.packages |= other.packages
+        self.artifacts |= other.artifacts
+        self.wheels |= other.wheels
+        self.keyrings |= other.keyrings
+        return self
+
+
+def named(
+    words: Sequence[str], variants: Sequence[Variant], needs: Needs, library: Library
+) -> Scope:
+    """The entries that the words mean, of those that are needed; everything without a word.
+
+    A word is a base image (`docker.io/library/debian:12`, with * and ?), a component (`openmpi`,
+    `openmpi@5.*`), or a selector of variants, of which several are taken together as everywhere.
+    What could be two of these is the first of them. Raises `BakestoneError` for a word that means
+    nothing here, with the nearest one that does.
+    """
+    if not words:
+        return Scope.of(needs)
+    scope, selectors = Scope(), []
+    components = _components(variants, needs)
+    for word in words:
+        refs = [ref for ref in needs.bases if fnmatchcase(ref, word)] if "/" in word else []
+        texts = [text for text in components if _is_component(word, text)]
+        if refs:
+            scope |= Scope(bases=set(refs), packages=set(refs))
+        elif texts:
+            scope |= _of_components(set(texts), variants, needs, library)
+        else:
+            _check(word, variants, needs, components)
+            selectors.append(word)
+    if selectors:
+        scope |= Scope.of(survey.collect(select.select(variants, selectors), library))
+    return scope
+
+
+def _components(variants: Iterable[Variant], needs: Needs) -> list[str]:
+    """Every `component@version` that is used: in a slot, or as the distro that a stage is built on."""
+    found = {c.text for v in variants for c in v.slots.values()}
+    return sorted(
+        found | {s.distro.text for sets in needs.packages.values() for s in sets.values()}
+    )
+
+
+def _is_component(word: str, text: str) -> bool:
+    name, mark, version = word.partition("@")
+    component, _, own = text.partition("@")
+    if name != component or "=" in word:
+        return False
+    return not mark or matches(f"{name}@{version}", component, own)
+
+
+def _of_components(
+    texts: set[str], variants: Iterable[Variant], needs: Needs, library: Library
+) -> Scope:
+    scope = Scope(artifacts={url for url, a in needs.artifacts.items() if a.component in texts})
+    for ref, sets in needs.packages.items():
+        if any(s.distro.text in texts for s in sets.values()):
+            scope |= Scope(bases={ref}, packages={ref})
+    shared = Survey(library)
+    for variant in variants:
+        chosen = [c for c in variant.slots.values() if c.text in texts]
+        if any(
+            c.of_distro or c.of_vendor or (c.method == INHERITED and c.slot != "distro")
+            for c in chosen
+        ):
+            scope.packages.add(variant.base.ref)
+        if any(c.method == INHERITED for c in chosen):
+            scope.bases.add(variant.base.ref)
+        for vendor in shared.vendor_packages(variant):
+            if vendor.chosen.text in texts:
+                scope.keyrings |= {r.name for r in vendor.packages.repositories}
+        for stage in shared.stages(variant):
+            if stage.chosen.text in texts:
+                scope.wheels |= {wheel.key for wheel in stage.wheels}
+    return scope
+
+
+def _check(word: str, variants: Sequence[Variant], needs: Needs, components: Iterable[str]) -> None:
+    """Raise when the word is no selector either."""
+    try:
+        select.select(variants, [word])
+    except BakestoneError:
+        slot, mark, _ = word.partition("=")
+        if mark and slot.isidentifier():
+            raise
+        names = {text.partition("@")[0] for text in components}
+        known = [
+            *sorted(names),
+            *components,
+            *needs.bases,
+            *(v.name for v in variants),
+            *sorted({f"family={v.family.name}" for v in variants}),
+        ]
+        hint = near(
+            word,
+            known,
+            f"a variant, slot=pattern, family=NAME, a component ({', '.join(sorted(names))}) or a"
+            " base image",
+            cutoff=0.6,
+        )
+        raise fail(f"nothing in this lock is named {word}", hint, name=word) from None

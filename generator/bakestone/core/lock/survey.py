@@ -1,0 +1,272 @@
+"""What each of many variants needs, worked out once for all that need the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bakestone.core.documents.suggest import near
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import Component
+from bakestone.core.library.version import Base, Version
+from bakestone.core.lock.needs import (
+    Artifact,
+    Distro,
+    Keyrings,
+    Needs,
+    PackageSet,
+    Stage,
+    VendorPackages,
+    Wheel,
+)
+from bakestone.core.matrix.methods import FETCHED
+from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.errors import fail
+
+WHEEL_TOOLS = ("ca-certificates", "python3-pip")
+"""Distro packages of the stage in which wheels are unpacked."""
+KEYRING_BUILDER = "debian@12"
+"""The distro on which keyrings of vendors' repositories are made; it has one gpg for all of them.
+"""
+KEYRING_TOOLS = ("gnupg",)
+
+
+def collect(variants: Iterable[Variant], library: Library, survey: Survey | None = None) -> Needs:
+    """The needs of all variants together. `survey` keeps what is alike over several calls.
+
+    Raises `BakestoneError` when a builder image is unknown, or when one tag is wanted with two
+    contents.
+    """
+    needs, survey = Needs(), survey or Survey(library)
+    seen: set[int] = set()  # stages by identity: the survey keeps them, and gives equal ones once
+    for variant in variants:
+        _add_packages(needs, variant, variant.base, survey.base_packages(variant))
+        for vendor in survey.vendor_packages(variant):
+            _add_packages(needs, variant, variant.base, vendor.packages)
+        keyrings = survey.keyrings(variant)
+        if keyrings:
+            _add_packages(needs, variant, keyrings.builder, keyrings.packages)
+            needs.repositories |= {r.name: r for r in keyrings.repositories}
+        for stage in survey.stages(variant):
+            if id(stage) in seen:
+                continue
+            seen.add(id(stage))
+            _add_packages(needs, variant, stage.builder, stage.packages)
+            for artifact in stage.artifacts:
+                needs.artifacts[artifact.url] = artifact
+            for wheel in stage.wheels:
+                needs.wheels[wheel.key] = wheel
+    return needs
+
+
+class Survey:
+    """What each of many variants needs; equal stages and package sets are worked out once, and are
+    one object.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._packages: dict[tuple[Any, ...], PackageSet] = {}
+        self._stages: dict[tuple[Any, ...], Stage] = {}
+
+    def base_packages(self, variant: Variant) -> PackageSet:
+        """The distro packages of the finished image."""
+        asking = tuple(
+            (c.text if c.of_distro or c.version.packages else c.component.name)
+            for c in variant.slots.values()
+        )
+        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
+        if key not in self._packages:
+            self._packages[key] = _base_packages(variant)
+        return self._packages[key]
+
+    def stages(self, variant: Variant) -> list[Stage]:
+        """The build stages of a variant, one for each component with files of its own, in the order
+        of the slots.
+        """
+        distro, platforms = variant.distro.text, variant.platforms
+        found = []
+        for chosen in sorted(
+            (c for c in variant.slots.values() if c.staged), key=lambda c: slot_rank(c.slot)
+        ):
+            uses, on_base = _uses(chosen, variant)
+            key = (
+                chosen.text,
+                chosen.method,
+                chosen.seen,
+                distro,
+                platforms,
+                uses,
+                on_base and variant.base.ref,
+            )
+            if key not in self._stages:
+                self._stages[key] = _stage(chosen, variant, self.library, uses, on_base)
+            found.append(self._stages[key])
+        return found
+
+    def vendor_packages(self, variant: Variant) -> list[VendorPackages]:
+        """The components that come as packages of their vendor, in the order of the slots."""
+        chosen = sorted(
+            (c for c in variant.slots.values() if c.of_vendor), key=lambda c: slot_rank(c.slot)
+        )
+        return [VendorPackages(c, _vendor_set(c, variant)) for c in chosen]
+
+    def keyrings(self, variant: Variant) -> Keyrings | None:
+        """The stage of the vendors' keyrings; None when no package of a vendor is installed."""
+        used = {
+            r.name: r
+            for vendor in self.vendor_packages(variant)
+            for r in vendor.packages.repositories
+        }
+        if not used:
+            return None
+        component, version = _distro_of(self.library, KEYRING_BUILDER, "the stage of the keyrings")
+        packages = PackageSet(version.base.ref, _distro(component, version), KEYRING_TOOLS)
+        return Keyrings(version.base, packages, tuple(used[name] for name in sorted(used)))
+
+
+def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:
+    known = needs.bases.setdefault(base.ref, base)
+    if known.provides != base.provides:
+        both = " and ".join(
+            " + ".join(f"{slot} {version}" for slot, version in b.provides.items())
+            for b in (known, base)
+        )
+        raise fail(
+            f"{base.ref} cannot be locked to two images: {variant.name} and another variant want it"
+            f" with {both}",
+            "a lock has one digest a tag: put one of them into a matrix of its own",
+            where=variant.family.where,
+        )
+    needs.platforms.setdefault(base.ref, set()).update(variant.platforms)
+    needs.packages.setdefault(base.ref, {})[packages.names] = packages
+
+
+def _base_packages(variant: Variant) -> PackageSet:
+    distro = variant.distro
+    names = set(variant.family.packages)
+    for chosen in variant.slots.values():
+        names.update(chosen.component.packages(None, distro.component.name, distro.version.version))
+        names.update(
+            chosen.component.packages(
+                chosen.version.packages, distro.component.name, distro.version.version
+            )
+        )
+        if chosen.of_distro:
+            names.add(chosen.data["package"])
+    return PackageSet(
+        variant.base.ref, _distro(distro.component, distro.version), tuple(sorted(names))
+    )
+
+
+def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
+    entries = [
+        e
+        for e in chosen.data["packages"]
+        if e.get("platform", variant.platforms[0]) in variant.platforms
+    ]
+    pins = sorted(
+        {f"{name}={version}" for entry in entries for name, version in entry["install"].items()}
+    )
+    wanted = sorted({name for entry in entries for name in entry["repositories"]})
+    known = chosen.component.repositories
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise fail(
+            f"{chosen.text} comes from the repository {unknown[0]}, which its component.yaml does"
+            " not have",
+            near(unknown[0], list(known), "add it under `repositories`"),
+            name=chosen.component.origin,
+        )
+    repositories = tuple(
+        known[name] for name in wanted if known[name].platform in ("", *variant.platforms)
+    )
+    return PackageSet(
+        variant.base.ref,
+        _distro(variant.distro.component, variant.distro.version),
+        tuple(pins),
+        repositories,
+    )
+
+
+def _uses(chosen: Chosen, variant: Variant) -> tuple[tuple[str, ...], bool]:
+    """The slots whose stages' files a build needs, and whether it needs the stage `base` for the
+    others.
+    """
+    uses = chosen.recipe.uses
+    if not uses:
+        return (), False
+    wanted = [
+        slot
+        for slot, also in uses.items()
+        if slot in variant.slots and all(other in variant.slots for other in also)
+    ]
+    staged = tuple(sorted((slot for slot in wanted if variant.slots[slot].staged), key=slot_rank))
+    return staged, len(staged) < len(wanted)
+
+
+def _stage(
+    chosen: Chosen, variant: Variant, library: Library, uses: tuple[str, ...], on_base: bool
+) -> Stage:
+    component, version = (
+        (variant.distro.component, variant.distro.version)
+        if on_base
+        else _builder(chosen, variant, library)
+    )
+    base = variant.base if on_base else version.base
+    names = set(chosen.component.packages(chosen.recipe.packages, component.name, version.version))
+    if chosen.method == "wheel":
+        names.update(WHEEL_TOOLS)
+    packages = PackageSet(base.ref, _distro(component, version), tuple(sorted(names)))
+    artifacts = tuple(_artifacts(chosen, variant.platforms)) if chosen.method in FETCHED else ()
+    wheels = (
+        tuple(_wheel(w) for w in chosen.data.get("wheels", [])) if chosen.method == "wheel" else ()
+    )
+    return Stage(chosen, base, packages, artifacts, wheels, uses, on_base)
+
+
+def _builder(chosen: Chosen, variant: Variant, library: Library) -> tuple[Component, Version]:
+    wanted = chosen.recipe.builder
+    if wanted in ("", "distro"):
+        return variant.distro.component, variant.distro.version
+    return _distro_of(library, wanted, chosen.component.origin)
+
+
+def _distro_of(library: Library, text: str, asker: str) -> tuple[Component, Version]:
+    name, _, version = text.partition("@")
+    component = library.get(name)
+    found = component.versions.get(version) if component else None
+    if component is None or found is None:
+        raise fail(
+            f"{asker} is built on {text}, which the library does not have",
+            "correct `builder` in component.yaml",
+            name=asker,
+        )
+    return component, found
+
+
+def _distro(component: Component, version: Version) -> Distro:
+    return Distro(component, version, f"{component.name}@{version.version}")
+
+
+def _artifacts(chosen: Chosen, platforms: tuple[str, ...]) -> Iterable[Artifact]:
+    for data in chosen.data["artifacts"]:
+        platform = data.get("platform", "")
+        if not platform or platform in platforms:
+            filename = data.get("filename") or data["url"].rsplit("/", 1)[-1]
+            yield Artifact(
+                data["url"],
+                data["sha256"],
+                filename,
+                platform,
+                int(data.get("size") or 0),
+                chosen.text,
+            )
+
+
+def _wheel(data: dict[str, Any]) -> Wheel:
+    files = tuple(
+        (p, (f["filename"], f["sha256"], int(f.get("size") or 0)))
+        for p, f in sorted(data["files"].items())
+    )
+    return Wheel(data["name"], str(data["version"]), files)

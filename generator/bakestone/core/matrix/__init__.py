@@ -1,0 +1,1 @@
+"""images.yaml: families, axes and the variants they give."""

@@ -1,0 +1,1 @@
+"""What a variant has to pass: rules, terms, ends of life, profiles."""

@@ -1,0 +1,265 @@
+"""Profiles: what the consumers of an image ask of it, as data with a source, applied to one
+combination.
+
+`profiles/NAME.yaml` beside images.yaml is searched first, then Bakestone's own. Reads these files;
+pure otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from bakestone.core.documents import schema
+from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.documents.suggest import near
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.version import patterns, texts
+from bakestone.core.matrix.conditions import HOST, Slots, holds, shown, slots_of
+from bakestone.core.matrix.spec import Family
+from bakestone.core.matrix.variant import Chosen
+from bakestone.errors import BakestoneError, Finding, Position
+
+BUILT_IN = Path(__file__).parents[3] / "profiles"
+"""Bakestone's own profiles.
+
+Like a team's, they are checked against their schema when they are read.
+"""
+
+TRIED = 12
+"""How many versions of a component are tried to fill an empty slot."""
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What must hold of an image: every key of `require`, and one of `packages` among its distro
+    packages.
+    """
+
+    id: str
+    require: dict[str, tuple[str, ...]]
+    packages: tuple[str, ...]
+    because: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one consumer asks for."""
+
+    name: str
+    title: str
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A requirement that a combination does not fulfil:
+
+    `found` is what does not fit, at `where`; one of `slots` must change.
+    """
+
+    profile: Profile
+    requirement: Requirement
+    found: str
+    slots: tuple[str, ...]
+    where: Position
+
+    @property
+    def message(self) -> str:
+        """What does not fit, why, and who says so."""
+        about = f"requirement {self.requirement.id}; source: {self.requirement.source}"
+        return (
+            f"{self.found} does not fit {self.profile.title} (profile {self.profile.name}):"
+            f" {self.requirement.because} ({about})"
+        )
+
+    @property
+    def asks(self) -> tuple[str, str]:
+        """The requirement by name: profile and id."""
+        return (self.profile.name, self.requirement.id)
+
+    @property
+    def mark(self) -> tuple[str, ...]:
+        """Equal for refusals that say the same: one finding is enough."""
+        return (*self.asks, self.found)
+
+
+def names(folder: Path) -> list[str]:
+    """Every profile that a family can name, sorted; `folder` is where images.yaml is."""
+    return sorted(
+        {path.stem for root in (folder / "profiles", BUILT_IN) for path in root.glob("*.yaml")}
+    )
+
+
+def load(
+    families: Iterable[Family], folder: Path, library: Library
+) -> tuple[dict[str, Profile], list[Finding]]:
+    """The profiles that the families name, and a finding for everything that is wrong with them.
+
+    A profile that does not exist, or is not right, is left out of the first.
+    """
+    known: dict[str, Profile] = {}
+    findings: list[Finding] = []
+    read: set[str] = set()
+    for family in families:
+        for name in family.profiles:
+            if name not in names(
+                folder
+            ):  # only names of files that are there get further, so none leads out of the folder
+                hint = near(name, names(folder), f"known profiles: {', '.join(names(folder))}")
+                findings.append(
+                    Finding(f"unknown profile {name!r}", hint, family.profile_positions[name])
+                )
+            elif name not in read:
+                read.add(name)
+                try:
+                    known[name] = _read(name, folder, library)
+                except BakestoneError as problem:
+                    findings += problem.findings
+    return known, findings
+
+
+def refusals(
+    family: Family, slots: Mapping[str, Chosen], known: Mapping[str, Profile]
+) -> Iterator[Unfit]:
+    """Every requirement of the family's profiles that the combination does not fulfil.
+
+    `slots` with their methods settled, so that the packages of the method apt count. `known` is
+    what `load` gave.
+    """
+    installed = None
+    for name in family.profiles:
+        if name not in known:
+            continue
+        profile = known[name]
+        for requirement in profile.requirements:
+            for key, wanted in requirement.require.items():
+                if not holds(slots, key, wanted, family.host):
+                    yield Unfit(
+                        profile,
+                        requirement,
+                        shown(slots, key, family.host),
+                        slots_of(key),
+                        _where(key, slots, family, name),
+                    )
+            if requirement.packages:
+                installed = packages(family, slots) if installed is None else installed
+                if not installed.intersection(requirement.packages):
+                    found = (
+                        f"an image on {slots['distro'].text} without"
+                        f" {' or '.join(requirement.packages)}"
+                    )
+                    yield Unfit(profile, requirement, found, (), family.profile_positions[name])
+
+
+def addition(
+    unfit: Unfit, slots: Slots, passes: Callable[[dict[str, Chosen]], bool], library: Library
+) -> str:
+    """What to add to the family so that the requirement is fulfilled, where something is lacking;
+    else an empty text.
+    """
+    if unfit.requirement.packages and not unfit.slots:
+        return f"add `packages: [{unfit.requirement.packages[0]}]` to the family"
+    if any(slot in slots for slot in unfit.slots):
+        return ""
+    for slot in unfit.slots:
+        for chosen in _fillings(slot, unfit.where, library):
+            if passes({**slots, slot: chosen}):
+                return f"add the axis `{slot}: [{chosen.text}]`"
+    return ""
+
+
+def _fillings(slot: str, where: Position, library: Library) -> Iterator[Chosen]:
+    """What could fill an empty slot: components without terms to accept first, newest versions
+    first.
+    """
+    for component in sorted(library.of_slot(slot), key=lambda c: (c.terms is not None, c.name)):
+        if component.methods:
+            for version in islice(component.versions.values(), TRIED):
+                yield Chosen(slot, component, version, where)
+
+
+def _where(key: str, slots: Slots, family: Family, profile: str) -> Position:
+    """Where the thing that does not fit is chosen; where the profile is named when nothing is."""
+    filled = [slot for slot in reversed(slots_of(key)) if slot in slots]
+    return slots[filled[0]].where if filled else family.profile_positions[profile]
+
+
+def packages(family: Family, slots: Mapping[str, Chosen]) -> set[str]:
+    """The distro packages that a combination asks for in the finished image;
+
+    `slots` with their methods settled.
+    """
+    distro = slots["distro"]
+    found = set(family.packages)
+    for chosen in slots.values():
+        for wanted in (None, chosen.version.packages):
+            found.update(
+                chosen.component.packages(wanted, distro.component.name, distro.version.version)
+            )
+        if chosen.of_distro:
+            found.add(chosen.data["package"])
+    return found
+
+
+def _read(name: str, folder: Path, library: Library) -> Profile:
+    own = folder / "profiles" / f"{name}.yaml"
+    document = yamldoc.load(own if own.is_file() else BUILT_IN / own.name, "the profile")
+    schema.check(document, "profile")
+    findings = list(_wrong(document, name, library))
+    if findings:
+        raise BakestoneError(findings)
+    data = document.data
+    return Profile(name, data["title"], tuple(
+        Requirement(
+            entry["id"], patterns(entry.get("require", {})), tuple(entry.get("packages", ())),
+            entry["because"], texts(entry.get("source", data["source"])),
+        )
+        for entry in data["requirements"]
+    ))  # fmt: skip
+
+
+def _wrong(document: yamldoc.Document, name: str, library: Library) -> Iterator[Finding]:
+    """What the schema cannot say: names that agree, requirements that ask for something, slots that
+    exist.
+    """
+    data, position = document.data, document.position
+    if data["profile"] != name:
+        hint = f"write `profile: {name}`, or rename the file"
+        yield Finding(
+            f"the profile {data['profile']} is in the file of {name}", hint, position(("profile",))
+        )
+    seen: dict[str, int] = {}
+    for index, entry in enumerate(data["requirements"]):
+        at = ("requirements", index)
+        own, where = entry["id"], position((*at, "id"))
+        if own in seen:
+            yield Finding(
+                f"two requirements are named {own} (first on line {seen[own]})",
+                "rename one of them",
+                where,
+            )
+        seen.setdefault(own, where.line)
+        if not {"require", "packages"} & set(entry):
+            yield Finding(
+                f"the requirement {own} asks for nothing", "add `require` or `packages`", where
+            )
+        for key in entry.get("require", {}):
+            slot, _, attribute = key.partition(".")
+            if (
+                slot not in library.slots
+                and key != "python"
+                and not (key.startswith(HOST) and attribute == "driver")
+            ):
+                choices = [*library.slots, "python", f"{HOST}driver"]
+                hint = near(
+                    slot,
+                    choices,
+                    f"one of: {', '.join(choices)}; with an attribute as distro.glibc",
+                )
+                yield Finding(
+                    f"there is no slot {slot!r}", hint, position((*at, "require", key), key=True)
+                )

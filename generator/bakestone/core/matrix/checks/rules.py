@@ -1,0 +1,87 @@
+"""The compatibility rules, which are data with a source, applied to one combination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bakestone.core.library.component import Rule
+from bakestone.core.matrix.conditions import Slots, all_hold, holds, shown, slots_of
+from bakestone.core.matrix.variant import Chosen
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A rule that a combination breaks:
+
+    `asked` made the rule apply, `found` is what does not fit; one of `slots` must change.
+    """
+
+    rule: Rule
+    asked: str
+    found: str
+    slots: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """What does not go together, why, and who says so."""
+        return (
+            f"{self.asked} does not go with {self.found}: {self.rule.because} (rule {self.rule.id};"
+            f" source: {self.rule.source})"
+        )
+
+
+Verdicts = dict[tuple[str, ...], list[Refusal]]
+"""What the rules said before, of the same library and host: most combinations differ in slots that
+no rule looks at.
+"""
+
+
+def refusals(
+    slots: Slots, host: Mapping[str, str], known: Verdicts | None = None
+) -> Iterator[Refusal]:
+    """Every rule of the combination's own components that it breaks.
+
+    `known` keeps verdicts from one call to the next.
+    """
+    known = {} if known is None else known
+    for chosen in slots.values():
+        if chosen.component.rules:
+            key = (chosen.text, *seen(slots, chosen.component.rule_keys))
+            if key not in known:
+                known[key] = list(_broken(chosen, slots, host))
+            yield from known[key]
+
+
+def seen(slots: Slots, keys: tuple[str, ...]) -> Iterator[str]:
+    """What `keys` see of a combination: where it is equal, so is every answer that depends on them."""
+    for key in keys:
+        for slot in slots_of(key):
+            yield slots[slot].text if slot in slots else ""
+
+
+def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[Refusal]:
+    for rule in chosen.component.rules:
+        if all_hold(slots, rule.when, host):
+            for key, patterns in rule.require.items():
+                if not holds(slots, key, patterns, host):
+                    against = _against(chosen, rule, key)
+                    found = ", ".join(shown(slots, other, host) for other in against)
+                    yield Refusal(
+                        rule,
+                        chosen.text,
+                        found,
+                        tuple(
+                            dict.fromkeys(
+                                s for k in (key, *against, chosen.slot) for s in slots_of(k)
+                            )
+                        ),
+                    )
+
+
+def _against(chosen: Chosen, rule: Rule, key: str) -> tuple[str, ...]:
+    """What does not fit: what the rule requires, or what makes it apply where it requires something
+    of the component itself.
+    """
+    others = tuple(k for k in rule.when if chosen.slot not in slots_of(k))
+    return others if chosen.slot in slots_of(key) and others else (key,)

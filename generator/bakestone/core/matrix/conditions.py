@@ -1,0 +1,95 @@
+"""What rules and conditions look at in a combination: its slots, and what is known of them.
+
+A key is a slot (`cuda`), an attribute of what fills it (`distro.glibc`: a key of `measure` or
+`facts` in its versions.yaml), `python` (the minor of the image's Python: conda's where there is
+one, else the distro's), or `host.driver` (the oldest driver of the machines, when the family states
+it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bakestone.core.documents.patterns import matches
+
+if TYPE_CHECKING:
+    from bakestone.core.matrix.variant import Chosen
+
+HOST = "host."
+"""Attributes of the machines, not of the image: what is not stated holds."""
+
+Slots = Mapping[str, "Chosen"]
+Subject = tuple[str | None, str | None]
+
+
+@cache
+def slots_of(key: str) -> tuple[str, ...]:
+    """The slots that a key depends on; those of the host on none."""
+    if key == "python":
+        return ("distro", "conda")
+    return () if key.startswith(HOST) else (key.partition(".")[0],)
+
+
+def subject(slots: Slots, key: str, host: Mapping[str, str]) -> Subject:
+    """What a pattern is compared with: (component, version), ("", value) of an attribute, (None,
+    None) where there is nothing.
+    """
+    if key == "python":
+        value = python(slots)
+    elif key.startswith(HOST):
+        value = host.get(key.removeprefix(HOST))
+    else:
+        slot, dot, name = key.partition(".")
+        chosen = slots.get(slot)
+        if chosen is None:
+            return None, None
+        if not dot:
+            return chosen.component.name, chosen.version.version
+        value = chosen.version.known(name)
+    return (None, None) if value is None else ("", value)
+
+
+def python(slots: Slots) -> str | None:
+    """The minor version of the image's Python, such as 3.11; None when nobody knows it."""
+    if "conda" in slots:  # its Python is in front on PATH, also where nobody knows which it is
+        return slots["conda"].version.known("python_minor")
+    return slots["distro"].version.known("python") if "distro" in slots else None
+
+
+def holds(slots: Slots, key: str, patterns: Iterable[str], host: Mapping[str, str]) -> bool:
+    """Whether one of the patterns matches. What is not stated of the host holds."""
+    component, version = subject(slots, key, host)
+    if component is None and key.startswith(HOST):
+        return True
+    return any(matches(pattern, component, version) for pattern in patterns)
+
+
+def all_hold(slots: Slots, wanted: Mapping[str, Iterable[str]], host: Mapping[str, str]) -> bool:
+    """Whether every key of a condition matches."""
+    return all(holds(slots, key, patterns, host) for key, patterns in wanted.items())
+
+
+def shown(slots: Slots, key: str, host: Mapping[str, str]) -> str:
+    """A key as a person reads it: `cuda@12.8.1`, `no cuda`, `glibc 2.23 of ubuntu@16.04`."""
+    component, version = subject(slots, key, host)
+    if key.startswith(HOST):
+        return f"{key.removeprefix(HOST)} {version} of the machines"
+    if key == "python":
+        return f"Python {version}" if version else "no known Python"
+    slot, dot, name = key.partition(".")
+    if slot not in slots:
+        return f"no {slot}"
+    if not dot:
+        return f"{component}@{version}"
+    return (
+        f"{name} {version} of {slots[slot].text}"
+        if version
+        else f"{slots[slot].text}, whose {name} is not known"
+    )
+
+
+def condition(wanted: Mapping[str, Iterable[str]]) -> str:
+    """A condition as text: `distro.glibc >=2.28, cuda 12.* or 13.*`."""
+    return ", ".join(f"{key} {' or '.join(patterns)}" for key, patterns in wanted.items())

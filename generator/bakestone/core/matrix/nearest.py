@@ -1,0 +1,133 @@
+"""The nearest combination that passes: what a refusal offers instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+
+from bakestone.core.documents.patterns import version_key
+from bakestone.core.library.catalog import Library
+from bakestone.core.matrix.variant import INHERITED, Chosen, slot_rank
+
+NEIGHBOURS = 40
+"""How many neighbouring versions of a slot are tried alone."""
+PAIRED = 30
+"""How many are tried of each of two slots that change together."""
+
+Changes = Mapping[str, Chosen | None]
+"""Slot -> what it would be instead; None leaves it empty."""
+
+_Slots = dict[str, Chosen]
+_Passes = Callable[[_Slots], bool]
+
+
+def nearest(slots: _Slots, candidates: Iterable[str], passes: _Passes, library: Library) -> Changes:
+    """The smallest change that passes; empty when none was found.
+
+    Tried in this order: another version in one of the `candidates`, near in the list of known
+    versions before far; another version in one of them and in a second slot; what a base image with
+    one of them has, where the images of the method `image` alone would do; another component;
+    leaving the slot empty.
+    """
+    order = sorted(slots, key=slot_rank)
+    wanted = [slot for slot in dict.fromkeys(candidates) if slot in slots]
+    tries = chain(
+        _one(slots, wanted),
+        _two(slots, wanted, order),
+        _as_an_image(slots, wanted, library),
+        _other_component(slots, wanted, library),
+        _without(wanted),
+    )
+    return next((changes for changes in tries if passes(applied(slots, changes))), {})
+
+
+def applied(slots: _Slots, changes: Changes) -> _Slots:
+    """The combination with the changes."""
+    merged = {**slots, **changes}
+    return {slot: chosen for slot, chosen in merged.items() if chosen is not None}
+
+
+def text(changes: Changes) -> str:
+    """As a person reads it: `cuda@12.8.1 with cudnn@9.8.0.87`, `no nccl`."""
+    return " with ".join(
+        chosen.text if chosen else f"no {slot}" for slot, chosen in changes.items()
+    )
+
+
+def _one(slots: _Slots, wanted: list[str]) -> Iterator[Changes]:
+    near = [
+        (distance, slot, chosen)
+        for slot in wanted
+        for distance, chosen in neighbours(slots[slot], NEIGHBOURS)
+    ]
+    for _, slot, chosen in sorted(
+        near, key=lambda item: item[0]
+    ):  # stable: the first candidate wins a tie
+        yield {slot: chosen}
+
+
+def _two(slots: _Slots, wanted: list[str], order: list[str]) -> Iterator[Changes]:
+    pairs = []
+    for slot in wanted:
+        for second in order:
+            if second == slot or (second in wanted and wanted.index(second) < wanted.index(slot)):
+                continue
+            for distance, chosen in neighbours(slots[slot], PAIRED):
+                for further, other in neighbours(slots[second], PAIRED):
+                    pairs.append((distance + further, slot, chosen, second, other))
+    for _, slot, chosen, second, other in sorted(pairs, key=lambda item: item[0]):
+        yield {slot: chosen, second: other}
+
+
+def _as_an_image(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
+    """What the base images that bring a component have besides it, on the combination's distro:
+    those with fewest changes first.
+    """
+    found = []
+    for host in (slots[slot] for slot in wanted):
+        for image in host.version.methods.get(INHERITED, {}).get("images", []):
+            brought = {
+                slot: _named(library, slot, str(version), host)
+                for slot, version in image.get("provides", {}).items()
+            }
+            if image["distro"] == slots["distro"].text and all(brought.values()):
+                found.append(
+                    {
+                        slot: c
+                        for slot, c in brought.items()
+                        if c and (slot not in slots or slots[slot].text != c.text)
+                    }
+                )
+    yield from sorted((changes for changes in found if changes), key=len)
+
+
+def _named(library: Library, slot: str, version: str, host: Chosen) -> Chosen | None:
+    component = next((c for c in library.of_slot(slot) if version in c.versions), None)
+    return Chosen(slot, component, component.versions[version], host.where) if component else None
+
+
+def _other_component(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
+    for slot in wanted:
+        for component in library.of_slot(slot):
+            if component.name == slots[slot].component.name or not component.methods:
+                continue
+            for version in list(component.versions.values())[:PAIRED]:
+                yield {slot: Chosen(slot, component, version, slots[slot].where)}
+
+
+def _without(wanted: list[str]) -> Iterator[Changes]:
+    for slot in wanted:
+        if slot != "distro":
+            yield {slot: None}
+
+
+def neighbours(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:
+    """At most `limit` other versions of a component with their distance in the list, the nearest
+    first, a newer before an older.
+    """
+    known = sorted(chosen.component.versions, key=version_key)
+    here = known.index(chosen.version.version)
+    others = sorted(range(len(known)), key=lambda index: (abs(index - here), -index))[1 : limit + 1]
+    for index in others:
+        version = chosen.component.versions[known[index]]
+        yield abs(index - here), Chosen(chosen.slot, chosen.component, version, chosen.where)

@@ -1,0 +1,84 @@
+"""Selectors: which variants a command is about.
+
+`openmpi5*` a glob on names; `mpi=openmpi` or `cuda=12.*` a pattern on a slot;
+`family=debian` a family. Selectors on different slots must all hold; several
+of one kind are alternatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.suggest import near
+from bakestone.core.matrix.variant import Variant
+from bakestone.errors import fail
+
+
+def select(variants: Iterable[Variant], selectors: Sequence[str]) -> list[Variant]:
+    """The variants that the selectors name; all of them without a selector.
+
+    Raises `BakestoneError` for a selector that is not understood or matches nothing.
+    """
+    variants = list(variants)
+    groups: dict[str, list[str]] = {}
+    for text in selectors:
+        slot, mark, pattern = text.partition("=")
+        plain = not mark or not slot.isidentifier()
+        groups.setdefault("" if plain else slot, []).append(text if plain else pattern)
+    chosen = variants
+    for slot, patterns in groups.items():
+        _check(slot, patterns, variants)
+        chosen = [v for v in chosen if any(_holds(v, slot, p) for p in patterns)]
+    if not chosen and selectors:
+        raise fail(
+            f"no variant matches {' '.join(selectors)}",
+            "each selector matches something, but not all of them together",
+        )
+    return chosen
+
+
+def _check(slot: str, patterns: list[str], variants: list[Variant]) -> None:
+    slots = sorted({s for v in variants for s in v.slots} | {"family"})
+    if slot and slot not in slots:
+        raise fail(
+            f"there is no slot {slot!r} in this matrix",
+            near(slot, slots, f"one of: {', '.join(slots)}"),
+            name=f"{slot}=",
+        )
+    for pattern in patterns:
+        if any(_holds(v, slot, pattern) for v in variants):
+            continue
+        if slot:
+            values = sorted(
+                {v.slots[slot].text if slot in v.slots else "none" for v in variants}
+                if slot != "family"
+                else {v.family.name for v in variants}
+            )
+            raise fail(
+                f"no variant has {slot}={pattern}",
+                f"there is {', '.join(values)}",
+                name=f"{slot}={pattern}",
+            )
+        raise fail(
+            f"no variant is named {pattern}",
+            near(pattern, [v.name for v in variants], "see `bakestone list`", cutoff=0.4),
+            name=pattern,
+        )
+
+
+def _holds(variant: Variant, slot: str, pattern: str) -> bool:
+    if not slot:
+        return fnmatchcase(variant.name, pattern)
+    if slot == "family":
+        return fnmatchcase(variant.family.name, pattern)
+    chosen = variant.slots.get(slot)
+    try:
+        return (
+            matches(pattern, chosen.component.name, chosen.version.version)
+            if chosen
+            else matches(pattern, None, None)
+        )
+    except ValueError as problem:
+        raise fail(str(problem), "write a range as >=12.0,<13", name=f"{slot}={pattern}") from None

@@ -1,0 +1,1 @@
+"""Variants and lock in, Dockerfiles and bake file out."""

@@ -1,0 +1,162 @@
+"""docker-bake.json and the fingerprint: how the Dockerfiles are built, with or without Bakestone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bakestone.core.lock.model import Lock
+from bakestone.core.matrix.variant import Variant
+from bakestone.errors import fail
+
+OUTPUT = {"oci-mediatypes": "true", "compression": "gzip", "force-compression": "true"}
+"""Image options, explicit because BuildKit's defaults changed (0.32). gzip is what every engine can
+pull; without
+force, layers that the engine already has with another compression would keep it."""
+
+REWRITTEN = {"rewrite-timestamp": "true"}
+"""No file of a layer is younger than SOURCE_DATE_EPOCH: what makes two builds equal, byte for byte.
+"""
+
+NO_ATTESTATIONS = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
+"""BuildKit's default provenance would change the pushed digest at every build.
+
+Text, because buildx 0.13 knows no other form.
+"""
+
+PROVENANCE = ["type=provenance,mode=max", "type=sbom,disabled=true"]
+"""BuildKit's provenance.
+
+The SBOM is made from the lock (attest/), not by a scanner that BuildKit would have to fetch.
+"""
+
+SBOM = "spdx-2.3"
+"""What the SBOM is."""
+
+EPOCH = 315532800
+"""SOURCE_DATE_EPOCH where the lock has none, since nobody could be asked for the base: 1980-01-01,
+as zip archives begin.
+"""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How images are written: with times rewritten, with attestations.
+
+    Neither changes what is in the files.
+    """
+
+    rewrite: bool = True
+    attest: bool = True
+
+    @property
+    def output(self) -> dict[str, str]:
+        """Options of an image output."""
+        return OUTPUT | (REWRITTEN if self.rewrite else {})
+
+
+WHOLE = Form()
+"""What every builder can that is not of old."""
+
+
+def epoch(variant: Variant, lock: Lock) -> int:
+    """SOURCE_DATE_EPOCH of a variant, in seconds: when its base image was made."""
+    return lock.bases[variant.base.ref].epoch or EPOCH
+
+
+def fingerprint(variant: Variant, dockerfile: str, lock: Lock, form: Form = WHOLE) -> str:
+    """64 hex digits that stand for everything the image is made from: text, platforms, options,
+    time stamp.
+    """
+    parts = {
+        "dockerfile": dockerfile,
+        "platforms": list(variant.platforms),
+        "output": form.output,
+        "attest": [*PROVENANCE, SBOM] if form.attest else NO_ATTESTATIONS,
+        "epoch": epoch(variant, lock),
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def repository(registry: str, variant: Variant) -> str:
+    """Where a variant's images are: REGISTRY/FAMILY."""
+    return f"{registry}/{variant.family.name}"
+
+
+def target(variant: Variant, lock: Lock, *, context: str) -> dict[str, Any]:
+    """The bake target of a variant, without tags and output."""
+    out: dict[str, Any] = {
+        "context": context,
+        "dockerfile": "Dockerfile",
+        "platforms": list(variant.platforms),
+    }
+    return out | {
+        "args": {"SOURCE_DATE_EPOCH": str(epoch(variant, lock))},
+        "attest": NO_ATTESTATIONS,
+    }
+
+
+def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: str) -> str:
+    """The committed bake file: a target a variant, a group a family.
+
+    `folder` is relative to the working directory.
+    """
+    variants = list(variants)
+    groups: dict[str, list[str]] = {}
+    families: dict[str, str] = {"default": ""}  # the group of all families
+    targets: dict[str, Any] = {}
+    for variant in variants:
+        group = group_name(variant.family.name)
+        if families.setdefault(group, variant.family.name) != variant.family.name:
+            other = families[group]
+            what = (
+                f"the families {other} and {variant.family.name} are both"
+                if other
+                else f"the family {variant.family.name} and the group of all are both"
+            )
+            raise fail(
+                f"{what} {group} in the bake file", "rename the family", where=variant.family.where
+            )
+        groups.setdefault(group, []).append(variant.target)
+        entry = target(variant, lock, context=f"{folder}/{variant.family.name}/{variant.name}")
+        entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in OUTPUT.items())])]
+        targets[variant.target] = entry | {
+            "tags": [f"{repository(registry, variant)}:{variant.name}"]
+        }
+    for name in groups:
+        if name in targets:
+            raise fail(
+                f"a family and a variant are both {name} in the bake file",
+                "rename the family",
+                name=name,
+            )
+    everything = {
+        "group": {
+            "default": {"targets": sorted(groups)},
+            **{k: {"targets": v} for k, v in sorted(groups.items())},
+        },
+        "target": targets,
+    }
+    return dump(everything)
+
+
+def dump(data: dict[str, Any]) -> str:
+    """Bake's JSON is read as HCL, so `${` and `%{` in a text are escaped."""
+    return json.dumps(_escape(data), indent=2) + "\n"
+
+
+def group_name(family: str) -> str:
+    """A family's name as a bake group."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", family)
+
+
+def _escape(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("${", "$${").replace("%{", "%%{")
+    if isinstance(value, dict):
+        return {k: _escape(v) for k, v in value.items()}
+    return [_escape(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,88 @@
+"""ENV of the finished image: tools are found by a non-interactive shell of any user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bakestone.core.documents import template
+from bakestone.core.matrix.variant import Chosen, Variant
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What one component sets: variables, and what it adds to the paths."""
+
+    variables: dict[str, str]
+    paths: dict[str, list[str]]
+
+
+class Environments:
+    """ENV of many variants; what several have alike is rendered once."""
+
+    def __init__(self) -> None:
+        self._settings: dict[tuple[Any, ...], _Settings] = {}
+
+    def of(self, variant: Variant, filled: Iterable[Chosen]) -> dict[str, str]:
+        """Every variable of a variant, sorted. `filled` are its slots in their order."""
+        environment: dict[str, str] = {}
+        paths: dict[str, list[str]] = {"path": [], "library_path": []}
+        for chosen in filled:
+            if chosen.of_distro:
+                continue
+            settings = self._of_component(chosen, variant)
+            environment |= settings.variables
+            for kind, found in paths.items():
+                found += [p for p in settings.paths[kind] if p not in found]
+        own_base = variant.base.ref == variant.distro.version.base.ref
+        environment["PATH"] = ":".join([*paths["path"], _SYSTEM_PATH if own_base else "${PATH}"])
+        if paths["library_path"]:
+            inherited = "" if own_base else "${LD_LIBRARY_PATH:+:${LD_LIBRARY_PATH}}"
+            environment["LD_LIBRARY_PATH"] = ":".join(paths["library_path"]) + inherited
+        return dict(sorted(environment.items()))
+
+    def _of_component(self, chosen: Chosen, variant: Variant) -> _Settings:
+        component = chosen.component
+        key = seen(chosen, variant, component.setting_names)
+        if key not in self._settings:
+            context = stage_context(chosen, variant)
+
+            def fill(text: Any) -> str:
+                return template.render(
+                    str(text), context, origin=f"{component.origin}/component.yaml"
+                )
+
+            self._settings[key] = _Settings(
+                {name: fill(value) for name, value in component.data.get("environment", {}).items()}
+                | chosen.version.environment,
+                {
+                    kind: [fill(value) for value in component.data.get(kind, [])]
+                    for kind in ("path", "library_path")
+                },
+            )
+        return self._settings[key]
+
+
+def stage_context(chosen: Chosen, variant: Variant) -> dict[str, Any]:
+    """What a component's templates see: its own facts, every other slot under its name, `python`."""
+    return {**variant.context, **variant.context[chosen.slot], "python": variant.python}
+
+
+def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[Any, ...]:
+    """All that a component's templates see of a variant, when they use `names`: where it is equal,
+    so is their text.
+    """
+    context = variant.context
+    others = ((slot, *context[slot].values()) for slot in names if slot in context)
+    python = variant.python if "python" in names else ""
+    return (
+        chosen.text,
+        chosen.method,
+        chosen.seen,
+        variant.context[chosen.slot]["prefix"],
+        python,
+        *others,
+    )

@@ -1,0 +1,29 @@
+"""The RUN instructions that install distro packages and wheels, each in one way for all stages."""
+
+from __future__ import annotations
+
+from bakestone.core.lock.model import Lock
+from bakestone.core.lock.needs import PackageSet
+from bakestone.core.render.packages import apt, dnf
+from bakestone.core.render.packages.pip import pip
+from bakestone.errors import fail
+
+__all__ = ["install", "pip"]
+
+
+def install(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str:
+    """The RUN that installs a package set at its locked versions, with the distro's package
+    manager.
+
+    Empty when there is nothing to install. Raises `BakestoneError` when the lock does not hold the
+    set.
+    """
+    if not packages.names:
+        return ""
+    locked = lock.packages.get(packages.base)
+    if locked is None:
+        raise fail(f"the lock has no packages for {packages.base}", "run `bakestone lock`")
+    manager = packages.distro.component.data.get("package_manager", "apt")
+    if manager == "dnf":
+        return dnf.install(packages, locked, platforms)
+    return apt.install(packages, locked, platforms)

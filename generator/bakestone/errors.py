@@ -1,0 +1,164 @@
+"""The one error type of Bakestone, and the one way it is shown.
+
+Every mistake a person can make is a `Finding`: a place (file, line, column)
+or a name, a reason and a hint. Findings of one run travel together in a
+`BakestoneError`, whose `code` is the exit status of the command:
+
+    1  the input or the result is not right
+    2  wrong usage
+    3  the environment failed (engine, registry, network)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+INPUT, USAGE, ENVIRONMENT = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a text file. Line and column count from 1; `width` is in characters."""
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not right.
+
+    `message` says what and why, `hint` what to do about it. `where` is a
+    position in a file, or `name` says what it is about when there is none.
+    """
+
+    message: str
+    hint: str = ""
+    where: Position | None = None
+    name: str = ""
+    severity: str = "error"
+
+    def as_dict(self) -> dict[str, object]:
+        """The finding for `--format json`: empty fields are left out."""
+        out: dict[str, object] = {"severity": self.severity, "message": self.message}
+        if self.hint:
+            out["hint"] = self.hint
+        if self.name:
+            out["name"] = self.name
+        if self.where:
+            out |= {"file": self.where.file, "line": self.where.line, "column": self.where.column}
+        return out
+
+
+@dataclass
+class BakestoneError(Exception):
+    """One or more findings that end a command, with its exit code; in the order of the file that
+    they are about.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    code: int = INPUT
+
+    def __post_init__(self) -> None:
+        self.findings = sorted(self.findings, key=_place)
+
+    def __str__(self) -> str:
+        return render(self.findings)
+
+
+def _place(finding: Finding) -> tuple[bool, str, int, int]:
+    where = finding.where
+    return (
+        where is None,
+        where.file if where else "",
+        where.line if where else 0,
+        where.column if where else 0,
+    )
+
+
+def fail(
+    message: str,
+    hint: str = "",
+    *,
+    where: Position | None = None,
+    name: str = "",
+    code: int = INPUT,
+) -> BakestoneError:
+    """A `BakestoneError` with a single finding, ready to be raised."""
+    return BakestoneError([Finding(message, hint, where, name)], code)
+
+
+def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
+    """Read a UTF-8 text file that a person wrote.
+
+    `limit` is in bytes. Raises `BakestoneError` when the file is missing,
+    too large, or not UTF-8 (with the position of the first wrong byte).
+    """
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(limit + 1)  # no more than that, whatever the path leads to
+    except FileNotFoundError:
+        raise fail(f"{what} not found: {path}", hint, name=str(path)) from None
+    except OSError as problem:
+        raise fail(f"cannot read {what}: {problem.strerror}", hint, name=str(path)) from None
+    if len(raw) > limit:
+        raise fail(
+            f"{what} is too large: more than {limit} bytes",
+            "is it the right file? A matrix can be split over several",
+            name=str(path),
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        before = raw[: problem.start]
+        line = before.count(b"\n") + 1
+        column = problem.start - (before.rfind(b"\n") + 1) + 1
+        text = raw.splitlines()[line - 1].decode("utf-8", "replace")
+        raise fail(
+            f"not UTF-8: byte 0x{raw[problem.start]:02x}",
+            "save the file as UTF-8",
+            where=Position(str(path), line, column, text),
+        ) from None
+
+
+def render(findings: Iterable[Finding]) -> str:
+    """The findings as a person reads them: place, message, the line with a caret, hint."""
+    return "\n".join(_render_one(finding) for finding in findings)
+
+
+def _render_one(finding: Finding) -> str:
+    place = str(finding.where) if finding.where else finding.name
+    mark = "" if finding.severity == "error" else f"{finding.severity}: "
+    told = (
+        place and not finding.where and finding.message.startswith(f"{place} ")
+    )  # its name begins the sentence already
+    lines = [
+        f"{mark}{finding.message}" if told or not place else f"{place}: {mark}{finding.message}"
+    ]
+    if finding.where and finding.where.text:
+        text, start = _window(finding.where.text, finding.where.column)
+        pad = "".join("\t" if c == "\t" else " " for c in text[: start - 1])
+        room = max(1, min(finding.where.width, len(text) - start + 1))
+        lines += [f"    {text}", f"    {pad}{'^' * room}"]
+    if finding.hint:
+        lines.append(f"    hint: {finding.hint}")
+    return "\n".join(lines)
+
+
+def _window(text: str, column: int, width: int = 110) -> tuple[str, int]:
+    """The part of a long line around a column, and the column within that part."""
+    printable = "".join(
+        c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    if len(printable) <= width:
+        return printable, column
+    first = max(0, min(column - width // 2, len(printable) - width))
+    return printable[first : first + width], column - first

@@ -1,0 +1,1 @@
+"""One folder a job; none knows another."""

@@ -1,0 +1,195 @@
+"""What is in an archive: each blob's kind, its name in the world outside, and the variants that
+need it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bakestone.errors import BakestoneError, fail
+
+ARTIFACT = "application/vnd.bakestone.archive.v1"
+"""Artifact type of the archive's manifest."""
+CONFIG = "application/vnd.bakestone.archive.catalog.v1+json"
+PLAIN = "application/octet-stream"
+
+IMAGE, PART, FILE, KEY, PACKAGE, INDEX, WHEEL = (
+    "image",
+    "part",
+    "file",
+    "key",
+    "package",
+    "index",
+    "wheel",
+)
+KINDS = {
+    IMAGE: "base image",
+    PART: "part of the base image",
+    FILE: "file",
+    KEY: "key of a package repository",
+    PACKAGE: "package",
+    INDEX: "package index",
+    WHEEL: "wheel",
+}
+"""Kind -> what people call it.
+
+An image is named by its reference, its parts by its repository, a wheel by its file name,
+all others by their URL."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NAMES = {
+    IMAGE: re.compile(r"[a-z0-9][A-Za-z0-9./:_-]{1,400}"),
+    PART: re.compile(r"[a-z0-9][a-z0-9./:_-]{1,400}"),
+    WHEEL: re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!-]{1,300}\.whl"),
+}
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]{0,1000}")
+_TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]{1,120}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A blob. `size` is in bytes, `media_type` what a registry says of it."""
+
+    kind: str
+    name: str
+    digest: str
+    size: int
+    media_type: str = PLAIN
+    variants: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{KINDS[self.kind]} {self.name}"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The whole list. `matrix` and `lock` are the texts that the archive was made for, `packages`
+    stands for how packages were asked for.
+    """
+
+    selection: tuple[str, ...]
+    matrix: str
+    lock: str
+    packages: str
+    entries: tuple[Entry, ...]
+
+    def blobs(self) -> dict[str, Entry]:
+        """Digest -> the first entry that names it."""
+        found: dict[str, Entry] = {}
+        for entry in self.entries:
+            found.setdefault(entry.digest, entry)
+        return found
+
+    def variants_of(self, digest: str) -> list[str]:
+        """The variants that cannot be built without a blob."""
+        return sorted(
+            {name for entry in self.entries if entry.digest == digest for name in entry.variants}
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blobs, each counted once."""
+        return sum(entry.size for entry in self.blobs().values())
+
+
+def merged(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """One entry for each name and blob, with the variants of all of them, in a fixed order.
+
+    Raises `BakestoneError` when one URL, wheel or image has two contents.
+    """
+    found: dict[tuple[str, str, str], Entry] = {}
+    names: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        key = (entry.kind, entry.name, entry.digest)
+        before = found.get(key)
+        found[key] = replace(
+            entry, variants=tuple(sorted({*entry.variants, *(before.variants if before else ())}))
+        )
+        if (
+            entry.kind != PART
+            and names.setdefault((entry.kind, entry.name), entry.digest) != entry.digest
+        ):
+            raise fail("it came with two contents", "run it again", name=str(entry))
+    return tuple(found[key] for key in sorted(found))
+
+
+def dump(catalog: Catalog) -> bytes:
+    """The catalog as JSON, the same bytes for the same contents."""
+    entries = [
+        {
+            "kind": e.kind,
+            "name": e.name,
+            "digest": e.digest,
+            "size": e.size,
+            "mediaType": e.media_type,
+            "variants": list(e.variants),
+        }
+        for e in catalog.entries
+    ]
+    plain = {
+        "version": 1,
+        "selection": list(catalog.selection),
+        "matrix": catalog.matrix,
+        "lock": catalog.lock,
+        "packages": catalog.packages,
+        "entries": entries,
+    }
+    return json.dumps(plain, indent=1).encode() + b"\n"
+
+
+def parse(raw: bytes, name: str) -> Catalog:
+    """Read a catalog, which anybody may have written.
+
+    Raises `BakestoneError` for anything that is not one.
+    """
+    try:
+        data = json.loads(raw)
+        if data["version"] != 1:
+            raise fail(
+                f"the archive has the format {str(data['version'])[:20]}",
+                "use the Bakestone that made it, or a newer one",
+                name=name,
+            )
+        matrix, lock, packages = (str(data[key]) for key in ("matrix", "lock", "packages"))
+        return Catalog(
+            tuple(map(str, data["selection"])),
+            matrix,
+            lock,
+            packages,
+            tuple(_entry(e) for e in data["entries"]),
+        )
+    except BakestoneError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise fail(
+            f"the archive's catalog cannot be read: {str(problem)[:200]}",
+            "copy the archive again, or make it anew",
+            name=name,
+        ) from None
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is `sha256:` and 64 hex digits."""
+    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
+
+
+def _entry(data: dict[str, Any]) -> Entry:
+    kind, name, digest, size = data["kind"], data["name"], data["digest"], data["size"]
+    if (
+        kind not in KINDS
+        or not _NAMES.get(kind, _URL).fullmatch(name)
+        or not _DIGEST.fullmatch(digest)
+    ):
+        raise ValueError(f"entry {str(name)[:80]!r}")
+    if (
+        not isinstance(size, int)
+        or isinstance(size, bool)
+        or size < 0
+        or not _TYPE.fullmatch(data["mediaType"])
+    ):
+        raise ValueError(f"size or type of {name[:80]!r}")
+    return Entry(kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"])))

@@ -1,0 +1,1 @@
+"""`archive create`: what is wanted, fetched and kept."""

@@ -1,0 +1,305 @@
+"""Packages: the very files that apt or dnf fetches in the base image, indexes included, so that its
+checks hold offline.
+
+A build step on each base runs it with the sources that the Dockerfile uses (for dnf: rpms.py). What
+it verified (signatures, checksums) comes out under the URLs outside, and is what it will ask for
+again when the image is built.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakestone.clients.engine.buildx import Engine, inline_target
+from bakestone.clients.site.site import Site
+from bakestone.core.lock.model import Lock
+from bakestone.core.render.packages import apt
+from bakestone.core.render.packages import apt_more as asking
+from bakestone.core.render.packages import dnf_more as asking_dnf
+from bakestone.errors import ENVIRONMENT, fail
+from bakestone.jobs.archive.catalog import INDEX, PACKAGE, Entry
+from bakestone.jobs.archive.collect import rpms
+from bakestone.jobs.archive.collect.wanted import Packages, Wanted
+from bakestone.jobs.archive.layout import Layout, hash_of
+
+_TRIES = 3
+"""How often the lists are asked for when a mirror changed between two of the steps."""
+_PRINT = (
+    'apt-get "$@" -o Dir::Cache::Archives=/tmp/none install --print-uris -qq'
+    " --no-install-recommends {names} >> /out/{number}/uris"
+)
+_DOWNLOAD = 'apt-get "$@" install --download-only --yes --no-install-recommends {names}'
+_SOURCES_CACHE = (
+    "--mount=type=cache,id=bakestone-archive,target=/var/cache/apt/archives,sharing=locked"
+)
+"""apt keeps what it has downloaded there, and checks it again: a run that was interrupted goes on
+where it stopped.
+"""
+_OLD_HTTPS = ("apt-transport-https", "ca-certificates")
+_COPY = """\
+while read -r uri file rest; do
+  cp "/var/cache/apt/archives/$file" "/out/debs/$file"
+done < /out/{number}/uris
+# the indexes as they came, signed; apt itself keeps them unpacked only
+order="$(apt-config "$@" dump --format '%v ' Acquire::CompressionTypes::Order) xz gz bz2 zst lzma"
+number=0
+while IFS='|' read -r file uri key; do
+  above=${{uri%"$key"}}
+  stem=${{file%"$(printf %s "$key" | tr / _)"*}}
+  for name in InRelease Release Release.gpg; do
+    if [ ! -e "$stem$name" ]; then continue; fi
+    number=$((number + 1))
+    cp "$stem$name" "/out/{number}/lists/$number"
+    echo "$number $above$name" >> /out/{number}/index
+  done
+  release=${{stem}}InRelease
+  if [ ! -e "$release" ]; then release=${{stem}}Release; fi
+  number=$((number + 1))
+  got=
+  for ending in $order; do
+    sum=$(awk -v "name=$key.$ending" '/^SHA256:/ {{on = 1; next}} /^[^ ]/ {{on = 0}} on && $3 == name {{print $1; exit}}' "$release")
+    if [ -z "$sum" ]; then continue; fi
+    for from in "${{uri%/*}}/by-hash/SHA256/$sum" "$uri.$ending"; do
+      if /usr/lib/apt/apt-helper "$@" -o APT::Sandbox::User=root download-file "$from" "/out/{number}/lists/$number" "SHA256:$sum"; then
+        got=$ending
+        break 2
+      fi
+    done
+  done
+  if [ -z "$got" ]; then echo "E: $uri: its compressed form cannot be fetched" >&2; exit 1; fi
+  echo "$number $uri.$got" >> /out/{number}/index
+done < /out/{number}/targets"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A build step: the packages of one base and platform.
+
+    `text` is its Dockerfile, but for the moment that makes it new.
+    """
+
+    ref: str
+    platform: str
+    text: str
+    sets: tuple[Packages, ...]
+
+
+def steps(wanted: Wanted, lock: Lock) -> list[Step]:
+    """The build steps that fetch the packages of a selection.
+
+    Pure. Raises `BakestoneError` when the lock lacks a set.
+    """
+    grouped: dict[tuple[str, str], list[Packages]] = {}
+    for packages in wanted.packages:
+        grouped.setdefault((packages.wanted.base, packages.platform), []).append(packages)
+    return [
+        Step(ref, platform, _dockerfile(sets, lock), tuple(sets))
+        for (ref, platform), sets in sorted(grouped.items())
+    ]
+
+
+def key(found: Iterable[Step]) -> str:
+    """What stands for how packages were asked for, and for whom: equal keys, equal packages."""
+    parts = [f"{s.ref} {s.platform} {[p.variants for p in s.sets]} {s.text}" for s in found]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def fetch(
+    found: list[Step], wanted: Wanted, lock: Lock, site: Site, layout: Layout, now: str
+) -> list[Entry]:
+    """Run the steps and take in what they bring.
+
+    Raises `BakestoneError` when apt, dnf or the engine fails.
+    """
+    for attempt in range(1, _TRIES + 1):
+        with tempfile.TemporaryDirectory(prefix=".new-packages-", dir=layout.folder) as folder:
+            _run(found, Engine(site), Path(folder), f"{now} {attempt}")
+            results = [(step, Path(folder) / str(number)) for number, step in enumerate(found)]
+            if attempt < _TRIES and not _agree(results):
+                continue  # a mirror changed in between
+            return taken(results, wanted, lock, site, layout)
+    raise AssertionError
+
+
+def taken(
+    results: list[tuple[Step, Path]], wanted: Wanted, lock: Lock, site: Site, layout: Layout
+) -> list[Entry]:
+    """Move what the steps brought into the archive.
+
+    Raises `BakestoneError` for sources that an archive cannot answer for.
+    """
+    found = [(step, list(_entries(step, came, site, layout))) for step, came in results]
+    _sources(
+        [entry for step, entries in found if step.sets[0].manager == "apt" for entry in entries],
+        wanted,
+        lock,
+    )
+    return [entry for _, entries in found for entry in entries]
+
+
+def _dockerfile(sets: list[Packages], lock: Lock) -> str:
+    ref = sets[0].wanted.base
+    if sets[0].manager == "dnf":
+        return rpms.stage(_origin(ref, lock), sets, lock.packages[ref])
+    texts = []
+    vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
+    if vendors:
+        builder = next(p.keyrings for p in sets if p.keyrings)
+        texts.append(
+            asking.keyrings_stage(
+                _origin(builder, lock), [vendors[name] for name in sorted(vendors)]
+            )
+        )
+    for number, packages in enumerate(sets):
+        texts.append(
+            f"FROM {_origin(packages.wanted.base, lock)} AS"
+            f" set{number}\n{_script(number, packages, lock)}"
+        )
+    copies = "".join(f"COPY --from=set{number} /out/ /\n" for number in range(len(sets)))
+    return "\n".join([*texts, f"FROM scratch\n{copies}"])
+
+
+def _origin(ref: str, lock: Lock) -> str:
+    return f"{ref}@{lock.bases[ref].digest}"
+
+
+def _script(number: int, packages: Packages, lock: Lock) -> str:
+    begin = [
+        "set -eu",
+        f"mkdir -p /out/debs /out/{number}/lists /tmp/none/partial",
+        f"touch /out/{number}/uris",
+    ]
+
+    def act(names: list[str]) -> list[str]:
+        targets = "apt-get \"$@\" indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
+        lines = [
+            'apt-get "$@" update',
+            _PRINT.format(names=" ".join(names), number=number),
+            _DOWNLOAD.format(names=" ".join(names)),
+        ]
+        return [
+            *lines,
+            f"{targets} > /out/{number}/targets",
+            *_COPY.format(number=number).splitlines(),
+        ]
+
+    if any("https://" in r.line for r in packages.wanted.repositories):
+        # the Dockerfile installs this first where apt cannot speak https by itself
+        early = [
+            line.format(names=" ".join(_OLD_HTTPS), number=number) for line in (_PRINT, _DOWNLOAD)
+        ]
+        begin += [
+            *apt.BEGIN,
+            "if [ ! -e /usr/lib/apt/methods/https ]; then",
+            '  apt-get "$@" update',
+            *(f"  {line}" for line in early),
+            "fi",
+        ]
+    text = apt.script(
+        packages.wanted, lock.packages[packages.wanted.base], (packages.platform,), begin, act, []
+    )
+    return text.replace("RUN ", f"RUN {_SOURCES_CACHE} ", 1)
+
+
+def _run(found: list[Step], engine: Engine, folder: Path, now: str) -> None:
+    targets = {}
+    for number, step in enumerate(found):
+        # asked anew each time, never answered from the cache: the lists are of one moment
+        text = step.text.replace("mkdir -p /out/debs", f"# {now}\nmkdir -p /out/debs")
+        targets[f"packages{number}"] = inline_target(
+            text, step.platform, f"type=local,dest={folder / str(number)}"
+        )
+    state, good = engine.bake({"target": targets})
+    if good:
+        return
+    failures = state.failures()
+    log = [line for failure in failures for line in failure.log]
+    gone = sorted({*asking.unknown(log), *asking_dnf.unknown(log)})
+    if gone:
+        raise fail(
+            "the package archive no longer has"
+            f" {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}",
+            "`bakestone lock --update` takes what it has now; or name a mirror that keeps old"
+            " versions",
+            name="packages",
+        )
+    said = (
+        asking.reasons(log)
+        or asking_dnf.reasons(log)
+        or log
+        or [f.error for f in failures]
+        or state.output
+        or ["no reason given"]
+    )
+    raise fail(
+        f"the packages cannot be fetched: {' '.join(said[-3:])[:500]}",
+        "can the base image and its package archive be reached from a build?",
+        name="packages",
+        code=ENVIRONMENT,
+    )
+
+
+def _agree(results: list[tuple[Step, Path]]) -> bool:
+    """Whether one URL of an index gave the same bytes to all steps."""
+    known: dict[str, str] = {}
+    return all(
+        known.setdefault(url, hash_of(path)[0]) == hash_of(path)[0]
+        for step, came in results
+        for url, path, _ in _lists(step, came)
+    )
+
+
+def _lists(step: Step, came: Path) -> Iterator[tuple[str, Path, Packages]]:
+    for number, packages in enumerate(step.sets):
+        for line in (came / str(number) / "index").read_text("utf-8").splitlines():
+            name, _, url = line.partition(" ")
+            yield url, came / str(number) / "lists" / name, packages
+
+
+def _entries(step: Step, came: Path, site: Site, layout: Layout) -> Iterator[Entry]:
+    for url, path, packages in _lists(step, came):
+        digest, size = layout.adopt(path)
+        yield Entry(INDEX, canonical(url, site), digest, size, variants=packages.variants)
+    known: dict[str, tuple[str, int]] = {}
+    for number, packages in enumerate(step.sets):
+        for line in (came / str(number) / "uris").read_text("utf-8").splitlines():
+            url, filename = line.split(" ")[0].strip("'"), line.split(" ")[1]
+            if filename not in known:
+                known[filename] = layout.adopt(came / "debs" / filename)
+            yield Entry(PACKAGE, canonical(url, site), *known[filename], variants=packages.variants)
+
+
+def canonical(url: str, site: Site) -> str:
+    """The URL outside of what apt fetched from one of the site's mirrors."""
+    mirrors = sorted(
+        ((there, here) for here, there in site.urls.items()), key=lambda pair: -len(pair[0])
+    )
+    return next((here + url[len(there) :] for there, here in mirrors if url.startswith(there)), url)
+
+
+def _sources(entries: list[Entry], wanted: Wanted, lock: Lock) -> None:
+    """Refuse a base whose own sources are https: its apt would speak TLS through the archive's
+    proxy, with nobody at the other end.
+    """
+    listed = [r.line.split()[0].rstrip("/") + "/" for r in wanted.repositories]
+    if any(locked.pins == "snapshot" for locked in lock.packages.values()):
+        listed.append("https://snapshot.")
+    alien = sorted(
+        e.name
+        for e in entries
+        if e.kind == INDEX
+        and e.name.startswith("https://")
+        and not e.name.startswith(tuple(listed))
+    )
+    if alien:
+        raise fail(
+            "the base image's own package source is https, which an archive cannot answer for:"
+            f" {alien[0]}",
+            "use a base whose sources are http (apt checks signatures all the same), or pin its"
+            " packages by `snapshot`",
+            name="packages",
+        )

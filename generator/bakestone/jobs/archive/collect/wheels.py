@@ -1,0 +1,105 @@
+"""Wheels, fetched by pip itself: it knows indexes, credentials and proxies, and takes no file but
+the one with the lock's hash.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bakestone.clients.site.site import Site
+from bakestone.errors import ENVIRONMENT, fail
+from bakestone.jobs.archive.catalog import WHEEL, Entry
+from bakestone.jobs.archive.collect.wanted import WheelFile
+from bakestone.jobs.archive.layout import Layout
+
+_SECONDS = 3600
+_OPTIONS = (
+    "--disable-pip-version-check",
+    "--quiet",
+    "--no-input",
+    "--timeout",
+    "180",
+    "--retries",
+    "5",
+    "--progress-bar",
+    "off",
+    "--no-cache-dir",
+)
+_REASON = ("ERROR:", "error:")
+
+
+def fetch(wheel: WheelFile, site: Site, layout: Layout) -> Entry:
+    """Bring a wheel into the archive, unless it is there.
+
+    Raises `BakestoneError` (exit 3) when pip does not get it.
+    """
+    digest = f"sha256:{wheel.sha256}"
+    if not layout.right(digest):
+        with tempfile.TemporaryDirectory(prefix=".new-wheel-", dir=layout.folder) as folder:
+            _download(wheel, site, Path(folder))
+            found, _ = layout.adopt(Path(folder) / wheel.filename)
+            if found != digest:
+                raise fail(
+                    f"it came with the digest {found}, not {digest}",
+                    "try again",
+                    name=wheel.filename,
+                    code=ENVIRONMENT,
+                )
+    return Entry(
+        WHEEL, wheel.filename, digest, layout.path(digest).stat().st_size, variants=wheel.variants
+    )
+
+
+def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{wheel.text} --hash=sha256:{wheel.sha256}\n", "utf-8")
+    python, abi, platforms = wheel.filename.removesuffix(".whl").split("-")[-3:]
+    tags = [word for platform in platforms.split(".") for word in ("--platform", platform)]
+    made_for = python.split(".")[-1].removeprefix("cp").removeprefix("py")
+    if python.startswith("cp"):
+        tags += ["--implementation", "cp", "--abi", abi]
+    if len(made_for) > 1:
+        tags += ["--python-version", f"{made_for[0]}.{made_for[1:]}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        *_OPTIONS,
+        "--no-deps",
+        "--ignore-requires-python",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+    ]
+    environment = dict(os.environ)
+    if "pip" in site.files:
+        environment["PIP_CONFIG_FILE"] = str(site.files["pip"])
+    if "ca" in site.files:
+        environment["PIP_CERT"] = str(site.files["ca"])
+    try:
+        done = subprocess.run(
+            [*command, *tags, "--dest", str(folder), "--requirement", str(requirements)],
+            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
+        )  # fmt: skip
+        said, good = done.stderr, done.returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        said, good = f"ERROR: {problem}", False
+    if good and (folder / wheel.filename).is_file():
+        return
+    lines = (
+        [line for line in said.splitlines() if line.startswith(_REASON)]
+        or said.splitlines()
+        or ["pip gave another file"]
+    )
+    raise fail(
+        f"pip does not get the wheel: {lines[-1].strip()[:300]}",
+        "`pip` in the site file names the index; does it have this version, and is pip there for"
+        " the Python that runs Bakestone?",
+        name=wheel.filename,
+        code=ENVIRONMENT,
+    )

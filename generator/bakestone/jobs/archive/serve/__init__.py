@@ -1,0 +1,1 @@
+"""`archive serve`: an archive as the hosts it came from."""

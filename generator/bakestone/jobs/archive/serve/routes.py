@@ -1,0 +1,155 @@
+"""Which blob answers a request: the registry protocol for base images, a package index for wheels,
+URLs for all else. Pure.
+
+Nothing but what the catalog names can be asked for, so no path of a request reaches the disk.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from bakestone.jobs.archive.catalog import IMAGE, INDEX, KINDS, PART, PLAIN, WHEEL, Catalog, Entry
+
+_BY_HASH = re.compile(r"/by-hash/SHA256/([0-9a-f]{64})$")
+_REGISTRY = re.compile(
+    r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?P<what>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)"
+)
+_SIMPLE = re.compile(r"/simple/(?P<project>[A-Za-z0-9._-]+)/?")
+_URL = re.compile(r"/url/(?P<scheme>https?)/(?P<host>[A-Za-z0-9.-]+(_[0-9]+)?)(?P<rest>/.*)")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A blob by its digest, or `text` that is made here."""
+
+    media_type: str
+    digest: str = ""
+    size: int = 0
+    text: bytes = b""
+
+
+class Answers:
+    """The requests that one archive answers."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._images: dict[tuple[str, str], Entry] = {}
+        self._urls: dict[str, Entry] = {}
+        self._indexes: dict[str, Entry] = {}
+        self._wheels: dict[str, Entry] = {}
+        self._projects: dict[str, list[str]] = {}
+        for entry in catalog.entries:
+            if entry.kind == IMAGE:
+                repository, tag = _split(entry.name)
+                self._images |= {(repository, tag): entry, (repository, entry.digest): entry}
+            elif entry.kind == PART:
+                self._images[spelled(entry.name), entry.digest] = entry
+            elif entry.kind == WHEEL:
+                self._wheels[entry.name] = entry
+                self._projects.setdefault(project(entry.name), []).append(entry.name)
+            else:
+                self._urls[_normal(entry.name)] = entry
+                if entry.kind == INDEX:
+                    self._indexes[entry.digest] = entry
+        counts = {kind: sum(e.kind == kind for e in catalog.entries) for kind in KINDS}
+        self._welcome = "\n".join(
+            ["Bakestone archive", *(f"{counts[kind]} x {what}" for kind, what in KINDS.items()), ""]
+        ).encode()
+
+    def find(self, target: str) -> Answer | None:
+        """The answer to a request's target: a path, or a whole URL as a proxy is sent it.
+
+        None when the archive has nothing for it.
+        """
+        try:
+            if target.startswith(("http://", "https://")):
+                found = self._url(target)
+                if found:
+                    return found
+                parts = urlsplit(target)
+                target = parts.path + (
+                    f"?{parts.query}" if parts.query else ""
+                )  # this server's own address
+            return self._here(target)
+        except ValueError:  # no URL, such as http://[::1/
+            return None
+
+    def _here(self, target: str) -> Answer | None:
+        path = target.partition("?")[0]
+        if path == "/":
+            return Answer("text/plain", text=self._welcome)
+        if path in ("/v2", "/v2/"):
+            return Answer("application/json", text=b"{}")
+        if found := _REGISTRY.fullmatch(path):
+            entry = self._images.get((found["name"], found["reference"]))
+            return _blob(entry, entry.media_type) if entry else None
+        if path == "/simple/":
+            return _page(f"{name}/" for name in sorted(self._projects))
+        if found := _SIMPLE.fullmatch(path):
+            files = self._projects.get(project(found["project"]))
+            return (
+                _page(
+                    f"/wheel/{name}#sha256={self._wheels[name].digest[7:]}"
+                    for name in sorted(files)
+                )
+                if files
+                else None
+            )
+        if path.startswith("/wheel/"):
+            entry = self._wheels.get(unquote(path.removeprefix("/wheel/")))
+            return _blob(entry) if entry else None
+        if found := _URL.fullmatch(target):
+            return self._url(
+                f"{found['scheme']}://{found['host'].replace('_', ':')}{found['rest']}"
+            )
+        return None
+
+    def _url(self, url: str) -> Answer | None:
+        entry = self._urls.get(_normal(url))
+        if entry is None and (found := _BY_HASH.search(url)):
+            entry = self._indexes.get(f"sha256:{found[1]}")
+        return _blob(entry) if entry else None
+
+
+def spelled(name: str) -> str:
+    """A repository's name with its host, as a path below this server:
+
+    `registry.lab:5000/base` -> `registry.lab_5000/base`.
+    """
+    return name.replace(":", "_")
+
+
+def project(filename: str) -> str:
+    """The name under which an index lists a wheel's project (PEP 503)."""
+    return re.sub(
+        r"[-_.]+", "-", filename.partition("-")[0] if filename.endswith(".whl") else filename
+    ).lower()
+
+
+def _split(ref: str) -> tuple[str, str]:
+    head, slash, last = ref.rpartition("/")
+    name, _, tag = last.partition(":")
+    return spelled(head + slash + name), tag or "latest"
+
+
+def _normal(url: str) -> str:
+    """A URL in one of its many spellings; flat repositories have `/./` in theirs."""
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    path = unquote(parts.path).replace("/./", "/")
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}{query}"
+
+
+def _blob(entry: Entry, media_type: str = PLAIN) -> Answer:
+    return Answer(media_type, entry.digest, entry.size)
+
+
+def _page(links: Iterable[str]) -> Answer:
+    lines = [
+        f'<a href="{html.escape(link)}">{html.escape(link.rpartition("/")[2].partition("#")[0] or link)}</a><br>'
+        for link in links
+    ]
+    return Answer("text/html", text="\n".join(["<!DOCTYPE html>", *lines, ""]).encode())

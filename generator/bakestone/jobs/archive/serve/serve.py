@@ -1,0 +1,186 @@
+"""`bakestone archive serve`: a static server of one archive, on loopback and where else one says.
+
+Read only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import IO, Any
+
+from bakestone import __version__
+from bakestone.errors import ENVIRONMENT, fail
+from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.serve.routes import Answer, Answers
+
+LOOPBACK = "127.0.0.1"
+IDLE = 120
+"""Seconds without a word after which a connection is closed."""
+_CHUNK = 2**20
+_TLS = b"\x16"
+"""The first byte of a TLS handshake; no HTTP request begins with it."""
+_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
+Missed = Callable[[str], None]
+"""Told what was asked for and is not in the archive."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request: a blob, a page, or 404.
+
+    Proxies' requests, with a whole URL in the place of a path, are answered alike.
+    """
+
+    protocol_version = "HTTP/1.1"
+    server_version = f"bakestone-archive/{__version__}"
+    sys_version = ""
+    timeout = IDLE
+    answers: Answers
+    layout: Layout
+    missed: Missed
+
+    def handle_one_request(self) -> None:
+        """Read and answer a request.
+
+        A client that speaks TLS is told in the clear, so that BuildKit turns to plain HTTP for
+        loopback.
+        """
+        with contextlib.suppress(OSError):
+            if self.rfile.peek(1)[:1] == _TLS:  # type: ignore[attr-defined]  # a BufferedReader
+                self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is plain HTTP\n")
+                self.close_connection = True
+                return
+        super().handle_one_request()
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def do_CONNECT(self) -> None:
+        type(self).missed(self.path)
+        self.send_error(405, "this is an archive: it has no way to other hosts")
+        self.close_connection = True
+
+    def _answer(self, *, body: bool) -> None:
+        found = self.answers.find(self.path)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            if found is None:
+                if "/by-hash/" not in self.path:
+                    type(self).missed(self.path)
+                self._text(404, b"not in this archive\n", "text/plain", body)
+            elif not found.digest:
+                self._text(200, found.text, found.media_type, body)
+            else:
+                self._blob(found, body)
+
+    def _text(self, code: int, text: bytes, media_type: str, body: bool) -> None:
+        self._head(code, media_type, len(text))
+        self.end_headers()
+        if body:
+            self.wfile.write(text)
+
+    def _blob(self, found: Answer, body: bool) -> None:
+        try:
+            stream = self.layout.path(found.digest).open("rb")
+        except OSError:
+            type(self).missed(f"{self.path} (its blob {found.digest} cannot be read)")
+            self._text(404, b"the blob is gone\n", "text/plain", body)
+            return
+        with stream:
+            size = stream.seek(0, 2)
+            start, end = self._range(size)
+            if start >= size > 0:
+                self._head(416, found.media_type, 0)
+                self.send_header("Content-Range", f"bytes */{size}")
+                self.end_headers()
+                return
+            whole = (start, end) == (0, size)
+            self._head(200 if whole else 206, found.media_type, end - start)
+            if not whole:
+                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+            self.send_header("Docker-Content-Digest", found.digest)
+            self.send_header("ETag", f'"{found.digest}"')
+            self.send_header("Accept-Ranges", "bytes")
+            self.end_headers()
+            if body:
+                stream.seek(start)
+                self._copy(stream, end - start)
+
+    def _range(self, size: int) -> tuple[int, int]:
+        """The bytes asked for, as [start, end); all of them without a range, or with one that is
+        not known.
+        """
+        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if not asked:
+            return 0, size
+        return int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size)
+
+    def _copy(self, stream: IO[bytes], left: int) -> None:
+        while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
+            self.wfile.write(chunk)
+            left -= len(chunk)
+        if left:
+            self.close_connection = (
+                True  # cut off below our hands: the reader sees that bytes are missing
+            )
+
+    def _head(self, code: int, media_type: str, size: int) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(size))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Nothing is logged but what is missed."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that breaks off is no concern of this server."""
+
+
+@contextmanager
+def serving(layout: Layout, addresses: Sequence[str], port: int, missed: Missed) -> Iterator[int]:
+    """Serve an archive on each address, in threads, while the block runs.
+
+    Gives the port, a free one for 0.
+
+    Raises `BakestoneError` (exit 3) when an address or the port cannot be had.
+    """
+    handler = type(
+        "Handler",
+        (_Handler,),
+        {"answers": Answers(layout.catalog()), "layout": layout, "missed": staticmethod(missed)},
+    )
+    with ExitStack() as stack:
+        for address in dict.fromkeys(addresses):
+            try:
+                server = _Server((address, port), handler)
+            except OSError as problem:
+                raise fail(
+                    f"cannot listen on {address}:{port}: {problem.strerror or problem}",
+                    "take another --port, or an address of this machine for --bind (`docker` is the"
+                    " one that build steps see)",
+                    name="archive serve",
+                    code=ENVIRONMENT,
+                ) from None
+            stack.callback(server.server_close)
+            port = server.server_port
+            thread = threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
+            )
+            thread.start()
+            stack.callback(server.shutdown)
+        yield port
+
+
+def printable(text: str) -> str:
+    """What a request asked for, fit for a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:300]

@@ -1,0 +1,122 @@
+"""An archive in a registry: one artifact whose layers are all of its blobs, pushed from a layout
+and fetched into one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from bakestone.clients.registry import blobs
+from bakestone.clients.registry.client import Registry
+from bakestone.core.documents import schema
+from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.jobs.archive import catalog as catalogs
+from bakestone.jobs.archive.collect.create import PARALLEL, Made
+from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, Layout, config_of
+
+Say = Callable[[str], None]
+MAX_MANIFEST = 4 * 2**20
+"""Bytes of a manifest that registries must take (OCI distribution specification); more need not
+work anywhere.
+"""
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+def target(text: str) -> str:
+    """HOST/REPOSITORY:TAG of what was given, `latest` without a tag.
+
+    Raises `BakestoneError` (exit 2) for anything else.
+    """
+    head, slash, last = text.rpartition("/")
+    name, colon, tag = last.partition(":")
+    schema.check_value(head + slash + name, "site", "place", "the archive's place")
+    if not slash or (colon and not _TAG.fullmatch(tag)):
+        raise fail(
+            f"the archive's place cannot be {text[:120]!r}",
+            "HOST[:PORT]/REPOSITORY[:TAG]",
+            code=USAGE,
+        )
+    return f"{head}/{name}:{tag or 'latest'}"
+
+
+def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
+    """Push an archive; blobs that the repository has are not sent. Gives the manifest's digest.
+
+    The tag is moved last, when all blobs are there. Raises `BakestoneError` when a blob is not
+    right or the registry fails.
+    """
+    layout = Layout(folder)
+    digest, raw = layout.manifest()
+    if len(raw) > MAX_MANIFEST:
+        raise fail(
+            f"the archive has so many blobs that its manifest is {len(raw)} bytes long, and"
+            f" registries take {MAX_MANIFEST}",
+            "make several archives with selectors, or carry the folder",
+            name=str(folder),
+        )
+    wanted = [config_of(raw, str(folder)), *layout.catalog().blobs()]
+
+    def one(blob: str) -> int:
+        if blobs.has(registry, reference, blob):
+            return 0
+        path = layout.path(blob)
+        if not layout.right(blob):
+            raise fail(
+                "the archive's blob is missing or altered",
+                f"run `bakestone archive verify {folder}`",
+                name=str(path),
+            )
+        with path.open("rb") as stream:
+            blobs.push(registry, reference, stream, blob, path.stat().st_size)
+        return 1
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        sent = sum(pool.map(one, wanted))
+    say(f"{sent} of {len(wanted)} blobs sent")
+    blobs.push_manifest(registry, reference, raw, MANIFEST)
+    return digest
+
+
+def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
+    """Fetch an archive into a folder, which may hold a part of it.
+
+    Raises `BakestoneError` when it is none, or is not whole.
+    """
+    manifest = registry.need(reference)
+    layout = Layout(folder)
+    layout.prepare()
+    config = config_of(manifest.raw, reference)
+    sizes = {config: _size(manifest.data, reference)}
+    _fetch(layout, registry, reference, sizes)
+    catalog = catalogs.parse(layout.read(config), reference)
+    wanted = {digest: entry.size for digest, entry in catalog.blobs().items()}
+    say(f"{_fetch(layout, registry, reference, wanted)} of {len(wanted)} blobs fetched")
+    return Made(layout.seal(catalog), catalog)
+
+
+def _fetch(layout: Layout, registry: Registry, reference: str, sizes: dict[str, int]) -> int:
+    def one(digest: str) -> int:
+        if layout.right(digest):
+            return 0
+        with layout.writing(digest) as sink:
+            blobs.fetch(registry, reference, digest, sink, sizes[digest])  # type: ignore[arg-type]
+        return 1
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return sum(pool.map(one, sizes))
+
+
+def _size(data: dict[str, Any], reference: str) -> int:
+    size = data["config"].get("size")
+    if not isinstance(size, int) or not 0 <= size <= MAX_CATALOG:
+        raise fail(
+            "its manifest does not say how long the catalog is",
+            "push it again",
+            name=reference,
+            code=ENVIRONMENT,
+        )
+    return size

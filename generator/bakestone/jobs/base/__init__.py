@@ -1,0 +1,1 @@
+"""`base`: base images from Debian packages."""

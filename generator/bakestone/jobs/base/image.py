@@ -1,0 +1,155 @@
+"""An image of one layer, from a tarball, straight into a registry: no engine is needed, and equal
+input gives equal digests.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bakestone.clients.registry import blobs
+from bakestone.clients.registry.client import INDEX_TYPES, Registry
+from bakestone.errors import fail
+from bakestone.jobs.archive.layout import hash_of
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class Part:
+    """An image of one platform, as an index names it."""
+
+    architecture: str
+    digest: str
+    size: int
+    media_type: str = MANIFEST
+
+
+def push(
+    tarball: Path, architecture: str, epoch: int, repository: str, registry: Registry
+) -> tuple[Part, bytes]:
+    """Push layer and configuration into a repository.
+
+    Gives the manifest, which is pushed under its digest only.
+    """
+    packed = tarball.with_suffix(".tar.gz")
+    diff = _pack(tarball, packed)
+    layer, size = hash_of(packed)
+    config = _json(
+        {
+            "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Env": [f"PATH={_PATH}"], "Cmd": ["bash"]},
+            "rootfs": {"type": "layers", "diff_ids": [diff]},
+            "history": [
+                {
+                    "created_by": "bakestone base, by mmdebstrap",
+                    "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                }
+            ],
+        }
+    )
+    reference = f"{repository}:latest"
+    with packed.open("rb") as stream:
+        blobs.push(registry, reference, stream, layer, size)
+    blobs.push(registry, reference, config, _digest(config), len(config))
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"mediaType": _CONFIG, "digest": _digest(config), "size": len(config)},
+            "layers": [{"mediaType": _LAYER, "digest": layer, "size": size}],
+        }
+    )
+    blobs.push_manifest(registry, f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
+    return Part(architecture, _digest(manifest), len(manifest)), manifest
+
+
+def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> str:
+    """Move tags to a manifest or an index. Gives its digest."""
+    for name in names:
+        blobs.push_manifest(registry, name, raw, media_type)
+    return _digest(raw)
+
+
+def index(parts: list[Part]) -> bytes:
+    """The index of images of several platforms."""
+    manifests = [
+        {
+            "mediaType": p.media_type,
+            "digest": p.digest,
+            "size": p.size,
+            "platform": {"architecture": p.architecture, "os": "linux"},
+        }
+        for p in sorted(parts, key=lambda part: part.architecture)
+    ]
+    return _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
+
+
+def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Part]]:
+    """The digest behind a tag, and its images by architecture: those of an index, or the one image.
+
+    Empty when nothing is there.
+    """
+    manifest = registry.manifest(reference)
+    if manifest is None:
+        return "", {}
+    repository = reference.rpartition(":")[0]
+    if manifest.media_type not in INDEX_TYPES:
+        architecture = str(
+            registry.config(f"{repository}@{manifest.digest}", manifest).get("architecture", "")
+        )
+        return manifest.digest, {
+            architecture: Part(
+                architecture, manifest.digest, len(manifest.raw), manifest.media_type
+            )
+        }
+    found: dict[str, Part] = {}
+    try:
+        for entry in manifest.data["manifests"]:
+            about = entry.get("platform", {})
+            if about.get("os") == "linux":
+                architecture = str(about["architecture"])
+                found[architecture] = Part(
+                    architecture, str(entry["digest"]), int(entry["size"]), str(entry["mediaType"])
+                )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise fail(
+            "the index behind this tag is of a form that is not known",
+            "--force replaces it",
+            name=reference,
+        ) from None
+    return manifest.digest, found
+
+
+def _pack(tarball: Path, packed: Path) -> str:
+    """Compress without name or time. Gives the digest of what is inside."""
+    sum_ = hashlib.sha256()
+    with (
+        tarball.open("rb") as source,
+        packed.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as sink,
+    ):
+        while chunk := source.read(_CHUNK):
+            sum_.update(chunk)
+            sink.write(chunk)
+    return f"sha256:{sum_.hexdigest()}"
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _digest(raw: bytes) -> str:
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"

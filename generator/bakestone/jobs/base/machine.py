@@ -1,0 +1,157 @@
+"""This machine: its programs, its apt, and whether it runs programs of another architecture."""
+
+from __future__ import annotations
+
+import calendar
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bakestone.errors import ENVIRONMENT, fail
+
+Say = Callable[[str], None]
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""The kernel's name -> Docker's and Debian's."""
+NATIVE = ARCHITECTURES.get(platform.machine(), platform.machine())
+SECONDS = 3600
+"""Most that one program may take: an emulated root file system needs some minutes."""
+_ENGINE = Path(__file__).resolve().parents[4] / "scripts" / "engine"
+_DATE = "%a, %d %b %Y %H:%M:%S %Z"
+
+
+def run(*argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program quietly; the caller looks at the exit code, 127 when it cannot be run."""
+    try:
+        return subprocess.run(
+            argv,
+            text=True,
+            capture_output=True,
+            env=env,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return subprocess.CompletedProcess(argv, 127, "", str(problem))
+
+
+def checked(what: str, *argv: str, hint: str = "", env: dict[str, str] | None = None) -> str:
+    """What a program prints. Raises `BakestoneError` (exit 3) with its last words when it fails."""
+    got = run(*argv, env=env)
+    if got.returncode:
+        said = [line for line in (got.stderr or got.stdout).strip().splitlines() if line.strip()]
+        raise fail(
+            f"{what} failed: {' | '.join(said[-3:])[:600]}",
+            hint or "try again, or look at what it says",
+            name=argv[0],
+            code=ENVIRONMENT,
+        )
+    return got.stdout
+
+
+def need(program: str, packages: tuple[str, ...], say: Say) -> None:
+    """Install what has a program that is missing.
+
+    Raises `BakestoneError` (exit 3) where that cannot be done.
+    """
+    if shutil.which(program):
+        return
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        raise fail(
+            f"{program} is missing",
+            f"install {' '.join(packages)}; on Debian, root gets it by itself",
+            name=program,
+            code=ENVIRONMENT,
+        )
+    say(f"apt-get install {' '.join(packages)}")
+    checked("apt-get update", "apt-get", "update")
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    checked(
+        "apt-get install", "apt-get", "install", "-y", "--no-install-recommends", *packages, env=env
+    )
+
+
+def emulate(architecture: str, say: Say) -> None:
+    """See to it that programs of an architecture run here, as mmdebstrap must.
+
+    Raises `BakestoneError` (exit 3) when they do not.
+    """
+    if architecture == NATIVE:
+        return
+    need("arch-test", ("arch-test",), say)
+    said = ""
+    if run("arch-test", architecture).returncode and _ENGINE.is_file():
+        got = run(str(_ENGINE), "emulate", architecture)
+        said = (got.stderr or got.stdout).strip().splitlines()[-1] if got.returncode else ""
+    if run("arch-test", architecture).returncode:
+        raise fail(
+            f"this machine cannot run {architecture} programs{f': {said}' if said else ''}",
+            f"register QEMU: `scripts/engine emulate {architecture}` of Bakestone's repository, or"
+            f" docker run --privileged --rm tonistiigi/binfmt --install {architecture}",
+            name=architecture,
+            code=ENVIRONMENT,
+        )
+
+
+def mirrors(say: Say) -> dict[str, str]:
+    """The label of each of Debian's archives -> where this machine's apt gets it."""
+    query = (
+        "apt-get",
+        "indextargets",
+        "--format",
+        "$(ORIGIN)|$(LABEL)|$(REPO_URI)",
+        "Created-By: Packages",
+    )
+    listed = run(*query).stdout
+    if (
+        "Debian|" not in listed and os.geteuid() == 0 and shutil.which("apt-get")
+    ):  # nobody has asked for package lists yet
+        say("apt-get update")
+        run("apt-get", "update")
+        listed = run(*query).stdout
+    found: dict[str, str] = {}
+    for line in listed.splitlines():
+        origin, label, uri = line.split("|")
+        if origin == "Debian":
+            found.setdefault(label, uri.rstrip("/"))
+    return found
+
+
+def release_date(uri: str, suite: str) -> int | None:
+    """When a mirror's copy of a suite was made, in seconds since 1970;
+
+    None when it has no such suite, or does not answer.
+    """
+    with tempfile.TemporaryDirectory(prefix="bakestone-release-") as folder:
+        target = Path(folder, "InRelease")
+        got = run(
+            "/usr/lib/apt/apt-helper",
+            "-o",
+            "APT::Sandbox::User=root",
+            "download-file",
+            f"{uri}/dists/{suite}/InRelease",
+            str(target),
+        )
+        if got.returncode or not target.is_file():
+            return None
+        date = re.search(r"^Date: (.*)$", target.read_text("utf-8", "replace"), re.M)
+    try:
+        return calendar.timegm(time.strptime(date[1], _DATE)) if date else None
+    except ValueError:
+        return None
+
+
+def dates_unchecked() -> bool:
+    """Whether this machine's apt takes lists that are out of date: its mirror then needs that in an
+    image as well.
+    """
+    return (
+        'Check-Valid-Until "false"'
+        in run("apt-config", "dump", "Acquire::Check-Valid-Until").stdout
+    )

@@ -1,0 +1,264 @@
+"""`bakestone base`: which image, from which mirror, under which names; what is there already is
+left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.site.site import Site
+from bakestone.core.documents import schema
+from bakestone.core.documents.suggest import near
+from bakestone.core.library.catalog import Library
+from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.jobs.base import image, machine, root
+from bakestone.jobs.base.image import INDEX, MANIFEST, Part
+from bakestone.jobs.base.root import Recipe, Source
+
+Say = Callable[[str], None]
+DISTRO = "debian"
+_ONE_LINE = ("bullseye", "buster")
+"""Suites whose images have a sources.list; from Debian 12 on there is a debian.sources instead."""
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~%+@=-]+)*/?")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the command line asked for; empty texts and None stand for what the site, the machine or
+    the mirror says.
+    """
+
+    architectures: tuple[str, ...]
+    to: str = ""
+    mirror: str = ""
+    security: str = ""
+    epoch: int | None = None
+    force: bool = False
+    keep: Path | None = None
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version of the distro, and the name that images.yaml's bases have for its image."""
+
+    version: str
+    codename: str
+    ref: str
+
+
+def release(text: str, library: Library) -> Release:
+    """`debian@12`, or `debian@bookworm`. Raises `BakestoneError` (exit 2) for any other."""
+    name, at, wanted = text.partition("@")
+    component = library.get(name)
+    if name != DISTRO or component is None or not at:
+        raise fail(
+            f"no base can be made of {text[:80]!r}",
+            "Debian's can, by mmdebstrap: debian@12",
+            name="base",
+            code=USAGE,
+        )
+    known = {
+        v.version: Release(v.version, str(v.data["codename"]), str(v.data["image"]))
+        for v in component.versions.values()
+    }
+    found = known.get(wanted) or next((r for r in known.values() if r.codename == wanted), None)
+    if found is None:
+        names = [*known, *(r.codename for r in known.values())]
+        raise fail(
+            f"{name} has no version {wanted[:40]!r}",
+            near(wanted, names, f"known: {', '.join(names)}"),
+            name="base",
+            code=USAGE,
+        )
+    return found
+
+
+def architecture(platform: str) -> str:
+    """`linux/arm64` -> arm64. Raises `BakestoneError` (exit 2)."""
+    system, _, found = platform.strip().partition("/")
+    if system != "linux" or not re.fullmatch(r"[a-z0-9]{1,20}", found):
+        raise fail(
+            f"--platform cannot be {platform[:80]!r}",
+            "for example linux/amd64, or linux/amd64,linux/arm64",
+            code=USAGE,
+        )
+    return found
+
+
+def make(what: Release, wish: Wish, registry: Registry, say: Say) -> str:
+    """Make the image for each architecture and push it. Gives its reference with the digest."""
+    for option, url in (("--mirror", wish.mirror), ("--security-mirror", wish.security)):
+        if url and not _URL.fullmatch(url):
+            raise fail(
+                f"{option} cannot be {url[:120]!r}",
+                "an http or https URL without credentials",
+                code=USAGE,
+            )
+    names = _names(what, wish.to, registry.site)
+    if len(wish.architectures) > 1:
+        if wish.keep:
+            raise fail(
+                "--keep keeps one root file system, and these are several",
+                "one platform at a time",
+                code=USAGE,
+            )
+        return _several(what, wish, names, registry, say)
+    (only,) = wish.architectures
+    if only != machine.NATIVE and not _tagged(wish.to):
+        names = [
+            f"{name}-{only}" for name in names
+        ]  # it does not take the plain tag from this machine's
+    return f"{names[0]}@{_one(what, wish, only, names, registry, say)[0]}"
+
+
+def _names(what: Release, to: str, site: Site) -> list[str]:
+    """The references to push: what was given, or where this site's builds look for the image."""
+    if not to:
+        mirrored = site.mirror(what.ref)
+        registry = os.environ.get("BAKESTONE_REGISTRY", "")
+        if mirrored != what.ref:
+            to = mirrored.rpartition(":")[0]
+        elif registry:
+            to = f"{registry}/mirror/library/{DISTRO}"
+        else:
+            raise fail(
+                "there is no registry to push to",
+                f"--to HOST/REPOSITORY; or a site file whose mirrors have {what.ref}; or"
+                " `scripts/engine up`",
+                name="base",
+                code=USAGE,
+            )
+    repository, tag = (to.rpartition(":")[0], to.rpartition(":")[2]) if _tagged(to) else (to, "")
+    schema.check_value(repository, "site", "place", "--to")
+    if "/" not in repository or (tag and not _TAG.fullmatch(tag)):
+        raise fail(f"--to cannot be {to[:120]!r}", "HOST[:PORT]/REPOSITORY[:TAG]", code=USAGE)
+    return [to] if tag else [f"{to}:{name}" for name in (what.version, what.codename)]
+
+
+def _tagged(to: str) -> bool:
+    return ":" in to.rpartition("/")[2]
+
+
+def _several(what: Release, wish: Wish, names: list[str], registry: Registry, say: Say) -> str:
+    """One tag for several platforms: an index of their images, each of which has a tag NAME-ARCH as
+    well.
+    """
+    digest, there = image.parts_of(names[0], registry)
+    kept = {} if wish.force else there
+    lacking = [a for a in wish.architectures if a not in kept]
+    if not lacking:
+        say(
+            f"{names[0]} is there already for {', '.join(wish.architectures)}, nothing to do"
+            " (--force makes it again)"
+        )
+        return f"{names[0]}@{digest}"
+    # what the tag had for a platform that is not asked for stays in it
+    parts = dict(there)
+    for arch in lacking:
+        _, parts[arch] = _one(what, wish, arch, [f"{name}-{arch}" for name in names], registry, say)
+    say(f"push {' '.join(names)} for {', '.join(sorted(parts))}")
+    return f"{names[0]}@{image.tag(image.index(list(parts.values())), INDEX, names, registry)}"
+
+
+def _one(
+    what: Release, wish: Wish, arch: str, names: list[str], registry: Registry, say: Say
+) -> tuple[str, Part]:
+    """The image of one architecture, under each name; the first one is looked for.
+
+    Gives the digest behind the names, and the image.
+    """
+    digest, there = image.parts_of(names[0], registry)
+    if digest and not wish.force:
+        if arch not in there:
+            raise fail(
+                f"it is there, but not for linux/{arch}",
+                "--force replaces it; several platforms make one tag for all",
+                name=names[0],
+            )
+        say(f"{names[0]} is there already, nothing to do (--force makes it again)")
+        return digest, there[arch]
+    machine.need("mmdebstrap", ("mmdebstrap", "debian-archive-keyring"), say)
+    machine.emulate(arch, say)
+    recipe = _recipe(what, wish, arch, registry.site, say)
+    with tempfile.TemporaryDirectory(prefix="bakestone-base-") as folder:
+        os.chmod(folder, 0o755)  # noqa: S103
+        tarball = Path(folder, "root.tar")
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(recipe.epoch))
+        say(f"make Debian {what.version} ({what.codename}, {arch}) as of {when} UTC")
+        root.make(recipe, tarball)
+        say(f"push {' '.join(names)}")
+        part, manifest = image.push(
+            tarball, arch, recipe.epoch, names[0].rpartition(":")[0], registry
+        )
+        image.tag(manifest, MANIFEST, names, registry)
+        if wish.keep:
+            wish.keep.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(tarball, wish.keep)
+            say(f"kept {wish.keep}")
+    return part.digest, part
+
+
+def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recipe:
+    """From which mirror, and as of when.
+
+    Raises `BakestoneError` (exit 3) when there is none with the suite.
+    """
+    known = machine.mirrors(say) if not (wish.mirror and wish.security) else {}
+    main = (wish.mirror or known.get("Debian", "")).rstrip("/")
+    security = (wish.security or ("" if wish.mirror else known.get("Debian-Security", ""))).rstrip(
+        "/"
+    )
+    if not main:
+        raise fail(
+            "this machine's apt has no Debian mirror",
+            "name one with --mirror",
+            name="base",
+            code=ENVIRONMENT,
+        )
+    if not security:
+        say("note: no security suite is known here; the image does without (--security-mirror)")
+    found: dict[str, int] = {}
+    sources = []
+    for uri, suites in (
+        (main, (what.codename, f"{what.codename}-updates")),
+        (security, (f"{what.codename}-security",)),
+    ):
+        if not uri:
+            continue
+        fetched = _mirrored(uri, site)
+        dates = {suite: machine.release_date(fetched, suite) for suite in suites}
+        there = tuple(suite for suite in suites if dates[suite] is not None)
+        if what.codename in suites and what.codename not in there:
+            raise fail(
+                f"the mirror has no {what.codename}, or does not answer",
+                "name another one with --mirror",
+                name="base",
+                code=ENVIRONMENT,
+            )
+        for suite in suites:
+            if suite not in there:
+                say(f"note: the mirror has no {suite}; the image does without")
+        found |= {suite: date for suite, date in dates.items() if date is not None}
+        sources += [Source(uri, fetched, there)] if there else []
+    stale = machine.dates_unchecked()
+    if stale:
+        say("note: apt's date check is off on this machine, and so it is in the image")
+    epoch = wish.epoch if wish.epoch is not None else max(found.values())
+    return Recipe(what.codename, arch, tuple(sources), epoch, what.codename in _ONE_LINE, stale)
+
+
+def _mirrored(uri: str, site: Site) -> str:
+    """Where the site fetches a package archive from; the image keeps the name outside."""
+    for prefix in sorted(site.urls, key=len, reverse=True):
+        if f"{uri}/".startswith(prefix):
+            return (site.urls[prefix] + f"{uri}/"[len(prefix) :]).rstrip("/")
+    return uri

@@ -1,0 +1,143 @@
+"""A root file system by mmdebstrap, as a tarball that is the same each time: no trace of this
+machine or this run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakestone.jobs.base.machine import checked
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+_CLEAN = """\
+#!/bin/sh
+# Remove what tells about this machine or this run from the new root directory. Its tmp is left to mmdebstrap, which
+# keeps apt's configuration there: without that, its last apt calls would work on this machine's lists.
+set -e
+cd "${1:?}"
+rm -f etc/resolv.conf etc/hostname etc/*- var/lib/dpkg/*-old var/lib/apt/extended_states
+rm -rf var/lib/apt/lists/* var/cache/apt/*.bin var/cache/apt/archives/* var/cache/debconf/*-old
+rm -rf var/cache/ldconfig/aux-cache var/cache/man/* var/log/apt var/tmp/*
+mkdir -p var/lib/apt/lists/partial var/cache/apt/archives/partial
+find var/log -type f -exec truncate -s 0 {} +
+if [ -e etc/machine-id ]; then truncate -s 0 etc/machine-id; fi
+"""
+_FILES = {
+    "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
+    "etc/apt/apt.conf.d/docker-clean": (
+        'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb'
+        ' /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };\n'
+        'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n'
+    ),
+    "etc/apt/apt.conf.d/docker-no-languages": 'Acquire::Languages "none";\n',
+}
+"""As Docker's own Debian images have them: packages start no services, and apt keeps no downloaded
+packages in a layer.
+"""
+_DATES = {
+    "etc/apt/apt.conf.d/mirror-dates": (
+        'Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n'
+    )
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Suites of one mirror:
+
+    `uri` is what the image will use, `fetched` where they are fetched now.
+    """
+
+    uri: str
+    fetched: str
+    suites: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a root file system is made of.
+
+    `epoch` is the time in seconds since 1970 that no file is newer than.
+    """
+
+    codename: str
+    architecture: str
+    sources: tuple[Source, ...]
+    epoch: int
+    one_line: bool
+    """Whether the package sources are a sources.list, as up to Debian 11."""
+    dates_unchecked: bool
+
+
+def make(recipe: Recipe, tarball: Path) -> None:
+    """Write the tarball. Raises `BakestoneError` (exit 3) when mmdebstrap fails."""
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(recipe.epoch), "TZ": "UTC", "LC_ALL": "C"}
+    with tempfile.TemporaryDirectory(prefix="bakestone-root-") as name:
+        folder = Path(name)
+        hooks = _hooks(files(recipe), folder)
+        lines = [
+            f"deb {source.fetched} {suite} main"
+            for source in recipe.sources
+            for suite in source.suites
+        ]
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            "--include=ca-certificates",
+            f"--architectures={recipe.architecture}",
+            "--format=tar",
+        ]
+        # no device nodes: a builder without root cannot unpack them, and every runtime brings its
+        # own
+        command += [
+            "--skip=output/dev",
+            *([f"--keyring={KEYRING}"] if os.path.exists(KEYRING) else []),
+            *hooks,
+        ]
+        checked(
+            "mmdebstrap",
+            *command,
+            recipe.codename,
+            str(tarball),
+            *lines,
+            hint="can the mirror be reached? --mirror names another",
+            env=environment,
+        )
+
+
+def files(recipe: Recipe) -> dict[str, str]:
+    """Path in the image -> text, of what is put there besides packages."""
+    found = {**_FILES, **(_DATES if recipe.dates_unchecked else {})}
+    if recipe.one_line:
+        return found | {
+            "etc/apt/sources.list": "".join(
+                f"deb {s.uri} {suite} main\n" for s in recipe.sources for suite in s.suites
+            )
+        }
+    stanzas = (
+        f"Types: deb\nURIs: {s.uri}\nSuites: {' '.join(s.suites)}\nComponents: main\nSigned-By:"
+        f" {KEYRING}\n"
+        for s in recipe.sources
+    )
+    return found | {"etc/apt/sources.list.d/debian.sources": "\n".join(stanzas)}
+
+
+def _hooks(texts: dict[str, str], folder: Path) -> list[str]:
+    hooks = ['--customize-hook=rm -f "$1/etc/apt/sources.list"']
+    for number, (name, text) in enumerate(texts.items()):
+        local = folder / str(number)
+        local.write_text(text, "utf-8")
+        hooks.append(f"--customize-hook=upload {shlex.quote(str(local))} /{name}")
+        hooks.append(
+            f'--customize-hook=chmod {"755" if text.startswith("#!") else "644"} "$1/{name}"'
+        )
+    script = folder / "clean"
+    script.write_text(_CLEAN, "utf-8")
+    script.chmod(0o755)
+    return [*hooks, f"--customize-hook={script}"]

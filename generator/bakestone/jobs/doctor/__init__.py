@@ -1,0 +1,1 @@
+"""`doctor`: is all there that a build will ask for?"""

@@ -1,0 +1,89 @@
+"""Fingerprints of the keys in an OpenPGP file: a SHA-1 over the key's packet (RFC 4880, sections
+4.2 and 12.2).
+
+Keys of version 4 only, which is what apt repositories have. It tells a replaced key before a build
+does; what a build trusts is gpg's business, in the stage of the keyrings.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Iterator
+
+_ARMOR = re.compile(
+    rb"-----BEGIN PGP PUBLIC KEY"
+    rb" BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n(.*?)(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END",
+    re.DOTALL,
+)
+_KEYS = (6, 14)
+"""Packets that hold a public key, and a public subkey."""
+
+
+def fingerprints(content: bytes) -> list[str]:
+    """The fingerprints of all keys and subkeys in a file, armored or not, in upper-case hex.
+
+    `ValueError` when it is no key file.
+    """
+    blocks = _ARMOR.findall(content)
+    if not blocks and content.lstrip()[:1] and not content[:1] >= b"\x80":
+        raise ValueError("it is no OpenPGP key")
+    try:
+        binary = [base64.b64decode(block) for block in blocks] or [content]
+    except binascii.Error:
+        raise ValueError("its armor is broken") from None
+    found = [
+        _fingerprint(body)
+        for block in binary
+        for tag, body in _packets(block)
+        if tag in _KEYS and body[:1] == b"\x04"
+    ]
+    if not found:
+        raise ValueError("it holds no OpenPGP key")
+    return found
+
+
+def _fingerprint(body: bytes) -> str:
+    return (
+        hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
+        .hexdigest()
+        .upper()
+    )
+
+
+def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and body of each packet. Raises `ValueError` where the file is cut."""
+    at = 0
+    while at < len(data):
+        first = data[at]
+        if not first & 0x80:
+            raise ValueError("it is no OpenPGP key")
+        tag, size, at = (_new if first & 0x40 else _old)(data, at)
+        if size < 0 or at + size > len(data):
+            raise ValueError("the key file is cut off")
+        yield tag, data[at : at + size]
+        at += size
+
+
+def _old(data: bytes, at: int) -> tuple[int, int, int]:
+    """An old-format header: tag, length of the body, where it begins."""
+    tag, kind = data[at] >> 2 & 15, data[at] & 3
+    if kind == 3:
+        return tag, len(data) - at - 1, at + 1
+    width = 1 << kind
+    return tag, int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
+
+
+def _new(data: bytes, at: int) -> tuple[int, int, int]:
+    """A new-format header. Keys have no partial lengths."""
+    tag, first = data[at] & 63, data[at + 1] if at + 1 < len(data) else 224
+    if first < 192:
+        return tag, first, at + 2
+    if first < 224:
+        second = data[at + 2] if at + 2 < len(data) else 0
+        return tag, (first - 192 << 8) + second + 192, at + 3
+    if first == 255:
+        return tag, int.from_bytes(data[at + 2 : at + 6], "big"), at + 6
+    return tag, -1, at

@@ -1,0 +1,109 @@
+"""Many questions at a time, in a bounded time: what takes too long is told as not checked."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from bakestone.errors import ENVIRONMENT, BakestoneError
+from bakestone.jobs.doctor.report import (
+    BROKEN,
+    ENVIRONMENTAL,
+    NETWORK,
+    UNCHECKED,
+    Check,
+    Report,
+    Trouble,
+    UnreachableError,
+)
+
+PARALLEL = 8
+"""Questions at a time: what a registry or a vendor's server gets from one engine as well."""
+
+Tick = Callable[[Check], None]
+"""Told each check that has come to an end."""
+
+
+def run(checks: Sequence[Check], report: Report, *, until: float, tick: Tick) -> None:
+    """Run all checks and add what they find to the report;
+
+    `until` is a time of the monotonic clock.
+
+    The threads are daemons: an interrupted command ends at once, whatever they wait for.
+    """
+    waiting: queue.SimpleQueue[Check] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[tuple[Check, list[Trouble] | BaseException]] = queue.SimpleQueue()
+    for check in checks:
+        waiting.put(check)
+
+    def work() -> None:
+        while time.monotonic() < until:
+            try:
+                check = waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                ended.put((check, answer(check)))
+            except BaseException as problem:  # raised again where the command can tell it
+                ended.put((check, problem))
+
+    for _ in range(min(PARALLEL, len(checks))):
+        threading.Thread(target=work, daemon=True).start()
+    left = {id(check): check for check in checks}
+    while left:
+        try:
+            check, found = ended.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            break
+        if isinstance(found, BaseException):
+            raise found
+        del left[id(check)]
+        report.add(check, found)
+        tick(check)
+    for check in left.values():
+        why = "the time for all checks ran out before these ended"
+        row = Trouble(
+            check.kind,
+            "checks",
+            why,
+            "give it more with --max-time, or select fewer variants",
+            UNCHECKED,
+            items=(check.what,),
+        )
+        report.add(check, [row])
+
+
+def answer(check: Check) -> list[Trouble]:
+    """What a check found; a world that does not answer, or answers nonsense, is a finding too."""
+    try:
+        return list(check.run())
+    except UnreachableError as problem:
+        return [
+            Trouble(
+                NETWORK,
+                problem.host,
+                problem.reason,
+                problem.hint,
+                UNCHECKED,
+                items=(f"{check.kind}: {check.what}",),
+            )
+        ]
+    except BakestoneError as problem:
+        state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
+        return [
+            Trouble(check.kind, f.name or check.what, f.message, f.hint, state, items=(check.what,))
+            for f in problem.findings
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, LookupError) as problem:
+        why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"
+        return [
+            Trouble(
+                check.kind,
+                check.what,
+                why,
+                "look at what the server sends; is it the right one?",
+                UNCHECKED,
+            )
+        ]

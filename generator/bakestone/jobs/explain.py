@@ -1,0 +1,247 @@
+"""What a variant is made of and why, pin by pin; or why a combination is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bakestone.core.documents.suggest import near
+from bakestone.core.library.version import Base, texts
+from bakestone.core.lock.model import Lock
+from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
+from bakestone.core.lock.survey import Survey
+from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
+from bakestone.errors import BakestoneError, fail
+from bakestone.project import Project
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact: what it is about, what is pinned, and where that comes from."""
+
+    topic: str
+    pin: str
+    origin: str
+
+
+def explain(project: Project, name: str) -> tuple[str, list[Line]]:
+    """A sentence and the facts about the variant `name`.
+
+    Raises `BakestoneError` when no combination, built or left out, has that name.
+    """
+    matrix, survey = project.matrix, Survey(project.matrix.library)
+    variant = next((v for v in matrix.variants if v.name == name), None)
+    if variant is None:
+        return _excluded(matrix, name), []
+    lock, lines = _lock(project)
+    lines += [_base("base", lock, variant.base)]
+    lines += _builders(lock, survey, variant)
+    lines += [_slot(c) for c in variant.slots.values() if c.slot != "distro"]
+    lines += _fetched(survey.stages(variant), variant)
+    lines += _vendor(survey.vendor_packages(variant))
+    lines += [_packages(lock, survey.base_packages(variant))]
+    lines += _about(variant)
+    sentence = (
+        f"{variant.name} is a variant of the family {variant.family.name}"
+        f" ({variant.family.where.file}:{variant.family.where.line})"
+    )
+    if lock and variant in project.locked_variants:
+        lines.append(
+            Line("fingerprint", project.fingerprint(variant), f"of {project.path_of(variant)}")
+        )
+    return sentence, lines
+
+
+def _excluded(matrix: Matrix, name: str) -> str:
+    for excluded in matrix.excluded:
+        if excluded.name == name:
+            rule = excluded.rule
+            what = ", ".join(f"{k}: {v}" for k, v in rule.patterns.items())
+            return f"{name} is left out by {rule.where}\n  exclude {what}\n  because {rule.because}"
+    names = [v.name for v in matrix.variants] + [e.name for e in matrix.excluded]
+    raise fail(
+        f"no combination is named {name}",
+        near(name, names, "see `bakestone list`", cutoff=0.3),
+        name=name,
+    )
+
+
+def _lock(project: Project) -> tuple[Lock | None, list[Line]]:
+    """The lock; without one that fits the matrix, nothing and why.
+
+    What is not locked can be explained all the same.
+    """
+    if not project.lock_path.is_file():
+        return None, []
+    try:
+        return project.lock, []
+    except BakestoneError as problem:
+        return None, [
+            Line("lock", f"{project.lock_path} does not count", problem.findings[0].message)
+        ]
+
+
+def _base(topic: str, lock: Lock | None, base: Base) -> Line:
+    locked = lock.bases.get(base.ref) if lock else None
+    if locked is None:
+        return Line(topic, f"{base.ref} (not locked)", base.source)
+    origin = f"the registry, {locked.resolved}"
+    if locked.resolved_from == "library":
+        origin = f"the component library, {locked.resolved} (source: {base.source})"
+    if locked.note:
+        origin += f"; {locked.note}"
+    return Line(
+        topic,
+        f"{base.ref}@{locked.digest}" if locked.digest else f"{base.ref} (no digest known)",
+        origin,
+    )
+
+
+def _builders(lock: Lock | None, survey: Survey, variant: Variant) -> list[Line]:
+    """The images that stages start from, besides the variant's own base, and what for."""
+    users: dict[str, tuple[Base, list[str]]] = {}
+    keyrings = survey.keyrings(variant)
+    stages = [(stage.builder, stage.chosen.component.name) for stage in survey.stages(variant)]
+    for base, user in [
+        *stages,
+        *([(keyrings.builder, "the keyrings of the vendors' repositories")] if keyrings else []),
+    ]:
+        if base.ref != variant.base.ref:
+            users.setdefault(base.ref, (base, []))[1].append(user)
+    found = [(_base("builder", lock, base), names) for base, names in users.values()]
+    return [replace(line, origin=f"for {', '.join(names)}\n{line.origin}") for line, names in found]
+
+
+def _slot(chosen: Chosen) -> Line:
+    where = f"{chosen.where.file}:{chosen.where.line}"
+    how = "comes with the base image" if chosen.method == INHERITED else f"method {chosen.method}"
+    origin = f"{where}; {how}: {chosen.why}"
+    if chosen.of_distro:
+        origin += f"\n{_stated(chosen.data)}"
+    return Line(chosen.slot, chosen.text, origin)
+
+
+def _stated(data: dict[str, Any], source: str = "") -> str:
+    """Who says so, and how sure that is: what `source` names, else the data's own."""
+    return (
+        f"{source or texts(data.get('source', '')) or 'nobody says where it comes from'}"
+        f" (confidence: {data.get('confidence', 'not given')})"
+    )
+
+
+def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
+    lines = []
+    for stage in stages:
+        for artifact in stage.artifacts:
+            known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
+            lines.append(
+                Line(
+                    "file",
+                    f"{artifact.url}\nsha256:{artifact.sha256}",
+                    _stated(known, texts(known.get("source") or _sources(stage.chosen))),
+                )
+            )
+        for wheel in stage.wheels:
+            hashes = "\n".join(
+                f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms
+            )
+            lines.append(
+                Line(
+                    "wheel",
+                    f"{wheel.text}\n{hashes}",
+                    _stated(stage.chosen.data, _source_of_wheel(stage.chosen, wheel.name)),
+                )
+            )
+    return lines
+
+
+def _sources(chosen: Chosen) -> str | list[str]:
+    """Where what versions.yaml says for the method comes from; that of the version where the method
+    has none of its own.
+    """
+    found: str | list[str] = chosen.data.get("source") or chosen.version.data.get("source", "")
+    return found
+
+
+def _source_of_wheel(chosen: Chosen, name: str) -> str:
+    """Of several sources, those that name the wheel (cuDNN has one wheel for each major version of
+    CUDA); all when none does.
+    """
+    source = _sources(chosen)
+    listed = [source] if isinstance(source, str) else source
+    return texts([text for text in listed if name in text] or listed)
+
+
+def _vendor(found: list[VendorPackages]) -> list[Line]:
+    lines = []
+    for vendor in found:
+        places = "\n".join(f"{r.line} (key {r.fingerprint})" for r in vendor.packages.repositories)
+        entries = vendor.chosen.data["packages"]
+        sources = dict.fromkeys(map(_stated, entries))
+        lines.append(
+            Line(
+                f"{vendor.chosen.slot} packages",
+                "\n".join(vendor.packages.names),
+                "\n".join([places, *sources]),
+            )
+        )
+    return lines
+
+
+def _about(variant: Variant) -> list[Line]:
+    """What else a person should know: the driver, the terms, when support ends."""
+    lines = []
+    if variant.driver:
+        needed, made_for = variant.driver["minimum"], variant.driver["toolkit"]
+        lines.append(
+            Line(
+                "driver",
+                f"{needed} (made for {made_for})",
+                f"the component library, {variant.slots['cuda'].text}",
+            )
+        )
+    asked = {
+        terms.id: terms
+        for terms in (chosen.component.terms for chosen in variant.slots.values())
+        if terms
+    }
+    for name, terms in sorted(asked.items()):
+        lines.append(
+            Line(
+                "terms",
+                f"{name}: {terms.title}",
+                f"{terms.url}; accepted at {variant.family.accept_positions[name]}",
+            )
+        )
+    lines += [
+        Line("end of life", f"{end.date}: {end.what}", end.source)
+        for end in lifecycle.ends_of(variant)
+    ]
+    return lines
+
+
+def _packages(lock: Lock | None, wanted: PackageSet) -> Line:
+    locked = lock.packages.get(wanted.base) if lock else None
+    if locked is None:
+        return Line("packages", f"{len(wanted.names)} asked for (not locked)", "")
+    if locked.pins == "snapshot":
+        return Line(
+            "packages",
+            f"{len(wanted.names)} asked for, the archive as of {locked.snapshot}",
+            f"snapshot of {locked.distro}, {locked.resolved}",
+        )
+    if locked.pins == "frozen":
+        pinned = ", ".join(f"{k}={v}" for k, v in locked.known.items() if k in wanted.names)
+        return Line(
+            "packages",
+            f"{len(wanted.names)} asked for, {pinned or 'no direct version known'}",
+            f"the archive of {locked.distro} is frozen",
+        )
+    count = sum(len(sets.get(wanted.names, {})) for sets in locked.versions.values())
+    return Line(
+        "packages",
+        f"{count} exact versions for {len(wanted.names)} asked for",
+        f"resolved inside {wanted.base}, {locked.resolved}",
+    )

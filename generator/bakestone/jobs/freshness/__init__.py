@@ -1,0 +1,1 @@
+"""`outdated`, `lock --check --max-age` and `bump`: what is old and what is newer."""

@@ -1,0 +1,118 @@
+"""What has to change along with a version so that the rules hold again: cuDNN and NCCL with CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+from bakestone.core.matrix import methods, nearest
+from bakestone.core.matrix.checks import profiles
+from bakestone.core.matrix.conditions import slots_of
+from bakestone.core.matrix.expansion import Expansion
+from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.nearest import Changes
+from bakestone.core.matrix.variant import Chosen, Variant
+
+LIMITS = (40, 40, 12)
+"""How many neighbouring versions of each slot are tried, when one, two or three slots change along:
+some 2,000 combinations at most.
+"""
+
+Picked = Mapping[str, Chosen]
+"""Slot -> what it becomes."""
+
+
+class Judge:
+    """Whether variants of a matrix would pass with other versions in some of their slots."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        known, _ = profiles.load(matrix.spec.families, matrix.spec.folder, matrix.library)
+        self._work = {
+            family.name: Expansion(family, matrix.library, known) for family in matrix.spec.families
+        }
+        self._decisions: dict[str, methods.Decisions] = {
+            family.name: {} for family in matrix.spec.families
+        }
+
+    def passes(self, variants: Sequence[Variant], changes: Changes) -> bool:
+        """Whether every one of them breaks no rule, can be installed, and fits its profiles."""
+        return all(
+            self._work[v.family.name].passes(nearest.applied(v.slots, changes)) for v in variants
+        )
+
+    def moved(self, variants: Sequence[Variant], changes: Changes) -> dict[str, tuple[str, str]]:
+        """The slots that would be installed in another way: slot -> method before and after, of the
+        first variant where it is so.
+        """
+        found: dict[str, tuple[str, str]] = {}
+        for variant in variants:
+            settled, _, _ = methods.settle(
+                variant.family,
+                nearest.applied(variant.slots, changes),
+                self._decisions[variant.family.name],
+            )
+            for slot, chosen in settled.items():
+                if slot in variant.slots and variant.slots[slot].method != chosen.method:
+                    found.setdefault(slot, (variant.slots[slot].method, chosen.method))
+        return found
+
+
+def find(
+    judge: Judge, variants: Sequence[Variant], fixed: Picked, free: Sequence[str]
+) -> Picked | None:
+    """The nearest versions of the slots in `free` with which all variants pass;
+
+    None when there are none.
+
+    `fixed` has the slots that are given. The variants have one version in each of these slots. Of
+    those that pass, the ones are taken with which everything is still installed as before, and of
+    these the nearest to what is there now.
+    """
+    best: Picked | None = None
+    fewest = len(variants[0].slots) + 1 if variants else 0
+    for changes in _combinations(variants, fixed, free):
+        if judge.passes(variants, {**fixed, **changes}):
+            moved = len(judge.moved(variants, {**fixed, **changes}))
+            if moved < fewest:
+                best, fewest = changes, moved
+            if not moved:
+                break
+    return best
+
+
+def _combinations(
+    variants: Sequence[Variant], fixed: Picked, free: Sequence[str]
+) -> Iterator[Picked]:
+    """Versions for the free slots that have to do with the fixed ones, the nearest first; a slot
+    that stays is not among them.
+    """
+    if not variants:
+        return
+    slots = [
+        slot
+        for slot in free
+        if all(slot in v.slots and _related(v.slots[slot], fixed) for v in variants)
+    ][: len(LIMITS)]
+    limit = LIMITS[len(slots) - 1] if slots else 0
+    options = [[(0, None), *nearest.neighbours(variants[0].slots[slot], limit)] for slot in slots]
+    for combination in sorted(
+        product(*options), key=lambda parts: sum(distance for distance, _ in parts)
+    ):
+        yield {
+            slot: chosen
+            for slot, (_, chosen) in zip(slots, combination, strict=True)
+            if chosen is not None
+        }
+
+
+def _related(chosen: Chosen, fixed: Picked) -> bool:
+    """Whether a rule, a method or an image of one looks at the other: git does not care for CUDA."""
+    return any(
+        other.slot in _sees(chosen) or chosen.slot in _sees(other) for other in fixed.values()
+    )
+
+
+def _sees(chosen: Chosen) -> set[str]:
+    """The slots that what is known of a component and its version looks at."""
+    keys = (*chosen.component.rule_keys, *chosen.component.method_keys, *chosen.version.conditions)
+    return {slot for key in keys for slot in slots_of(key)} | set(chosen.version.companions)

@@ -1,0 +1,1 @@
+"""`versions`, `search` and `component`: the library and what is added to it."""

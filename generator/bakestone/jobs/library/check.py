@@ -1,0 +1,159 @@
+"""Whether a component is whole: measurable, sourced, and rendered in a Dockerfile by every method
+of every version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import Component
+from bakestone.core.library.version import ENTRIES, Version
+from bakestone.core.lock import samples as rehearsal
+from bakestone.core.matrix.methods import FETCHED
+from bakestone.core.matrix.variant import INHERITED, PACKAGES
+from bakestone.core.render.dockerfile import Renderer
+from bakestone.errors import BakestoneError, Finding
+from bakestone.jobs.library.scaffold import RESERVED
+
+_READ_BACK = re.compile(r"version=[\"']?\$\{?VERSION\b")
+_PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
+"""`version=` that is not an assignment."""
+
+
+@dataclass
+class Report:
+    """What was found, and how many Dockerfiles were rendered."""
+
+    findings: list[Finding] = field(default_factory=list)
+    rendered: int = 0
+
+
+def check(component: Component, library: Library) -> Report:
+    """Everything about a component that needs no process and no network.
+
+    Its files were checked against their schemas as they were read.
+    """
+    report = Report([*_name(component), *_inventory(component), *_templates(component)])
+    for version in component.versions.values():
+        found = list(_version(component, version))
+        report.findings += found
+        if not found:
+            report.findings += _rendered(component, version, library, report)
+    return report
+
+
+def _name(component: Component) -> Iterator[Finding]:
+    where = f"{component.origin}/component.yaml"
+    if component.folder.name != component.name:
+        yield Finding(
+            f"component: {component.name} is in a folder named {component.folder.name}",
+            "give both one name",
+            name=where,
+        )
+    if component.name in RESERVED or component.name.endswith("-files"):
+        yield Finding(
+            f"a component cannot be named {component.name}: that is a stage of every Dockerfile, or"
+            " a pattern",
+            "rename it",
+            name=where,
+        )
+
+
+def _inventory(component: Component) -> Iterator[Finding]:
+    if not component.methods and component.retired:
+        return
+    where = f"{component.origin}/inventory.sh"
+    if component.inventory is None:
+        yield Finding(
+            "there is no inventory.sh",
+            "a component must be measurable: see docs/components.md",
+            name=where,
+        )
+    elif not _PRINTED.search(component.inventory):
+        yield Finding(
+            "it prints no `version=`", "ask the program for its version and print it", name=where
+        )
+    elif _READ_BACK.search(component.inventory):
+        yield Finding(
+            "it prints the pin instead of measuring", "ask the program, not $VERSION", name=where
+        )
+
+
+def _templates(component: Component) -> Iterator[Finding]:
+    there = {p.name.split(".")[1] for p in component.folder.glob("install.*.j2")}
+    for method in component.methods:
+        if method not in (INHERITED, *PACKAGES) and method not in there:
+            yield Finding(
+                f"the method {method} has no install.{method}.j2",
+                "add the template, or remove the method",
+                name=component.origin,
+            )
+    for method in sorted(there - set(component.methods)):
+        yield Finding(
+            f"install.{method}.j2 belongs to no method",
+            "add the method in component.yaml, or remove the file",
+            name=component.origin,
+        )
+    offered = {method for version in component.versions.values() for method in version.methods}
+    for method in component.methods:
+        if component.slot != "distro" and method not in offered:
+            yield Finding(
+                f"no version offers the method {method}",
+                "remove it from component.yaml, or add data for it",
+                name=component.origin,
+            )
+
+
+def _version(component: Component, version: Version) -> Iterator[Finding]:
+    """What a version's data lacks."""
+    name = f"{component.name}@{version.version}"
+    if component.slot == "distro":
+        return
+    if not version.methods:
+        yield Finding("it has no method", "say under `methods` where it comes from", name=name)
+    for method, data in version.methods.items():
+        if method not in component.methods:
+            hint = f"add the method there; it has {', '.join(component.methods)}"
+            yield Finding(
+                f"it offers the method {method}, which component.yaml does not have",
+                hint,
+                name=name,
+            )
+        for entry in data.get(ENTRIES.get(method, ""), []):
+            if not (entry.get("source") or data.get("source") or version.data.get("source")):
+                what = entry.get("url") or entry.get("ref") or entry.get("name") or "its packages"
+                yield Finding(
+                    f"method {method}: nobody says where {what} comes from",
+                    "add `source`: who states the checksum, or `computed DAY`",
+                    name=name,
+                )
+        if method in (*FETCHED, "wheel") and not data.get(ENTRIES[method]):
+            yield Finding(
+                f"method {method} has no files", "add them, with their checksums", name=name
+            )
+
+
+def _rendered(
+    component: Component, version: Version, library: Library, report: Report
+) -> Iterator[Finding]:
+    """Render the version by each of its methods, in the first combination that its rules allow."""
+    name = f"{component.name}@{version.version}"
+    for method in version.methods or ([""] if component.slot == "distro" else []):
+        try:
+            found = rehearsal.find(component, version, method, library)
+            if isinstance(found, str):
+                yield Finding(
+                    f"method {method}: no combination was found that it can be installed in:"
+                    f" {found}",
+                    "see its rules and conditions",
+                    name=name,
+                    severity="warning",
+                )
+                continue
+            Renderer(library, rehearsal.lock([found], library)).dockerfile(found)
+            report.rendered += 1
+        except BakestoneError as problem:
+            yield from problem.findings

@@ -1,0 +1,319 @@
+"""A new component: the texts of its folder, complete and working, and the folder itself.
+
+From an archive or a program behind a URL (method `archive`), from a wheel of the Python package
+index (method `wheel`), or from the distro's own package (method `apt`). Nothing is left to fill in
+for it to be built and measured.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bakestone.core.documents import schema
+from bakestone.core.library.catalog import Library, nearest_version
+from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.jobs.library.additions import File, artifacts, inserted, wheels
+from bakestone.jobs.library.unpacking import Layout, fill, install, method_lines
+
+RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
+"""Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
+_PREFIX = "/opt"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+
+_COMPONENT = """\
+component: {name}
+slot: {slot}
+title: {title}
+homepage: {homepage}
+licence: {licence}   # SPDX; it goes into the labels of images
+prefix: {prefix}
+{settings}methods:
+  {method}:
+    summary: {summary}
+"""
+_INVENTORY = """\
+#!/bin/sh
+# version= of <command>, asked of the program itself
+set -eu
+fail() { echo "<name>: $*" >&2; exit 1; }
+export HOME="$PWD"
+<place>said="$(<command> <ask> 2>&1)" || fail "'<command> <ask>' fails: $said"
+version="$(printf '%s\\n' "$said" | grep -Eo '<digits>' | head -n 1)"
+[ -n "$version" ] || fail "'<command> <ask>' names no version: $said"
+echo "version=$version"
+"""
+_ON_PATH = 'command -v <command> >/dev/null || fail "no <command> on PATH"\n'
+_PLACE = """\
+found="$(command -v <command>)" || fail "no <command> on PATH"
+[ "$found" = "$PREFIX/<program>" ] || fail "<command> on PATH is $found, not the one in $PREFIX"
+"""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a person says of a component. `ask` is what its program takes to tell its version."""
+
+    name: str
+    slot: str
+    title: str
+    homepage: str
+    licence: str
+    ask: str = "--version"
+
+
+Texts = Mapping[str, str]
+"""File name -> text."""
+
+
+def check_name(name: str, library: Library, folder: Path) -> None:
+    """Raise when a component cannot be made under this name: a bad one, or one that is taken."""
+    schema.check_value(name, "component", "component", "NAME")
+    if name in RESERVED or name.endswith("-files"):
+        raise fail(
+            f"a component cannot be named {name}: that is a stage of every Dockerfile, or a"
+            " pattern",
+            "choose another name",
+            code=USAGE,
+        )
+    path = folder / name
+    if library.get(name) is not None and not (path / "component.yaml").exists():
+        hint = f"`bakestone component add {name} VERSION --url URL` adds a version to it"
+        raise fail(f"the library has {name} already", hint, name=name)
+    if os.path.lexists(path):
+        raise fail(
+            f"{path} is there already; it is left as it is",
+            "choose another name, or edit what is there",
+            name=str(path),
+        )
+
+
+def from_files(about: About, version: str, files: Sequence[File], layout: Layout) -> Texts:
+    """The folder of a component whose files were fetched. All files have the same layout."""
+    directory, _, command = layout.program.rpartition("/")
+    place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
+    method, data = (
+        ("wheel", wheels(files, ())) if layout.kind == "wheel" else ("archive", artifacts(files))
+    )
+    summary = (
+        "the wheel of the Python package index" if method == "wheel" else "the files as published"
+    )
+    component = _component(about, method, f"{_PREFIX}/{about.name}", place, summary) + method_lines(
+        layout, [f.filename for f in files]
+    )
+    return {
+        "component.yaml": component,
+        "versions.yaml": _versions({version: {"methods": {method: data}}}),
+        f"install.{method}.j2": install(layout),
+        "inventory.sh": _inventory(about, command, version, fill(_PLACE, program=layout.program)),
+    }
+
+
+def from_package(
+    about: About, package: str, program: str, there: Mapping[str, str], origin: str
+) -> tuple[Texts, str]:
+    """The folder of a component that is a package of distros, which are checked (`pinned`); and its
+    first version.
+    """
+    schema.check_value(package, "versions", "package", "--package")
+    versions: dict[str, dict[str, Any]] = {}
+    for distro, number in there.items():
+        entry = versions.setdefault(
+            upstream(number),
+            {"methods": {"apt": {"package": package, "versions": {}, "source": origin}}},
+        )
+        entry["methods"]["apt"]["versions"][distro] = number
+    first = next(iter(versions))
+    texts = {
+        "component.yaml": _component(about, "apt", "/usr", "", "the distribution's own package"),
+        "versions.yaml": _versions(versions),
+        "inventory.sh": _inventory(
+            about, program.rpartition("/")[2] or about.name, first, _ON_PATH
+        ),
+    }
+    return texts, first
+
+
+def pinned(distros: Sequence[str], library: Library) -> dict[str, str]:
+    """NAME@VERSION=PACKAGE-VERSION of the command line as a mapping.
+
+    Raises for a distro that is not there.
+    """
+    found = {}
+    for text in distros:
+        distro, mark, number = text.partition("=")
+        if not mark:
+            raise fail(
+                f"--distro cannot be {text[:60]!r}",
+                "write NAME@VERSION=PACKAGE-VERSION, such as debian@12=1.6-2.1+deb12u1",
+                code=USAGE,
+            )
+        check_distro(distro, library)
+        schema.check_value(number, "versions", "packageVersion", "the package's version")
+        schema.check_value(upstream(number), "versions", "version", f"the version in {number}")
+        found[distro] = number
+    if not found:
+        raise fail(
+            "--package needs a --distro",
+            "say which version each distro has, such as --distro debian@12=1.6-2.1+deb12u1",
+            code=USAGE,
+        )
+    return found
+
+
+def check_distro(distro: str, library: Library) -> None:
+    """Raise unless it is the component@version of a distro in the library."""
+    name, _, version = distro.partition("@")
+    component = library.get(name)
+    if component is None or component.slot != "distro":
+        names = ", ".join(c.name for c in library.of_slot("distro"))
+        raise fail(
+            f"there is no distro {name}", f"one of: {names}; write it as debian@12", name=distro
+        )
+    if version not in component.versions:
+        raise fail(
+            f"{name} has no version {version or '(none was given)'}",
+            nearest_version(component, version),
+            name=distro,
+        )
+
+
+def homepage(urls: Sequence[str], distros: Sequence[str], library: Library) -> str:
+    """A page to begin with: the host of the first URL, which is checked, or that of the first
+    distro.
+    """
+    if urls:
+        scheme, _, rest = urls[0].partition("://")
+        return f"{scheme}://{rest.partition('/')[0].partition(':')[0]}/"
+    distro = library.get(distros[0].partition("@")[0])
+    return str(distro.data["homepage"]) if distro else ""
+
+
+def upstream(package_version: str) -> str:
+    """The program's version in a package's: 1.7.1 of 2:1.7.1+dfsg-6ubuntu2 (Debian Policy, 5.6.12)."""
+    text = package_version.rpartition(":")[2]
+    text = text.rpartition("-")[0] or text
+    return re.split(r"[+~]", text)[0]
+
+
+def check_about(about: About, program: str) -> None:
+    """Raise unless everything that a person said can stand in the files:
+
+    `program` is a path below the prefix, or empty.
+    """
+    for key in ("slot", "title", "homepage", "licence"):
+        value = str(getattr(about, key))
+        rule = schema.schema("component")["properties"][key]
+        rule = schema.schema("component")["$defs"][key] if "$ref" in rule else rule
+        if (
+            len(value) > rule["maxLength"]
+            or not re.fullmatch(rule["pattern"], value)
+            or value in rule.get("not", {}).get("enum", ())
+        ):
+            raise fail(f"--{key} cannot be {value[:60]!r}", rule["x-hint"], code=USAGE)
+    if about.slot == "distro":
+        raise fail(
+            "a distro comes as an image, not as files",
+            "write it by hand: see docs/components.md",
+            code=USAGE,
+        )
+    if program and not is_path(program):
+        raise fail(
+            f"--bin cannot be {program[:60]!r}",
+            "a path below the prefix, of letters, digits and . _ + - /, such as bin/cmake",
+            code=USAGE,
+        )
+    if len(about.ask) > 60 or not re.fullmatch(r"[A-Za-z0-9=._-]+( [A-Za-z0-9=._-]+)*", about.ask):
+        raise fail(
+            f"--ask cannot be {about.ask[:60]!r}",
+            "plain arguments, such as --version, or version --client",
+            code=USAGE,
+        )
+
+
+def is_path(path: str) -> bool:
+    """Whether it is a relative path that a line of a shell script can hold as it is."""
+    return (
+        len(path) <= 100 and ".." not in path and bool(re.fullmatch(rf"{_WORD}(/{_WORD})*", path))
+    )
+
+
+def write(folder: Path, name: str, texts: Texts) -> None:
+    """Make `folder`/NAME with these files, whole or not at all; what is there is never replaced."""
+    made = ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(prefix=".new-", dir=folder)
+        inside = Path(made) / name
+        inside.mkdir()
+        for file, text in texts.items():
+            (inside / file).write_text(text, "utf-8", newline="\n")
+        if os.path.lexists(folder / name):
+            raise fail(
+                f"{folder / name} is there already; it is left as it is",
+                "choose another name",
+                name=str(folder / name),
+            )
+        inside.rename(folder / name)
+    except OSError as problem:
+        message = f"cannot write {folder / name}: {problem.strerror}"
+        raise fail(
+            message,
+            "make room, or check the permissions",
+            name=str(folder / name),
+            code=ENVIRONMENT,
+        ) from None
+    finally:
+        if made:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:
+    plain = {
+        "name": about.name,
+        "slot": about.slot,
+        "title": about.title,
+        "homepage": about.homepage,
+        "licence": about.licence,
+    }
+    return _COMPONENT.format(
+        prefix=prefix,
+        settings=settings,
+        method=method,
+        summary=summary,
+        **{k: _scalar(v) for k, v in plain.items()},
+    )
+
+
+def _scalar(text: str) -> str:
+    """A text in YAML: in quotes where it would be read as something else."""
+    return str(yaml.safe_dump({"": text}, width=10_000)).partition(": ")[2].strip()
+
+
+def _versions(versions: Mapping[str, dict[str, Any]]) -> str:
+    text = "# Newest first. `bakestone component add` puts further versions here.\n"
+    for version, data in versions.items():
+        text = inserted(text, version, data, "versions.yaml")
+    return text
+
+
+def _inventory(about: About, command: str, version: str, place: str) -> str:
+    dotted = re.fullmatch(r"[0-9]+(\.[0-9]+)+", version)
+    digits = (
+        r"[0-9]+(\.[0-9]+)+"
+        if dotted
+        else r"[0-9]+"
+        if version.isdigit()
+        else r"[0-9]+[0-9A-Za-z.+~_-]*"
+    )
+    return fill(
+        _INVENTORY, place=place, name=about.name, command=command, ask=about.ask, digits=digits
+    )

@@ -1,0 +1,1 @@
+"""`lock`: names in, pins out."""

@@ -1,0 +1,104 @@
+"""Base images: their digests, from the registry, or from the component library when no registry
+answers.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bakestone.clients.registry import manifest as answers
+from bakestone.clients.registry.client import Manifest, Registry
+from bakestone.clients.site.site import Site
+from bakestone.core.documents.patterns import version_key
+from bakestone.core.lock.model import LIBRARY, REGISTRY, LockedBase
+from bakestone.core.matrix.variant import Base
+from bakestone.errors import BakestoneError
+
+
+def resolve(
+    base: Base, platforms: set[str], registry: Registry, site: Site, now: str
+) -> LockedBase:
+    """The locked form of a base image for the platforms wanted.
+
+    The registry's answer wins. Where it cannot be reached or does not have
+    the tag, the library's digest is taken, and `note` says why. A mirror that
+    the site names is another thing: it must answer, or the lock would quietly
+    hold what this site does not have.
+    """
+    reference = site.mirror(base.ref)
+    try:
+        manifest = registry.manifest(reference)
+        why = "the registry has no such tag" if manifest is None else ""
+    except BakestoneError as problem:
+        if reference != base.ref:
+            raise
+        manifest, why = None, problem.findings[0].message
+    if manifest is None:
+        return _from_library(base, why, now)
+    found = _platforms(reference, manifest, registry)
+    missing = sorted(platforms - set(found))
+    if missing:
+        has = (
+            f"has it for {', '.join(found)} only"
+            if found
+            else "has nothing for Linux under that tag"
+        )
+        return _from_library(base, f"the registry {has}", now)
+    wanted = {p: d for p, d in found.items() if p in platforms}
+    epoch = min(_epoch(reference, d, registry) for d in wanted.values())
+    return LockedBase(manifest.digest, wanted, REGISTRY, now, epoch, provides=dict(base.provides))
+
+
+def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[str, str]:
+    if manifest.platforms:
+        return manifest.platforms
+    if "manifests" in manifest.data:
+        return {}  # an index without anything for Linux
+    platform = answers.platform(registry.config(reference, manifest))
+    return {platform: manifest.digest} if platform else {}
+
+
+def _epoch(reference: str, digest: str, registry: Registry) -> int:
+    """When the base was made, in seconds since 1970: SOURCE_DATE_EPOCH of what is built on it."""
+    repository = (
+        reference.partition("@")[0].rpartition(":")[0]
+        if ":" in reference.rpartition("/")[2]
+        else reference
+    )
+    manifest = registry.manifest(f"{repository}@{digest}")
+    created = (
+        registry.config(f"{repository}@{digest}", manifest).get("created") if manifest else None
+    )
+    try:
+        made = datetime.fromisoformat(str(created))
+        return max(0, int((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _from_library(base: Base, why: str, now: str) -> LockedBase:
+    note = (
+        f"digest from the component library: {why}" if base.digest else f"without a digest: {why}"
+    )
+    if base.note:
+        note += f"; {base.note}"
+    return LockedBase(
+        base.digest,
+        dict(base.platforms),
+        LIBRARY,
+        now,
+        _serial_epoch(base.serial),
+        note,
+        dict(base.provides),
+    )
+
+
+def _serial_epoch(serial: str) -> int:
+    """Midnight UTC of a serial such as jammy-20260901.2; 0 when there is no date in it."""
+    for _, number, _ in version_key(serial):
+        if 20000101 <= number <= 20991231:
+            try:
+                return int(datetime.fromisoformat(f"{number}T00:00:00+00:00").timestamp())
+            except ValueError:
+                return 0
+    return 0

@@ -1,0 +1,142 @@
+"""`bakestone lock`: resolve what the matrix needs, keep what is still right, write the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import scope, survey
+from bakestone.core.lock.model import Lock
+from bakestone.core.lock.scope import Scope
+from bakestone.errors import ENVIRONMENT, INPUT, USAGE, BakestoneError, Finding, fail
+from bakestone.jobs.lock.entries import Entries
+from bakestone.jobs.lock.journal import Journal
+from bakestone.jobs.lock.single_run import alone
+from bakestone.project import Project
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did: numbers of entries in the lock, how many names were asked for, and whether
+    the file changed.
+    """
+
+    bases: int
+    packages: int
+    files: int
+    wheels: int
+    variants: int
+    asked: int
+    changed: bool
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        count = (
+            f"{self.bases} base images, {self.files} files, {self.wheels} wheels for"
+            f" {self.variants} variants"
+        )
+        return f"{count}; {'written' if self.changed else 'nothing changed'}"
+
+
+def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> Report:
+    """Resolve what is missing in the lock and write it.
+
+    Without `update`, `words` are the selectors that a new lock is made for. With it, they say which
+    entries are resolved again (all without a word), and for what the lock was made stays. The lock
+    is written when everything is there, and not at all before; what an unfinished run had resolved
+    is kept beside it for the next one.
+    """
+    with alone(project.lock_path):
+        present = _present(project, replace=update and not words, say=say)
+        selection = _selection(project, words, present, update)
+        variants = project.select(selection)
+        wanted = survey.collect(variants, project.matrix.library)
+        again = scope.named(words, variants, wanted, project.matrix.library) if update else Scope()
+        now = datetime.now(UTC)
+        earlier = Journal(project.lock_path, project.site, now, say)
+        entries = Entries(project, present, again, earlier, now, say)
+        try:
+            new = entries.resolve(wanted)
+        finally:
+            kept = earlier.save()
+        if entries.problems:
+            if kept:
+                say(
+                    f"what was resolved is kept in {earlier.path}: run it again to go on from there"
+                )
+            raise _failure(entries.problems)
+        new.selection = selection
+        changed = lockfile.write(new, project.lock_path)
+        earlier.drop()
+    return Report(
+        len(new.bases),
+        len(new.packages),
+        len(new.artifacts),
+        len(new.wheels),
+        len(variants),
+        entries.asked,
+        changed,
+    )
+
+
+def _present(project: Project, *, replace: bool, say: Say) -> Lock:
+    """The lock as it is; one that cannot be read is replaced, or else an error."""
+    if not project.lock_path.is_file():
+        return Lock()
+    try:
+        return lockfile.load(project.lock_path)
+    except BakestoneError:
+        if not replace:
+            raise
+        say(f"{project.lock_path}: it cannot be read, so it is made anew, for all variants")
+        return Lock()
+
+
+def _selection(
+    project: Project, words: Sequence[str], present: Lock, update: bool
+) -> tuple[str, ...]:
+    """The selectors that the lock is for."""
+    if update:
+        if words and not present.inputs:
+            raise fail(
+                f"there is no lock yet in which {' '.join(words)} could be updated",
+                "make it: `bakestone lock` for every variant, or `bakestone lock"
+                f" {' '.join(words)}`",
+                name=str(project.lock_path),
+                code=USAGE,
+            )
+        return present.selection
+    selection = tuple(words) or present.selection
+    if present.inputs and selection != present.selection:
+        made_for = " ".join(present.selection) or "all variants"
+        given = " ".join(selection)
+        raise fail(
+            f"the lock was made for {made_for}; locking {given} would drop its other pins",
+            f"to resolve these again: `bakestone lock --update {given}`; for a lock of their own:"
+            " --lock FILE",
+            name=str(project.lock_path),
+        )
+    return selection
+
+
+def _failure(problems: dict[str, BakestoneError]) -> BakestoneError:
+    """All that went wrong, told once: name, reason, hint."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, problem in sorted(problems.items()):
+        for finding in problem.findings:
+            names.setdefault((finding.message, finding.hint), []).append(name)
+    findings = [
+        Finding(message, hint, name=_joined(found)) for (message, hint), found in names.items()
+    ]
+    return BakestoneError(
+        findings, ENVIRONMENT if all(p.code == ENVIRONMENT for p in problems.values()) else INPUT
+    )
+
+
+def _joined(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

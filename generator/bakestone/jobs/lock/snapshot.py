@@ -1,0 +1,97 @@
+"""The time as of which a distro's archive is used: chosen, and asked of its snapshot service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from bakestone.clients.http.ask_more import Asker, NoAnswerError
+from bakestone.core.documents import template
+from bakestone.core.documents.patterns import matches
+from bakestone.core.lock.model import CLOCK, SNAPSHOT
+from bakestone.core.lock.needs import Distro
+from bakestone.errors import ENVIRONMENT, fail
+
+DAYS = 3
+"""How many midnights are tried, the last one first: a service may lag behind."""
+_RELEASE = 2**16
+_OTHER = "choose `versions` under `pins` in the site file, then lock again"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A time as the service writes it (20261122T000000Z), who said that it is there, and what a
+    reader should know.
+    """
+
+    time: str
+    resolved_from: str
+    note: str = ""
+
+
+def choose(distro: Distro, now: datetime, asker: Asker) -> Snapshot:
+    """The newest midnight (UTC) at which the service has every suite of the distro.
+
+    Where the service cannot be asked, last midnight, and `note` says so. Raises `BakestoneError`
+    when the distro has no such service, or when the service says that it has nothing.
+    """
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    absent: list[str] = []
+    for back in range(DAYS):
+        time = (midnight - timedelta(days=back)).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            absent = [url for url in releases(distro, time) if not _is_there(url, distro, asker)]
+        except NoAnswerError as problem:
+            host = urlsplit(next(releases(distro, time))).hostname
+            return Snapshot(
+                time, CLOCK, f"nobody verified that this time is there: {host}: {problem}"
+            )
+        if not absent:
+            return Snapshot(time, SNAPSHOT)
+    raise fail(
+        (
+            f"the snapshot service has no {absent[0]}, nor one of the {DAYS - 1} days before it"
+            if DAYS > 1
+            else f"there is no {absent[0]}"
+        ),
+        _OTHER,
+        name=distro.text,
+        code=ENVIRONMENT,
+    )
+
+
+def releases(distro: Distro, time: str) -> Iterator[str]:
+    """The URL of each suite's InRelease at a time.
+
+    Raises `BakestoneError` when the distro has no snapshot service.
+    """
+    about = distro.component.data.get("snapshot")
+    served = about and any(
+        matches(p, distro.component.name, distro.version.version)
+        for p in about.get("versions", ["*"])
+    )
+    if not about or not served:
+        raise fail(
+            f"{distro.text} has no snapshot service",
+            "choose `versions` or `frozen` under `pins` in the site file",
+            name=distro.text,
+        )
+    context = {"time": time, "codename": distro.version.data["codename"]}
+    for line in about["sources"]:
+        words = (
+            template.render(line, context, origin=f"{distro.component.origin}/component.yaml")
+            .partition("]")[2]
+            .split()
+        )
+        yield f"{words[0].rstrip('/')}/dists/{words[1]}/InRelease"
+
+
+def _is_there(url: str, distro: Distro, asker: Asker) -> bool:
+    found = asker.beginning(url, _RELEASE)
+    if found is None:
+        return False
+    if f"\nCodename: {distro.version.data['codename']}".encode() not in found:
+        raise NoAnswerError("what it answers is no Release file of that suite")
+    return True

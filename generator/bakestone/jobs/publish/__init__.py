@@ -1,0 +1,1 @@
+"""`build`: build, measure, push, release."""

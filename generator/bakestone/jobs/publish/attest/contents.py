@@ -1,0 +1,133 @@
+"""What an image is made of, by the lock: one `Part` for each base, package, wheel, file and
+component. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock.model import Lock
+from bakestone.core.lock.needs import PackageSet, Stage, Wheel
+from bakestone.core.lock.survey import Survey
+from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+
+ARCHITECTURES = {"linux/amd64": ("amd64", "x86_64"), "linux/arm64": ("arm64", "aarch64")}
+"""Platform -> its name in Debian's packages and in rpm's."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A thing with a name and, mostly, a version and a Package URL.
+
+    `role` says how it belongs to the image: `component`, `base`, `package` (installed in the
+    image), `source` (a component was made from it) or `tool` (was in the stage in which a component
+    was made). `of` is the component's slot for the last two.
+    """
+
+    role: str
+    name: str
+    version: str = ""
+    purl: str = ""
+    sha256: str = ""
+    location: str = ""
+    licence: str = ""
+    homepage: str = ""
+    comment: str = ""
+    of: str = ""
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def parts(
+    variant: Variant,
+    platform: str,
+    lock: Lock,
+    library: Library,
+    measured: dict[str, dict[str, str]],
+) -> list[Part]:
+    """Everything that is in a variant's image, or that went into it.
+
+    `measured` is slot -> what the inventory found.
+    """
+    survey = Survey(library)
+    found = list(_base(variant, platform, lock))
+    for chosen in sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot)):
+        found.append(_component(chosen, measured.get(chosen.slot, {})))
+    found += _packages(survey.base_packages(variant), platform, lock, "package", "")
+    for vendor in survey.vendor_packages(variant):
+        found += _packages(vendor.packages, platform, lock, "package", "")
+    for stage in survey.stages(variant):
+        found += _stage(stage, platform, lock)
+    return list({(p.role, p.name, p.version, p.purl, p.of): p for p in found}.values())  # each once
+
+
+def _base(variant: Variant, platform: str, lock: Lock) -> Iterator[Part]:
+    locked = lock.bases[variant.base.ref]
+    digest = locked.platforms.get(platform) or locked.digest
+    name, _, tag = variant.base.ref.partition(":")
+    place, _, short = name.rpartition("/")
+    purl = f"pkg:oci/{short}@{quote(digest, safe='')}?repository_url={quote(f'{place}/{short}', safe='/')}&tag={quote(tag, safe='')}"
+    yield Part(
+        "base", variant.base.ref, digest, purl if digest else "", digest.removeprefix("sha256:")
+    )
+
+
+def _component(chosen: Chosen, measured: dict[str, str]) -> Part:
+    data = chosen.component.data
+    comment = f"slot {chosen.slot}, by {chosen.method or 'the base image'}"
+    return Part(
+        "component", chosen.component.name, chosen.version.version, f"pkg:generic/{quote(chosen.component.name)}@{quote(chosen.version.version)}",
+        licence=str(data.get("licence", "")), homepage=str(data.get("homepage", "")), comment=comment, of=chosen.slot, facts=measured,
+    )  # fmt: skip
+
+
+def _packages(
+    packages: PackageSet, platform: str, lock: Lock, role: str, of: str
+) -> Iterator[Part]:
+    """A package set as the lock pins it: each of the closure, or by name only when an archive as a
+    whole is pinned.
+    """
+    locked = lock.packages.get(packages.base)
+    if locked is None or not packages.names:
+        return
+    distro, _, release = packages.distro.text.partition("@")
+    rpm = packages.distro.component.data.get("package_manager", "apt") == "dnf"
+    architecture = ARCHITECTURES.get(platform, (platform.partition("/")[2],) * 2)[rpm]
+    closure = locked.versions.get(platform, {}).get(packages.names)
+    if closure is None:
+        named = dict(name.partition("=")[::2] for name in packages.names)
+        closure = {name: version or locked.known.get(name, "") for name, version in named.items()}
+    comment = f"of the archive as it was at {locked.snapshot}" if locked.snapshot else ""
+    for name, version in sorted(closure.items()):
+        at = f"@{quote(version, safe='')}" if version else ""
+        purl = f"pkg:{'rpm' if rpm else 'deb'}/{distro}/{quote(name, safe='')}{at}?arch={architecture}&distro={distro}-{release}"
+        yield Part(role, name, version, purl, comment=comment, of=of)
+
+
+def _stage(stage: Stage, platform: str, lock: Lock) -> Iterator[Part]:
+    slot = stage.chosen.slot
+    for artifact in stage.artifacts:
+        if artifact.platform in ("", platform):
+            yield Part(
+                "source",
+                artifact.filename,
+                stage.chosen.version.version,
+                "",
+                artifact.sha256,
+                artifact.url,
+                of=slot,
+            )
+    for wheel in stage.wheels:
+        yield _wheel(wheel, platform, lock, slot)
+    yield from _packages(stage.packages, platform, lock, "tool", slot)
+
+
+def _wheel(wheel: Wheel, platform: str, lock: Lock, slot: str) -> Part:
+    locked = lock.wheels.get(wheel.key)
+    filename, sha256, _ = locked.files.get(platform, ("", "", 0)) if locked else ("", "", 0)
+    purl = f"pkg:pypi/{quote(wheel.name.lower().replace('_', '-'))}@{quote(wheel.version)}" + (
+        f"?file_name={quote(filename)}" if filename else ""
+    )
+    return Part("source", wheel.name, wheel.version, purl, sha256, comment=filename, of=slot)

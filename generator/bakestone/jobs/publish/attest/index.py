@@ -1,0 +1,154 @@
+"""An index with attestations, in the form that BuildKit writes and `docker buildx imagetools
+inspect` reads. Pure.
+
+moby/buildkit, docs/attestations/attestation-storage.md: beside each image manifest an attestation
+manifest, whose layers are in-toto statements; it names its image by an annotation, so the image's
+own digest does not change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+IN_TOTO = "application/vnd.in-toto+json"
+STATEMENT = "https://in-toto.io/Statement/v0.1"
+TYPE, SUBJECT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
+ATTESTATION = "attestation-manifest"
+PREDICATE_TYPE = "in-toto.io/predicate-type"
+DONE = "io.bakestone.attestations"
+"""Annotation of an index that has everything that belongs into it."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Bytes and what they are."""
+
+    media_type: str
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """`sha256:...`."""
+        return "sha256:" + hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def descriptor(self) -> dict[str, Any]:
+        """As a manifest names it."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.content)}
+
+
+def statement(predicate_type: str, name: str, digest: str, predicate: dict[str, Any]) -> Blob:
+    """An in-toto statement about the image with this name and digest."""
+    subject = [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
+    return Blob(
+        IN_TOTO,
+        _json(
+            {
+                "_type": STATEMENT,
+                "predicateType": predicate_type,
+                "subject": subject,
+                "predicate": predicate,
+            }
+        ),
+    )
+
+
+def manifest(statements: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Blob, Blob]:
+    """The attestation manifest of an image, and its configuration.
+
+    `statements` are predicate types and descriptors of in-toto statements.
+    """
+    layers = [
+        {
+            "mediaType": IN_TOTO,
+            "digest": d["digest"],
+            "size": d["size"],
+            "annotations": {PREDICATE_TYPE: kind},
+        }
+        for kind, d in statements
+    ]
+    unknown = {"architecture": "unknown", "os": "unknown", "config": {}}
+    config = Blob(
+        CONFIG,
+        _json(
+            unknown
+            | {"rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}
+        ),
+    )
+    return (
+        Blob(
+            MANIFEST,
+            _json(
+                {
+                    "schemaVersion": 2,
+                    "mediaType": MANIFEST,
+                    "config": config.descriptor,
+                    "layers": layers,
+                }
+            ),
+        ),
+        config,
+    )
+
+
+def index(images: Sequence[dict[str, Any]], attestations: dict[str, Blob]) -> Blob:
+    """The index of images, as they are described, with the attestation manifest of each;
+
+    `attestations` is by image digest.
+    """
+    entries = [*images]
+    for image in images:
+        found = attestations[image["digest"]]
+        about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
+        entries.append(
+            found.descriptor
+            | {"annotations": about, "platform": {"architecture": "unknown", "os": "unknown"}}
+        )
+    return Blob(
+        INDEX,
+        _json(
+            {
+                "schemaVersion": 2,
+                "mediaType": INDEX,
+                "manifests": entries,
+                "annotations": {DONE: "provenance,sbom"},
+            }
+        ),
+    )
+
+
+def is_done(top: dict[str, Any]) -> bool:
+    """Whether an index has all its attestations."""
+    return DONE in (top.get("annotations") or {})
+
+
+def attested_by(top: dict[str, Any], image: str) -> list[str]:
+    """The digests of the attestation manifests of an image in an index."""
+    found = (
+        (entry["digest"], entry.get("annotations") or {}) for entry in top.get("manifests", [])
+    )
+    return [
+        digest
+        for digest, about in found
+        if about.get(TYPE) == ATTESTATION and about.get(SUBJECT) == image
+    ]
+
+
+def images(top: dict[str, Any]) -> list[dict[str, Any]]:
+    """The descriptors of the images in an index."""
+    return [
+        entry
+        for entry in top.get("manifests", [])
+        if (entry.get("annotations") or {}).get(TYPE) != ATTESTATION
+    ]
+
+
+def _json(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()

@@ -1,0 +1,85 @@
+"""A matrix for GitHub Actions: `strategy: matrix: ${{ fromJSON(...) }}`.
+
+Limits (docs.github.com, "usage limits"): 256 jobs a matrix, 1 MB a job's outputs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from bakestone.core.matrix.variant import Variant
+from bakestone.errors import ENVIRONMENT, fail
+from bakestone.jobs.publish.order import order
+from bakestone.project import Project
+
+MAX_OUTPUT = 1_000_000
+
+
+def matrix(
+    project: Project, variants: Sequence[Variant], changed_since: str | None, max_jobs: int
+) -> str:
+    """One line of JSON: `include` with a name and the selectors of each job.
+
+    Variants that share stages come into the same job when there are more
+    variants than jobs. With `changed_since`, only variants whose Dockerfile
+    differs from that commit. An empty matrix is `{"include": []}`; a workflow
+    skips the job then, because GitHub refuses an empty one.
+    """
+    locked = {v.name for v in project.locked_variants}
+    chosen = [v for v in variants if v.name in locked]
+    if changed_since is not None:
+        chosen = [v for v in chosen if _differs(project, v, changed_since)]
+    chosen = order(chosen, project.dockerfiles)
+    jobs = min(max_jobs, len(chosen))
+    include: list[dict[str, Any]] = []
+    for index in range(jobs):
+        start, end = index * len(chosen) // jobs, (index + 1) * len(chosen) // jobs
+        part = chosen[start:end]
+        name = part[0].name if len(part) == 1 else f"{part[0].name} and {len(part) - 1} more"
+        include.append(
+            {
+                "name": name,
+                "variants": " ".join(v.name for v in part),
+                "platforms": ",".join(sorted({p for v in part for p in v.platforms})),
+            }
+        )
+    text = json.dumps({"include": include}, separators=(",", ":"))
+    if len(text.encode()) > MAX_OUTPUT:
+        raise fail(
+            f"the matrix has {len(text.encode())} bytes, GitHub takes {MAX_OUTPUT}",
+            "select fewer variants, or fewer with a selector a family",
+        )
+    return text
+
+
+def _differs(project: Project, variant: Variant, commit: str) -> bool:
+    """Whether a variant's Dockerfile is another than at `commit`, or was not there."""
+    path = project.path_of(variant)
+    if commit.startswith("-"):
+        raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=2)
+    folder = path.parent if path.parent.is_dir() else "."
+    try:
+        known = subprocess.run(
+            ["git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+        )
+        if known.returncode:
+            raise fail(
+                f"git does not know the commit {commit}",
+                "fetch it first: `git fetch --depth=1 origin COMMIT`",
+                name=commit,
+                code=ENVIRONMENT,
+            )
+        old = subprocess.run(
+            ["git", "show", f"{commit}:./{path.name}"], cwd=folder, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise fail(
+            "git is not installed", "--changed-since compares with a commit", code=ENVIRONMENT
+        ) from None
+    return old.returncode != 0 or old.stdout != project.dockerfiles[variant.name].encode()

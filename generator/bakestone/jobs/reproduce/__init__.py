@@ -1,0 +1,1 @@
+"""`reproduce`: the same image again, compared byte by byte."""

@@ -1,0 +1,158 @@
+"""Two layers side by side: which files differ, and in what.
+
+A layer is a tar stream, whole or gzipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+from bakestone.errors import fail
+
+CHUNK = 2**20
+"""Bytes that are read at a time."""
+MAX_ENTRIES = 2_000_000
+"""Entries of one layer; the largest CUDA layer has some 20 000."""
+KINDS = {
+    tarfile.DIRTYPE: "directory",
+    tarfile.SYMTYPE: "symlink",
+    tarfile.LNKTYPE: "hard link",
+    tarfile.CHRTYPE: "device",
+    tarfile.BLKTYPE: "device",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a layer. `content` is the SHA-256 of a regular file, or where a link leads;
+
+    `size` is in bytes, `time` in seconds.
+    """
+
+    kind: str
+    content: str
+    size: int
+    mode: int
+    owner: str
+    time: float
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A file that two layers do not have alike.
+
+    `what` is `added`, `removed` or the facts that differ; sizes are in bytes, None for none.
+    """
+
+    path: str
+    what: tuple[str, ...]
+    before: Entry | None
+    after: Entry | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--format json`."""
+        return {
+            "path": self.path,
+            "what": list(self.what),
+            "before": _plain(self.before),
+            "after": _plain(self.after),
+        }
+
+
+def listing(stream: IO[bytes], name: str) -> dict[str, Entry]:
+    """Path -> entry of a layer, in the layer's order. `name` says in errors which one it is.
+
+    Raises `BakestoneError` when it is not a tar stream, or has too many entries. Nothing is
+    unpacked.
+    """
+    found: dict[str, Entry] = {}
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for member in archive:
+                found[member.name.removeprefix("./").strip("/") or "."] = _entry(archive, member)
+                if len(found) > MAX_ENTRIES:
+                    raise fail(
+                        f"the layer {name} has more than {MAX_ENTRIES} files",
+                        "it cannot be compared",
+                        name=name,
+                    )
+    except (tarfile.TarError, EOFError, OSError, ValueError) as problem:
+        raise fail(
+            f"the layer {name} cannot be read: {problem}",
+            "layers are tar, as it is or gzipped",
+            name=name,
+        ) from None
+    return found
+
+
+def differences(before: dict[str, Entry], after: dict[str, Entry]) -> list[Difference]:
+    """The files that differ, by path.
+
+    Empty for layers with the same files, whatever their order and compression.
+    """
+    return sorted(_differences(before, after), key=lambda d: d.path)
+
+
+def _differences(before: dict[str, Entry], after: dict[str, Entry]) -> Iterator[Difference]:
+    for path, entry in before.items():
+        other = after.get(path)
+        if other is None:
+            yield Difference(path, ("removed",), entry, None)
+        elif other != entry:
+            yield Difference(path, _what(entry, other), entry, other)
+    for path, entry in after.items():
+        if path not in before:
+            yield Difference(path, ("added",), None, entry)
+
+
+def _what(before: Entry, after: Entry) -> tuple[str, ...]:
+    facts = ("kind", "content", "size", "mode", "owner", "time", "attributes")
+    found = tuple(fact for fact in facts if getattr(before, fact) != getattr(after, fact))
+    return (
+        tuple(fact for fact in found if fact != "size") or found
+    )  # another size is another content
+
+
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+    kind = "file" if member.isreg() else KINDS.get(member.type, "other")
+    content = member.linkname
+    if member.isdev():
+        content = f"{member.devmajor}:{member.devminor}"
+    elif member.isreg():
+        sum_ = hashlib.sha256()
+        stream = archive.extractfile(member)
+        while chunk := stream.read(CHUNK) if stream else b"":
+            sum_.update(chunk)
+        content = sum_.hexdigest()
+    attributes = tuple(
+        sorted((k, v) for k, v in member.pax_headers.items() if k.startswith("SCHILY.xattr."))
+    )
+    size = member.size if member.isreg() else 0
+    return Entry(
+        kind,
+        content,
+        size,
+        member.mode,
+        f"{member.uid}:{member.gid}",
+        float(member.mtime),
+        attributes,
+    )
+
+
+def _plain(entry: Entry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    plain = {
+        "kind": entry.kind,
+        "content": entry.content,
+        "size": entry.size,
+        "mode": f"{entry.mode:04o}",
+        "owner": entry.owner,
+        "time": entry.time,
+    }
+    return plain | ({"attributes": dict(entry.attributes)} if entry.attributes else {})

@@ -1,0 +1,225 @@
+"""`bakestone reproduce`: build again without a cache, and compare with what the registry has or
+with a second build.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakestone.clients.engine import capabilities as output
+from bakestone.clients.engine import policy
+from bakestone.clients.engine.buildx import Engine, Watch
+from bakestone.clients.registry.client import Reference, Registry
+from bakestone.clients.registry.layout import Layout, temporary
+from bakestone.core.matrix.variant import Variant
+from bakestone.core.render import bakefile
+from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
+from bakestone.jobs.publish import failures, release
+from bakestone.jobs.publish.order import order
+from bakestone.jobs.reproduce.images import ImageDifference, compare
+from bakestone.jobs.reproduce.stores import Published, Store
+from bakestone.project import Project
+
+REGISTRY, REBUILD = "registry", "rebuild"
+"""What a new build is compared with: what was published, or another new build."""
+EQUAL, SAME_CONTENT, DIFFERENT = "equal", "same content", "DIFFERENT"
+"""What is found: equal digests; equal files and configuration, but another compression; anything
+else.
+"""
+TRIES = 3
+"""How often a build is tried when engine or network failed."""
+PAUSE = 5
+"""Seconds between two tries."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One platform of one variant.
+
+    `against` says what `before` is; `difference` is None when the digests are equal.
+    """
+
+    variant: str
+    platform: str
+    against: str
+    before: str
+    after: str
+    difference: ImageDifference | None
+
+    @property
+    def verdict(self) -> str:
+        """One of the three words."""
+        if self.difference is None:
+            return EQUAL
+        return SAME_CONTENT if self.difference.same_content else DIFFERENT
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--format json`."""
+        facts = {
+            "variant": self.variant,
+            "platform": self.platform,
+            "result": self.verdict.lower(),
+            "against": self.against,
+        }
+        return (
+            facts
+            | {"before": self.before, "after": self.after}
+            | (self.difference.as_dict() if self.difference else {})
+        )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """An image to compare with."""
+
+    against: str
+    platforms: dict[str, str]
+    store: Store
+
+
+def reproduce(
+    project: Project,
+    selectors: Sequence[str],
+    against: str,
+    watching: Callable[[list[Variant]], Any],
+) -> list[Result]:
+    """Build the selected variants again without a cache and compare platform by platform.
+
+    `against` is empty (what the registry has, else a second build), `registry`, `rebuild`, or a
+    reference HOST/REPOSITORY@DIGEST for a single variant. `watching` gives a context manager with a
+    `watch` for each build. Needs as much room below TMPDIR as the images have, twice where a second
+    build is made. Nothing is pushed.
+
+    Raises `BakestoneError`: a build failed, the builder cannot export, something to compare with is
+    not there.
+    """
+    variants = order(project.chosen(selectors), project.dockerfiles)
+    project.require_generated()
+    engine, registry = Engine(project.site), Registry(project.site)
+    if project.site.only_locked:
+        engine.sources = policy.locked_sources(project.lock)
+    abilities = engine.abilities()
+    if not abilities.layouts:
+        hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
+        raise fail(
+            f"{abilities.name} cannot export an image with rewritten times", hint, code=ENVIRONMENT
+        )
+    with temporary("bakestone-reproduce-") as folder:
+        known = _published(project, variants, registry, against, folder)
+        first = Layout(folder / "first")
+        _build(project, variants, engine, first, watching)
+        again = [v for v in variants if v.name not in known]
+        if again:
+            second = Layout(folder / "second")
+            _build(project, again, engine, second, watching)
+            known |= {
+                v.name: _Known("a second build", _platforms(second, v), second) for v in again
+            }
+        return [result for v in variants for result in _compare(v, known[v.name], first)]
+
+
+def _published(
+    project: Project, variants: list[Variant], registry: Registry, against: str, folder: Path
+) -> dict[str, _Known]:
+    """Variant name -> the image to compare with; those that are not there are to be built twice."""
+    if against == REBUILD:
+        return {}
+    if against in ("", REGISTRY):
+        references = {v.name: release.fingerprint_reference(project, v) for v in variants}
+    elif len(variants) == 1:
+        references = {variants[0].name: against}
+    else:
+        raise fail(
+            f"--against {against} is one image, and {len(variants)} variants are selected",
+            "name one variant",
+            code=USAGE,
+        )
+    known = {}
+    for variant in variants:
+        reference = references[variant.name]
+        top = registry.manifest(reference)
+        if top is None:
+            if against:
+                raise fail(
+                    f"{reference} is not in the registry",
+                    "push it first, or use --against rebuild",
+                    name=variant.name,
+                )
+            continue
+        parsed = Reference.parse(reference)
+        where = f"{parsed.host}/{parsed.repository}"
+        known[variant.name] = _Known(
+            f"{where}@{top.digest}",
+            top.platforms or {variant.platforms[0]: top.digest},
+            Published(registry, where, folder),
+        )
+    return known
+
+
+def _build(
+    project: Project,
+    variants: list[Variant],
+    engine: Engine,
+    layout: Layout,
+    watching: Callable[[list[Variant]], Any],
+) -> None:
+    """Build everything without a cache, into one layout: stages that variants share are built and
+    stored once.
+    """
+    layout.folder.mkdir()
+    targets = {}
+    for variant in variants:
+        target = bakefile.target(
+            variant, project.lock, context=str(project.path_of(variant).parent.resolve())
+        )
+        targets[variant.target] = target | {
+            "no-cache": True,
+            "output": [output.layout(_name(variant), layout.folder)],
+        }
+    for tries in range(1, TRIES + 1):
+        with watching(variants) as progress:
+            watch: Watch | None = progress.watch if progress else None
+            state, good = engine.bake({"target": targets}, watch=watch)
+        if good:
+            return
+        failed = failures.explain(project, state, variants)
+        ours = [f.finding for f in failed.values() if not f.environment]
+        if ours:
+            raise BakestoneError(ours)
+        if tries == TRIES:
+            raise (
+                BakestoneError([f.finding for f in failed.values()], ENVIRONMENT)
+                if failed
+                else failures.stopped(state)
+            )
+        time.sleep(PAUSE)
+
+
+def _compare(variant: Variant, known: _Known, layout: Layout) -> list[Result]:
+    results = []
+    built = _platforms(layout, variant)
+    for platform in variant.platforms:
+        before, after = known.platforms.get(platform), built.get(platform)
+        if before is None or after is None:
+            raise fail(
+                f"{known.against if before is None else 'the new build'} has no image for"
+                f" {platform}",
+                "push it again",
+                name=variant.name,
+            )
+        difference = None if before == after else compare(known.store, before, layout, after)
+        results.append(Result(variant.name, platform, known.against, before, after, difference))
+    return results
+
+
+def _platforms(layout: Layout, variant: Variant) -> dict[str, str]:
+    found = layout.platforms(_name(variant))
+    return {variant.platforms[0]: found[""]} if "" in found else found
+
+
+def _name(variant: Variant) -> str:
+    return f"bakestone.invalid/{variant.family.name}:{variant.name}"

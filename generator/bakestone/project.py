@@ -1,0 +1,235 @@
+"""The files of one project, read in the one right order: matrix, library, lock, texts.
+
+Every command starts here, so that all of them agree on what the variants are.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bakestone.clients.site import site
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock import budget, survey
+from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import model as lock_module
+from bakestone.core.lock.model import Lock
+from bakestone.core.matrix import matrix, spec
+from bakestone.core.matrix import selectors as select
+from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.variant import Variant
+from bakestone.core.render import bakefile
+from bakestone.core.render.bakefile import WHOLE, Form
+from bakestone.core.render.dockerfile import Renderer
+from bakestone.errors import BakestoneError, Finding, fail
+from bakestone.files import write_text
+
+BAKE_FILE = "docker-bake.json"
+
+
+@dataclass
+class Project:
+    """Paths and overrides as given on the command line; everything else is read when it is asked
+    for.
+    """
+
+    matrix_path: Path
+    lock_path: Path
+    output: Path
+    site_path: Path | None = None
+    registry_override: str = ""
+    form: Form = WHOLE
+
+    @cached_property
+    def site(self) -> site.Site:
+        """The site file, or the default site."""
+        return site.load(self.site_path)
+
+    @cached_property
+    def matrix(self) -> matrix.Matrix:
+        """images.yaml, checked and expanded."""
+        loaded = spec.load(self.matrix_path)
+        return matrix.expand(loaded, Library.beside(loaded.folder))
+
+    @property
+    def registry(self) -> str:
+        """Where images go: --registry, else the site's, else the matrix's."""
+        return self.registry_override or self.site.registry or self.matrix.spec.registry
+
+    def warnings(self) -> list[Finding]:
+        """What is allowed but worth knowing: bases that cannot be pinned, because nobody knows
+        their digest.
+        """
+        unknown: dict[str, list[str]] = {}
+        for variant in self.matrix.variants:
+            if not variant.base.digest:
+                unknown.setdefault(variant.base.ref, []).append(variant.name)
+        return [
+            Finding(
+                f"no digest is known for {ref}, the base of {', '.join(names)}",
+                "it is pinned as soon as `bakestone lock` finds it in its registry or a mirror",
+                severity="warning",
+            )
+            for ref, names in unknown.items()
+        ]
+
+    def ends(self, at: datetime.date, ahead: datetime.timedelta = lifecycle.AHEAD) -> list[Finding]:
+        """Warnings about parts whose support has ended at a date, or will within `ahead`.
+
+        Raises `BakestoneError` when a family forbids what has ended.
+        """
+        findings = lifecycle.findings(self.matrix.variants, at, ahead)
+        if any(finding.severity == "error" for finding in findings):
+            raise BakestoneError(findings)
+        return findings
+
+    def select(self, selectors: Sequence[str]) -> list[Variant]:
+        """The variants that selectors name."""
+        return select.select(self.matrix.variants, selectors)
+
+    @cached_property
+    def lock(self) -> Lock:
+        """The lock, checked against the matrix: a stale one is an error."""
+        loaded = lockfile.load(self.lock_path)
+        lock_module.check_fresh(
+            loaded,
+            survey.collect(self.select(loaded.selection), self.matrix.library),
+            self.lock_path,
+        )
+        return loaded
+
+    def check_lock(self, at: datetime.datetime) -> tuple[Lock, list[Finding]]:
+        """The lock, and what is wrong with it at a time: stale, not pinned, or past its budget.
+
+        Raises `BakestoneError` when it cannot be read.
+        """
+        loaded = lockfile.load(self.lock_path)
+        variants = self.select(loaded.selection)
+        found = lock_module.stale(
+            loaded, survey.collect(variants, self.matrix.library), self.lock_path
+        )
+        found += budget.unpinned(loaded)
+        return loaded, found + budget.findings(loaded, variants, self.matrix.library, at)
+
+    def aged(self, at: datetime.datetime) -> list[Finding]:
+        """Warnings about entries of the lock that are older than `max-age` allows at a time."""
+        return budget.findings(
+            self.lock, self.locked_variants, self.matrix.library, at, severity="warning"
+        )
+
+    @cached_property
+    def locked_variants(self) -> list[Variant]:
+        """The variants that the lock was made for."""
+        return self.select(self.lock.selection)
+
+    def chosen(self, selectors: Sequence[str]) -> list[Variant]:
+        """The locked variants that selectors name.
+
+        Raises `BakestoneError` when one is named that is not in the lock.
+        """
+        variants = self.select(selectors)
+        locked = {v.name for v in self.locked_variants}
+        if not selectors:
+            return [v for v in variants if v.name in locked]
+        unlocked = [v.name for v in variants if v.name not in locked]
+        if unlocked:
+            raise fail(
+                f"{', '.join(unlocked[:5])} is not in the lock, which was made for"
+                f" {' '.join(self.lock.selection)}",
+                "lock for these variants as well: `bakestone lock`",
+                name=str(self.lock_path),
+            )
+        return variants
+
+    @cached_property
+    def dockerfiles(self) -> dict[str, str]:
+        """Variant name -> Dockerfile text, for every locked variant."""
+        renderer = Renderer(self.matrix.library, self.lock)
+        return {variant.name: renderer.dockerfile(variant) for variant in self.locked_variants}
+
+    def fingerprint(self, variant: Variant) -> str:
+        """What stands for everything the variant's image is made from."""
+        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock, self.form)
+
+    def path_of(self, variant: Variant) -> Path:
+        """Where a variant's Dockerfile is."""
+        return self.output / variant.family.name / variant.name / "Dockerfile"
+
+    def texts(self) -> dict[Path, str]:
+        """Every generated file and its text."""
+        return self._texts
+
+    @cached_property
+    def _texts(self) -> dict[Path, str]:
+        files = {self.path_of(v): self.dockerfiles[v.name] for v in self.locked_variants}
+        folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
+        files[self.output / BAKE_FILE] = bakefile.bake_file(
+            self.locked_variants, self.lock, self.matrix.spec.registry, folder
+        )
+        return files
+
+    def drift(self) -> list[Finding]:
+        """A finding for every file under `output` that is not what images.yaml and the lock say."""
+        findings = []
+        wanted = self.texts()
+        for path, text in wanted.items():
+            if not path.is_file():
+                findings.append(
+                    Finding("it is missing", "run `bakestone generate`", name=str(path))
+                )
+            elif path.read_bytes() != text.encode():
+                findings.append(
+                    Finding(
+                        "it is not what images.yaml and the lock say",
+                        "run `bakestone generate`; generated files are not edited",
+                        name=str(path),
+                    )
+                )
+        findings += [
+            Finding(
+                "no variant has this file",
+                "run `bakestone generate`, which removes it",
+                name=str(p),
+            )
+            for p in self._leftover(set(wanted))
+        ]
+        return findings
+
+    def generate(self) -> tuple[list[Path], list[Path]]:
+        """Write what differs and remove what no variant has.
+
+        Gives the paths written and removed.
+        """
+        written, wanted = [], self.texts()
+        for path, text in wanted.items():
+            if not path.is_file() or path.read_bytes() != text.encode():
+                write_text(path, text, durable=False)
+                written.append(path)
+        removed = self._leftover(set(wanted))
+        for path in removed:
+            path.unlink()
+            for parent in (path.parent, path.parent.parent):
+                if parent != self.output and not any(parent.iterdir()):
+                    parent.rmdir()
+        return written, removed
+
+    def require_generated(self) -> None:
+        """Raise when the files on disk are not what would be built."""
+        findings = self.drift()
+        if findings:
+            raise BakestoneError(findings)
+
+    def _leftover(self, wanted: set[Path]) -> list[Path]:
+        """Generated Dockerfiles that no variant has; files that Bakestone did not write are left
+        alone.
+        """
+        found = sorted(self.output.glob("*/*/Dockerfile"))
+        return [
+            p
+            for p in found
+            if p not in wanted and "generated by bakestone" in p.read_text("utf-8", "replace")[:300]
+        ]

@@ -1,1 +1,0 @@
-"""From Dockerfiles to images in a registry: buildx, its progress, chunks, publishing."""

@@ -1,1 +1,0 @@
-"""One module a consumer: the matrix in the form that another tool reads."""

@@ -1,1 +1,0 @@
-"""Names -> digests, checksums, exact versions: everything that `bakestone lock` asks the world."""

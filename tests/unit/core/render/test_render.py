@@ -1,0 +1,435 @@
+"""A Dockerfile is whole and hermetic, and every pin is in its text."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import BUILT_IN
+from bakestone.core.lock.model import Lock, LockedBase
+from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.render.dockerfile import UID, Renderer
+from bakestone.core.render.inventory import HEREDOC
+from bakestone.jobs.publish.order import stage_texts
+from bakestone.project import Project
+from tests.support.samples import FIRST, MANY, ROOT, locked, made_up, made_up_lock, project, refused
+
+FAMILIES = MANY.partition("families:\n")
+ALL = (
+    FAMILIES[0]
+    + FAMILIES[1]
+    + """\
+  - name: old
+    user: me
+    axes:
+      distro: [ubuntu@16.04]
+      mpi: [openmpi@3.1.2, intelmpi@2018.3.222]
+      gpu: [none, {cuda: "10.0", cudnn: "7.5.0.56", nccl: "2.4.2"}]
+      conda: [miniconda@4.5.11]
+      git: ["2.7.4"]
+  - name: vendor
+    axes:
+      distro: [ubuntu@24.04]
+      gpu: [{cuda: "13.0.0", cudnn: "9.12.0.46", nccl: "2.27.7"}]
+"""
+    + FAMILIES[2]
+)
+
+
+@pytest.fixture(scope="module")
+def made(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return locked(tmp_path_factory.mktemp("made"), ALL, library=library)
+
+
+@pytest.fixture(scope="module")
+def matrix(made: Project) -> Matrix:
+    return made.matrix
+
+
+def text(made: Project, name: str) -> str:
+    return made.dockerfiles[name]
+
+
+def instructions(dockerfile: str) -> list[str]:
+    """The lines outside heredocs."""
+    out, end = [], ""
+    for line in dockerfile.splitlines():
+        if end:
+            end = "" if line == end else end
+            continue
+        out.append(line)
+        found = re.search(r"<<-?'?(\w+)'?", line)
+        if found and not line.startswith("#"):
+            end = found[1]
+    return out
+
+
+def test_every_base_is_pinned_by_digest(made: Project) -> None:
+    for name, dockerfile in made.dockerfiles.items():
+        stages = set(re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.MULTILINE))
+        for origin in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE):
+            local = origin in stages | {"scratch"} or origin.endswith("-files-${TARGETARCH}")
+            assert local or re.fullmatch(r"[a-z0-9./:-]+@sha256:[0-9a-f]{64}", origin), (
+                f"{name}: {origin}"
+            )
+
+
+def test_every_file_is_added_by_checksum(made: Project) -> None:
+    for dockerfile in made.dockerfiles.values():
+        for line in instructions(dockerfile):
+            if line.startswith("ADD ") and not line.endswith(
+                ".key"
+            ):  # the stage `keyrings` verifies keys by their fingerprint
+                assert re.fullmatch(
+                    r"ADD --checksum=sha256:[0-9a-f]{64} https://\S+ /[A-Za-z0-9._+-]+", line
+                ), line
+
+
+def test_every_wheel_is_installed_by_hash(made: Project) -> None:
+    gpu = text(made, "openmpi5.0.10-cuda13.0.2-cudnn9-debian12")
+    requirements = re.findall(r"^  '(\S+==\S+) (.*)' \\$", gpu, re.MULTILINE)
+    assert {r[0].partition("==")[0] for r in requirements} >= {
+        "openmpi",
+        "nvidia-cudnn-cu13",
+        "nvidia-nccl-cu13",
+        "nvidia-cuda-nvcc",
+    }
+    for _, hashes in requirements:
+        assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}( --hash=sha256:[0-9a-f]{64})*", hashes)
+    assert gpu.count("--require-hashes") == gpu.count("python3 -m pip install ")
+
+
+def test_there_is_no_build_context_and_no_frontend_to_fetch(made: Project) -> None:
+    for dockerfile in made.dockerfiles.values():
+        assert "# syntax=" not in dockerfile
+        for line in instructions(dockerfile):
+            if line.startswith("COPY "):
+                assert "--from=" in line or "<<" in line, line
+
+
+def test_there_are_no_dates_hosts_or_accounts_in_the_text(made: Project) -> None:
+    for dockerfile in made.dockerfiles.values():
+        assert "2026-11-22" not in dockerfile
+        assert str(ROOT) not in dockerfile
+        assert "localhost:" not in dockerfile
+        assert "registry.example.com" not in dockerfile
+
+
+def test_the_last_stage_cannot_be_built_without_the_inventory(made: Project) -> None:
+    for dockerfile in made.dockerfiles.values():
+        last = dockerfile[dockerfile.rindex("\nFROM ") :]
+        assert last.startswith(
+            "\nFROM image\nCOPY --link --from=inventory --chown=0:0 /tmp/inventory/"
+            " /usr/share/bakestone/\n"
+        )
+
+
+def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
+    for variant in made.matrix.variants:
+        stage = stage_texts(made.dockerfiles[variant.name])["inventory"]
+        for slot, chosen in variant.slots.items():
+            assert re.search(
+                rf"^measure {slot} {chosen.component.name} {re.escape(chosen.version.version)} /",
+                stage,
+                re.MULTILINE,
+            ), slot
+            for key, value in chosen.version.measure.items():
+                assert f" {key}={value}" in stage
+
+
+def test_images_run_as_their_user(made: Project) -> None:
+    for variant in made.matrix.variants:
+        dockerfile = made.dockerfiles[variant.name]
+        user = variant.family.user
+        assert f"--uid {UID} {user}\n" in dockerfile
+        users = re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE)
+        assert users == [str(UID)]  # by number: Kubernetes' runAsNonRoot cannot check a name
+        assert f"USER {UID}" in stage_texts(dockerfile)["image"]
+        assert f'[ "$user" = {user} ]' in dockerfile  # and the inventory checks whose number it is
+
+
+def test_only_real_folders_are_copied_over_the_image(made: Project) -> None:
+    copied = 0
+    for variant in made.matrix.variants:
+        lines = instructions(made.dockerfiles[variant.name])
+        copies = [
+            line
+            for line in lines
+            if line.startswith("COPY --link --from=") and "inventory" not in line
+        ]
+        staged = {chosen.component.name for chosen in variant.slots.values() if chosen.staged}
+        assert sorted(copies) == sorted(f"COPY --link --from={name} /out/ /" for name in staged), (
+            "what came with the base or by apt has no files to copy"
+        )
+        copied += len(copies)
+    assert copied > len(made.matrix.variants)
+
+
+def test_tools_are_on_the_path_of_any_shell(made: Project) -> None:
+    (path,) = re.findall(r' PATH="([^"]*)"', text(made, "openmpi4.1.8-ubuntu22.04"))
+    assert path.split(":") == [
+        "/opt/openmpi/bin", "/opt/miniforge/bin", "/usr/local/git/bin",
+        "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+    ]  # fmt: skip
+    assert ".bashrc" not in text(made, "openmpi4.1.8-ubuntu22.04")
+
+
+def test_an_image_of_a_vendor_keeps_its_own_path(made: Project) -> None:
+    dockerfile = text(made, "cuda13.0.0-cudnn9-ubuntu24.04")
+    assert re.search(r' PATH="[^"]*:\$\{PATH\}"', dockerfile)
+    assert "FROM docker.io/nvidia/cuda:13.0.0-cudnn-devel-ubuntu24.04@sha256:" in dockerfile
+
+
+def test_labels_say_what_is_inside(made: Project) -> None:
+    for variant in made.matrix.variants:
+        labels = dict(
+            re.findall(
+                r'^\s*(?:LABEL )?([a-z.]+)="([^"]*)"',
+                made.dockerfiles[variant.name][-3000:],
+                re.MULTILINE,
+            )
+        )
+        assert labels["io.bakestone.variant"] == variant.name
+        assert labels["io.bakestone.family"] == variant.family.name
+        assert labels["org.opencontainers.image.base.name"] == variant.base.ref
+        assert (
+            labels["org.opencontainers.image.base.digest"]
+            == made.lock.bases[variant.base.ref].digest
+        )
+        assert {
+            k.rpartition(".")[2]: v for k, v in labels.items() if k.startswith("io.bakestone.slot.")
+        } == {s: c.text for s, c in variant.slots.items()}
+
+
+def test_packages_of_a_snapshot_come_from_its_time(made: Project) -> None:
+    base = stage_texts(text(made, "openmpi5.0.10-ubuntu24.04"))["base"]
+    assert "20261122T000000Z" in base
+    assert "Dir::Etc::SourceParts=-" in base
+    assert " noble main" in base
+
+
+def test_packages_of_a_frozen_archive_have_their_known_versions(made: Project) -> None:
+    base = stage_texts(text(made, "openmpi3.1.2-ubuntu16.04"))["base"]
+    assert "  git=1:2.7.4-0ubuntu1.10" in base
+    assert "this archive no longer changes" in base
+
+
+def test_packages_of_exact_versions_are_all_named_for_each_platform(made: Project) -> None:
+    base = stage_texts(text(made, "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"))["base"]
+    assert "amd64) packages='" in base
+    assert "arm64) packages='" in base
+    assert "libmade-up-amd64=1.0-1" in base
+    assert "libmade-up-arm64=1.0-1" in base
+
+
+def test_platforms_have_their_own_files(library: Library, tmp_path: Path) -> None:
+    two = FIRST.replace(
+        "    methods:",
+        "      conda: [miniforge@26.3.2-3]\n    platforms: [linux/amd64, linux/arm64]\n   "
+        " methods:",
+    )
+    (dockerfile,) = locked(tmp_path, two, library=library).dockerfiles.values()
+    assert re.search(
+        r"^FROM scratch AS miniforge-files-amd64\nADD \S+ \S+x86_64.sh ", dockerfile, re.MULTILINE
+    )
+    assert re.search(
+        r"^FROM scratch AS miniforge-files-arm64\nADD \S+ \S+aarch64.sh ", dockerfile, re.MULTILINE
+    )
+    assert "FROM miniforge-files-${TARGETARCH} AS miniforge-files\n" in dockerfile
+    assert "FROM scratch AS openmpi-files\n" in dockerfile
+
+
+def test_a_base_whose_digest_nobody_knows_is_named_by_its_tag(
+    library: Library, tmp_path: Path
+) -> None:
+    made = project(tmp_path, FIRST, library=library)
+    lock = made_up_lock(made.matrix.variants, library)
+    ref = made.matrix.variants[0].base.ref
+    lock.bases[ref] = LockedBase("", {}, "library", "", 0, "nobody knows")
+    assert f"FROM {ref} AS base\n" in Renderer(library, lock).dockerfile(made.matrix.variants[0])
+
+
+def test_a_lock_without_what_is_needed_is_refused(library: Library, tmp_path: Path) -> None:
+    made = project(tmp_path, FIRST, library=library)
+    (found,) = refused(lambda: Renderer(library, Lock()).dockerfile(made.matrix.variants[0]))
+    assert "the lock has no" in found.message
+    assert found.hint == "run `bakestone lock`"
+
+
+def test_build_secrets_are_optional_and_leave_no_trace(made: Project) -> None:
+    for dockerfile in made.dockerfiles.values():
+        mounts = re.findall(r"--mount=type=secret,(\S+)", dockerfile)
+        assert set(mounts) <= {"id=apt", "id=ca", "id=mirrors", "id=pip"}
+        assert "/run/secrets/ca" in dockerfile
+        assert "cp /run/secrets" not in dockerfile
+
+
+def test_every_script_in_a_dockerfile_is_a_shell_script(made: Project) -> None:
+    scripts = {
+        s
+        for d in made.dockerfiles.values()
+        for s in re.findall(r"<<'EOF'\n(.*?)\nEOF\n", d, re.DOTALL)
+    }
+    scripts |= {
+        s
+        for d in made.dockerfiles.values()
+        for s in re.findall(rf"<<'{HEREDOC}' \S+\.sh\n(.*?)\n{HEREDOC}\n", d, re.DOTALL)
+    }
+    assert len(scripts) > 10
+    for script in scripts:
+        done = subprocess.run(
+            ["sh", "-n"], input=script, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr + script
+
+
+def test_every_heredoc_is_closed_and_followed_by_an_empty_line(made: Project) -> None:
+    for dockerfile in made.dockerfiles.values():
+        lines = dockerfile.splitlines()
+        ends = [i for i, line in enumerate(lines) if line in ("EOF", HEREDOC)]
+        assert ends
+        assert all(lines[i + 1] == "" for i in ends)
+
+
+def test_a_file_that_would_end_its_heredoc_is_refused(tmp_path: Path) -> None:
+    folder = team(tmp_path)
+    (folder / "inventory.sh").write_text(f"echo version=1\n{HEREDOC}\nRUN id\n", "utf-8")
+    (found,) = refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)
+    assert f"contains {HEREDOC}" in found.message
+
+
+def test_a_component_that_cannot_be_measured_is_refused(tmp_path: Path) -> None:
+    (team(tmp_path) / "inventory.sh").unlink()
+    (found,) = refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)
+    assert found.message == "tool has no inventory.sh"
+
+
+def test_a_component_without_its_template_is_refused(tmp_path: Path) -> None:
+    (team(tmp_path) / "install.source.j2").unlink()
+    (found,) = refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)
+    assert found.message == "tool has no install.source.j2"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["RUN echo {{ nobody.knows }}", "RUN echo {{ version", "RUN {{ version.__class__.__mro__ }}"],
+)
+def test_a_template_that_cannot_be_filled_is_shown_with_its_line(body: str, tmp_path: Path) -> None:
+    (team(tmp_path) / "install.source.j2").write_text(f"RUN true\n{body}\n", "utf-8")
+    (found,) = refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)
+    assert "the template cannot be filled" in found.message
+    assert found.text.startswith("components/tool/install.source.j2:2:1: ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "RUN {% include 'x' %}",
+        "RUN {{ 1 / 0 }}",
+        "RUN {{ range(10 ** 9) | list }}",
+        "RUN {{ version + 1 }}",
+    ],
+)
+def test_a_template_that_fails_is_no_traceback(body: str, tmp_path: Path) -> None:
+    test_a_template_that_cannot_be_filled_is_shown_with_its_line(body, tmp_path)
+
+
+SHA = made_up("tool")
+WITH_TOOL = FIRST.replace("    methods:", "      tool: ['1.2']\n    methods:")
+
+
+def team(folder: Path, versions: str = "") -> Path:
+    """A team's own component beside images.yaml."""
+    own = folder / "components" / "tool"
+    own.mkdir(parents=True)
+    (own / "component.yaml").write_text(
+        "component: tool\nslot: tool\ntitle: Tool\nhomepage: https://example.com\nlicence:"
+        " MIT\nprefix: /opt/tool\nmethods:\n  source: {summary: from source, builder: distro}\n",
+        "utf-8",
+    )
+    (own / "versions.yaml").write_text(versions or TOOL_VERSIONS, "utf-8")
+    (own / "inventory.sh").write_text("echo version=1.2\n", "utf-8")
+    (own / "install.source.j2").write_text(
+        "RUN --mount=type=bind,from={{ files }},target=/files mkdir -p /out{{ prefix }}\n", "utf-8"
+    )
+    return own
+
+
+TOOL_VERSIONS = (
+    "versions:\n  '1.2':\n    methods:\n      source:\n        artifacts: [{url:"
+    f" https://example.com/tool-1.2.tar.gz, sha256: {SHA}}}]\n"
+)
+
+HOSTILE = {
+    "a file name": TOOL_VERSIONS.replace("sha256:", '"filename": "x\\nRUN id", sha256:'),
+    "a measured value": TOOL_VERSIONS.replace(
+        "    methods:", '    measure: {version: "1; id"}\n    methods:'
+    ),
+    "a label": TOOL_VERSIONS.replace("    methods:", '    label: "a b"\n    methods:'),
+    "a checksum": TOOL_VERSIONS.replace(SHA, '"0 https://evil.example.com"'),
+    "an unknown key": TOOL_VERSIONS.replace("    methods:", "    methds: {}\n    methods:"),
+}
+
+
+@pytest.mark.parametrize("versions", HOSTILE.values(), ids=list(HOSTILE))
+def test_a_teams_versions_are_checked_before_they_reach_a_dockerfile(
+    versions: str, tmp_path: Path
+) -> None:
+    team(tmp_path, versions)
+    found = refused(
+        lambda: (
+            locked(
+                tmp_path, WITH_TOOL.replace("    methods:", "    name_slots: [tool]\n    methods:")
+            ).dockerfiles
+        )
+    )
+    assert "versions.yaml:" in found[0].text
+
+
+def test_a_teams_component_without_versions_is_refused(tmp_path: Path) -> None:
+    (team(tmp_path) / "versions.yaml").unlink()
+    assert "versions.yaml" in refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)[0].text
+
+
+@pytest.mark.parametrize("entry", ["{pins: frozen}", "{image: example.com/own:1, pins: snapshot}"])
+def test_a_teams_distro_without_what_a_distro_needs_is_refused(entry: str, tmp_path: Path) -> None:
+    folder = tmp_path / "components" / "own"
+    folder.mkdir(parents=True)
+    (folder / "component.yaml").write_text(
+        "component: own\nslot: distro\ntitle: Own\nhomepage: https://example.com\nlicence:"
+        " MIT\nlabel: 'own{{ version }}'\nprefix: /usr\nmethods:\n  image: {summary:"
+        " ours}\nsnapshot: {source: x, sources: ['deb http://x/{{ time }} {{ codename }} main']}\n",
+        "utf-8",
+    )
+    (folder / "versions.yaml").write_text(f"versions:\n  '1': {entry}\n", "utf-8")
+    (folder / "inventory.sh").write_text("echo version=1\n", "utf-8")
+    text = FIRST.replace("ubuntu@22.04", "own@1").replace(
+        "      mpi: [openmpi@5.0.10]\n    methods: {openmpi: source}\n", "    packages: [curl]\n"
+    )
+    found = refused(lambda: locked(tmp_path, text).dockerfiles)
+    assert "own@1" in found[0].text or "versions.yaml" in found[0].text
+
+
+def test_a_teams_component_is_rendered_like_the_others(tmp_path: Path) -> None:
+    team(tmp_path)
+    (dockerfile,) = locked(tmp_path, WITH_TOOL).dockerfiles.values()
+    assert (
+        f"ADD --checksum=sha256:{SHA} https://example.com/tool-1.2.tar.gz /tool-1.2.tar.gz\n"
+        in dockerfile
+    )
+    assert "COPY --link --from=tool /out/ /\n" in dockerfile
+    assert "measure tool tool 1.2 /opt/tool version=1.2\n" in dockerfile
+
+
+def test_equal_texts_come_from_equal_inputs_in_any_order(made: Project, matrix: Matrix) -> None:
+    forwards = Renderer(matrix.library, made.lock)
+    backwards = Renderer(matrix.library, made.lock)
+    texts = {v.name: forwards.dockerfile(v) for v in matrix.variants}
+    assert texts == {v.name: backwards.dockerfile(v) for v in reversed(matrix.variants)}
+    for variant in matrix.variants:
+        assert Renderer(matrix.library, made.lock).dockerfile(variant) == texts[variant.name]
+    assert BUILT_IN.is_dir()

@@ -1,0 +1,417 @@
+"""The doctor's readers of what others write: keys, pip's configuration, source lines, lists, apt's
+and dnf's answers, builders.
+"""
+
+from __future__ import annotations
+
+import lzma
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.events import State
+from bakestone.clients.site.site import Site
+from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import Component, Repository
+from bakestone.core.lock.demand import Users
+from bakestone.core.lock.model import LockedBase, LockedPackages
+from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.jobs.doctor import run as parallel
+from bakestone.jobs.doctor.checks import index, machine, packages
+from bakestone.jobs.doctor.checks import repositories as archives
+from bakestone.jobs.doctor.checks.openpgp import fingerprints
+from bakestone.jobs.doctor.checks.packages import Question
+from bakestone.jobs.doctor.checks.repositories import Source
+from bakestone.jobs.doctor.report import BROKEN, ENVIRONMENTAL, UNCHECKED, Check, Report, Trouble
+from tests.support.mirror import FIRST, KEYS, SECRET
+from tests.support.samples import MANY, made_up, made_up_lock, project, refused
+
+THIRD, SUBKEY = (
+    "517D4F3B265DAEDCB7F0ECFFF5E591FF814A3F5A",
+    "26EA4F3B0B7073D77A65783EFAA49221AD4107CE",
+)
+"""As gpg tells them of recorded/keys/third.gpg."""
+
+
+def test_fingerprints_are_those_that_gpg_tells() -> None:
+    first, third = (KEYS / "first.asc").read_bytes(), (KEYS / "third.gpg").read_bytes()
+    assert fingerprints(first) == [FIRST]
+    assert fingerprints(third) == [THIRD, SUBKEY]
+    assert fingerprints(first.replace(b"\n", b"\r\n")) == [FIRST]
+    assert fingerprints(first + b"\n" + (KEYS / "second.asc").read_bytes())[0] == FIRST
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<!DOCTYPE html>",
+        (KEYS / "third.gpg").read_bytes()[:40],
+        b"\x99",
+        b"\xc6\xff\xff",
+        b"\xff" * 50,
+        bytes(60),
+    ],
+)
+def test_what_is_no_key_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="key"):
+        fingerprints(content)
+
+
+def test_pip_s_configuration_is_read_as_pip_reads_it(tmp_path: Path) -> None:
+    config = tmp_path / "pip.conf"
+    config.write_text(
+        "[global]\nindex_url = https://one.test/simple\nproxy ="
+        " http://proxy.test:1\n[install]\nindex-url = https://two.test/simple\nextra-index-url =\n "
+        "   https://three.test/a\n    https://four.test/b\n[list]\nindex-url = https://no.test\n",
+        "utf-8",
+    )
+    found = index.places(config)
+    assert found.indexes == (
+        "https://two.test/simple",
+        "https://three.test/a",
+        "https://four.test/b",
+    )
+    assert found.proxies["https"] == "http://proxy.test:1"
+    config.write_text(
+        "[install]\nno-index = yes\nfind-links = /here https://links.test/all\n", "utf-8"
+    )
+    assert index.places(config) == index.Places((), ("https://links.test/all",))
+
+
+def test_a_broken_configuration_shows_none_of_its_lines(tmp_path: Path) -> None:
+    config = tmp_path / "pip.conf"
+    config.write_text(f"[global\nindex-url = https://me:{SECRET}@one.test/\n", "utf-8")
+    (found,) = refused(lambda: index.places(config))
+    assert SECRET not in found.text
+
+
+def test_pip_itself_says_where_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "https://of-this-machine.test/")
+    found = index.default()
+    assert found.startswith("https://")
+    assert "of-this-machine" not in found, "a build step does not see this machine's settings"
+
+
+def test_a_project_s_page_has_its_normal_name() -> None:
+    assert (
+        index.project_page("https://i.test/simple/", "Zope.Interface__x")
+        == "https://i.test/simple/zope-interface-x/"
+    )
+
+
+def test_links_of_a_page_follow_its_base() -> None:
+    page = (
+        b'<html><base href="https://files.test/all/"><a'
+        b' href="x-1-py3-none-any.whl#sha256=ab">x</a><a name="y"></a></html>'
+    )
+    assert index.listed(page, "text/html", "https://i.test/x/") == {
+        "x-1-py3-none-any.whl": index.Listed("https://files.test/all/x-1-py3-none-any.whl", "ab")
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "lists"),
+    [
+        (
+            "deb [signed-by=/a b=c] http://h.test/debian/ bookworm main contrib",
+            "http://h.test/debian/dists/bookworm",
+            2,
+        ),
+        ("deb https://h.test/repos/x86_64 /", "https://h.test/repos/x86_64", 1),
+        ("deb https://h.test/repos ./sub/", "https://h.test/repos/./sub", 1),
+    ],
+)
+def test_a_source_says_where_its_lists_are(line: str, folder: str, lists: int) -> None:
+    source = Source.parse(line)
+    assert source.folder == folder
+    assert len(source.lists("amd64")) == lists
+    assert all(url.startswith(folder) for url in source.lists("amd64"))
+
+
+def test_lists_are_read_however_they_are_packed() -> None:
+    text = (
+        "Package: a\nArchitecture: all\nVersion: 1:2-3\nDescription: Version: no\n\nPackage:"
+        " b\nVersion: 1\n"
+    )
+    assert archives.packages(text) == {"a=1:2-3", "b=1"}
+    assert archives._unxz(lzma.compress(text.encode())) == text.encode()
+    for unpack in (archives._gunzip, archives._unxz):
+        with pytest.raises(ValueError, match="unpacked"):
+            unpack(b"an error page")
+
+
+BASE = LockedBase(f"sha256:{made_up('base')}", {}, "registry", "")
+QUESTION = Question(
+    "debian:12", "linux/amd64", BASE, "apt", variants=dict.fromkeys("abc"),
+    sets=[(("git=1:2.39.5-1", "libc6=2.36-9"), ("a", "b")), (("gcc=4:12.2", "libc6=2.36-9"), ("c",))],
+    loose=[(("wget=1.21",), ("c",))],
+)  # fmt: skip
+
+
+def test_apt_s_answers_become_rows_by_who_is_hit() -> None:
+    answer = (
+        "Reading package lists...\nE: Version '1:2.39.5-1' for 'git' was not found\nE: Version"
+        " '2.36-9' for 'libc6' was not found\n"
+    )
+    rows = packages.found(
+        QUESTION, {"answer0": answer, "answer1": "E: Version '2.36-9' for 'libc6' was not found\n"}
+    )
+    assert {row.items: row.variants for row in rows} == {
+        ("git=1:2.39.5-1",): ("a", "b"),
+        ("libc6=2.36-9",): ("a", "b", "c"),
+    }
+    assert all(row.state == BROKEN and "no longer in the archive" in row.why for row in rows)
+
+
+def test_a_package_that_is_gone_altogether_is_told_with_its_version() -> None:
+    (row,) = packages.found(QUESTION, {"answer2": "E: Unable to locate package wget\n"})
+    assert (row.items, row.variants) == (("wget=1.21",), ("c",))
+    assert packages.found(QUESTION, {}) == []
+
+
+def test_packages_that_cannot_be_installed_together_are_broken_in_apt_s_words() -> None:
+    answer = (
+        "The following packages have unmet dependencies:\n gcc : Depends: cpp (= 4:12.2) but 4:12.3"
+        " is to be installed\nE: Broken.\n"
+    )
+    (row,) = packages.found(QUESTION, {"answer1": answer})
+    assert (row.state, row.variants) == (BROKEN, ("c",))
+    assert "cpp (= 4:12.2)" in row.why
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        (
+            "E: The repository 'http://h.test bookworm Release' no longer has a Release file.",
+            BROKEN,
+        ),
+        (
+            (
+                "E: Failed to fetch http://h.test/InRelease  Could not connect to h.test:80"
+                " (10.0.0.1). - connect (111: Connection refused)"
+            ),
+            UNCHECKED,
+        ),
+        (
+            "E: Failed to fetch http://h.test/InRelease  Temporary failure resolving 'h.test'",
+            UNCHECKED,
+        ),
+    ],
+)
+def test_an_archive_that_is_not_reached_is_told_apart_from_one_that_is_gone(
+    line: str, state: str
+) -> None:
+    (row,) = packages.found(QUESTION, {"update": f"Hit:1 x\n{line}\n"})
+    assert (row.state, row.variants) == (state, ("a", "b", "c"))
+
+
+def test_dnf_s_answers_become_rows_by_who_is_hit() -> None:
+    question = replace(
+        QUESTION,
+        manager="dnf",
+        sets=[(("gcc-0:8-1.x86_64",), ("a",)), (("git-0:2-1.x86_64", "gcc-0:8-1.x86_64"), ("b",))],
+        loose=[],
+    )
+    (row,) = packages.found(question, {"answer0": "bakestone: no package gcc-0:8-1.x86_64\n"})
+    assert (row.items, row.variants) == (("gcc-0:8-1.x86_64",), ("a", "b"))
+    (row,) = packages.found(
+        question, {"answer0": "bakestone: dnf: Failed to download metadata for repo 'x'\n"}
+    )
+    assert row.state == UNCHECKED
+
+
+def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_path: Path) -> None:
+    made = project(tmp_path, MANY, library=library)
+    from bakestone.core.lock import demand as plan
+
+    planned = plan.make(made.matrix.variants, library)
+    lock = made_up_lock(made.matrix.variants, library)
+    asked = packages.questions(planned.sets, lock.packages, lock.bases, {})
+    assert [(q.ref, q.platform) for q in asked] == [
+        ("docker.io/library/debian:12", p) for p in ("linux/amd64", "linux/arm64")
+    ]
+    for question in asked:
+        text = question.dockerfile("now")
+        assert text.startswith(
+            f"FROM docker.io/library/debian:12@{lock.bases[question.ref].digest} AS ask\n"
+        )
+        wanted = [
+            names
+            for (ref, names), (_, users) in planned.sets.items()
+            if ref == question.ref and users.on(question.platform)
+        ]
+        assert wanted
+        for names in wanted:
+            closure = lock.packages[question.ref].versions[question.platform][names]
+            assert (
+                "--no-install-recommends"
+                f" {' '.join(f'{n}={v}' for n, v in sorted(closure.items()))} " in text
+            )
+
+
+def test_what_comes_from_a_vendor_is_not_asked_of_the_distro() -> None:
+    component = Component("debian", "distro", Path(), {}, {}, (), "")
+    distro = Distro(component, component.make_version("12", {}), "debian@12")
+    wanted = PackageSet(
+        "debian:12", distro, ("cuda=12-1",), (Repository("nvidia", "https://h.test /", "", ""),)
+    )
+    locked = LockedPackages(
+        "versions",
+        "debian@12",
+        "",
+        versions={
+            "linux/amd64": {wanted.names: {"cuda": "12-1", "cuda-nvcc": "12-2", "libc6": "2.36"}}
+        },
+    )
+    users = Users(dict.fromkeys("a"), {"linux/amd64": dict.fromkeys("a")})
+
+    def asked(vendors: dict[str, set[str]]) -> list[Question]:
+        return packages.questions(
+            {("debian:12", wanted.names): (wanted, users)},
+            {"debian:12": locked},
+            {"debian:12": BASE},
+            vendors,
+        )
+
+    (question,) = asked({"nvidia": {"cuda-nvcc=12-2"}})
+    assert (question.sets, question.loose) == ([], [(("libc6=2.36",), ("a",))])
+    assert "download --print-uris libc6=2.36 " in question.dockerfile("now")
+    (question,) = asked({"nvidia": set()})
+    assert question.loose == [(("cuda-nvcc=12-2", "libc6=2.36"), ("a",))], (
+        "what the vendor took away is nowhere"
+    )
+    assert asked({}) == [], "nothing is guessed where the vendor's list is not known"
+
+
+class Failing(Engine):
+    """An engine on which one base cannot be pulled; bake then ends for all, as BuildKit's does."""
+
+    def __init__(self, bad: str) -> None:
+        super().__init__(Site())
+        self.bad = bad
+        self.calls: list[list[str]] = []
+
+    def bake(self, definition: dict, **_more: object) -> tuple[State, bool]:  # type: ignore[type-arg]
+        targets = definition["target"]
+        self.calls.append(list(targets))
+        state = State(tuple(targets))
+        for name, target in targets.items():
+            if self.bad in target["dockerfile-inline"]:
+                state.feed(
+                    f'{{"vertexes": [{{"digest": "x", "name": "[{name} internal] load metadata for'
+                    ' x", "error": "not found"}]}'
+                )
+                return state, False
+        for target in targets.values():
+            folder = Path(target["output"][0].partition("dest=")[2])
+            folder.mkdir(parents=True)
+            (folder / "answer2").write_text("E: Version '1.21' for 'wget' was not found\n", "utf-8")
+        return state, True
+
+
+def test_one_bad_base_does_not_end_the_question_for_the_others() -> None:
+    engine = Failing("bad:1")
+    rows = packages.ask(
+        [replace(QUESTION, ref="bad:1"), QUESTION, replace(QUESTION, ref="good:2")], engine, "now"
+    )
+    assert [(row.what, row.state) for row in rows] == [
+        ("bad:1 (linux/amd64)", UNCHECKED),
+        ("debian:12 (linux/amd64)", BROKEN),
+        ("good:2 (linux/amd64)", BROKEN),
+    ]
+    assert len(engine.calls) == 2
+
+
+def test_a_platform_that_the_builder_has_not_is_told_with_who_needs_it(
+    library: Library, tmp_path: Path
+) -> None:
+    made, users = project(tmp_path, MANY, library=library), Users()
+    for variant in made.matrix.variants:
+        users.add(variant)
+    (row,) = machine.Machine._platforms(frozenset(["linux/amd64"]), users, "big")
+    assert (row.state, row.what) == (ENVIRONMENTAL, "builder big for linux/arm64")
+    assert row.variants == tuple(
+        v.name for v in made.matrix.variants if "linux/arm64" in v.platforms
+    )
+    assert "scripts/engine emulate arm64" in row.hint
+    assert machine.Machine._platforms(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
+
+
+def test_one_server_that_errs_is_not_this_machine_s_clock() -> None:
+    assert machine.clock({"a": 5000, "b": 0.3, "c": -0.5}) == []
+    assert machine.clock({}) == []
+    (row,) = machine.clock({"a": 5000, "b": 4999, "c": 0})
+    assert "4999 seconds ahead of the servers" in row.why
+
+
+def test_room_is_needed_for_what_is_fetched_and_made_of_it(tmp_path: Path) -> None:
+    assert machine.disk(tmp_path, tmp_path, 10**9, lambda _path: 5 * 10**9) == []
+    (row,) = machine.disk(tmp_path, tmp_path, 10**9, lambda _path: 4 * 10**9)
+    assert "4.0 GB free; about 5.0 GB" in row.why
+
+
+def test_nonsense_from_a_server_is_a_row() -> None:
+    def nonsense() -> list[Trouble]:
+        raise KeyError("files")
+
+    (row,) = parallel.answer(Check("wheel", "x==1", (), nonsense))
+    assert (row.state, row.what) == (UNCHECKED, "x==1")
+    assert "not understood" in row.why
+
+
+def test_what_a_server_says_steers_no_terminal() -> None:
+    report = Report(("a",))
+    report.add(
+        Check("file", "x", ("a",), list),
+        [
+            Trouble(
+                "file",
+                "x",
+                "answers 404 \x1b[2J\x1b]0;owned\x07\r\n" + "y" * 5000,
+                "hint",
+                items=("\x1b[1m",),
+            )
+        ],
+    )
+    (row,) = report.rows()
+    assert all(text.isprintable() for text in (row.what, row.why, row.hint, *row.items))
+    assert len(row.why) < 1000
+
+
+def test_a_mistake_of_our_own_is_not_hidden() -> None:
+    def mistake() -> list[Trouble]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        parallel.run(
+            [Check("wheel", "x", (), mistake)],
+            Report(()),
+            until=time.monotonic() + 60,
+            tick=lambda _check: None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("states", "code", "offline"),
+    [
+        ((), 0, 0),
+        ((BROKEN, ENVIRONMENTAL, UNCHECKED), 1, 1),
+        ((ENVIRONMENTAL, UNCHECKED), 3, 3),
+        ((UNCHECKED,), 3, 0),
+        ((BROKEN,), 1, 1),
+    ],
+)
+def test_the_exit_code_says_who_is_to_act(states: tuple[str, ...], code: int, offline: int) -> None:
+    report = Report(
+        ("a",),
+        Counter(),
+        Counter(),
+        [Trouble("file", state, "why", "hint", state, ("a",)) for state in states],
+    )
+    assert (report.code(offline_ok=False), report.code(offline_ok=True)) == (code, offline)
