@@ -5,9 +5,9 @@ Dockerfiles.
 
 Four measurements, both tools in turn in every round, so that a busy machine slows both:
 
-1. in process: Bakestone reads the matrix, the lock and the component library from disk, validates, expands,
-   checks the lock against the matrix and renders every Dockerfile. HPCCM renders one recipe for each of the
-   same variants. Both have had one round to warm up.
+1. in process: Bakestone reads the matrix, the lock and the component library from disk, validates,
+   expands, checks the lock against the matrix and renders every Dockerfile. HPCCM renders one
+   recipe for each of the same variants. Both have had one round to warm up.
 2. `bakestone generate` into a new folder: one process, start-up and writing the files included.
 3. `bakestone generate --check` over the same folder.
 4. `bakestone --help` and `hpccm --help`.

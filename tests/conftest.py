@@ -1,4 +1,4 @@
-"""For all tests: those below e2e/ get the marker `e2e` and run last, so that quick ones fail first."""
+"""For all tests: those below e2e/ get the marker `e2e` and run last: quick ones fail first."""
 
 from __future__ import annotations
 

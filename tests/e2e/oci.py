@@ -86,7 +86,7 @@ class Repository:
         return self._get(f"blobs/{digest}").content
 
     def layer(self, reference: str, instruction: str) -> dict[str, Any]:
-        """The layer that an instruction made, such as `COPY /out/ /`, by the image's own history."""
+        """The layer of an instruction such as `COPY /out/ /`, by the image's own history."""
         manifest = self.manifest(reference)
         history = json.loads(self.blob(manifest["config"]["digest"]))["history"]
         made = [entry for entry in history if not entry.get("empty_layer")]

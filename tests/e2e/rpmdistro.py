@@ -55,7 +55,11 @@ Provides: system-release(releasever) = 9
 A stand-in.
 %install
 mkdir -p %{{buildroot}}/etc/yum.repos.d %{{buildroot}}/etc/dnf/vars %{{buildroot}}/etc/pki/rpm-gpg
-printf 'ID="rocky"\nVERSION_ID="9.8"\nPRETTY_NAME="Rocky Linux 9.8, a stand-in"\n' > %{{buildroot}}/etc/os-release
+cat > %{{buildroot}}/etc/os-release <<'RELEASE'
+ID="rocky"
+VERSION_ID="9.8"
+PRETTY_NAME="Rocky Linux 9.8, a stand-in"
+RELEASE
 echo pub/rocky > %{{buildroot}}/etc/dnf/vars/contentdir
 cp /key.asc %{{buildroot}}/etc/pki/rpm-gpg/RPM-GPG-KEY-Rocky-9
 cat > %{{buildroot}}/etc/yum.repos.d/rocky.repo <<'REPO'
@@ -135,18 +139,22 @@ chmod 755 %{{buildroot}}/usr/bin/fusermount
 EOF
 RUN <<'EOF'
 set -eu
-gpg --batch --quiet --passphrase '' --quick-generate-key 'A stand-in <key@vendor.test>' rsa2048 sign never
+name='A stand-in <key@vendor.test>'
+gpg --batch --quiet --passphrase '' --quick-generate-key "$name" rsa2048 sign never
 gpg --batch --armor --export > /key.asc
 printf '%%_gpg_name key@vendor.test\n%%__gpg /usr/bin/gpg\n' >> /etc/rpm/macros
 package() {{
   spec=$1 folder=$2
   shift 2
-  rpmbuild -bb --quiet --define "_rpmdir $folder" --define '_build_id_links none' "$@" "/specs/$spec.spec"
+  set -- "$@" --define "_rpmdir $folder" --define '_build_id_links none'
+  rpmbuild -bb --quiet "$@" "/specs/$spec.spec"
 }}
 package release /release
 package greet /out/1 --define 'wanted 1.0'
 package fuse /out/1
-for name in libGreet_c++ greet-manual greet-tools; do package simple /out/1 --define "wanted $name"; done
+for name in libGreet_c++ greet-manual greet-tools; do
+  package simple /out/1 --define "wanted $name"
+done
 cp -r /out/1 /out/2
 package greet /out/2 --define 'wanted 1.1'
 find /out /release -name '*.rpm' -exec rpm --addsign {{}} +
@@ -155,9 +163,12 @@ createrepo_c --quiet /out/2
 cat > /updateinfo.xml <<'XML'
 <updates>
   <update from="a stand-in" status="final" type="security" version="1">
-    <id>STAND-IN-2026:1</id><title>greet</title><issued date="2026-11-01 00:00:00"/><severity>Important</severity>
+    <id>STAND-IN-2026:1</id><title>greet</title>
+    <issued date="2026-11-01 00:00:00"/><severity>Important</severity>
     <pkglist><collection short="el9"><name>el9</name>
-      <package name="greet" version="1.1" release="1.el9" epoch="2" arch="x86_64"><filename>greet-1.1-1.el9.x86_64.rpm</filename></package>
+      <package name="greet" version="1.1" release="1.el9" epoch="2" arch="x86_64">
+        <filename>greet-1.1-1.el9.x86_64.rpm</filename>
+      </package>
     </collection></pkglist>
   </update>
 </updates>
@@ -169,7 +180,8 @@ FROM scratch AS repositories
 COPY --from=packages /out/ /
 
 FROM tools AS distro
-RUN --mount=type=bind,from=packages,source=/release,target=/release rpm --install --nodeps /release/*/*.rpm
+RUN --mount=type=bind,from=packages,source=/release,target=/release \
+    rpm --install --nodeps /release/*/*.rpm
 """
 
 

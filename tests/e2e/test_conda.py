@@ -13,7 +13,8 @@ VERSION, CONDA, PYTHON = "py313_26.5.3-1", "26.5.3", "3.13.7"
 
 STAND_IN = f"""\
 #!/bin/sh
-# A stand-in for the Miniconda installer: takes -b, -f, -u and -p PREFIX, and lays down what the inventory asks for.
+# A stand-in for the Miniconda installer: takes -b, -f, -u and -p PREFIX, and lays down what the
+# inventory asks for.
 set -eu
 prefix=
 while getopts bfup: option; do

@@ -38,7 +38,8 @@ RUN --mount=type=secret,id=ca <<'EOF'
 set -eu
 if [ -f /run/secrets/ca ]; then set -- -o Acquire::https::CaInfo=/run/secrets/ca; fi
 apt-get -qq "$@" update
-DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" install --yes --no-install-recommends {package}={version}
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq "$@" install --yes --no-install-recommends {package}={version}
 rm -rf /var/lib/apt/lists/*
 EOF
 """
@@ -185,7 +186,7 @@ def _later(left: str, right: str) -> bool:
 
 
 def _with_two_versions(said: Madison) -> tuple[str, str, str]:
-    """A package that the archive has at a version without and at a later one with a security fix."""
+    """A package that the archive has without a security fix, and at a later version with it."""
     for package, versions in said.items():
         for newest, suites in versions.items():
             older = [v for v in versions if _later(newest, v)]

@@ -7,7 +7,10 @@ from tests.e2e.engine import Engine
 from tests.e2e.workspace import Workspace
 
 NAME = "openmpi5.0.10-debian12"
-OUTPUT = "type=image,push=true,store=false,oci-mediatypes=true,compression=gzip,force-compression=true,rewrite-timestamp=true"
+OUTPUT = (
+    "type=image,push=true,store=false,oci-mediatypes=true"
+    ",compression=gzip,force-compression=true,rewrite-timestamp=true"
+)
 """The committed output does not ask for rewritten times:
 
 Docker refuses that for images that it keeps.

@@ -52,7 +52,8 @@ tar -xf ../ucx_*.debian.tar.xz
 echo 13 >debian/compat
 ./autogen.sh
 cd ..
-tar --sort=name --mtime=@315532800 --owner=0 --group=0 --numeric-owner -c ucx-{ucx} | gzip -n1 >/out/ucx-{ucx}.tar.gz
+tar --sort=name --mtime=@315532800 --owner=0 --group=0 --numeric-owner -c ucx-{ucx} |
+  gzip -n1 >/out/ucx-{ucx}.tar.gz
 EOF
 
 FROM scratch

@@ -80,13 +80,20 @@ package() {{
     printf 'Maintainer: A stand-in <key@vendor.test>\nDescription: A stand-in\n'
     if [ -n "${{3:-}}" ]; then echo "Depends: $3"; fi
   }} > "/files/$1/DEBIAN/control"
-  dpkg-deb --build --root-owner-group -Zgzip "/files/$1" "/out/1/$1_$(echo "$2" | tr + -)_amd64.deb" >/dev/null
+  deb="/out/1/$1_$(echo "$2" | tr + -)_amd64.deb"
+  dpkg-deb --build --root-owner-group -Zgzip "/files/$1" "$deb" >/dev/null
 }}
 sign() {{
-  (cd "/out/$1" && apt-ftparchive packages . > Packages && gzip -kn Packages && apt-ftparchive release . > Release)
+  (
+    cd "/out/$1"
+    apt-ftparchive packages . > Packages
+    gzip -kn Packages
+    apt-ftparchive release . > Release
+  )
   gpg --batch --quiet --local-user "$2" --clearsign --output "/out/$1/InRelease" "/out/$1/Release"
   gpg --batch --armor --export "$2" > "/out/$1/{key}"
-  gpg --batch --with-colons --list-keys "$2" | sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' > "/out/$1/fingerprint"
+  gpg --batch --with-colons --list-keys "$2" |
+    sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' > "/out/$1/fingerprint"
 }}
 chmod 755 /files/*/usr/local/cuda-12.3/bin/nvcc
 mkdir -p /out/1
@@ -95,7 +102,8 @@ library libnccl.so.2 libnccl2
 {packages}
 cp -r /out/1 /out/2
 for name in first second; do
-  gpg --batch --quiet --passphrase '' --quick-generate-key "$name <$name@vendor.test>" rsa2048 sign never
+  user="$name <$name@vendor.test>"
+  gpg --batch --quiet --passphrase '' --quick-generate-key "$user" rsa2048 sign never
 done
 sign 1 first@vendor.test
 sign 2 second@vendor.test

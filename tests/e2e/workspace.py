@@ -105,11 +105,17 @@ class Workspace:
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `bakestone ARGUMENTS`, in a process group of its own."""
+        own = {"BAKESTONE_SITE": "site.yaml", "TMPDIR": str(self.temporary)}
         return subprocess.Popen(
-            [*self.inside, sys.executable, "-m", "bakestone.cli.app", *arguments], cwd=self.folder, text=True, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=self.engine.environment | {"BAKESTONE_SITE": "site.yaml", "TMPDIR": str(self.temporary)} | (env or {}),
-        )  # fmt: skip
+            [*self.inside, sys.executable, "-m", "bakestone.cli.app", *arguments],
+            cwd=self.folder,
+            env=self.engine.environment | own | (env or {}),
+            text=True,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def bakestone(
         self,

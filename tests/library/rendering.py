@@ -1,4 +1,4 @@
-"""Many combinations through the real way: images.yaml, spec, matrix, a made-up lock, Dockerfiles."""
+"""Many combinations the real way: images.yaml, spec, matrix, a made-up lock, Dockerfiles."""
 
 from __future__ import annotations
 

@@ -35,30 +35,42 @@ SEED = {
     "9.0": (
         'cuda: cuda@9.0, cudnn: "7.4.2.24", nccl: "2.4.2"',
         {
-            "cuda-cudart-9-0=9.0.176-1", "cuda-libraries-9-0=9.0.176-1", "cuda-npp-9-0=9.0.176-1", "cuda-cusparse-9-0=9.0.176-1",
-            "cuda-cublas-9-0=9.0.176-1", "cuda-nvml-dev-9-0=9.0.176-1", "cuda-command-line-tools-9-0=9.0.176-1", "cuda-npp-dev-9-0=9.0.176-1",
-            "cuda-libraries-dev-9-0=9.0.176-1", "cuda-minimal-build-9-0=9.0.176-1", "cuda-cublas-dev-9-0=9.0.176-1",
-            "libcudnn7=7.4.2.24-1+cuda9.0", "libcudnn7-dev=7.4.2.24-1+cuda9.0", "libnccl2=2.4.2-1+cuda9.0", "libnccl-dev=2.4.2-1+cuda9.0",
+            "cuda-cudart-9-0=9.0.176-1", "cuda-libraries-9-0=9.0.176-1", "cuda-npp-9-0=9.0.176-1",
+            "cuda-cusparse-9-0=9.0.176-1",
+            "cuda-cublas-9-0=9.0.176-1", "cuda-nvml-dev-9-0=9.0.176-1",
+            "cuda-command-line-tools-9-0=9.0.176-1", "cuda-npp-dev-9-0=9.0.176-1",
+            "cuda-libraries-dev-9-0=9.0.176-1", "cuda-minimal-build-9-0=9.0.176-1",
+            "cuda-cublas-dev-9-0=9.0.176-1",
+            "libcudnn7=7.4.2.24-1+cuda9.0", "libcudnn7-dev=7.4.2.24-1+cuda9.0",
+            "libnccl2=2.4.2-1+cuda9.0", "libnccl-dev=2.4.2-1+cuda9.0",
         },
     ),
     "10.0": (
         'cuda: cuda@10.0, cudnn: "7.5.0.56", nccl: "2.4.2"',
         {
-            "cuda-cudart-10-0=10.0.130-1", "cuda-libraries-10-0=10.0.130-1", "cuda-npp-10-0=10.0.130-1", "cuda-nvtx-10-0=10.0.130-1",
-            "cuda-cusparse-10-0=10.0.130-1", "cuda-cublas-10-0=10.0.130-1", "cuda-nvml-dev-10-0=10.0.130-1", "cuda-nvprof-10-0=10.0.130-1",
-            "cuda-command-line-tools-10-0=10.0.130-1", "cuda-npp-dev-10-0=10.0.130-1", "cuda-libraries-dev-10-0=10.0.130-1",
+            "cuda-cudart-10-0=10.0.130-1", "cuda-libraries-10-0=10.0.130-1",
+            "cuda-npp-10-0=10.0.130-1", "cuda-nvtx-10-0=10.0.130-1",
+            "cuda-cusparse-10-0=10.0.130-1", "cuda-cublas-10-0=10.0.130-1",
+            "cuda-nvml-dev-10-0=10.0.130-1", "cuda-nvprof-10-0=10.0.130-1",
+            "cuda-command-line-tools-10-0=10.0.130-1", "cuda-npp-dev-10-0=10.0.130-1",
+            "cuda-libraries-dev-10-0=10.0.130-1",
             "cuda-minimal-build-10-0=10.0.130-1", "cuda-cublas-dev-10-0=10.0.130-1",
-            "libcudnn7=7.5.0.56-1+cuda10.0", "libcudnn7-dev=7.5.0.56-1+cuda10.0", "libnccl2=2.4.2-1+cuda10.0", "libnccl-dev=2.4.2-1+cuda10.0",
+            "libcudnn7=7.5.0.56-1+cuda10.0", "libcudnn7-dev=7.5.0.56-1+cuda10.0",
+            "libnccl2=2.4.2-1+cuda10.0", "libnccl-dev=2.4.2-1+cuda10.0",
         },
     ),
     "10.1": (
         'cuda: cuda@10.1, cudnn: "7.5.1.10", nccl: "2.4.7"',
         {
-            "cuda-cudart-10-1=10.1.243-1", "cuda-libraries-10-1=10.1.243-1", "cuda-npp-10-1=10.1.243-1", "cuda-nvtx-10-1=10.1.243-1",
-            "cuda-cusparse-10-1=10.1.243-1", "libcublas10=10.2.1.243-1", "cuda-nvml-dev-10-1=10.1.243-1", "cuda-nvprof-10-1=10.1.243-1",
-            "cuda-command-line-tools-10-1=10.1.243-1", "cuda-npp-dev-10-1=10.1.243-1", "cuda-libraries-dev-10-1=10.1.243-1",
+            "cuda-cudart-10-1=10.1.243-1", "cuda-libraries-10-1=10.1.243-1",
+            "cuda-npp-10-1=10.1.243-1", "cuda-nvtx-10-1=10.1.243-1",
+            "cuda-cusparse-10-1=10.1.243-1", "libcublas10=10.2.1.243-1",
+            "cuda-nvml-dev-10-1=10.1.243-1", "cuda-nvprof-10-1=10.1.243-1",
+            "cuda-command-line-tools-10-1=10.1.243-1", "cuda-npp-dev-10-1=10.1.243-1",
+            "cuda-libraries-dev-10-1=10.1.243-1",
             "cuda-minimal-build-10-1=10.1.243-1", "libcublas-dev=10.2.1.243-1",
-            "libcudnn7=7.5.1.10-1+cuda10.1", "libcudnn7-dev=7.5.1.10-1+cuda10.1", "libnccl2=2.4.7-1+cuda10.1", "libnccl-dev=2.4.7-1+cuda10.1",
+            "libcudnn7=7.5.1.10-1+cuda10.1", "libcudnn7-dev=7.5.1.10-1+cuda10.1",
+            "libnccl2=2.4.7-1+cuda10.1", "libnccl-dev=2.4.7-1+cuda10.1",
         },
     ),
 }  # fmt: skip
@@ -168,11 +180,18 @@ def test_each_cuda_tells_the_container_runtime_what_it_requires(library: Library
 @pytest.mark.parametrize(
     ("cuda", "driver", "rule"),
     [
-        ("10.0", "384.81", "cuda10.0-driver"), ("10.0", "410.48", ""), ("11.0.3", "450.36.06", "cuda11.0-driver"), ("11.2.2", "450.80.02", ""),
-        ("11.2.2", "440.33", "cuda11-driver"), ("12.4.1", "520.61.05", "cuda12-driver"), ("12.4.1", "525.60.13", ""), ("12.4.1", "", ""),
-        ("13.0.2", "575.57.08", "cuda13-driver"), ("13.0.2", "580.65.06", ""),
+        ("10.0", "384.81", "cuda10.0-driver"),
+        ("10.0", "410.48", ""),
+        ("11.0.3", "450.36.06", "cuda11.0-driver"),
+        ("11.2.2", "450.80.02", ""),
+        ("11.2.2", "440.33", "cuda11-driver"),
+        ("12.4.1", "520.61.05", "cuda12-driver"),
+        ("12.4.1", "525.60.13", ""),
+        ("12.4.1", "", ""),
+        ("13.0.2", "575.57.08", "cuda13-driver"),
+        ("13.0.2", "580.65.06", ""),
     ],
-)  # fmt: skip
+)
 def test_machines_with_an_older_driver_are_refused(
     cuda: str, driver: str, rule: str, library: Library, tmp_path: Path
 ) -> None:
@@ -189,11 +208,16 @@ def test_machines_with_an_older_driver_are_refused(
 @pytest.mark.parametrize(
     ("cuda", "distro", "rule"),
     [
-        ("9.0", "ubuntu@18.04", "cuda9-gcc"), ("10.0", "ubuntu@20.04", "cuda10.0-gcc"), ("10.2", "ubuntu@20.04", "cuda10-gcc"),
-        ("11.0.3", "ubuntu@22.04", "cuda11.0-gcc"), ("11.3.1", "debian@11", "cuda11.0-gcc"), ("11.8.0", "debian@12", "cuda11-gcc"),
-        ("12.3.2", "ubuntu@24.04", "cuda12.0-gcc"), ("12.6.3", "debian@13", "cuda12.4-gcc"),
+        ("9.0", "ubuntu@18.04", "cuda9-gcc"),
+        ("10.0", "ubuntu@20.04", "cuda10.0-gcc"),
+        ("10.2", "ubuntu@20.04", "cuda10-gcc"),
+        ("11.0.3", "ubuntu@22.04", "cuda11.0-gcc"),
+        ("11.3.1", "debian@11", "cuda11.0-gcc"),
+        ("11.8.0", "debian@12", "cuda11-gcc"),
+        ("12.3.2", "ubuntu@24.04", "cuda12.0-gcc"),
+        ("12.6.3", "debian@13", "cuda12.4-gcc"),
     ],
-)  # fmt: skip
+)
 def test_a_compiler_newer_than_nvcc_knows_is_refused(
     cuda: str, distro: str, rule: str, library: Library, tmp_path: Path
 ) -> None:
@@ -273,9 +297,14 @@ def test_nvidias_wheels_are_refused_where_glibc_is_too_old(
     )
 
 
-@pytest.mark.parametrize(("distro", "ref"), [
-    ("ubuntu@24.04", "12.6.3-cudnn-devel-ubuntu24.04"), ("rocky@9", "12.6.3-cudnn-devel-rockylinux9"), ("ubi@8", "12.6.3-cudnn-devel-ubi8"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("distro", "ref"),
+    [
+        ("ubuntu@24.04", "12.6.3-cudnn-devel-ubuntu24.04"),
+        ("rocky@9", "12.6.3-cudnn-devel-rockylinux9"),
+        ("ubi@8", "12.6.3-cudnn-devel-ubi8"),
+    ],
+)
 def test_an_image_is_named_as_nvidia_names_it_for_the_distro(
     distro: str, ref: str, library: Library, tmp_path: Path
 ) -> None:
@@ -389,8 +418,10 @@ def test_every_package_of_nvidias_dockerfiles_is_pinned_as_the_facts_say(library
             f"{name}={pin}"
             for component in ("cuda", "cudnn", "nccl")
             for version, entry in vendor_entries(of(library, component))
-            if entry["when"]["distro"] == distro and entry.get("platform", "linux/amd64") == "linux/amd64"
-            and (component != "cuda" or version.version == image["cuda"]) and matches(entry["when"].get("cuda", "*"), "cuda", image["cuda"])
+            if entry["when"]["distro"] == distro
+            and entry.get("platform", "linux/amd64") == "linux/amd64"
+            and (component != "cuda" or version.version == image["cuda"])
+            and matches(entry["when"].get("cuda", "*"), "cuda", image["cuda"])
             for name, pin in entry["install"].items()
-        }  # fmt: skip
+        }
         assert asked <= have, (image["cuda"], distro, asked - have)

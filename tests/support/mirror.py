@@ -57,7 +57,9 @@ families:
     axes:
       distro: [debian@12]
       mpi: [openmpi@5.0.10]
-      gpu: [{{cuda: "13.0.2", cudnn: "9.14.0.64", nccl: "2.27.7"}}, {{cuda: "13.0.2", cudnn: "9.14.0.64"}}]
+      gpu:
+        - {{cuda: "13.0.2", cudnn: "9.14.0.64", nccl: "2.27.7"}}
+        - {{cuda: "13.0.2", cudnn: "9.14.0.64"}}
     name_slots: [cuda, cudnn, nccl, mpi, distro]
     methods: {{openmpi: wheel}}
   - name: vendor

@@ -237,7 +237,7 @@ def _dnf_closure(names: tuple[str, ...], platform: str) -> dict[str, str]:
 
 
 def _closure(names: tuple[str, ...], platform: str) -> dict[str, str]:
-    """The names themselves and one package that comes with them, which is another on each platform."""
+    """The names themselves and one package with them, which is another on each platform."""
     extra = (
         {"libmade-up-amd64": "1.0-1"}
         if platform == "linux/amd64"

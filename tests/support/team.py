@@ -12,8 +12,10 @@ import yaml
 from tests.support.samples import made_up
 
 DISTRO: dict[str, Any] = {
-    "component": "smallos", "slot": "distro", "title": "Small OS", "homepage": "https://os.example.com/", "licence": "MIT",
-    "label": "smallos{{ version }}", "prefix": "/usr", "methods": {"image": {"summary": "an image"}},
+    "component": "smallos", "slot": "distro", "title": "Small OS",
+    "homepage": "https://os.example.com/", "licence": "MIT",
+    "label": "smallos{{ version }}", "prefix": "/usr",
+    "methods": {"image": {"summary": "an image"}},
 }  # fmt: skip
 
 
@@ -38,7 +40,8 @@ def distro(folder: Path, **versions: dict[str, str]) -> None:
     """The distro smallos; `v1={"glibc": "2.28"}` is a version 1 with that measure."""
     write(folder, DISTRO, {
         name.removeprefix("v"): {
-            "codename": "small", "image": f"registry.example.com/smallos:{name.removeprefix('v')}", "pins": "versions",
+            "codename": "small", "image": f"registry.example.com/smallos:{name.removeprefix('v')}",
+            "pins": "versions",
             "digest": f"sha256:{made_up(name)}", "measure": measure, "facts": {"python": "3.11"},
         }
         for name, measure in versions.items()
@@ -48,7 +51,8 @@ def distro(folder: Path, **versions: dict[str, str]) -> None:
 def tool(name: str, slot: str, methods: dict[str, Any], **more: Any) -> dict[str, Any]:
     """component.yaml of a tool."""
     return {
-        "component": name, "slot": slot, "title": name.capitalize(), "homepage": "https://tool.example.com/", "licence": "MIT",
+        "component": name, "slot": slot, "title": name.capitalize(),
+        "homepage": "https://tool.example.com/", "licence": "MIT",
         "prefix": f"/opt/{name}", "methods": methods, **more,
     }  # fmt: skip
 

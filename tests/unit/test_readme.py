@@ -18,14 +18,28 @@ from tests.support.samples import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 NAMES = {
-    "Ubuntu": "ubuntu", "Debian": "debian", "Rocky Linux": "rocky", "UBI": "ubi", "CUDA": "cuda", "cuDNN": "cudnn", "NCCL": "nccl",
-    "Open MPI": "openmpi", "Intel MPI": "intelmpi", "UCX": "ucx", "Miniconda": "miniconda", "Miniforge": "miniforge",
-    "ONNX Runtime": "onnxruntime", "TensorRT": "tensorrt", "git": "git",
-}  # fmt: skip
+    "Ubuntu": "ubuntu",
+    "Debian": "debian",
+    "Rocky Linux": "rocky",
+    "UBI": "ubi",
+    "CUDA": "cuda",
+    "cuDNN": "cudnn",
+    "NCCL": "nccl",
+    "Open MPI": "openmpi",
+    "Intel MPI": "intelmpi",
+    "UCX": "ucx",
+    "Miniconda": "miniconda",
+    "Miniforge": "miniforge",
+    "ONNX Runtime": "onnxruntime",
+    "TensorRT": "tensorrt",
+    "git": "git",
+}
 """How the table calls components."""
 OTHERS = {
-    ("CUDA", "as runtime libraries"): "cuda-runtime", ("", "for CUDA"): "onnxruntime-gpu", ("", "with OpenVINO"): "onnxruntime-openvino"
-}  # fmt: skip
+    ("CUDA", "as runtime libraries"): "cuda-runtime",
+    ("", "for CUDA"): "onnxruntime-gpu",
+    ("", "with OpenVINO"): "onnxruntime-openvino",
+}
 """How it calls those that have no name of their own there."""
 RANGE = (
     rf"({'|'.join(NAMES)}|) ?\b([0-9][0-9.]*) to ([0-9.]*[0-9])(?: (as runtime libraries|for"

@@ -26,7 +26,7 @@ FORMS = """\
 families:
   - axes:
       distro: [ubuntu@22.04, 'debian@12', "rocky@9", ubi@9]
-      mpi: [openmpi@4.1.8,openmpi@5.0.10, intelmpi@2018.3.222, "intelmpi@2021.16.1"]   # not openmpi@1.2
+      mpi: [openmpi@4.1.8,openmpi@5.0.10, intelmpi@2018.3.222, "intelmpi@2021.16.1"] # openmpi@1.2?
       ucx:
         - ucx@1.20.0
         - "ucx@1.19.1"
