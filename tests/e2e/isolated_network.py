@@ -22,7 +22,7 @@ _GET = (
 
 
 @dataclass
-class Island:
+class IsolatedNetwork:
     """Runs inside a `with` block.
 
     `enter` are the words before a command that bring it in; `data` is the engine's folder.
@@ -32,7 +32,7 @@ class Island:
     enter: tuple[str, ...] = ()
     _holder: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
-    def __enter__(self) -> Island:
+    def __enter__(self) -> IsolatedNetwork:
         self._holder = subprocess.Popen(
             ["unshare", "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL
         )

@@ -19,7 +19,7 @@ from bakestone.project import Project
 from tests.e2e import components as parts
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
-from tests.e2e.isolated_network import Island
+from tests.e2e.isolated_network import IsolatedNetwork
 from tests.e2e.workspace import Workspace, kill
 
 NAME = "openmpi5.0.10-greeting1.0-debian12"
@@ -61,11 +61,11 @@ def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def island(archived: Workspace) -> Iterator[tuple[Island, Workspace]]:
+def island(archived: Workspace) -> Iterator[tuple[IsolatedNetwork, Workspace]]:
     """The project again, inside: with an engine that has never built anything, and the archive
     served there.
     """
-    with Island(archived.folder.with_name("island")) as here:
+    with IsolatedNetwork(archived.folder.with_name("island")) as here:
         engine = here.engine()
         assert {name for name in here.links() if not name.startswith(("bkst", "veth"))} == {"lo"}
         assert "default" not in here.run("ip", "route"), "there is no way out"
@@ -114,7 +114,7 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
     ],
 )
 def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
-    island: tuple[Island, Workspace], chosen: Callable[[Entry], bool]
+    island: tuple[IsolatedNetwork, Workspace], chosen: Callable[[Entry], bool]
 ) -> None:
     here, inside = island
     path = flipped(inside, chosen)
@@ -133,7 +133,7 @@ def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
 
 
 def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(
-    island: tuple[Island, Workspace],
+    island: tuple[IsolatedNetwork, Workspace],
 ) -> None:
     here, inside = island
     inside.engine.docker("builder", "prune", "--all", "--force")
