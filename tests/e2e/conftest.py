@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e import engine as engine_module
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
@@ -41,12 +41,12 @@ def locked(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFactory
     keeps what is still needed.
     """
     workspace = Workspace(tmp_path_factory.mktemp("locked"), engine, f"{prefix}/locked")
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(b"", "1.0")})
+    components.write_greeting(workspace.components, {"1.0": components.from_source(b"", "1.0")})
     conda = {
         "name": "conda",
         "axes": {"distro": ["debian@12"], "conda": ["miniconda@py313_26.5.3-1"]},
     }
-    workspace.images(parts.mpi_family(), parts.greeting_family("1.0"), conda)
+    workspace.images(components.mpi_family(), components.greeting_family("1.0"), conda)
     workspace.bakestone("lock")
     return workspace
 
@@ -79,7 +79,7 @@ def workspace(make: MakeWorkspace, request: pytest.FixtureRequest) -> Workspace:
 def published(make: MakeWorkspace) -> Workspace:
     """The mpi family, locked, generated, built and pushed. Tests read it and leave it as it is."""
     workspace = make("published")
-    workspace.images(parts.mpi_family())
+    workspace.images(components.mpi_family())
     workspace.lock_and_generate()
     workspace.bakestone("build", "--push")
     return workspace

@@ -70,7 +70,7 @@ class IsolatedNetwork:
             env=env,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
         )
         assert not check or done.returncode == 0, (

@@ -26,7 +26,8 @@ class Repository:
     name: str
     login: tuple[str, str] | None = None
 
-    def _get(self, path: str) -> requests.Response:
+    def get(self, path: str) -> requests.Response:
+        """What the registry answers for a path below the repository's own."""
         host, _, repository = self.name.partition("/")
         return requests.get(
             f"http://{host}/v2/{repository}/{path}",
@@ -37,7 +38,7 @@ class Repository:
 
     @property
     def tags(self) -> set[str]:
-        answer = self._get("tags/list")
+        answer = self.get("tags/list")
         return set(answer.json()["tags"] or ()) if answer.status_code == 200 else set()
 
     @property
@@ -52,7 +53,7 @@ class Repository:
 
     def digest(self, tag: str) -> str:
         """Of the bytes that the registry gives out: what it says of them is not asked."""
-        answer = self._get(f"manifests/{tag}")
+        answer = self.get(f"manifests/{tag}")
         assert answer.status_code == 200, f"{self.name}:{tag}: {answer.status_code} {answer.text}"
         return "sha256:" + hashlib.sha256(answer.content).hexdigest()
 
@@ -60,7 +61,7 @@ class Repository:
         """The image manifest behind a tag or digest; of an index, the one for this machine's
         platform.
         """
-        found: dict[str, Any] = self._get(f"manifests/{reference}").json()
+        found: dict[str, Any] = self.get(f"manifests/{reference}").json()
         if "manifests" in found:
             images = [
                 entry
@@ -83,7 +84,7 @@ class Repository:
         )
 
     def blob(self, digest: str) -> bytes:
-        return self._get(f"blobs/{digest}").content
+        return self.get(f"blobs/{digest}").content
 
     def layer(self, reference: str, instruction: str) -> dict[str, Any]:
         """The layer of an instruction such as `COPY /out/ /`, by the image's own history."""

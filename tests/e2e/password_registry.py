@@ -1,10 +1,9 @@
-"""A second registry, which asks for a name and a password (htpasswd), on a loopback port of its
-own.
-"""
+"""A second registry, which asks for a name and a password, on a port of its own."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import secrets
 import shutil
@@ -12,6 +11,7 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -24,82 +24,102 @@ HTPASSWD = f"{USER}:$2b$05$LLd6DBu83LP384fLsl3Bbe2FVfFCJNyzr8iUCkAveB4zI0DKGjnj2
 """The line that `htpasswd -B` makes for USER and PASSWORD."""
 
 
-class GuardedRegistry:
+START = 120
+"""Seconds that a registry may take to answer, on two loaded cores."""
+
+
+class PasswordRegistry:
     """`address` is HOST:PORT.
 
     It runs inside a `with` block, and can be stopped and started again with the same data.
 
-    `authority` makes it speak HTTPS, on the address of this machine that containers see.
+    `authority` makes it speak HTTPS, on the address of this machine that containers see. `program`
+    is another registry's than Debian's docker-registry; `auth` is how it lets people in, htpasswd
+    if nothing is said.
     """
 
-    def __init__(self, engine: Engine, folder: Path, authority: Authority | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path,
+        authority: Authority | None = None,
+        *,
+        program: str = "",
+        auth: dict[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
-        host = engine.gateway if authority else "localhost"
-        self.port = free_port(engine.gateway if authority else "127.0.0.1")
-        self.address = f"{host}:{self.port}"
-        self.url = f"{'https' if authority else 'http'}://{self.address}"
         self.verify = str(authority.certificate) if authority else True
+        self._authority = authority
         self._engine = engine
+        self._host = engine.gateway if authority else "127.0.0.1"
+        self._program = program or shutil.which(
+            "docker-registry", path=engine.environment["PATH"] + ":/usr/sbin"
+        )
+        self._auth = auth or {"htpasswd": {"realm": "bakestone", "path": str(folder / "htpasswd")}}
         self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
         (folder / "htpasswd").write_text(HTPASSWD, "utf-8")
+
+    @property
+    def address(self) -> str:
+        return f"{self._host if self._authority else 'localhost'}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._authority else 'http'}://{self.address}"
+
+    def start(self) -> None:
+        """Start it: on a free port the first time, on the same one after that."""
+        tries = [self.port] if self.port else [free_port(self._host) for _ in range(5)]
+        for self.port in tries:  # somebody else may be quicker at a port that was free
+            self._run()
+            if self._answers():
+                return
+            self.stop()
+        pytest.fail(
+            "the registry did not come up:\n" + (self.folder / "log").read_text("utf-8", "replace")
+        )
+
+    def _run(self) -> None:
+        """The program, or else the image registry:2."""
         settings = {
             "version": "0.1",
             "log": {"level": "warn"},
-            "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
-            "http": (
-                {"addr": self.address.replace("localhost", "127.0.0.1")}
-                | (authority.registry if authority else {})
-            ),
-            "auth": {"htpasswd": {"realm": "bakestone", "path": str(folder / "htpasswd")}},
+            "storage": {"filesystem": {"rootdirectory": str(self.folder / "data")}},
+            "http": {"addr": f"{self._host}:{self.port}"}
+            | (self._authority.registry if self._authority else {}),
+            "auth": self._auth,
         }
-        (folder / "registry.yml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-
-    def start(self) -> None:
-        """By the registry program that `scripts/engine` installs, or by the image registry:2."""
-        program = shutil.which(
-            "docker-registry", path=self._engine.environment["PATH"] + ":/usr/sbin"
-        )
-        container = [
-            "docker",
-            "run",
-            "--rm",
-            "--network",
-            "host",
-            "-v",
-            f"{self.folder}:{self.folder}",
-            "registry:2",
-        ]
-        command = [
-            *([program] if program else container),
-            "serve",
-            str(self.folder / "registry.yml"),
-        ]
+        configuration = self.folder / "registry.yml"
+        configuration.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
+        mount = f"{self.folder}:{self.folder}"
+        container = ["docker", "run", "--rm", "--network", "host", "-v", mount, "registry:2"]
+        program = [self._program] if self._program else container
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, env=self._engine.environment, stdout=log, stderr=log
+                [*program, "serve", str(configuration)],
+                env=self._engine.environment,
+                stdout=log,
+                stderr=log,
             )
-        end = time.monotonic() + 30
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                if (
-                    requests.get(f"{self.url}/v2/", timeout=5, verify=self.verify).status_code
-                    == 401
-                ):
-                    return
-            except requests.ConnectionError:
-                time.sleep(0.1)
-        pytest.fail(
-            "the guarded registry did not come"
-            f" up:\n{(self.folder / 'log').read_text('utf-8', 'replace')}"
-        )
+
+    def _answers(self) -> bool:
+        """Whether it asks for a password before START seconds are over."""
+        end = time.monotonic() + START
+        while time.monotonic() < end and self._process and self._process.poll() is None:
+            with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+                answer = requests.get(f"{self.url}/v2/", timeout=5, verify=self.verify)
+                return answer.status_code == 401
+            time.sleep(0.1)
+        return False
 
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.wait(30)
+            self._process.wait(START)
             self._process = None
 
-    def __enter__(self) -> GuardedRegistry:
+    def __enter__(self) -> PasswordRegistry:
         self.start()
         return self
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import yaml
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -236,11 +236,11 @@ def as_rocky(workspace: Workspace, base: str, packages: list[str]) -> None:
     """The library's Rocky Linux as a team's own: the stand-in's image with `packages`, and Debian's
     own compiler in it.
     """
-    versions = parts.copy_component("rocky", workspace.components)
+    versions = components.copy_component("rocky", workspace.components)
     version: dict[str, Any] = versions["versions"]["9"]
     version |= {"image": base, "measure": {"version": "9", "glibc": "2.36", "gcc": "12"}}
     del version["digest"]
-    parts.write_versions("rocky", workspace.components, {"versions": {"9": version}})
+    components.write_versions("rocky", workspace.components, {"versions": {"9": version}})
     path = workspace.components / "rocky" / "component.yaml"
     component = yaml.safe_load(path.read_text("utf-8"))
     path.write_text(

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,11 @@ import yaml
 from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, Entry
 from bakestone.jobs.archive.layout import Layout
 from bakestone.project import Project
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.isolated_network import IsolatedNetwork
-from tests.e2e.workspace import Workspace, kill
+from tests.e2e.workspace import Workspace
 
 NAME = "openmpi5.0.10-greeting1.0-debian12"
 HINT = "hint: what was fetched does not have the checksum in the lock"
@@ -32,8 +31,8 @@ def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFacto
     folder `archive`.
     """
     workspace = Workspace(tmp_path_factory.mktemp("airgap"), engine, f"{prefix}/airgap/base")
-    content = parts.greeting_archive("1.0", secrets.token_hex(8))
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
+    content = components.greeting_archive("1.0", secrets.token_hex(8))
+    components.write_greeting(workspace.components, {"1.0": components.from_source(content, "1.0")})
     axes = {
         "distro": ["debian@12"],
         "mpi": ["openmpi@5.0.10"],
@@ -41,7 +40,7 @@ def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFacto
         "greeting": ["1.0"],
     }
     family = {
-        "name": "island",
+        "name": "isolated",
         "axes": axes,
         "methods": {"openmpi": "wheel"},
         "name_slots": ["mpi", "greeting", "distro"],
@@ -49,7 +48,7 @@ def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFacto
     workspace.images(family)
     with FileServer("127.0.0.1") as vendor:
         vendor.files["/greeting-1.0.tar.gz"] = content
-        workspace.site(urls={parts.VENDOR: vendor.url})
+        workspace.site(urls={components.VENDOR: vendor.url})
         workspace.lock_and_generate()
         workspace.bakestone("archive", "create", "archive")
         asked = len(vendor.asked)
@@ -61,11 +60,11 @@ def archived(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def island(archived: Workspace) -> Iterator[tuple[IsolatedNetwork, Workspace]]:
+def isolated(archived: Workspace) -> Iterator[tuple[IsolatedNetwork, Workspace]]:
     """The project again, inside: with an engine that has never built anything, and the archive
     served there.
     """
-    with IsolatedNetwork(archived.folder.with_name("island")) as here:
+    with IsolatedNetwork(archived.folder.with_name("isolated")) as here:
         engine = here.engine()
         assert {name for name in here.links() if not name.startswith(("bkst", "veth"))} == {"lo"}
         assert "default" not in here.run("ip", "route"), "there is no way out"
@@ -74,23 +73,8 @@ def island(archived: Workspace) -> Iterator[tuple[IsolatedNetwork, Workspace]]:
         (inside.folder / "site.yaml").write_text(
             yaml.safe_dump({"version": 1, "registry": inside.registry}), "utf-8"
         )
-        with serving(inside, "archive", "--bind", "docker"):
+        with inside.serving("archive", "--bind", "docker"):
             yield here, inside
-
-
-@contextmanager
-def serving(workspace: Workspace, *arguments: str) -> Iterator[None]:
-    process = workspace.start("archive", "serve", *arguments)
-    assert process.stdout
-    try:
-        said: list[str] = []
-        while not (said and said[-1].startswith("next:")):
-            line = process.stdout.readline()
-            assert line, f"the server ended: {said} {process.communicate()}"
-            said.append(line)
-        yield
-    finally:
-        kill(process)
 
 
 def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
@@ -98,7 +82,7 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
     layout = Layout(workspace.folder / "archive")
     entry = max((e for e in layout.catalog().entries if chosen(e)), key=lambda e: e.size)
     path = layout.path(entry.digest)
-    path.write_bytes(parts.altered(path.read_bytes()))
+    path.write_bytes(components.altered(path.read_bytes()))
     return path
 
 
@@ -114,9 +98,9 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
     ],
 )
 def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
-    island: tuple[IsolatedNetwork, Workspace], chosen: Callable[[Entry], bool]
+    isolated: tuple[IsolatedNetwork, Workspace], chosen: Callable[[Entry], bool]
 ) -> None:
-    here, inside = island
+    here, inside = isolated
     path = flipped(inside, chosen)
     try:
         found = inside.bakestone("archive", "verify", "archive", code=1)
@@ -126,22 +110,22 @@ def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
         result = inside.bakestone("build", "--push", "--site", "archive-site/site.yaml", code=1)
         assert HINT in result.err
         assert "no floating tag was moved" in result.out
-        assert here.tags(f"{inside.registry}/island") == "404"
+        assert here.tags(f"{inside.registry}/isolated") == "404"
     finally:
-        path.write_bytes(parts.altered(path.read_bytes()))
+        path.write_bytes(components.altered(path.read_bytes()))
     assert "all of it is right" in inside.bakestone("archive", "verify", "archive").out
 
 
 def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(
-    island: tuple[IsolatedNetwork, Workspace],
+    isolated: tuple[IsolatedNetwork, Workspace],
 ) -> None:
-    here, inside = island
+    here, inside = isolated
     inside.engine.docker("builder", "prune", "--all", "--force")
     inside.bakestone("generate", "--check", "--site", "archive-site/site.yaml")
     inside.bakestone("build", "--push", "--site", "archive-site/site.yaml")
     project = Project(inside.matrix, inside.lock, inside.folder / "dockerfiles")
     fingerprints = {f"fp-{project.fingerprint(v)}" for v in project.matrix.variants}
-    tags = set(json.loads(here.tags(f"{inside.registry}/island"))["tags"])
+    tags = set(json.loads(here.tags(f"{inside.registry}/isolated"))["tags"])
     assert {t for t in tags if t == NAME} == {NAME}
     assert all(any(full.startswith(tag) for full in fingerprints) for tag in tags - {NAME})
     assert len(tags) == 2

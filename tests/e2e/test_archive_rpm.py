@@ -12,12 +12,10 @@ import pytest
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE
 from bakestone.jobs.archive.layout import Layout
 from bakestone.project import Project
-from tests.e2e import components as parts
-from tests.e2e import rpmdistro
+from tests.e2e import components, rpmdistro
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.oci import Repository
-from tests.e2e.test_airgap import serving
 from tests.e2e.workspace import Workspace
 
 REPOSITORY = f"{rpmdistro.SERVER}{rpmdistro.PLACE}"
@@ -137,14 +135,14 @@ def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(
     (entry,) = (e for e in layout.catalog().entries if e.kind == PACKAGE and "/greet-" in e.name)
     path = layout.path(entry.digest)
     repository = Repository(f"{workspace.registry}/rpm")
-    with serving(workspace, "archive", "--bind", "docker", "--port", "0"):
-        path.write_bytes(parts.altered(path.read_bytes()))
+    with workspace.serving("archive", "--bind", "docker", "--port", "0"):
+        path.write_bytes(components.altered(path.read_bytes()))
         found = workspace.bakestone("archive", "verify", "archive", code=1).err
         assert f"the package {entry.name} is altered; without it" in found
         said = workspace.bakestone("build", "--push", *SITE, code=1).err
         assert "hint: what was fetched does not have the checksum in the lock" in said
         assert not repository.tags
-        path.write_bytes(parts.altered(path.read_bytes()))
+        path.write_bytes(components.altered(path.read_bytes()))
         assert "all of it is right" in workspace.bakestone("archive", "verify", "archive").out
         workspace.bakestone("generate", "--check", *SITE)
         workspace.bakestone("build", "--push", *SITE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.workspace import Workspace
 
 BEFORE, AFTER, KEPT = "openmpi5.0.10-debian12", "openmpi5.0.9-debian12", "openmpi5.0.10-debian13"
@@ -11,7 +11,7 @@ BEFORE, AFTER, KEPT = "openmpi5.0.10-debian12", "openmpi5.0.9-debian12", "openmp
 def test_changed_version_is_drift_and_then_changes_its_own_variant_only(
     workspace: Workspace,
 ) -> None:
-    family = parts.mpi_family()
+    family = components.mpi_family()
     family["axes"] = {
         "system": [{"mpi": "openmpi@5.0.10", **system} for system in family["axes"]["system"]]
     }
@@ -54,8 +54,8 @@ def test_changed_version_is_drift_and_then_changes_its_own_variant_only(
 def test_a_package_that_does_not_exist_is_wrong_input_and_leaves_the_lock_alone(
     workspace: Workspace,
 ) -> None:
-    family = parts.greeting_family("1.0")
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(b"", "1.0")})
+    family = components.greeting_family("1.0")
+    components.write_greeting(workspace.components, {"1.0": components.from_source(b"", "1.0")})
     workspace.images(family)
     workspace.lock_and_generate()
     before = workspace.lock.read_bytes()

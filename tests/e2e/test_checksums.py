@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -19,15 +19,15 @@ NAME = "greeting1.0-debian12"
 def test_altered_archive_fails_on_its_checksum_and_the_right_one_builds(
     workspace: Workspace, vendor: FileServer, engine: Engine
 ) -> None:
-    content = parts.greeting_archive(
+    content = components.greeting_archive(
         "1.0", secrets.token_hex(8)
     )  # new bytes each time: nothing is cached
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0"))
+    components.write_greeting(workspace.components, {"1.0": components.from_source(content, "1.0")})
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0"))
     workspace.lock_and_generate()
     vendor.asked.clear()  # the lock asks for sizes
-    vendor.files["/greeting-1.0.tar.gz"] = parts.altered(content)
+    vendor.files["/greeting-1.0.tar.gz"] = components.altered(content)
     _nothing_is_published(workspace, "the stage greeting-files failed")
     assert "/greeting-1.0.tar.gz" in vendor.asked
 
@@ -59,17 +59,19 @@ def index(engine: Engine) -> Iterator[FileServer]:
 def test_altered_wheel_fails_on_its_hash_and_the_right_one_builds(
     workspace: Workspace, index: FileServer, engine: Engine
 ) -> None:
-    filename, content = parts.greeting_wheel("1.0", secrets.token_hex(8))
-    parts.write_greeting(workspace.components, {"1.0": parts.from_wheel(filename, content, "1.0")})
+    filename, content = components.greeting_wheel("1.0", secrets.token_hex(8))
+    components.write_greeting(
+        workspace.components, {"1.0": components.from_wheel(filename, content, "1.0")}
+    )
     host = index.url.split("/")[2].partition(":")[0]
     (workspace.folder / "pip.conf").write_text(
         f"[global]\nindex-url = {index.url}simple/\ntrusted-host = {host}\n", "utf-8"
     )
     workspace.site(pip="pip.conf")
-    workspace.images(parts.greeting_family("1.0"))
+    workspace.images(components.greeting_family("1.0"))
     workspace.lock_and_generate()
     index.files["/simple/bakestone-greeting/"] = f'<a href="/{filename}">{filename}</a>'.encode()
-    index.files[f"/{filename}"] = parts.altered(content)
+    index.files[f"/{filename}"] = components.altered(content)
     _nothing_is_published(workspace, "the stage greeting failed")
     assert f"/{filename}" in index.asked
 

@@ -4,7 +4,7 @@ and inventory are used.
 
 from __future__ import annotations
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -80,10 +80,10 @@ def _pin_the_stand_in(workspace: Workspace) -> str:
 
     Gives the installer's URL.
     """
-    versions = parts.copy_component("miniconda", workspace.components)
+    versions = components.copy_component("miniconda", workspace.components)
     artifacts = versions["versions"][VERSION]["methods"]["installer"]["artifacts"]
     (artifact,) = (a for a in artifacts if a["platform"] == "linux/amd64")
-    artifact["sha256"] = parts.digest(STAND_IN.encode())
-    parts.write_versions("miniconda", workspace.components, versions)
+    artifact["sha256"] = components.digest(STAND_IN.encode())
+    components.write_versions("miniconda", workspace.components, versions)
     url: str = artifact["url"]
     return url

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.workspace import Workspace
 
 GIT = re.compile(r"(\n *git: )(1:2\.39\.5-\S+)")
@@ -28,7 +28,7 @@ def doctor(
 def test_a_version_that_left_the_archive_is_found_with_the_variants_it_hits(
     workspace: Workspace,
 ) -> None:
-    workspace.images(parts.mpi_family())
+    workspace.images(components.mpi_family())
     workspace.lock_and_generate()
     whole = doctor(workspace, code=0)
     assert whole["problems"] == []
@@ -49,7 +49,7 @@ def test_a_version_that_left_the_archive_is_found_with_the_variants_it_hits(
 
 
 def test_without_an_engine_the_pins_are_looked_at_all_the_same(workspace: Workspace) -> None:
-    workspace.images(parts.mpi_family())
+    workspace.images(components.mpi_family())
     workspace.lock_and_generate()
     told = doctor(workspace, code=3, env={"DOCKER_HOST": f"unix://{workspace.folder}/nothing.sock"})
     assert [(row["state"], row["kind"]) for row in told["problems"]] == [
@@ -62,7 +62,7 @@ def test_without_an_engine_the_pins_are_looked_at_all_the_same(workspace: Worksp
 
 
 def test_a_builder_that_is_not_there_is_told(workspace: Workspace) -> None:
-    workspace.images(parts.mpi_family())
+    workspace.images(components.mpi_family())
     workspace.lock_and_generate()
     workspace.site(builder="nobody-made-this")
     told = doctor(workspace, "--skip", "package", code=3)

@@ -5,7 +5,6 @@ the same fingerprints.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.oci import Repository
-from tests.e2e.password_registry import PASSWORD, USER, GuardedRegistry
-from tests.e2e.workspace import Workspace, kill, wait_until
+from tests.e2e.password_registry import PASSWORD, USER, PasswordRegistry
+from tests.e2e.workspace import Workspace
 
 NAMES = "greeting1.0-debian12", "greeting2.0-debian12"
 EXPORT = {"push": "export"}
@@ -29,26 +28,26 @@ def project(workspace: Workspace, vendor: FileServer) -> Workspace:
     """Two variants that nobody has built yet, at a site that wants exports."""
     versions = {}
     for version in ("1.0", "2.0"):
-        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = components.greeting_archive(
             version, secrets.token_hex(8)
         )
-        versions[version] = parts.from_source(content, version)
-    parts.write_greeting(workspace.components, versions)
-    workspace.images(parts.greeting_family(*versions))
+        versions[version] = components.from_source(content, version)
+    components.write_greeting(workspace.components, versions)
+    workspace.images(components.greeting_family(*versions))
     site(workspace, vendor, **EXPORT)
     workspace.lock_and_generate()
     return workspace
 
 
 def site(workspace: Workspace, vendor: FileServer, **more: Any) -> None:
-    workspace.site(urls={parts.VENDOR: vendor.url}, **more)
+    workspace.site(urls={components.VENDOR: vendor.url}, **more)
 
 
 def attestations(repository: Repository) -> dict[str, dict[str, list[str]]]:
     """Tag -> digest of an image -> the kinds of statements about it, each read whole."""
     found: dict[str, dict[str, list[str]]] = {}
     for tag in repository.floating:
-        for entry in json.loads(repository._get(f"manifests/{tag}").content)["manifests"]:
+        for entry in json.loads(repository.get(f"manifests/{tag}").content)["manifests"]:
             subject = entry.get("annotations", {}).get("vnd.docker.reference.digest")
             if subject:
                 statements = [
@@ -122,33 +121,32 @@ def test_other_forms_are_exported_as_they_are_pushed(
 def test_a_registry_with_a_password_gets_exported_images(
     project: Workspace, engine: Engine, tmp_path: Path
 ) -> None:
-    with GuardedRegistry(engine, tmp_path) as guard:
-        registry = f"{guard.address}/base"
+    with PasswordRegistry(engine, tmp_path) as private:
+        registry = f"{private.address}/base"
         said = project.bakestone(
-            "build", "--push", "--registry", registry, env=guard.login(PASSWORD)
+            "build", "--push", "--registry", registry, env=private.login(PASSWORD)
         )
         repository = Repository(f"{registry}/greeting", login=(USER, PASSWORD))
         assert repository.floating == {i["name"]: i["digest"] for i in project.release()["images"]}
         assert PASSWORD not in said.text
-    engine.remove_images(guard.address)
+    engine.remove_images(private.address)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_export_leaves_nothing_behind_and_the_next_run_goes_on(
     project: Workspace, number: signal.Signals
 ) -> None:
-    process = project.start("build", "--push")
+    running = project.start("build", "--push")
     try:
-        wait_until(
-            process,
+        running.wait_until(
             lambda: any(project.temporary.glob("bakestone-export-*/image/*")),
             "an image is being exported",
         )
-        os.kill(process.pid, number)
-        out, err = process.communicate(timeout=60)
+        running.signal(number)
+        code, out, err = running.ended()
     finally:
-        kill(process)
-    assert process.returncode not in (0, None)
+        running.kill()
+    assert code != 0
     assert "Traceback" not in out + err
     assert list(project.temporary.iterdir()) == []
     assert project.repository("greeting").floating == {}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.e2e import components as parts
-from tests.e2e import plain_docker as plain
+from tests.e2e import components, plain_docker
 from tests.e2e.workspace import Workspace
 
 GOOD, LIE = "openmpi5.0.10-debian12-git2.39.5", "openmpi5.0.10-debian12-git9.9.9"
@@ -14,13 +13,13 @@ GOOD, LIE = "openmpi5.0.10-debian12-git2.39.5", "openmpi5.0.10-debian12-git9.9.9
 def test_broken_inventory_publishes_nothing_of_its_variant_and_moves_no_tag(
     workspace: Workspace,
 ) -> None:
-    versions = parts.copy_component("git", workspace.components)
+    versions = components.copy_component("git", workspace.components)
     versions["versions"]["9.9.9"] = {
         "methods": {"apt": {"package": "git", "versions": {"debian@12": "9.9.9"}}}
     }
-    parts.write_versions("git", workspace.components, versions)
+    components.write_versions("git", workspace.components, versions)
     axes = {"distro": ["debian@12"], "mpi": ["openmpi@5.0.10"], "git": ["2.39.5", "9.9.9"]}
-    workspace.images(parts.mpi_family(axes=axes))
+    workspace.images(components.mpi_family(axes=axes))
     workspace.lock_and_generate()
     repository = workspace.repository("mpi")
     workspace.bakestone("build", GOOD, "--push")
@@ -28,7 +27,7 @@ def test_broken_inventory_publishes_nothing_of_its_variant_and_moves_no_tag(
     assert set(published) == {GOOD}
 
     # both variants change, one of them is broken
-    workspace.images(parts.mpi_family(axes=axes, user="worker"))
+    workspace.images(components.mpi_family(axes=axes, user="worker"))
     workspace.lock_and_generate()
     said = workspace.bakestone("build", "--push", code=1)
     assert "git: git version: expected 9.9.9, measured 2.39.5" in said.err
@@ -66,7 +65,15 @@ def _plain_docker_is_refused_too(workspace: Workspace) -> None:
     """The same Dockerfile through `docker build`: no image comes out."""
     folder = workspace.folder / "dockerfiles" / "mpi" / LIE
     tag = f"{workspace.registry}/mpi:{LIE}"
-    command = ["buildx", "build", *plain.build_secrets(), "--tag", tag, "--load", str(folder)]
-    said = workspace.engine.docker(*command, code=None, env=plain.source_policy(workspace))
+    command = [
+        "buildx",
+        "build",
+        *plain_docker.build_secrets(),
+        "--tag",
+        tag,
+        "--load",
+        str(folder),
+    ]
+    said = workspace.engine.docker(*command, code=None, env=plain_docker.source_policy(workspace))
     assert "expected 9.9.9, measured 2.39.5" in said
     workspace.engine.docker("image", "inspect", tag, code=1)

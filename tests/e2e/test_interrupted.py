@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 from collections.abc import Callable
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.fileserver import FileServer
-from tests.e2e.workspace import Workspace, kill, wait_until
+from tests.e2e.workspace import Workspace
 
 QUICK, SLOW = "greeting1.0-debian12", "greeting2.0-debian12"
 
@@ -52,14 +51,14 @@ def test_interrupt_from_the_keyboard_ends_without_a_traceback(
 ) -> None:
     _edit(workspace, vendor, user="dockeruser")
     with vendor.hold("/greeting-2.0.tar.gz") as hold:
-        process = workspace.start("build", "--push")
+        running = workspace.start("build", "--push")
         try:
-            wait_until(process, hold.reached.is_set, "the build waits for a file")
-            os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            running.wait_until(hold.reached.is_set, "the build waits for a file")
+            running.signal(signal.SIGINT, whole_group=True)
+            code, out, err = running.ended()
         finally:
-            kill(process)
-    assert process.returncode not in (0, None)
+            running.kill()
+    assert code != 0
     assert "Traceback" not in out + err
     assert list(workspace.temporary.iterdir()) == []
     assert workspace.repository("greeting").floating == {}
@@ -69,12 +68,12 @@ def _edit(workspace: Workspace, vendor: FileServer, *, user: str) -> None:
     """Both variants change; the file of the slow one is new, so that it must be fetched."""
     versions = {}
     for version in ("1.0", "2.0"):
-        content = parts.greeting_archive(version, secrets.token_hex(8))
+        content = components.greeting_archive(version, secrets.token_hex(8))
         vendor.files[f"/greeting-{version}.tar.gz"] = content
-        versions[version] = parts.from_source(content, version)
-    parts.write_greeting(workspace.components, versions)
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0", "2.0", user=user))
+        versions[version] = components.from_source(content, version)
+    components.write_greeting(workspace.components, versions)
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0", "2.0", user=user))
     workspace.lock_and_generate()
 
 
@@ -83,12 +82,11 @@ def _build_and_kill(
 ) -> None:
     """Kill the build when one variant is in the registry and the other waits for its file."""
     with vendor.hold("/greeting-2.0.tar.gz") as hold:
-        process = workspace.start("build", "--push")
+        running = workspace.start("build", "--push")
         try:
-            wait_until(
-                process,
+            running.wait_until(
                 lambda: hold.reached.is_set() and quick_is_pushed(),
                 "one variant is in the registry, the other waits",
             )
         finally:
-            kill(process)
+            running.kill()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.workspace import Workspace
 
 NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent/docker.sock"}
@@ -17,7 +17,7 @@ COMMANDS = {"lock": ["lock"], "build": ["build"], "push": ["build", "--push"]}
 
 @pytest.fixture
 def generated(workspace: Workspace) -> Workspace:
-    workspace.images(parts.mpi_family())
+    workspace.images(components.mpi_family())
     workspace.lock_and_generate()
     return workspace
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -37,11 +37,11 @@ def project(workspace: Workspace, vendor: FileServer) -> Workspace:
     """The greeting family, of a new file behind the vendor's URL, and a second component that is
     made like it.
     """
-    content = parts.greeting_archive("1.0", secrets.token_hex(8))
+    content = components.greeting_archive("1.0", secrets.token_hex(8))
     vendor.files["/greeting-1.0.tar.gz"] = content
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0"))
+    components.write_greeting(workspace.components, {"1.0": components.from_source(content, "1.0")})
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0"))
     workspace.lock_and_generate()
     return workspace
 
@@ -64,7 +64,7 @@ def _stray(workspace: Workspace, instruction: str) -> None:
         "axes": {"distro": ["debian@12"], "stray": ["1.0"]},
         "name_slots": ["stray", "distro"],
     }
-    workspace.images(parts.greeting_family("1.0"), family)
+    workspace.images(components.greeting_family("1.0"), family)
     workspace.lock.unlink()
     workspace.lock_and_generate()
 
@@ -95,7 +95,7 @@ def test_the_site_file_can_ask_for_it_and_without_it_the_same_template_is_built(
 ) -> None:
     _stray(project, f"ADD {ELSEWHERE} /extra\n")
     vendor.files["/extra"] = b"fetched without a pin"
-    urls = {parts.VENDOR: vendor.url, "https://elsewhere.vendor.test/": vendor.url}
+    urls = {components.VENDOR: vendor.url, "https://elsewhere.vendor.test/": vendor.url}
     project.site(urls=urls, only_locked=True)
     said = project.bakestone("build", BAD, code=1)
     assert f"the source {ELSEWHERE} is not in the lock" in said.err

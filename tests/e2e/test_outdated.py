@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e import plain_docker as plain
+from tests.e2e import plain_docker
 from tests.e2e.engine import Engine
 from tests.e2e.workspace import Workspace
 
@@ -67,7 +67,7 @@ def madison(engine: Engine, packages: list[str], folder: Path) -> Madison:
         "buildx",
         "build",
         "--no-cache",
-        *plain.build_secrets(),
+        *plain_docker.build_secrets(),
         "--output",
         f"type=local,dest={folder}",
         "-",
@@ -129,7 +129,7 @@ def test_a_security_update_of_what_the_base_image_has_is_told(
     base, fresh = f"{prefix}/stale/debian:12", _debian(engine)
     text = _STALE.format(base=fresh, package=package, version=old)
     engine.docker(
-        "buildx", "build", *plain.build_secrets(), "--push", "--tag", base, "-", stdin=text
+        "buildx", "build", *plain_docker.build_secrets(), "--push", "--tag", base, "-", stdin=text
     )
 
     workspace = Workspace(tmp_path / "team", engine, f"{prefix}/stale-base/base")

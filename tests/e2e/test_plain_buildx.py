@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e import plain_docker as plain
+from tests.e2e import plain_docker
 from tests.e2e.engine import Engine
 from tests.e2e.workspace import Workspace
 
@@ -27,11 +27,11 @@ def test_bake_file_builds_the_published_image_without_bakestone(
         "bake",
         "-f",
         "dockerfiles/docker-bake.json",
-        *plain.bake_secrets(),
+        *plain_docker.bake_secrets(),
         *changes,
         target,
     ]
-    engine.docker(*command, cwd=published.folder, env=plain.source_policy(published))
+    engine.docker(*command, cwd=published.folder, env=plain_docker.source_policy(published))
     (image,) = (i for i in published.release()["images"] if i["name"] == NAME)
     assert published.repository("plain").digest(NAME) == image["platforms"]["linux/amd64"]
 
@@ -39,6 +39,6 @@ def test_bake_file_builds_the_published_image_without_bakestone(
 def test_dockerfile_builds_without_a_context(published: Workspace, engine: Engine) -> None:
     tag = f"{published.registry}/alone:{NAME}"
     text = published.generated()[f"mpi/{NAME}/Dockerfile"]
-    command = ["buildx", "build", *plain.build_secrets(), "--load", "--tag", tag, "-"]
-    engine.docker(*command, env=plain.source_policy(published), stdin=text)
+    command = ["buildx", "build", *plain_docker.build_secrets(), "--load", "--tag", tag, "-"]
+    engine.docker(*command, env=plain_docker.source_policy(published), stdin=text)
     assert "mpirun (Open MPI) 5.0.10" in engine.run(tag, "mpirun --version", pull="never")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import ROOT, Engine
 from tests.e2e.fileserver import FileServer
@@ -179,7 +179,7 @@ def test_the_provenance_that_users_read_names_the_base_and_no_secret(
     assert base.removeprefix("sha256:") in {m["digest"]["sha256"] for m in provenance["materials"]}
     assert provenance["buildConfig"]["llbDefinition"], "mode=max has the steps"
     repository = workspace.repository("mpi")
-    top = json.loads(repository._get(f"manifests/{NAME}").content)
+    top = json.loads(repository.get(f"manifests/{NAME}").content)
     blobs = [
         repository.blob(layer["digest"])
         for entry in top["manifests"][1:]
@@ -219,7 +219,7 @@ def test_an_index_that_lacks_its_sbom_gets_it_from_the_next_run(
     workspace, _ = pushed
     (entry,) = workspace.release()["images"]
     repository = workspace.repository("mpi")
-    top = json.loads(repository._get(f"manifests/{NAME}").content)
+    top = json.loads(repository.get(f"manifests/{NAME}").content)
     # what a run leaves that is stopped after the push: BuildKit's index, without the SBOM
     del top["annotations"]
     tag = f"fp-{entry['fingerprint']}"
@@ -240,16 +240,16 @@ def test_a_published_image_is_made_again(pushed: tuple[Workspace, str]) -> None:
 def test_a_component_that_writes_the_time_is_found_and_the_file_named(
     workspace: Workspace, vendor: FileServer
 ) -> None:
-    content = vendor.files["/greeting-1.0.tar.gz"] = parts.greeting_archive(
+    content = vendor.files["/greeting-1.0.tar.gz"] = components.greeting_archive(
         "1.0", secrets.token_hex(8)
     )
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
+    components.write_greeting(workspace.components, {"1.0": components.from_source(content, "1.0")})
     install = workspace.components / "greeting" / "install.source.j2"
     install.write_text(
         install.read_text("utf-8").replace("find /out", f"{CLOCK}find /out"), "utf-8"
     )
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0"))
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0"))
     workspace.lock_and_generate()
     said = workspace.bakestone("reproduce", code=1)
     assert "/opt/greeting/built-at: content" in said.out

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e import plain_docker as plain
-from tests.e2e import rpmdistro
+from tests.e2e import plain_docker, rpmdistro
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -177,7 +176,7 @@ def _built_anew(workspace: Workspace, engine: Engine, server: FileServer) -> str
     mirrors = workspace.folder / "mirrors"
     mirrors.write_text(f"{rpmdistro.SERVER} {server.url}\n", "utf-8")
     tag = f"{workspace.registry}/anew:1"
-    secrets = [*plain.build_secrets(), "--secret", f"id=mirrors,src={mirrors}"]
+    secrets = [*plain_docker.build_secrets(), "--secret", f"id=mirrors,src={mirrors}"]
     engine.docker(
         "buildx",
         "build",
@@ -187,7 +186,7 @@ def _built_anew(workspace: Workspace, engine: Engine, server: FileServer) -> str
         "--tag",
         tag,
         "-",
-        env=plain.source_policy(workspace),
+        env=plain_docker.source_policy(workspace),
         stdin=text,
     )
     return tag

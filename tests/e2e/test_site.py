@@ -22,15 +22,13 @@ from bakestone.clients.engine.buildx import Engine as Buildx
 from bakestone.clients.engine.buildx import inline_target
 from bakestone.clients.site import site as site_module
 from bakestone.core.render.packages import apt
-from tests.e2e import certificate_authority as authority_module
-from tests.e2e import components as parts
-from tests.e2e import password_registry as guarded
+from tests.e2e import certificate_authority, components
 from tests.e2e.certificate_authority import Authority
 from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.oci import ACCEPT
-from tests.e2e.password_registry import GuardedRegistry
+from tests.e2e.password_registry import PASSWORD, USER, PasswordRegistry
 from tests.e2e.workspace import Workspace
 
 CERTIFICATES = Path("/etc/docker/certs.d")
@@ -70,7 +68,7 @@ class Place:
     """
 
     authority: Authority
-    registry: GuardedRegistry
+    registry: PasswordRegistry
     index: FileServer
     mirror: FileServer
     indexer: Account
@@ -78,7 +76,7 @@ class Place:
 
     @property
     def secrets(self) -> list[bytes]:
-        return [*self.indexer.traces, *self.mirrorer.traces, guarded.PASSWORD.encode()]
+        return [*self.indexer.traces, *self.mirrorer.traces, PASSWORD.encode()]
 
 
 def _account(name: str) -> Account:
@@ -87,7 +85,7 @@ def _account(name: str) -> Account:
 
 @pytest.fixture(scope="module")
 def authority(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return authority_module.make(tmp_path_factory.mktemp("authority"), engine.gateway)
+    return certificate_authority.make(tmp_path_factory.mktemp("authority"), engine.gateway)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +106,7 @@ def place(
     with (
         index,
         mirror,
-        GuardedRegistry(engine, tmp_path_factory.mktemp("private"), authority) as registry,
+        PasswordRegistry(engine, tmp_path_factory.mktemp("private"), authority) as registry,
     ):
         trusted = CERTIFICATES / registry.address
         try:
@@ -119,11 +117,8 @@ def place(
             )
         (trusted / "ca.crt").write_bytes(authority.certificate.read_bytes())
         try:
-            _copy(
-                f"http://{engine.mirror.partition('/')[0]}/v2/{engine.mirror.partition('/')[2]}/debian",
-                "12",
-                registry,
-            )
+            host, _, path = engine.mirror.partition("/")
+            _copy(f"http://{host}/v2/{path}/debian", "12", registry)
             yield Place(authority, registry, index, mirror, indexer, mirrorer)
         finally:
             (trusted / "ca.crt").unlink()
@@ -131,14 +126,14 @@ def place(
     engine.remove_images(registry.address)
 
 
-def _copy(source: str, reference: str, registry: GuardedRegistry) -> None:
+def _copy(source: str, reference: str, registry: PasswordRegistry) -> None:
     """An image from the engine's registry to hub/library/debian of the private one, by plain
     requests.
     """
     target = f"{registry.url}/v2/hub/library/debian"
     session = requests.Session()
     session.trust_env = False  # REQUESTS_CA_BUNDLE would count for more than `verify`
-    session.auth, session.verify = (guarded.USER, guarded.PASSWORD), registry.verify
+    session.auth, session.verify = ((USER, PASSWORD), registry.verify)
     manifest = requests.get(
         f"{source}/manifests/{reference}", headers={"Accept": ACCEPT}, timeout=60
     )
@@ -163,9 +158,9 @@ def files(place: Place) -> dict[str, dict[str, Any]]:
     """A wheel on the private index and an archive on the mirror, both new; the versions of the
     component that is made of them.
     """
-    wheel, content = parts.greeting_wheel("1.0", secrets.token_hex(8))
-    archive = parts.greeting_archive("2.0", secrets.token_hex(8))
-    link = f'<a href="/files/{wheel}#sha256={parts.digest(content)}">{wheel}</a>'
+    wheel, content = components.greeting_wheel("1.0", secrets.token_hex(8))
+    archive = components.greeting_archive("2.0", secrets.token_hex(8))
+    link = f'<a href="/files/{wheel}#sha256={components.digest(content)}">{wheel}</a>'
     place.index.files |= {
         "/simple/bakestone-greeting/": f"<!DOCTYPE html><html><body>{link}</body></html>".encode(),
         f"/files/{wheel}": content,
@@ -174,14 +169,14 @@ def files(place: Place) -> dict[str, dict[str, Any]]:
     for server in (place.index, place.mirror):
         server.asked.clear()
     return {
-        "1.0": parts.from_wheel(wheel, content, "1.0"),
-        "2.0": parts.from_source(archive, "2.0"),
+        "1.0": components.from_wheel(wheel, content, "1.0"),
+        "2.0": components.from_source(archive, "2.0"),
     }
 
 
 def _project(workspace: Workspace, files: dict[str, dict[str, Any]]) -> Workspace:
-    parts.write_greeting(workspace.components, files)
-    workspace.images(parts.greeting_family("1.0", "2.0"))
+    components.write_greeting(workspace.components, files)
+    workspace.images(components.greeting_family("1.0", "2.0"))
     return workspace
 
 
@@ -210,11 +205,11 @@ def _private(workspace: Workspace, place: Place, **changes: Any) -> dict[str, st
         "credentials": credentials,
     }
     workspace.site(
-        urls={parts.VENDOR: place.mirror.url + BELOW},
+        urls={components.VENDOR: place.mirror.url + BELOW},
         registries={"docker.io/library": f"{place.registry.address}/hub/library"},
         **settings | changes,
     )
-    return place.registry.login(guarded.PASSWORD) | {"INDEX_PASSWORD": place.indexer.password}
+    return place.registry.login(PASSWORD) | {"INDEX_PASSWORD": place.indexer.password}
 
 
 def test_the_same_fingerprints_and_cache_keys_as_without_and_no_secret_anywhere(
@@ -352,7 +347,7 @@ def test_apt_in_a_build_step_logs_in_and_goes_by_the_proxy(
 def test_a_wrong_password_of_the_index_is_said_without_it(
     place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
 ) -> None:
-    _project(workspace, {"1.0": files["1.0"]}).images(parts.greeting_family("1.0"))
+    _project(workspace, {"1.0": files["1.0"]}).images(components.greeting_family("1.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
     said = workspace.bakestone(
@@ -366,7 +361,7 @@ def test_a_wrong_password_of_the_index_is_said_without_it(
 def test_a_wrong_password_of_the_mirror_is_said_without_it(
     place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
 ) -> None:
-    _project(workspace, {"2.0": files["2.0"]}).images(parts.greeting_family("2.0"))
+    _project(workspace, {"2.0": files["2.0"]}).images(components.greeting_family("2.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
     password = workspace.folder.with_name(f"{workspace.folder.name}.password")
@@ -386,7 +381,7 @@ def test_a_wrong_password_of_the_mirror_is_said_without_it(
 def test_a_variable_that_is_not_set_is_named_where_the_site_file_names_it(
     place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
 ) -> None:
-    _project(workspace, {"2.0": files["2.0"]}).images(parts.greeting_family("2.0"))
+    _project(workspace, {"2.0": files["2.0"]}).images(components.greeting_family("2.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
     place.mirror.asked.clear()
@@ -401,10 +396,10 @@ def test_a_variable_that_is_not_set_is_named_where_the_site_file_names_it(
 def test_an_authority_that_is_not_trusted_is_said(
     place: Place, files: dict[str, dict[str, Any]], workspace: Workspace
 ) -> None:
-    _project(workspace, {"1.0": files["1.0"]}).images(parts.greeting_family("1.0"))
+    _project(workspace, {"1.0": files["1.0"]}).images(components.greeting_family("1.0"))
     env = _private(workspace, place)
     workspace.lock_and_generate(env)
-    other = authority_module.make(workspace.temporary, "127.0.0.1").bundle(
+    other = certificate_authority.make(workspace.temporary, "127.0.0.1").bundle(
         workspace.folder / "other.pem", CA
     )
     _private(workspace, place, ca=str(other))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -140,19 +140,21 @@ def _overlays(
                 versions[version] = {
                     "methods": {
                         "source": {
-                            "artifacts": [{"url": url, "sha256": parts.digest(tarballs[filename])}]
+                            "artifacts": [
+                                {"url": url, "sha256": components.digest(tarballs[filename])}
+                            ]
                         }
                     }
                 }
                 vendor.files[f"/{filename}"] = tarballs[filename]
                 urls[url.rpartition("/")[0] + "/"] = vendor.url
         (workspace.components / component).mkdir(parents=True)
-        parts.write_versions(component, workspace.components, {"versions": versions})
+        components.write_versions(component, workspace.components, {"versions": versions})
     return urls
 
 
 def _library_url(component: str, version: str) -> str:
-    known = yaml.safe_load((parts.LIBRARY / component / "versions.yaml").read_text("utf-8"))
+    known = yaml.safe_load((components.LIBRARY / component / "versions.yaml").read_text("utf-8"))
     (artifact,) = known["versions"][version]["methods"]["source"]["artifacts"]
     url: str = artifact["url"]
     return url

@@ -16,7 +16,7 @@ import yaml
 from bakestone.jobs.archive.catalog import Catalog
 from bakestone.jobs.archive.layout import Layout
 from bakestone.jobs.archive.serve.routes import Answers
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -305,7 +305,8 @@ def _check_archive(catalog: Catalog, nvidia: FileServer) -> None:
         answer = Answers(catalog).find(f"/url/{url.replace('://', '/')}")
         assert answer is not None, url
         assert (
-            answer.digest == f"sha256:{parts.digest(nvidia.files['/' + url.removeprefix(NVIDIA)])}"
+            answer.digest
+            == f"sha256:{components.digest(nvidia.files['/' + url.removeprefix(NVIDIA)])}"
         ), url
 
 
@@ -320,7 +321,7 @@ def _pins() -> dict[str, str]:
 
 
 def _entries(component: str) -> list[dict[str, Any]]:
-    known = yaml.safe_load((parts.LIBRARY / component / "versions.yaml").read_text("utf-8"))[
+    known = yaml.safe_load((components.LIBRARY / component / "versions.yaml").read_text("utf-8"))[
         "versions"
     ][VERSIONS[component]]
     return [
@@ -344,7 +345,7 @@ def _for_debian(workspace: Workspace, fingerprint: str) -> None:
         known = (
             yaml.safe_load((folder / "versions.yaml").read_text("utf-8"))
             if folder.exists()
-            else parts.copy_component(component, workspace.components)
+            else components.copy_component(component, workspace.components)
         )
         entries = [
             {
@@ -357,7 +358,7 @@ def _for_debian(workspace: Workspace, fingerprint: str) -> None:
         known["versions"] = {
             version: known["versions"][version] | {"methods": {"apt": {"packages": entries}}}
         }
-        parts.write_versions(component, workspace.components, known)
+        components.write_versions(component, workspace.components, known)
         about = yaml.safe_load((folder / "component.yaml").read_text("utf-8"))
         (folder / "component.yaml").write_text(
             yaml.safe_dump(

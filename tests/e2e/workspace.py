@@ -4,14 +4,15 @@ run in it.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ TIMEOUT = 1800
 """Seconds that one command may take: several times the longest one (three builds of Open MPI) on
 two cores with nothing cached.
 """
+STOP = 300
+"""Seconds that a command may take to end once it was told to, on two loaded cores."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,67 @@ class Result:
     @property
     def text(self) -> str:
         return self.out + self.err
+
+
+class Running:
+    """A command that runs, in a process group of its own.
+
+    What it says goes into files: it never waits for somebody who reads a pipe.
+    """
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str]) -> None:
+        said = Path(tempfile.mkdtemp(prefix=f"{folder.name}.said-", dir=folder.parent))
+        self._out, self._err = said / "out", said / "err"
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    @property
+    def out(self) -> str:
+        """What it has said so far."""
+        return self._out.read_text("utf-8")
+
+    @property
+    def err(self) -> str:
+        return self._err.read_text("utf-8")
+
+    def ended(self, timeout: float = STOP) -> tuple[int, str, str]:
+        """Its exit code and all that it said, once it has ended.
+
+        Raises `TimeoutExpired` when that takes longer.
+        """
+        code = self._process.wait(timeout)
+        return code, self.out, self.err
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for something that it brings about.
+
+        Should it end first, what it said is shown.
+        """
+        end = time.monotonic() + TIMEOUT
+        while not condition():
+            assert self._process.poll() is None, (
+                f"the command ended: not so {what}\n{self.out}\n{self.err}"
+            )
+            assert time.monotonic() < end, f"not so after {TIMEOUT} seconds: {what}"
+            time.sleep(0.1)
+
+    def signal(self, number: int, *, whole_group: bool = False) -> None:
+        """Send a signal to it, or to everything that it started as well."""
+        (os.killpg if whole_group else os.kill)(self._process.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL to it and everything that it started; nothing is done where it has ended."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(STOP)
 
 
 class Workspace:
@@ -103,18 +167,13 @@ class Workspace:
             site["ca"] = str(CA)
         (self.folder / "site.yaml").write_text(yaml.safe_dump(site | more), "utf-8")
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start `bakestone ARGUMENTS`, in a process group of its own."""
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> Running:
+        """Start `bakestone ARGUMENTS`."""
         own = {"BAKESTONE_SITE": "site.yaml", "TMPDIR": str(self.temporary)}
-        return subprocess.Popen(
+        return Running(
             [*self.inside, sys.executable, "-m", "bakestone.cli.app", *arguments],
-            cwd=self.folder,
-            env=self.engine.environment | own | (env or {}),
-            text=True,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            self.folder,
+            self.engine.environment | own | (env or {}),
         )
 
     def bakestone(
@@ -126,13 +185,12 @@ class Workspace:
     ) -> Result:
         """Run `bakestone ARGUMENTS`; it ends with `code` and never with a traceback."""
         began = time.monotonic()
-        process = self.start(*arguments, env=env)
+        running = self.start(*arguments, env=env)
         try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            kill(process)
-            raise
-        result = Result(process.returncode, out, err, time.monotonic() - began)
+            ended, out, err = running.ended(timeout)
+        finally:
+            running.kill()
+        result = Result(ended, out, err, time.monotonic() - began)
         said = (
             f"bakestone {' '.join(arguments)}: exit {result.code}, wanted {code}\n---"
             f" stdout\n{out}\n--- stderr\n{err}"
@@ -140,6 +198,16 @@ class Workspace:
         assert result.code == code, said
         assert "Traceback" not in result.text, said
         return result
+
+    @contextmanager
+    def serving(self, *arguments: str) -> Iterator[None]:
+        """`bakestone archive serve ARGUMENTS` while the block runs."""
+        running = self.start("archive", "serve", *arguments)
+        try:
+            running.wait_until(lambda: "\nnext:" in running.out, "it serves")
+            yield
+        finally:
+            running.kill()
 
     def lock_and_generate(self, env: dict[str, str] | None = None) -> None:
         self.bakestone("lock", env=env)
@@ -165,24 +233,3 @@ class Workspace:
             for p in sorted(folder.rglob("*"))
             if p.is_file()
         }
-
-
-def wait_until(process: subprocess.Popen[str], condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that a running command brings about.
-
-    Should it end first, that is shown.
-    """
-    end = time.monotonic() + TIMEOUT
-    while not condition():
-        assert process.poll() is None, f"the command ended: not so {what}\n" + "\n".join(
-            process.communicate()
-        )
-        assert time.monotonic() < end, f"not so after {TIMEOUT} seconds: {what}"
-        time.sleep(0.1)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the command and everything that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
