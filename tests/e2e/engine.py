@@ -26,6 +26,15 @@ NOT_OURS = (
 )
 
 
+def inherited() -> dict[str, str]:
+    """This process's environment without what would change a command under test."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == "BAKESTONE_TOOLS" or not name.startswith(NOT_OURS)
+    }
+
+
 @dataclass(frozen=True)
 class Engine:
     """`registry` is HOST:PORT; `mirror` is where Debian's images are, or empty for Docker Hub."""
@@ -128,17 +137,17 @@ def _up() -> Engine:
     _script("engine", "up")
     settings = ROOT / "build" / "engine" / "env"
     show = '. "$1"; printf "%s\\n" "$DOCKER_HOST" "$BAKESTONE_REGISTRY" "$PATH"'
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_OURS)}
+    mine = inherited()
     shown = subprocess.run(
         ["sh", "-c", show, "sh", str(settings)],
-        env=inherited,
+        env=mine,
         capture_output=True,
         text=True,
         check=True,
     )
     host, registry, path = shown.stdout.splitlines()
     environment = (
-        inherited
+        mine
         | {"PATH": path, "PYTHONPATH": str(ROOT / "generator"), "NO_COLOR": "1"}
         | ({"DOCKER_HOST": host} if host else {})
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.engine import NOT_OURS, ROOT, Engine
+from tests.e2e.engine import ROOT, Engine, inherited
 
 _GET = (
     "import sys, urllib.request as r\ntry: print(r.urlopen(sys.argv[1],"
@@ -80,18 +80,16 @@ class IsolatedNetwork:
 
     def engine(self) -> Engine:
         """An engine that was never used, and its registry; nobody outside reaches them."""
-        inherited = {
-            k: v for k, v in os.environ.items() if not k.startswith((*NOT_OURS, "DOCKER_HOST"))
-        }
+        mine = {k: v for k, v in inherited().items() if k != "DOCKER_HOST"}
         script = str(ROOT / "scripts" / "engine")
-        self.run(script, "up", "--own", "--data", str(self.data), env=inherited)
+        self.run(script, "up", "--own", "--data", str(self.data), env=mine)
         show = '. "$1"; printf "%s\\n" "$DOCKER_HOST" "$BAKESTONE_REGISTRY" "$PATH"'
         host, registry, path = self.run(
-            "sh", "-c", show, "sh", str(self.data / "env"), env=inherited
+            "sh", "-c", show, "sh", str(self.data / "env"), env=mine
         ).splitlines()
         return Engine(
             registry,
-            inherited
+            mine
             | {
                 "DOCKER_HOST": host,
                 "PATH": path,

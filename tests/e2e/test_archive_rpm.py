@@ -134,15 +134,17 @@ def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(
     layout = Layout(workspace.folder / "archive")
     (entry,) = (e for e in layout.catalog().entries if e.kind == PACKAGE and "/greet-" in e.name)
     path = layout.path(entry.digest)
-    repository = Repository(f"{workspace.registry}/rpm")
+    repository, content = Repository(f"{workspace.registry}/rpm"), path.read_bytes()
     with workspace.serving("archive", "--bind", "docker", "--port", "0"):
-        path.write_bytes(components.altered(path.read_bytes()))
-        found = workspace.bakestone("archive", "verify", "archive", code=1).err
-        assert f"the package {entry.name} is altered; without it" in found
-        said = workspace.bakestone("build", "--push", *SITE, code=1).err
-        assert "hint: what was fetched does not have the checksum in the lock" in said
-        assert not repository.tags
-        path.write_bytes(components.altered(path.read_bytes()))
+        path.write_bytes(components.altered(content))
+        try:
+            found = workspace.bakestone("archive", "verify", "archive", code=1).err
+            assert f"the package {entry.name} is altered; without it" in found
+            said = workspace.bakestone("build", "--push", *SITE, code=1).err
+            assert "hint: what was fetched does not have the checksum in the lock" in said
+            assert not repository.tags
+        finally:
+            path.write_bytes(content)
         assert "all of it is right" in workspace.bakestone("archive", "verify", "archive").out
         workspace.bakestone("generate", "--check", *SITE)
         workspace.bakestone("build", "--push", *SITE)

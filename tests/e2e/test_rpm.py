@@ -106,6 +106,12 @@ def test_a_new_release_changes_nothing_until_the_lock_is_updated(
     rocky: tuple[Workspace, Path], engine: Engine, server: FileServer
 ) -> None:
     workspace, repositories = rocky
+    if (workspace.folder / "first.lock").exists():  # this is tried again: back to the first release
+        workspace.lock.write_bytes((workspace.folder / "first.lock").read_bytes())
+        rpmdistro.publish(server, repositories / "1")
+        workspace.bakestone("generate")
+        workspace.bakestone("build", "--push")
+    (workspace.folder / "first.lock").write_bytes(workspace.lock.read_bytes())
     before = workspace.generated()
     rpmdistro.publish(server, repositories / "2")
     assert "nothing changed" in workspace.bakestone("lock").out
