@@ -23,7 +23,7 @@ from bakestone.errors import render
 from bakestone.jobs.publish import release
 from bakestone.jobs.publish.release import Image
 from tests.support.samples import FIRST, MANY, ROOT, Marked, locked, made_up, project, refused
-from tests.unit.clients.site.test_site import SITE
+from tests.support.site_files import SITE
 
 SCHEMAS = sorted(p.name.split(".")[0] for p in (ROOT / "schemas").glob("*.schema.json"))
 LIBRARY_FILES = sorted(BUILT_IN.glob("*/*.yaml"))

@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import tarfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +23,10 @@ from bakestone.jobs.library import scaffold
 from bakestone.jobs.library.contents import contents
 from tests.support import webserver
 from tests.support.samples import locked
+from tests.support.vendor_files import PROGRAM, zipped
 from tests.support.webserver import WebServer
 from tests.unit.conftest import Command
 
-PROGRAM = b"#!/bin/sh\necho probe 1.4.0\n"
 JQ = ("component", "new", "jq", "--package", "jq", "--distro", "debian@12=1.6-2.1+deb12u1")
 PROBE = ("component", "new", "probe", "--version", "1.4.0", "--url")
 SHELLCHECK = Path(sys.executable).parent / "shellcheck"
@@ -49,15 +48,6 @@ def tarball(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
             if content.startswith(b"->"):
                 member.type, member.linkname, member.size = tarfile.SYMTYPE, content[2:].decode(), 0
             archive.addfile(member, io.BytesIO(content) if member.isfile() else None)
-    return raw.getvalue()
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    """As some build systems make them: nothing may be executed."""
-    raw = io.BytesIO()
-    with zipfile.ZipFile(raw, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
     return raw.getvalue()
 
 

@@ -27,9 +27,9 @@ from bakestone.core.render.bakefile import WHOLE
 from bakestone.jobs.publish import failures, release, run
 from bakestone.jobs.publish import push_layout as export
 from bakestone.project import Project
+from tests.support.buildkit_events import RECORDED, vertex
 from tests.support.samples import MANY, Shown, locked, made_up, refused
-from tests.unit.clients.engine.test_events import RECORDED, vertex
-from tests.unit.clients.site.test_site import with_secrets
+from tests.support.site_files import with_secrets
 
 
 @pytest.fixture
