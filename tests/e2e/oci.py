@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+from requests.auth import AuthBase
 
 _KINDS = "index.v1", "manifest.v1"
 ACCEPT = ", ".join(
@@ -24,7 +25,7 @@ class Repository:
     """`name` is HOST:PORT/PATH."""
 
     name: str
-    login: tuple[str, str] | None = None
+    login: tuple[str, str] | AuthBase | None = None
 
     def get(self, path: str) -> requests.Response:
         """What the registry answers for a path below the repository's own."""

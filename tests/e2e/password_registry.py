@@ -130,15 +130,21 @@ class PasswordRegistry:
         """The environment of somebody who ran `docker login` with this password, or never did when
         it is empty.
         """
-        config = self.folder / secrets.token_hex(4)
-        config.mkdir()
-        token = base64.b64encode(f"{USER}:{password}".encode()).decode()
-        auths = {self.address: {"auth": token}} if password else {}
-        (config / "config.json").write_text(json.dumps({"auths": auths}), "utf-8")
-        plugins = Path.home() / ".docker" / "cli-plugins"  # where buildx may be
-        if plugins.is_dir():
-            (config / "cli-plugins").symlink_to(plugins)
-        return {"DOCKER_CONFIG": str(config)}
+        return logged_in(self.folder / secrets.token_hex(4), self.address, password)
+
+
+def logged_in(config: Path, address: str, password: str) -> dict[str, str]:
+    """The environment of somebody whose Docker configuration, in the folder `config`, has the
+    account of a registry; it has none without a password.
+    """
+    config.mkdir()
+    token = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    auths = {address: {"auth": token}} if password else {}
+    (config / "config.json").write_text(json.dumps({"auths": auths}), "utf-8")
+    plugins = Path.home() / ".docker" / "cli-plugins"  # where buildx may be
+    if plugins.is_dir():
+        (config / "cli-plugins").symlink_to(plugins)
+    return {"DOCKER_CONFIG": str(config)}
 
 
 def free_port(address: str = "127.0.0.1") -> int:
