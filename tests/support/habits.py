@@ -171,7 +171,7 @@ def module_aliases(files: Files) -> Iterator[Broken]:
                 own = alias.name.rpartition(".")[2]
                 if alias.asname and own.strip("_") not in alias.asname:
                     said = f"{full} is called {alias.asname} here: call it {own}"
-                    yield Broken(path, node.lineno, "module-alias", said)
+                    yield Broken(path, _line(node), "module-alias", said)
 
 
 def printing(files: Files) -> Iterator[Broken]:
