@@ -12,7 +12,7 @@ or a name, a reason and a hint. Findings of one run travel together in a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 INPUT, USAGE, ENVIRONMENT = 1, 2, 3
@@ -58,17 +58,17 @@ class Finding:
         return out
 
 
-@dataclass
 class BakestoneError(Exception):
-    """One or more findings that end a command, with its exit code; in the order of the file that
-    they are about.
+    """One or more findings that end a command, with its exit code.
+
+    They are in the order of the file that they are about. What led to them is the `__cause__`:
+    `raise fail(...) from problem`.
     """
 
-    findings: list[Finding] = field(default_factory=list)
-    code: int = INPUT
-
-    def __post_init__(self) -> None:
-        self.findings = sorted(self.findings, key=_place)
+    def __init__(self, findings: Iterable[Finding] = (), code: int = INPUT) -> None:
+        self.findings = tuple(sorted(findings, key=_place))
+        self.code = code
+        super().__init__(self.findings, code)
 
     def __str__(self) -> str:
         return render(self.findings)
@@ -76,12 +76,7 @@ class BakestoneError(Exception):
 
 def _place(finding: Finding) -> tuple[bool, str, int, int]:
     where = finding.where
-    return (
-        where is None,
-        where.file if where else "",
-        where.line if where else 0,
-        where.column if where else 0,
-    )
+    return (False, where.file, where.line, where.column) if where else (True, "", 0, 0)
 
 
 def fail(
@@ -105,10 +100,10 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
     try:
         with path.open("rb") as stream:
             raw = stream.read(limit + 1)  # no more than that, whatever the path leads to
-    except FileNotFoundError:
-        raise fail(f"{what} not found: {path}", hint, name=str(path)) from None
+    except FileNotFoundError as problem:
+        raise fail(f"{what} not found: {path}", hint, name=str(path)) from problem
     except OSError as problem:
-        raise fail(f"cannot read {what}: {problem.strerror}", hint, name=str(path)) from None
+        raise fail(f"cannot read {what}: {problem.strerror}", hint, name=str(path)) from problem
     if len(raw) > limit:
         raise fail(
             f"{what} is too large: more than {limit} bytes",
@@ -126,7 +121,7 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
             f"not UTF-8: byte 0x{raw[problem.start]:02x}",
             "save the file as UTF-8",
             where=Position(str(path), line, column, text),
-        ) from None
+        ) from problem
 
 
 def render(findings: Iterable[Finding]) -> str:
@@ -137,12 +132,9 @@ def render(findings: Iterable[Finding]) -> str:
 def _render_one(finding: Finding) -> str:
     place = str(finding.where) if finding.where else finding.name
     mark = "" if finding.severity == "error" else f"{finding.severity}: "
-    told = (
-        place and not finding.where and finding.message.startswith(f"{place} ")
-    )  # its name begins the sentence already
-    lines = [
-        f"{mark}{finding.message}" if told or not place else f"{place}: {mark}{finding.message}"
-    ]
+    if not finding.where and finding.message.startswith(f"{place} "):
+        place = ""  # its name begins the sentence already
+    lines = [f"{place}: {mark}{finding.message}" if place else f"{mark}{finding.message}"]
     if finding.where and finding.where.text:
         text, start = _window(finding.where.text, finding.where.column)
         pad = "".join("\t" if c == "\t" else " " for c in text[: start - 1])

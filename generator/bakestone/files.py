@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from bakestone.errors import ENVIRONMENT, fail
+from filelock import lock_descriptor
+
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 
 def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644) -> None:
@@ -17,6 +18,8 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644
 
     `durable` also waits for the disk, so that the file outlives a power cut; files that can
     be generated again need not, and a thousand of them are written in a fraction of the time.
+
+    Raises `BakestoneError` (exit 3).
     """
     temporary = ""
     try:
@@ -32,31 +35,51 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise fail(
-            f"cannot write {path}: {problem.strerror}",
-            "make room, or check the permissions",
-            name=str(path),
-            code=ENVIRONMENT,
-        ) from None
+        raise _refused(f"cannot write {path}", str(path), problem) from problem
 
 
-@contextmanager
+@contextlib.contextmanager
+def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
+    """A folder of one's own that is gone afterwards: below TMPDIR, or `inside` another one, where
+    what is made in it can be renamed to its place in one step.
+
+    Raises `BakestoneError` (exit 3) where there is no room for it.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(
+            prefix=f"bakestone-{purpose}-", dir=inside, ignore_cleanup_errors=True
+        )
+    except OSError as problem:
+        where = str(inside or "the folder for small files (TMPDIR)")
+        raise _refused(f"cannot write in {where}", where, problem) from problem
+    with folder as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """One writer at a time in a folder, which is made when it is not there: what two write at once
     is both kept.
+
+    The folder itself is locked, so that no file is left in it. Raises `BakestoneError` (exit 3).
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as problem:
-        raise fail(
-            f"cannot write in {folder}: {problem.strerror}",
-            "check the permissions",
-            name=str(folder),
-            code=ENVIRONMENT,
-        ) from None
+        raise _refused(f"cannot write in {folder}", str(folder), problem) from problem
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # no locks on this file system: as good as it gets
+            lock_descriptor(handle)
         yield
     finally:
         os.close(handle)
+
+
+def _refused(what: str, name: str, problem: OSError) -> BakestoneError:
+    return fail(
+        f"{what}: {problem.strerror}",
+        "make room, or check the permissions",
+        name=name,
+        code=ENVIRONMENT,
+    )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakestone.errors import BakestoneError, Finding, Position, fail, render
+from bakestone.errors import BakestoneError, Finding, Position, fail, read_text, render
 
 
 def test_a_finding_shows_place_line_caret_and_hint() -> None:
@@ -42,7 +46,30 @@ def test_empty_fields_are_left_out_for_programs() -> None:
 def test_one_finding_is_raised_with_its_code() -> None:
     problem = fail("m", "h", name="n", code=3)
     assert isinstance(problem, BakestoneError)
-    assert (problem.code, problem.findings) == (3, [Finding("m", "h", None, "n")])
+    assert (problem.code, problem.findings) == (3, (Finding("m", "h", None, "n"),))
+
+
+def test_findings_are_in_the_order_of_the_file_and_those_without_a_place_are_last() -> None:
+    named, late, early = Finding("c"), *(Finding("m", where=Position("f", n, 1)) for n in (9, 2))
+    assert BakestoneError([named, late, early]).findings == (early, late, named)
+
+
+def test_an_error_is_a_plain_exception_that_a_set_and_another_process_can_hold() -> None:
+    problem = BakestoneError([Finding("m", "h", Position("f", 1, 2))], 3)
+    assert {problem: 1}[problem] == 1
+    assert problem != BakestoneError(problem.findings, 3), "each is the one that was raised"
+    again = pickle.loads(pickle.dumps(problem))  # noqa: S301 - its own bytes
+    assert (again.findings, again.code, str(again)) == (problem.findings, 3, str(problem))
+
+
+@pytest.mark.parametrize("raw", [None, b"\xff"])
+def test_what_led_to_an_error_is_kept(raw: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "images.yaml"
+    if raw is not None:
+        path.write_bytes(raw)
+    with pytest.raises(BakestoneError) as caught:
+        read_text(path, "the matrix", limit=10)
+    assert isinstance(caught.value.__cause__, UnicodeDecodeError if raw else FileNotFoundError)
 
 
 @given(st.text(max_size=300), st.integers(1, 400), st.integers(1, 400))

@@ -1,56 +1,59 @@
-"""The command `bakestone`: one function a command; parse, call, print."""
+"""The command `bakestone`: how every command ends, and where each is."""
 
 from __future__ import annotations
 
-import datetime
-import json
 import signal
-from pathlib import Path
-from typing import Any
 
 import click
 
 from bakestone import __version__
-from bakestone.cli import archive as archive_cli
-from bakestone.cli import base_cli, doctor_cli, freshness_cli
-from bakestone.cli import build as reproduce_cli
-from bakestone.cli import library as library_cli
-from bakestone.cli import pins as lock_cli
-from bakestone.cli.options import (
-    FORMAT,
-    at_option,
-    complete_variants,
-    examples,
-    format_option,
-    project_of,
-    project_options,
-    selectors_argument,
-    today,
-)
-from bakestone.errors import BakestoneError, fail, render
+from bakestone.cli import archive, build, library, matrix, pins
+from bakestone.cli.options import FORMAT, examples
+from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, Finding, fail
+
+DEBUG = "bakestone.debug"
+"""Key of click's context under which it is kept whether errors are told with what led to them."""
 
 
 class _Commands(click.Group):
     """A group that shows `BakestoneError` as findings and exits with its code."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; wrong input is a message, never a traceback."""
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; wrong input, and a fault of ours, is a message, never a traceback."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            click.echo("interrupted; nothing is half done: run it again to go on", err=True)
-            raise click.exceptions.Exit(128 + signal.SIGINT) from None
+        except KeyboardInterrupt as problem:
+            from bakestone.cli.terminal import say
+
+            say("interrupted; nothing is half done: run it again to go on")
+            raise click.exceptions.Exit(128 + signal.SIGINT) from problem
         except BakestoneError as problem:
-            if ctx.meta.get(FORMAT) == "json":
-                click.echo(
-                    json.dumps({"findings": [f.as_dict() for f in problem.findings]}, indent=2)
-                )
-            else:
-                click.echo(render(problem.findings), err=True)
-                count = sum(f.severity == "error" for f in problem.findings)
-                if count > 1:
-                    click.echo(f"{count} errors", err=True)
-            raise click.exceptions.Exit(problem.code) from None
+            self._tell(ctx, problem, problem)
+            raise click.exceptions.Exit(problem.code) from problem
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click's own
+        except Exception as problem:
+            self._tell(ctx, self._fault(ctx, problem), problem)
+            raise click.exceptions.Exit(ENVIRONMENT) from problem
+
+    def _tell(self, ctx: click.Context, told: BakestoneError, problem: Exception) -> None:
+        from bakestone.cli.views import problems
+
+        problems.findings(told.findings, as_json=ctx.meta.get(FORMAT) == "json")
+        if ctx.meta.get(DEBUG):
+            problems.what_led_to(problem)
+
+    def _fault(self, ctx: click.Context, problem: Exception) -> BakestoneError:
+        again = f"bakestone --debug {ctx.invoked_subcommand or ''}".strip()
+        message = (
+            f"a fault of bakestone itself ({type(problem).__name__}):"
+            f" please report what `{again} ...` shows"
+        )
+        return BakestoneError([Finding(message)], ENVIRONMENT)
+
+
+def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[DEBUG] = value
 
 
 @click.group(
@@ -64,264 +67,15 @@ class _Commands(click.Group):
     ),
 )
 @click.version_option(__version__, prog_name="bakestone")
+@click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember_debug,
+    help="After an error, also show what led to it.",
+)
 def main() -> None:
     """One YAML matrix in, pinned Dockerfiles and verified base images out."""
-
-
-@main.command(
-    short_help="Check the matrix.",
-    epilog=examples(
-        "bakestone validate",
-        "bakestone validate -f team/images.yaml --format json",
-        "bakestone validate --at 2028-01-01",
-    ),
-)
-@at_option
-@click.option(
-    "--ahead",
-    type=click.IntRange(0, 36500),
-    default=180,
-    show_default=True,
-    metavar="DAYS",
-    help="Warn so many days before support ends.",
-)
-@project_options
-@format_option
-def validate(at: datetime.date, ahead: int, output_format: str, **paths: Any) -> None:
-    """Check the matrix: schema, names, versions, rules, excludes, terms, profiles, end of life."""
-    project = project_of(**paths)
-    matrix, warnings = (
-        project.matrix,
-        project.warnings() + project.ends(at, datetime.timedelta(days=ahead)),
-    )
-    if output_format == "json":
-        click.echo(
-            json.dumps(
-                {"variants": len(matrix.variants), "findings": [w.as_dict() for w in warnings]},
-                indent=2,
-            )
-        )
-        return
-    if warnings:
-        click.echo(render(warnings), err=True)
-    families = ", ".join(
-        f"{f.name} {sum(v.family is f for v in matrix.variants)}" for f in matrix.spec.families
-    )
-    click.echo(
-        f"{project.matrix_path}: {len(matrix.variants)} variants ({families}),"
-        f" {len(matrix.excluded)} combinations left out"
-    )
-
-
-@main.command(
-    "list",
-    short_help="Show the variants.",
-    epilog=examples(
-        "bakestone list",
-        "bakestone list family=debian --format json",
-        "bakestone list 'cuda=>=12.0,<13'",
-    ),
-)
-@selectors_argument
-@at_option
-@project_options
-@format_option
-def list_variants(
-    selectors: tuple[str, ...], at: datetime.date, output_format: str, **paths: Any
-) -> None:
-    """Show the variants that SELECTORS name: name globs, slot=pattern, family=name."""
-    from bakestone.cli.views import matrix as show
-
-    project = project_of(**paths)
-    show.variants(project, project.select(selectors), at, as_json=output_format == "json")
-
-
-@main.command(
-    short_help="Say where each pin comes from, or why a variant is left out.",
-    epilog=examples(
-        "bakestone explain openmpi3.1.2-cuda10.1-cudnn7-ubuntu16.04",
-        "bakestone explain intelmpi2018.3-cuda10.1-cudnn7-ubuntu16.04",
-    ),
-)
-@click.argument("variant", shell_complete=complete_variants)
-@project_options
-@format_option
-def explain(variant: str, output_format: str, **paths: Any) -> None:
-    """Say where each pin of VARIANT comes from, or which rule leaves it out."""
-    from bakestone.cli.views import matrix as show
-    from bakestone.jobs.explain import explain as facts
-
-    sentence, lines = facts(project_of(**paths), variant)
-    show.facts(sentence, lines, as_json=output_format == "json")
-
-
-@main.command(
-    short_help="Write the Dockerfiles from the matrix and the lock.",
-    epilog=examples(
-        "bakestone generate",
-        "bakestone generate --check",
-        "bakestone generate --lock build/demo/images.lock.yaml -o build/demo/dockerfiles",
-    ),
-)
-@click.option(
-    "--check", is_flag=True, help="Write nothing; fail and name the files that are not up to date."
-)
-@project_options
-def generate(check: bool, **paths: Any) -> None:
-    """Write the Dockerfiles and docker-bake.json from the matrix and the lock. Needs no network."""
-    project = project_of(**paths)
-    if check:
-        project.require_generated()
-        click.echo(f"{project.output}: {len(project.texts())} files are up to date")
-        return
-    lock_cli.warn(project)
-    written, removed = project.generate()
-    for path in written:
-        click.echo(f"wrote {path}")
-    for path in removed:
-        click.echo(f"removed {path}")
-    click.echo(
-        f"{project.output}: {len(project.texts())} files, {len(written)} written, {len(removed)}"
-        " removed"
-    )
-
-
-@main.command(
-    short_help="Build, measure and publish.",
-    epilog=examples(
-        "bakestone build                                  build and verify everything, publish"
-        " nothing",
-        "bakestone build family=debian --push             publish what is not in the registry yet",
-        "bakestone build openmpi5.0.10-debian12 --load    into the local engine",
-    ),
-)
-@selectors_argument
-@click.option(
-    "--push",
-    is_flag=True,
-    help="Push; move the floating tags when every selected variant is there.",
-)
-@click.option(
-    "--tags/--no-tags",
-    default=True,
-    show_default=True,
-    help="With --push: move the floating tags and write the release.",
-)
-@click.option(
-    "--attest/--no-attest",
-    default=True,
-    show_default=True,
-    help="With --push: add provenance and an SBOM, which leave the image as it is.",
-)
-@click.option(
-    "--reproducible/--no-reproducible",
-    default=True,
-    show_default=True,
-    help="With --push: rewrite times, so that a rebuild has the same digest.",
-)
-@click.option("--load", is_flag=True, help="Load the images into the local engine.")
-@click.option(
-    "--only-locked",
-    is_flag=True,
-    help="Refuse every base image, file and repository that is not in the lock.",
-)
-@click.option(
-    "--keep-going/--fail-fast",
-    default=True,
-    show_default=True,
-    help="After a failure, build the others all the same.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 100),
-    default=100,
-    show_default=True,
-    help="Variants handed to BuildKit in one call.",
-)
-@click.option(
-    "--release",
-    "release_path",
-    type=click.Path(path_type=Path),
-    help="Where release.json goes.  [default: release.json beside the lock]",
-)
-@project_options
-def build(
-    selectors: tuple[str, ...],
-    push: bool,
-    tags: bool,
-    attest: bool,
-    reproducible: bool,
-    load: bool,
-    only_locked: bool,
-    keep_going: bool,
-    jobs: int,
-    release_path: Path | None,
-    **paths: Any,
-) -> None:
-    """Build the variants that SELECTORS name; each is measured against its name.
-
-    What is already in the registry under its fingerprint is not built again.
-    """
-    from bakestone.core.render.bakefile import Form
-    from bakestone.jobs.publish import run
-
-    if push and load:
-        raise fail(
-            "--push and --load exclude each other",
-            "push first; then `docker pull` loads the image",
-            code=2,
-        )
-    project = project_of(**paths)
-    release = release_path or project.lock_path.with_name("release.json")
-    project.ends(today())
-    lock_cli.warn(project)
-    form = Form(rewrite=reproducible, attest=attest)
-    options = run.Options(
-        push=push,
-        form=form,
-        tags=tags,
-        load=load,
-        keep_going=keep_going,
-        chunk=jobs,
-        release=release,
-        only_locked=only_locked,
-    )
-    run.build(project, selectors, options)
-
-
-@main.group()
-def export() -> None:
-    """Write the matrix in the form that another tool reads."""
-
-
-@export.command(
-    epilog=examples(
-        "bakestone export github >> matrix.json",
-        "bakestone export github family=debian --changed-since origin/main",
-    )
-)
-@selectors_argument
-@click.option(
-    "--changed-since",
-    metavar="COMMIT",
-    help="Only variants whose Dockerfile differs from that commit.",
-)
-@click.option(
-    "--max-jobs",
-    type=click.IntRange(1, 256),
-    default=256,
-    show_default=True,
-    help="Variants are shared out over at most this many jobs.",
-)
-@project_options
-def github(
-    selectors: tuple[str, ...], changed_since: str | None, max_jobs: int, **paths: Any
-) -> None:
-    """A matrix for GitHub Actions: strategy.matrix with fromJSON."""
-    from bakestone.jobs.publish import github as export_github
-
-    project = project_of(**paths)
-    click.echo(export_github.matrix(project, project.select(selectors), changed_since, max_jobs))
 
 
 @main.command(
@@ -338,21 +92,27 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     if kind is None:
-        raise fail(f"no completion for {shell}", code=2)
+        raise fail(f"no completion for {shell}", code=USAGE)
     click.echo(kind(main, {}, "bakestone", "_BAKESTONE_COMPLETE").source())
 
 
 for command in (
-    archive_cli.archive,
-    base_cli.base,
-    doctor_cli.doctor,
-    freshness_cli.bump,
-    freshness_cli.outdated,
-    library_cli.component,
-    library_cli.search,
-    library_cli.versions,
-    lock_cli.lock,
-    reproduce_cli.reproduce,
+    archive.archive,
+    archive.base,
+    build.build,
+    build.reproduce,
+    library.component,
+    library.search,
+    library.versions,
+    matrix.explain,
+    matrix.export,
+    matrix.generate,
+    matrix.list_variants,
+    matrix.validate,
+    pins.bump,
+    pins.doctor,
+    pins.lock,
+    pins.outdated,
 ):
     main.add_command(command)
 

@@ -1,31 +1,28 @@
-"""`bakestone archive`: everything that a selection is built from, to carry where no network is.
-
-Parse, call, print.
-"""
+"""What a build needs where no network is: `archive` and `base`. Parse, call, print."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Unpack
 
 import click
 
 from bakestone.cli.options import (
+    Paths,
     examples,
     format_option,
+    library_beside,
+    matrix_option,
     project_of,
     project_options,
     selectors_argument,
     site_option,
 )
-from bakestone.errors import BakestoneError, Finding, fail, render
-
-if TYPE_CHECKING:
-    from bakestone.jobs.archive.catalog import Catalog
+from bakestone.cli.terminal import say
+from bakestone.errors import USAGE, BakestoneError, fail
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 folder_argument = click.argument("folder", type=_FOLDER)
@@ -52,25 +49,25 @@ def archive() -> None:
     "--to", metavar="HOST/REPOSITORY[:TAG]", help="Push it there as well, as one artifact."
 )
 @project_options
-def create(folder: Path, selectors: tuple[str, ...], to: str | None, **paths: Any) -> None:
+def create(
+    folder: Path, selectors: tuple[str, ...], to: str | None, **paths: Unpack[Paths]
+) -> None:
     """Collect in FOLDER what the variants that SELECTORS name are built from, as the lock pins it.
 
     What is there and right is not fetched again, so a run that was interrupted goes on where it
     stopped. Packages are fetched by apt or dnf inside the base images, which needs the engine.
     """
+    from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.archive import transfer
     from bakestone.jobs.archive.collect import create as making
 
     project = project_of(**paths)
     target = transfer.target(to) if to else ""
-    made = making.create(project, selectors, folder, lambda text: click.echo(text, err=True))
-    click.echo(f"{folder}: {_summary(made.catalog)}; {made.digest}")
+    made = making.create(project, selectors, folder, say)
+    archive_view.made(folder, made)
     if target:
-        digest = transfer.push(
-            folder, target, Registry(project.site), lambda text: click.echo(text, err=True)
-        )
-        click.echo(f"{target}: pushed; {digest}")
+        archive_view.pushed(target, transfer.push(folder, target, Registry(project.site), say))
 
 
 @archive.command(
@@ -83,19 +80,13 @@ def verify(folder: Path, output_format: str) -> None:
     """Read every blob of the archive in FOLDER, and say which are not what their digests say, and
     what cannot be built without them.
     """
+    from bakestone.cli.views import archive as archive_view
     from bakestone.jobs.archive.layout import Layout
 
     catalog, findings = Layout(folder).verify()
     if findings:
         raise BakestoneError(findings)
-    if output_format == "json":
-        click.echo(
-            json.dumps(
-                {"blobs": len(catalog.blobs()), "bytes": catalog.size, "findings": []}, indent=2
-            )
-        )
-        return
-    click.echo(f"{folder}: {_summary(catalog)}; all of it is right")
+    archive_view.verified(folder, catalog, as_json=output_format == "json")
 
 
 @archive.command(
@@ -107,9 +98,13 @@ def verify(folder: Path, output_format: str) -> None:
 )
 @folder_argument
 @click.option(
-    "--bind", "binds", multiple=True, metavar="ADDRESS",
-    help="Listen there as well; `docker` is the address of this machine that build steps see.  [default: loopback only]",
-)  # fmt: skip
+    "--bind",
+    "binds",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Listen there as well; `docker` is the address of this machine that build steps see."
+    "  [default: loopback only]",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -136,6 +131,7 @@ def serve(
     the one that your builder's containers see. Registry, builder and CA bundle are kept of your
     site file.
     """
+    from bakestone.cli.views import archive as archive_view
     from bakestone.clients.site import site
     from bakestone.jobs.archive.layout import Layout
     from bakestone.jobs.archive.serve import serve as serving
@@ -152,27 +148,19 @@ def serve(
     def missed(what: str) -> None:
         if what not in seen and len(seen) < 10_000:
             seen.add(what)
-            click.echo(f"not in the archive: {serving.printable(what)}", err=True)
+            say(f"not in the archive: {serving.printable(what)}")
 
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(serving.serving(layout, addresses, port, missed))
-        where = ", ".join(f"http://{address}:{port}" for address in dict.fromkeys(addresses))
         path = sitefile.write(
             site_folder, catalog, here, f"localhost:{port}", f"{addresses[-1]}:{port}"
         )
-        click.echo(f"{folder}: {_summary(catalog)}")
-        click.echo(f"serving on {where}; stop with Ctrl-C")
-        click.echo(f"next: bakestone build --site {path}")
-        if len(addresses) == 1:
-            note = Finding(
-                "build steps that run apt, dnf or pip do not reach loopback",
-                "add `--bind docker`, or the address that they see",
-                severity="warning",
-            )
-            click.echo(render([note]), err=True)
+        archive_view.served(
+            folder, catalog, [f"http://{a}:{port}" for a in dict.fromkeys(addresses)], path
+        )
         while not stop.wait(0.5):
             pass
-    click.echo("stopped")
+    archive_view.stopped()
 
 
 @archive.command(
@@ -188,15 +176,13 @@ def push(folder: Path, reference: str, site_path: Path | None) -> None:
     """Push the archive in FOLDER to REFERENCE as one artifact; any tool that copies artifacts can
     carry it on.
     """
+    from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
     from bakestone.clients.site import site
     from bakestone.jobs.archive import transfer
 
     target = transfer.target(reference)
-    digest = transfer.push(
-        folder, target, Registry(site.load(site_path)), lambda text: click.echo(text, err=True)
-    )
-    click.echo(f"{target}: pushed; {digest}")
+    archive_view.pushed(target, transfer.push(folder, target, Registry(site.load(site_path)), say))
 
 
 @archive.command(
@@ -210,17 +196,13 @@ def push(folder: Path, reference: str, site_path: Path | None) -> None:
 @site_option
 def pull(reference: str, folder: Path, site_path: Path | None) -> None:
     """Fetch the archive REFERENCE into FOLDER; what is there and right is not fetched again."""
+    from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
     from bakestone.clients.site import site
     from bakestone.jobs.archive import transfer
 
-    made = transfer.pull(
-        transfer.target(reference),
-        folder,
-        Registry(site.load(site_path)),
-        lambda text: click.echo(text, err=True),
-    )
-    click.echo(f"{folder}: {_summary(made.catalog)}; {made.digest}")
+    registry = Registry(site.load(site_path))
+    archive_view.made(folder, transfer.pull(transfer.target(reference), folder, registry, say))
 
 
 def _address(text: str) -> str:
@@ -233,29 +215,102 @@ def _address(text: str) -> str:
         return gateway.of_docker()
     try:
         return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        raise fail(
-            f"--bind cannot be {text[:80]!r}",
-            "an IPv4 address of this machine, or `docker`",
-            code=2,
-        ) from None
+    except ValueError as problem:
+        hint = "an IPv4 address of this machine, or `docker`"
+        raise fail(f"--bind cannot be {text[:80]!r}", hint, code=USAGE) from problem
 
 
-def _summary(catalog: Catalog) -> str:
-    from bakestone.clients.http.download import readable
-    from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, KEY, PACKAGE, WHEEL
+@click.command(
+    short_help="Make a base image from the distro's packages.",
+    epilog=examples(
+        "bakestone base debian@12",
+        "bakestone base debian@13 --to registry.example.com/hub/library/debian",
+        "bakestone base debian@12 --platform linux/amd64,linux/arm64",
+    ),
+)
+@click.argument("distro", metavar="DISTRO@VERSION")
+@click.option(
+    "--platform",
+    "platforms",
+    default="",
+    metavar="OS/ARCH[,...]",
+    help=(
+        "Several make one tag for all of them; another one alone makes TAG-ARCH.  [default: this"
+        " machine's]"
+    ),
+)
+@click.option(
+    "--to",
+    default="",
+    metavar="HOST/REPOSITORY[:TAG]",
+    help=(
+        "Without a tag: both version and codename.  [default: where the site's mirror has it, else"
+        " mirror/library/debian in the engine's registry]"
+    ),
+)
+@click.option("--force", is_flag=True, help="Make it again, and move the tag.")
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="TARBALL",
+    help="Keep the root file system here, of one platform.",
+)
+@click.option(
+    "--epoch",
+    type=click.IntRange(0),
+    envvar="SOURCE_DATE_EPOCH",
+    metavar="SECONDS",
+    help=(
+        "The time that no file is newer than. Also SOURCE_DATE_EPOCH.  [default: the newest date of"
+        " the mirror's suites]"
+    ),
+)
+@click.option(
+    "--mirror",
+    default="",
+    metavar="URL",
+    help="The package archive.  [default: this machine's apt's]",
+)
+@click.option(
+    "--security-mirror",
+    default="",
+    metavar="URL",
+    help="Its security updates.  [default: this machine's apt's, or none with --mirror]",
+)
+@matrix_option
+@site_option
+def base(
+    distro: str,
+    platforms: str,
+    to: str,
+    force: bool,
+    keep: Path | None,
+    epoch: int | None,
+    mirror: str,
+    security_mirror: str,
+    matrix_path: Path,
+    site_path: Path | None,
+) -> None:
+    """Make the base image of DISTRO from its package archive with mmdebstrap, and push it: for
+    places that reach packages but no image registry.
 
-    counts = {
-        kind: len({e.digest for e in catalog.entries if e.kind == kind})
-        for kind in (IMAGE, FILE, WHEEL, PACKAGE, INDEX, KEY)
-    }
-    names = {
-        IMAGE: "base images",
-        FILE: "files",
-        WHEEL: "wheels",
-        PACKAGE: "packages",
-        INDEX: "package indexes",
-        KEY: "keys",
-    }
-    parts = ", ".join(f"{counts[kind]} {names[kind]}" for kind in names if counts[kind])
-    return f"{parts} in {len(catalog.blobs())} blobs, {readable(catalog.size)}"
+    A tag that is there is left alone. As long as the archive does not change, the digest stays
+    the same. The last line is the image with its digest.
+    """
+    from bakestone.cli.views import archive as archive_view
+    from bakestone.clients.registry.client import Registry
+    from bakestone.clients.site import site
+    from bakestone.jobs.base import machine, make
+
+    what = make.release(distro, library_beside(matrix_path))
+    names = platforms.split(",") if platforms else [f"linux/{machine.NATIVE}"]
+    wish = make.Wish(
+        tuple(dict.fromkeys(make.architecture(name) for name in names)),
+        to,
+        mirror,
+        security_mirror,
+        epoch,
+        force,
+        keep,
+    )
+    archive_view.base(make.make(what, wish, Registry(site.load(site_path)), say))

@@ -1,19 +1,124 @@
-"""The command `bakestone reproduce`; parse, call, print."""
+"""Images: `build` and `reproduce`. Parse, call, print."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
+from pathlib import Path
+from typing import Unpack
 
 import click
 
 from bakestone.cli.options import (
+    Paths,
     examples,
     format_option,
     project_of,
     project_options,
     selectors_argument,
+    today,
 )
+from bakestone.cli.pins import warn_of_age
+from bakestone.errors import USAGE, fail
+
+
+@click.command(
+    short_help="Build, measure and publish.",
+    epilog=examples(
+        "bakestone build                                  build and verify everything, publish"
+        " nothing",
+        "bakestone build family=debian --push             publish what is not in the registry yet",
+        "bakestone build openmpi5.0.10-debian12 --load    into the local engine",
+    ),
+)
+@selectors_argument
+@click.option(
+    "--push",
+    is_flag=True,
+    help="Push; move the floating tags when every selected variant is there.",
+)
+@click.option(
+    "--tags/--no-tags",
+    default=True,
+    show_default=True,
+    help="With --push: move the floating tags and write the release.",
+)
+@click.option(
+    "--attest/--no-attest",
+    default=True,
+    show_default=True,
+    help="With --push: add provenance and an SBOM, which leave the image as it is.",
+)
+@click.option(
+    "--reproducible/--no-reproducible",
+    default=True,
+    show_default=True,
+    help="With --push: rewrite times, so that a rebuild has the same digest.",
+)
+@click.option("--load", is_flag=True, help="Load the images into the local engine.")
+@click.option(
+    "--only-locked",
+    is_flag=True,
+    help="Refuse every base image, file and repository that is not in the lock.",
+)
+@click.option(
+    "--keep-going/--fail-fast",
+    default=True,
+    show_default=True,
+    help="After a failure, build the others all the same.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="Variants handed to BuildKit in one call.",
+)
+@click.option(
+    "--release",
+    "release_path",
+    type=click.Path(path_type=Path),
+    help="Where release.json goes.  [default: release.json beside the lock]",
+)
+@project_options
+def build(
+    selectors: tuple[str, ...],
+    push: bool,
+    tags: bool,
+    attest: bool,
+    reproducible: bool,
+    load: bool,
+    only_locked: bool,
+    keep_going: bool,
+    jobs: int,
+    release_path: Path | None,
+    **paths: Unpack[Paths],
+) -> None:
+    """Build the variants that SELECTORS name; each is measured against its name.
+
+    What is already in the registry under its fingerprint is not built again.
+    """
+    from bakestone.core.render.bakefile import Form
+    from bakestone.jobs.publish import run
+
+    if push and load:
+        hint = "push first; then `docker pull` loads the image"
+        raise fail("--push and --load exclude each other", hint, code=USAGE)
+    project = project_of(**paths)
+    release = release_path or project.lock_path.with_name("release.json")
+    project.ends(today())
+    warn_of_age(project)
+    form = Form(rewrite=reproducible, attest=attest)
+    options = run.Options(
+        push=push,
+        form=form,
+        tags=tags,
+        load=load,
+        keep_going=keep_going,
+        chunk=jobs,
+        release=release,
+        only_locked=only_locked,
+    )
+    run.build(project, selectors, options)
 
 
 @click.command(
@@ -53,7 +158,7 @@ def reproduce(
     content: bool,
     limit: int,
     output_format: str,
-    **paths: Any,
+    **paths: Unpack[Paths],
 ) -> None:
     """Build the variants that SELECTORS name again, without a cache, and compare the digests of the
     images.
@@ -62,8 +167,8 @@ def reproduce(
     layers and files that differ. Nothing is pushed. Compression differs between versions of
     BuildKit: digests are equal only where one version made both images.
     """
-    from bakestone.cli.views import reproduce as show
     from bakestone.cli.views.progress import Progress
+    from bakestone.cli.views.reproduce import results as show
     from bakestone.jobs.reproduce import rebuild
 
     as_json = output_format == "json"
@@ -73,7 +178,7 @@ def reproduce(
         against,
         lambda variants: nullcontext() if as_json else Progress(variants),
     )
-    show.results(results, limit, as_json=as_json)
+    show(results, limit, as_json=as_json)
     good = (rebuild.EQUAL, rebuild.SAME_CONTENT) if content else (rebuild.EQUAL,)
     if any(result.verdict not in good for result in results):
         raise click.exceptions.Exit(1)

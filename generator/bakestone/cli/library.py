@@ -5,32 +5,30 @@ call, print.
 from __future__ import annotations
 
 import datetime
-import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
-from bakestone.cli.options import at_option, examples, format_option, matrix_option, site_option
-from bakestone.errors import USAGE, BakestoneError, fail, render
+from bakestone.cli.options import (
+    Command,
+    Size,
+    at_option,
+    complete_components,
+    examples,
+    format_option,
+    library_beside,
+    matrix_option,
+    site_option,
+)
+from bakestone.errors import USAGE, BakestoneError, fail
 
 if TYPE_CHECKING:
     from bakestone.core.library.catalog import Library
     from bakestone.core.library.component import Component
     from bakestone.jobs.library.acquire import Source
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-
-
-def _library(matrix_path: Path) -> Library:
-    """The library of a matrix, which need not be there yet."""
-    from bakestone.core.library.catalog import Library
-
-    return Library.beside(matrix_path.resolve().parent)
 
 
 def _component(library: Library, name: str) -> Component:
@@ -40,91 +38,84 @@ def _component(library: Library, name: str) -> Component:
     return found
 
 
-def _complete_components(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Names of components for the shell's completion; silent when something is not right."""
-    try:
-        return [
-            name
-            for name in _library(ctx.params.get("matrix_path") or Path("images.yaml")).names
-            if name.startswith(incomplete)
-        ]
-    except BakestoneError:
-        return []
+class _Fetching(TypedDict):
+    """What the options of `_fetch_options` say."""
+
+    urls: tuple[str, ...]
+    sums: tuple[str, ...]
+    platforms: tuple[str, ...]
+    max_size: int
+    timeout: float
+    max_time: float
+    site_path: Path | None
 
 
-class _Size(click.ParamType[int]):
-    """Bytes, such as 4GiB, 500M or 1000000."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes; `value` may be one already."""
-        if isinstance(value, int):
-            return value
-        digits = str(value).rstrip("kKMGiB")
-        unit = str(value)[len(digits) :].removesuffix("B")
-        if not digits.isascii() or not digits.isdigit() or unit not in _UNITS or not int(digits):
-            self.fail(f"{value!r} is not a size: write 500M or 4GiB", param, ctx)
-        return int(digits) * _UNITS[unit]
-
-
-def _fetch_options(command: _F) -> _F:
+def _fetch_options(command: Command) -> Command:
     options = (
-        click.option("--url", "urls", multiple=True, metavar="URL", help="The file itself; several for several platforms."),
-        click.option("--sha256", "sums", multiple=True, metavar="HEX", help="What its checksum must be, once for each --url."),
         click.option(
-            "--platform", "platforms", multiple=True, type=click.Choice(["linux/amd64", "linux/arm64"]), metavar="OS/ARCH",
+            "--url",
+            "urls",
+            multiple=True,
+            metavar="URL",
+            help="The file itself; several for several platforms.",
+        ),
+        click.option(
+            "--sha256",
+            "sums",
+            multiple=True,
+            metavar="HEX",
+            help="What its checksum must be, once for each --url.",
+        ),
+        click.option(
+            "--platform",
+            "platforms",
+            multiple=True,
+            type=click.Choice(["linux/amd64", "linux/arm64"]),
+            metavar="OS/ARCH",
             help="The only platform it is for, once for each --url.  [default: what its name says]",
         ),
-        click.option("--max-size", type=_Size(), default="4GiB", show_default=True, help="Largest file that is taken."),
-        click.option("--timeout", type=click.FloatRange(0, 3600, min_open=True), default=60, show_default=True, help="Seconds without an answer."),
-        click.option("--max-time", type=click.FloatRange(0, 86400, min_open=True), default=3600, show_default=True, help="Seconds for a file."),
+        click.option(
+            "--max-size",
+            type=Size(),
+            default="4GiB",
+            show_default=True,
+            help="Largest file that is taken.",
+        ),
+        click.option(
+            "--timeout",
+            type=click.FloatRange(0, 3600, min_open=True),
+            default=60,
+            show_default=True,
+            help="Seconds without an answer.",
+        ),
+        click.option(
+            "--max-time",
+            type=click.FloatRange(0, 86400, min_open=True),
+            default=3600,
+            show_default=True,
+            help="Seconds for a file.",
+        ),
         matrix_option,
         site_option,
-    )  # fmt: skip
+    )
     for option in reversed(options):  # the first one stands first in the help
         command = option(command)
     return command
 
 
 @contextmanager
-def _source(
-    urls: tuple[str, ...],
-    sums: tuple[str, ...],
-    platforms: tuple[str, ...],
-    max_size: int,
-    timeout: float,
-    max_time: float,
-    site_path: Path | None,
-) -> Iterator[Source]:
-    """What `_fetch_options` say, with a bar while a person waits for a file; nothing is shown where
-    nobody looks.
-    """
+def _source(fetching: _Fetching) -> Iterator[Source]:
+    """What `_fetch_options` say, with a bar while a person waits for a file."""
+    from bakestone.cli.views.bars import downloads
     from bakestone.clients.http.download import Limits
     from bakestone.clients.site import site
     from bakestone.jobs.library.acquire import Source
 
-    limits, here = Limits(max_size, timeout, max_time), site.load(site_path)
-    sums = tuple(text.lower() for text in sums)
-    if not sys.stderr.isatty():
-        yield Source(urls, sums, platforms, limits, here, lambda _name: None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-
-        def tell(name: str) -> Callable[[int, int], None]:
-            task = bar.add_task(name, total=None)
-            return lambda done, total: bar.update(task, completed=done, total=total or None)
-
-        yield Source(urls, sums, platforms, limits, here, tell)
+    limits = Limits(fetching["max_size"], fetching["timeout"], fetching["max_time"])
+    here = site.load(fetching["site_path"])
+    sums = tuple(text.lower() for text in fetching["sums"])
+    with downloads() as tell:
+        yield Source(fetching["urls"], sums, fetching["platforms"], limits, here, tell)
 
 
 @click.command(
@@ -135,7 +126,7 @@ def _source(
         "bakestone versions cuda --distro ubuntu@22.04 --format json",
     ),
 )
-@click.argument("component", required=False, shell_complete=_complete_components)
+@click.argument("component", required=False, shell_complete=complete_components)
 @click.option(
     "--distro", default="", metavar="NAME@VERSION", help="Only what can be installed there."
 )
@@ -151,25 +142,22 @@ def versions(
     publisher says so, low where Bakestone computed them from what a server sent, - where the
     library does not say.
     """
-    from bakestone.cli.views import library as show_library
+    from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import browse, scaffold
 
-    library = _library(matrix_path)
+    library = library_beside(matrix_path)
     as_json = output_format == "json"
     if component is None:
         if distro:
-            raise fail(
-                "--distro is for the versions of one component",
-                "name it: bakestone versions cuda --distro ubuntu@22.04",
-                code=USAGE,
-            )
-        show_library.components(browse.entries(library), as_json=as_json)
+            hint = "name it: bakestone versions cuda --distro ubuntu@22.04"
+            raise fail("--distro is for the versions of one component", hint, code=USAGE)
+        library_view.components(browse.entries(library), as_json=as_json)
         return
     found = _component(library, component)
     if distro:
         scaffold.check_distro(distro, library)
     rows = browse.rows(found, library, distro)
-    show_library.versions(found, browse.entry(found), rows, distro, at=at, as_json=as_json)
+    library_view.versions(found, browse.entry(found), rows, distro, at=at, as_json=as_json)
 
 
 @click.command(
@@ -194,14 +182,14 @@ def search(text: tuple[str, ...], limit: int, matrix_path: Path, output_format: 
     """Find what has every word of TEXT: in names, titles and versions, and in the packages, wheels,
     files, images and checksums behind them.
     """
-    from bakestone.cli.views import library as show_library
+    from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import search as searching
 
-    library = _library(matrix_path)
+    library = library_beside(matrix_path)
     found = searching.search(library, text)
     if not found:
         raise fail(f"nothing in the library has {' '.join(text)!r}", searching.hint(library, text))
-    show_library.hits(found, limit, as_json=output_format == "json")
+    library_view.hits(found, limit, as_json=output_format == "json")
 
 
 @click.group(short_help="Make, extend and check components of your own.")
@@ -266,18 +254,29 @@ def component() -> None:
 )
 @_fetch_options
 def new(
-    name: str, slot: str, version: str, package: str, distros: tuple[str, ...], program: str, ask: str, title: str, homepage: str, licence: str,
-    matrix_path: Path, **fetching: Any,
-) -> None:  # fmt: skip
+    name: str,
+    slot: str,
+    version: str,
+    package: str,
+    distros: tuple[str, ...],
+    program: str,
+    ask: str,
+    title: str,
+    homepage: str,
+    licence: str,
+    matrix_path: Path,
+    **fetching: Unpack[_Fetching],
+) -> None:
     """Make components/NAME beside images.yaml: data, template and inventory, complete and checked.
 
     With --url it is an archive or a program: the file is fetched and hashed, its program is found
     inside, unpacked below /opt/NAME by the build, and asked for its version in the finished image.
     With --package it is a distro's own package. Nothing that is there is overwritten.
     """
+    from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import acquire, additions, scaffold
 
-    library, folder = _library(matrix_path), matrix_path.parent / "components"
+    library, folder = library_beside(matrix_path), matrix_path.parent / "components"
     scaffold.check_name(name, library, folder)
     urls = fetching["urls"]
     if bool(urls) == bool(package) or (urls and (distros or not version)):
@@ -301,17 +300,16 @@ def new(
     scaffold.check_about(about, program)
     lines: list[str] = []
     if urls:
-        with _source(**fetching) as source:
+        with _source(fetching) as source:
             texts, lines = acquire.component(about, version, program, source)
     else:
         texts, version = scaffold.from_package(
             about, package, program, there, "given to bakestone component new"
         )
     scaffold.write(folder, name, texts)
-    for line in [*lines, f"{folder / name}: {', '.join(texts)}"]:
-        click.echo(line)
-    _check(_library(matrix_path), name, "table")
-    click.echo(f"next: name it in images.yaml, under `axes`:  {about.slot}: [{name}@{version}]")
+    library_view.lines([*lines, f"{folder / name}: {', '.join(texts)}"])
+    _check(library_beside(matrix_path), name, as_json=False)
+    library_view.next_step(about.slot, f"{name}@{version}")
 
 
 @component.command(
@@ -323,7 +321,7 @@ def new(
         " https://HOST/Miniforge3-27.1.0-0-Linux-x86_64.sh",
     ),
 )
-@click.argument("name", shell_complete=_complete_components)
+@click.argument("name", shell_complete=complete_components)
 @click.argument("version")
 @click.option(
     "--method",
@@ -344,7 +342,7 @@ def add(
     method: str,
     measures: tuple[str, ...],
     matrix_path: Path,
-    **fetching: Any,
+    **fetching: Unpack[_Fetching],
 ) -> None:
     """Fetch a file, hash it, and write its VERSION to components/NAME/versions.yaml beside
     images.yaml.
@@ -353,57 +351,41 @@ def add(
     that is not what --sha256 says is refused, and nothing is written. Bakestone's own components
     are left as they are: the team's file adds to them.
     """
+    from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import acquire
 
-    found = _component(_library(matrix_path), name)
-    with _source(**fetching) as source:
+    found = _component(library_beside(matrix_path), name)
+    with _source(fetching) as source:
         lines = acquire.add(
             found, version, method, measures, source, matrix_path.parent / "components"
         )
-    for line in lines:
-        click.echo(line)
+    library_view.lines(lines)
 
 
 @component.command(
     short_help="Check that a component is whole.",
     epilog=examples("bakestone component check uv", "bakestone component check uv --format json"),
 )
-@click.argument("name", shell_complete=_complete_components)
+@click.argument("name", shell_complete=complete_components)
 @matrix_option
 @format_option
 def check(name: str, matrix_path: Path, output_format: str) -> None:
     """Check a component: schemas, templates, sources, the inventory script, and a Dockerfile for
     every version by every method.
     """
-    _check(_library(matrix_path), name, output_format)
+    _check(library_beside(matrix_path), name, as_json=output_format == "json")
 
 
-def _check(library: Library, name: str, output_format: str) -> None:
+def _check(library: Library, name: str, *, as_json: bool) -> None:
+    from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import check as component_check
-    from bakestone.jobs.library import shellcheck as shell
+    from bakestone.jobs.library import shellcheck
 
     found = _component(library, name)
     report = component_check.check(found, library)
+    findings = list(report.findings)
     if found.inventory:
-        report.findings += shell.findings(found.inventory, f"{found.origin}/inventory.sh")
-    if any(finding.severity == "error" for finding in report.findings):
-        raise BakestoneError(report.findings)
-    if output_format == "json":
-        plain = {
-            "component": name,
-            "versions": len(found.versions),
-            "dockerfiles": report.rendered,
-            "findings": [f.as_dict() for f in report.findings],
-        }
-        click.echo(json.dumps(plain, indent=2))
-        return
-    if report.findings:
-        click.echo(render(report.findings), err=True)
-    click.echo(
-        f"{found.origin}: whole ({_count(len(found.versions), 'version')},"
-        f" {_count(report.rendered, 'Dockerfile')} rendered)"
-    )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+        findings += shellcheck.findings(found.inventory, f"{found.origin}/inventory.sh")
+    if any(finding.severity == "error" for finding in findings):
+        raise BakestoneError(findings)
+    library_view.checked(found, report.rendered, findings, as_json=as_json)

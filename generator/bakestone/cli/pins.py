@@ -1,26 +1,37 @@
-"""The command `bakestone lock`: parse, call, print."""
+"""Pins, held and fresh: `lock`, `outdated`, `bump`, `doctor`. Parse, call, print."""
 
 from __future__ import annotations
 
 import datetime
-import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from bakestone.cli.options import (
+    Paths,
+    at_option,
+    complete_components,
     complete_variants,
+    day,
     examples,
     format_option,
+    library_beside,
+    matrix_option,
     project_of,
     project_options,
+    selectors_argument,
     today,
 )
-from bakestone.errors import INPUT, USAGE, fail, render
+from bakestone.cli.terminal import say, silent, warn
+from bakestone.errors import ENVIRONMENT, INPUT, USAGE, fail
+from bakestone.jobs.doctor.report import KINDS as CHECKS
 
 if TYPE_CHECKING:
     from bakestone.project import Project
+
+KINDS = ("base", "version", "package", "security", "snapshot")
+"""What `outdated` tells of."""
 
 
 def _end_of_day(
@@ -29,18 +40,12 @@ def _end_of_day(
     """The last second of a day (UTC), so that what is too old on that day is told."""
     if value is None:
         return None
-    try:
-        day = datetime.date.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a day: write 2028-06-30") from None
-    return datetime.datetime.combine(day, datetime.time(23, 59, 59), datetime.UTC)
+    return datetime.datetime.combine(day(value), datetime.time(23, 59, 59), datetime.UTC)
 
 
-def warn(project: Project) -> None:
+def warn_of_age(project: Project) -> None:
     """Say on standard error what is past its `max-age`; it stops nobody."""
-    findings = project.aged(datetime.datetime.now(datetime.UTC))
-    if findings:
-        click.echo(render(findings), err=True)
+    warn(project.aged(datetime.datetime.now(datetime.UTC)))
 
 
 @click.command(
@@ -83,7 +88,7 @@ def lock(
     check: bool,
     at: datetime.datetime | None,
     output_format: str,
-    **paths: Any,
+    **paths: Unpack[Paths],
 ) -> None:
     """Resolve every name to a digest, a checksum or an exact version; write the lock.
 
@@ -109,43 +114,257 @@ def lock(
     if check:
         _check(project, at or datetime.datetime.now(datetime.UTC), as_json)
         return
+    from bakestone.cli.views.lock import resolved
     from bakestone.jobs.lock import resolve
 
     project.ends(today())
-    report = resolve.resolve(
-        project, words, update=update, say=lambda text: click.echo(text, err=True)
-    )
-    click.echo(
-        json.dumps(asdict(report) | {"lock": str(project.lock_path)}, indent=2)
-        if as_json
-        else f"{project.lock_path}: {report.text}"
-    )
+    report = resolve.resolve(project, words, update=update, say=say)
+    resolved(report, project.lock_path, as_json=as_json)
 
 
 def _check(project: Project, at: datetime.datetime, as_json: bool) -> None:
-    from bakestone.core.lock import budget
+    from bakestone.cli.views.lock import checked
 
     found, findings = project.check_lock(at)
-    ageing = budget.entries(found)
-    if as_json:
-        plain = {
-            "lock": str(project.lock_path),
-            "at": at.isoformat(timespec="seconds"),
-            "entries": budget.plain(ageing, at),
-        }
-        click.echo(json.dumps(plain | {"findings": [f.as_dict() for f in findings]}, indent=2))
-    elif findings:
-        click.echo(render(findings), err=True)
-        if len(findings) > 1:
-            click.echo(f"{len(findings)} errors", err=True)
-    else:
-        count = (
-            f"{len(found.bases)} base images, {len(found.artifacts)} files, {len(found.wheels)}"
-            " wheels"
-        )
-        click.echo(
-            f"{project.lock_path}: fits images.yaml, every base is pinned ({count});"
-            f" {budget.summary(ageing, at)}"
-        )
+    checked(found, findings, project.lock_path, at, as_json=as_json)
     if findings:
         raise click.exceptions.Exit(INPUT)
+
+
+@click.command(
+    short_help="Show what is newer than the pins.",
+    epilog=examples(
+        "bakestone outdated",
+        "bakestone outdated family=debian --no-packages",
+        "bakestone outdated --only security --exit-code     fail where a security update waits",
+    ),
+)
+@selectors_argument
+@click.option(
+    "--only",
+    "kinds",
+    multiple=True,
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help=f"Only this kind, several times: {', '.join(KINDS)}.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also packages without a security update, and families that ignore end of life.",
+)
+@click.option(
+    "--packages/--no-packages",
+    default=True,
+    show_default=True,
+    help="Ask the package managers inside the bases, through the engine.",
+)
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="End with 1 when something is newer, with 3 when something could not be asked.",
+)
+@at_option
+@project_options
+@format_option
+def outdated(
+    selectors: tuple[str, ...],
+    kinds: tuple[str, ...],
+    everything: bool,
+    packages: bool,
+    exit_code: bool,
+    at: datetime.date,
+    output_format: str,
+    **paths: Unpack[Paths],
+) -> None:
+    """Show what is newer than the pins of the variants that SELECTORS name, and the command that
+    moves each.
+
+    Base images are asked of their registry (or its mirror), versions of the component library, and
+    packages of apt or dnf inside the locked bases. What cannot be asked is told, and hides nothing
+    else.
+    """
+    from bakestone.cli.views import freshness
+    from bakestone.jobs.freshness.outdated import Options, ask
+
+    wanted = frozenset(kinds or KINDS) - (frozenset() if packages else {"package", "security"})
+    if not wanted:
+        hint = "leave out one of the two"
+        raise fail("--no-packages leaves nothing of --only", hint, name="--only", code=USAGE)
+    as_json = output_format == "json"
+    options = Options(wanted, at, everything)
+    report = ask(project_of(**paths), selectors, options, silent if as_json else say)
+    shown = everything or "package" in kinds
+    freshness.report(report, at, everything=shown, as_json=as_json)
+    if exit_code and (report.rows or report.unasked):
+        raise click.exceptions.Exit(INPUT if report.rows else ENVIRONMENT)
+
+
+def _beside(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """COMPONENT@VERSION taken apart."""
+    parts = []
+    for value in values:
+        name, _, version = value.partition("@")
+        if not name or not version:
+            raise click.BadParameter(f"{value!r} is not COMPONENT@VERSION, such as cudnn@9.8.0.87")
+        parts.append((name, version))
+    return tuple(parts)
+
+
+@click.command(
+    short_help="Change the version of a component in images.yaml.",
+    epilog=examples(
+        "bakestone bump cuda 12.8.1 --from 12.4.1",
+        "bakestone bump cuda 13.0.0 --together                 cuDNN and NCCL along with it",
+        "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64     these ones",
+        "bakestone bump openmpi --family debian --dry-run      the newest that passes",
+    ),
+)
+@click.argument("component", shell_complete=complete_components)
+@click.argument("version", default="")
+@click.option(
+    "--from",
+    "old",
+    default="",
+    metavar="VERSION",
+    help="The version to replace, where images.yaml has several.",
+)
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    metavar="NAME",
+    help="Only in this family; several times for several.",
+)
+@click.option(
+    "--together",
+    is_flag=True,
+    help=(
+        "Where the rules ask for it, also change what stands beside it, to the nearest that passes."
+    ),
+)
+@click.option(
+    "--with",
+    "beside",
+    multiple=True,
+    callback=_beside,
+    metavar="COMPONENT@VERSION",
+    help="Change this along with it, where it stands beside it.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the difference, write nothing.")
+@at_option
+@matrix_option
+@format_option
+def bump(
+    component: str,
+    version: str,
+    old: str,
+    families: tuple[str, ...],
+    together: bool,
+    beside: tuple[tuple[str, str], ...],
+    dry_run: bool,
+    at: datetime.date,
+    matrix_path: Path,
+    output_format: str,
+) -> None:
+    """Write VERSION of COMPONENT into images.yaml, wherever the old one stands; without VERSION,
+    the newest that passes.
+
+    Comments, layout, quotes and line ends stay. Axes and includes are changed, and excludes that
+    name the old version itself. Nothing is written unless the new file passes the schema and every
+    rule.
+    """
+    from bakestone.cli.views import freshness
+    from bakestone.core.documents import handwritten
+    from bakestone.jobs.freshness.bump import Wish, plan
+
+    if beside and not version:
+        raise fail(
+            "--with needs the VERSION that it goes with",
+            "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64",
+            name="VERSION",
+            code=USAGE,
+        )
+    source = handwritten.read(
+        matrix_path,
+        "the matrix",
+        hint="give the file with -f FILE, or run bakestone where images.yaml is",
+    )
+    wish = Wish(component, version, old, families, together, beside)
+    made = plan(source.text, matrix_path, library_beside(matrix_path), wish, at)
+    written = made.text != source.text and not dry_run
+    if written:
+        handwritten.replace(source, made.text)
+    as_json = output_format == "json"
+    freshness.bumped(made, source.text, matrix_path, written=written, as_json=as_json)
+
+
+@click.command(
+    short_help="Is everything that is pinned still there, and can this machine build?",
+    epilog=examples(
+        "bakestone doctor",
+        "bakestone doctor family=debian --format json",
+        "bakestone doctor --skip registry --skip engine       the pins only, from a machine that"
+        " does not build",
+        "bakestone doctor --deep                              download and hash every file",
+    ),
+)
+@selectors_argument
+@click.option(
+    "--deep", is_flag=True, help="Download every file and wheel and compare its checksum."
+)
+@click.option(
+    "--offline-ok",
+    is_flag=True,
+    help="What cannot be asked from here does not count for the exit code.",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    type=click.Choice(CHECKS),
+    metavar="KIND",
+    help=f"Do not look at these: {', '.join(CHECKS)}.",
+)
+@click.option(
+    "--max-time",
+    type=click.FloatRange(1, 86400),
+    default=900,
+    show_default=True,
+    help="Seconds for all checks together.",
+)
+@project_options
+@format_option
+def doctor(
+    selectors: tuple[str, ...],
+    deep: bool,
+    offline_ok: bool,
+    skip: tuple[str, ...],
+    max_time: float,
+    output_format: str,
+    **paths: Unpack[Paths],
+) -> None:
+    """Look at everything that the lock names, for the variants that SELECTORS name, and at this
+    machine.
+
+    Tells which variants would not build today, why, and what to do. Exit 0: all is well; 1:
+    something that is pinned is broken; 3: the environment is at fault, or something could not be
+    asked from here.
+    """
+    from bakestone.cli.views.bars import checks
+    from bakestone.cli.views.doctor import report as show
+    from bakestone.clients.engine.buildx import Engine
+    from bakestone.clients.registry.client import Registry
+    from bakestone.jobs.doctor import examine
+
+    project = project_of(**paths)
+    options = examine.Options(deep=deep, skip=frozenset(skip), max_time=max_time)
+    world = examine.World(Engine(project.site), Registry(project.site))
+    with checks() as watch:
+        found = examine.examine(project, selectors, options, world, watch)
+    code = found.code(offline_ok=offline_ok)
+    show(found, as_json=output_format == "json", code=code)
+    if code:
+        raise click.exceptions.Exit(code)

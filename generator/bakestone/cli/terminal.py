@@ -4,16 +4,50 @@ no blanks at its end.
 
 from __future__ import annotations
 
+import json
 import textwrap
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import click
+
+from bakestone.errors import Finding, render
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 UNBOUND = 10_000
 """Columns where nobody looks: no line is broken, so that other programs can read it."""
 
 
-def console(*, markup: bool = False) -> Any:
+def say(text: str) -> None:
+    """A line for who waits, on standard error: what other programs read is not in its way."""
+    click.echo(text, err=True)
+
+
+def silent(_text: str) -> None:
+    """What takes the place of `say` where programs read."""
+
+
+def warn(findings: Iterable[Finding]) -> None:
+    """Findings that stop nobody, on standard error."""
+    text = render(findings)
+    if text:
+        say(text)
+
+
+def put_json(plain: Mapping[str, object]) -> None:
+    """Print a document for programs."""
+    click.echo(json.dumps(plain, indent=2))
+
+
+def count(number: int, what: str) -> str:
+    """`1 version`, `2 versions`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def console(*, markup: bool = False) -> Console:
     """rich's console. Text of a file is never read as markup."""
     from rich.console import Console
 
@@ -21,7 +55,7 @@ def console(*, markup: bool = False) -> Any:
     return out if out.is_terminal else Console(highlight=False, markup=markup, width=UNBOUND)
 
 
-def table() -> Any:
+def table() -> Table:
     """An empty table in the form that all of them have."""
     from rich import box
     from rich.table import Table
@@ -29,7 +63,7 @@ def table() -> Any:
     return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
 
 
-def fits(filled: Any, screen: Any) -> bool:
+def fits(filled: Table, screen: Console) -> bool:
     """Whether a table can be shown with no cell shortened or broken."""
     return bool(
         screen.measure(filled, options=screen.options.update(max_width=UNBOUND)).maximum
@@ -37,7 +71,7 @@ def fits(filled: Any, screen: Any) -> bool:
     )
 
 
-def put(filled: Any, screen: Any) -> None:
+def put(filled: Table, screen: Console) -> None:
     """Print a table, with an empty line before and after it."""
     click.echo()
     if screen.is_terminal:
@@ -49,10 +83,10 @@ def put(filled: Any, screen: Any) -> None:
     click.echo()
 
 
-def paragraph(text: str, screen: Any, first: str = "", further: str = "") -> str:
-    """A text, broken between words where the terminal ends;
+def paragraph(text: str, screen: Console, first: str = "", further: str = "") -> str:
+    """A text, broken between words where the terminal ends.
 
-    `first` and `further` stand before its first line and the others.
+    `first` stands before its first line, `further` before the others.
 
     A word that is longer than a line, such as a checksum or a URL, stays whole, so that it can be
     copied.

@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
 from bakestone import __version__
+from bakestone.cli.app import main
 from bakestone.core.library.catalog import Library
 from bakestone.errors import render
+from bakestone.project import Project
 from tests.support.samples import FIRST, MANY, ROOT, locked, project
 from tests.unit.conftest import Command
 
@@ -122,19 +125,23 @@ def test_wrong_input_for_programs_is_json_on_standard_output(
     assert all(f["message"] and f["hint"] for f in findings)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("nonsense",), ("validate", "--nonsense"), ("explain",), ("list", "--format", "xml"), ("build", "--push", "--load"),
-        ("build", "--jobs", "0"), ("build", "--jobs", "101"), ("completion", "tcsh"), ("export", "github", "--max-jobs", "257"),
-    ],
-    ids=" ".join,
-)  # fmt: skip
-def test_wrong_usage_ends_with_2(
-    arguments: tuple[str, ...], bakestone: Command, tmp_path: Path
-) -> None:
+WRONG_USAGE = [
+    "nonsense",
+    "validate --nonsense",
+    "explain",
+    "list --format xml",
+    "build --push --load",
+    "build --jobs 0",
+    "build --jobs 101",
+    "completion tcsh",
+    "export github --max-jobs 257",
+]
+
+
+@pytest.mark.parametrize("command", WRONG_USAGE)
+def test_wrong_usage_ends_with_2(command: str, bakestone: Command, tmp_path: Path) -> None:
     (tmp_path / "images.yaml").write_text(FIRST, "utf-8")
-    shown = bakestone(*arguments)
+    shown = bakestone(*command.split())
     assert shown.exit_code == 2
     assert "Traceback" not in shown.output
 
@@ -325,8 +332,11 @@ def test_export_github_is_one_line_that_a_workflow_reads(bakestone: Command) -> 
     assert shown.output.count("\n") == 1
     include = json.loads(shown.output)["include"]
     assert sorted(job["variants"] for job in include) == [
-        "openmpi4.1.8-ubuntu22.04", "openmpi5.0.10-cuda13.0.2-cudnn9-debian12", "openmpi5.0.10-ubuntu22.04", "openmpi5.0.10-ubuntu24.04",
-    ]  # fmt: skip
+        "openmpi4.1.8-ubuntu22.04",
+        "openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
+        "openmpi5.0.10-ubuntu22.04",
+        "openmpi5.0.10-ubuntu24.04",
+    ]
     assert {job["platforms"] for job in include} == {"linux/amd64", "linux/amd64,linux/arm64"}
 
 
@@ -335,8 +345,11 @@ def test_export_github_shares_variants_out_over_the_jobs_there_are(bakestone: Co
     include = json.loads(bakestone("export", "github", "--max-jobs", "2").output)["include"]
     assert len(include) == 2
     assert sorted(v for job in include for v in job["variants"].split()) == [
-        "openmpi4.1.8-ubuntu22.04", "openmpi5.0.10-cuda13.0.2-cudnn9-debian12", "openmpi5.0.10-ubuntu22.04", "openmpi5.0.10-ubuntu24.04",
-    ]  # fmt: skip
+        "openmpi4.1.8-ubuntu22.04",
+        "openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
+        "openmpi5.0.10-ubuntu22.04",
+        "openmpi5.0.10-ubuntu24.04",
+    ]
     assert all("more" in job["name"] for job in include)
 
 
@@ -392,8 +405,10 @@ def test_variant_names_are_completed(tmp_path: Path) -> None:
         check=False,
     )
     assert {line.partition(",")[2] for line in done.stdout.split()} == {
-        "openmpi5.0.10-ubuntu22.04", "openmpi5.0.10-ubuntu24.04", "openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
-    }  # fmt: skip
+        "openmpi5.0.10-ubuntu22.04",
+        "openmpi5.0.10-ubuntu24.04",
+        "openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
+    }
 
 
 def test_json_is_asked_for_by_the_option_and_not_by_the_process(
@@ -426,3 +441,71 @@ def test_no_command_ends_in_a_traceback_on_a_broken_file(
             shown = bakestone(*command)
             assert shown.exit_code == 1, (command, raw, shown.output)
             assert isinstance(shown.exception, SystemExit)
+
+
+def failing(problem: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`validate` ends with this."""
+
+    def fails(_project: Project) -> None:
+        raise problem
+
+    monkeypatch.setattr(Project, "warnings", fails)
+
+
+@pytest.mark.usefixtures("made")
+def test_a_fault_of_ours_is_one_sentence_that_asks_for_debug(
+    bakestone: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(KeyError("secret"), monkeypatch)
+    shown = bakestone("validate")
+    assert shown.exit_code == 3
+    assert shown.stderr == (
+        "a fault of bakestone itself (KeyError): please report what"
+        " `bakestone --debug validate ...` shows\n"
+    )
+    told = json.loads(bakestone("validate", "--format", "json").stdout)
+    assert "--debug" in told["findings"][0]["message"]
+
+
+@pytest.mark.usefixtures("made")
+def test_debug_shows_the_traceback_of_a_fault_on_standard_error(
+    bakestone: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(KeyError("https://me:secret@host.test/\x1b[1m"), monkeypatch)
+    shown = bakestone("--debug", "validate")
+    assert (shown.exit_code, shown.stdout) == (3, "")
+    assert "Traceback (most recent call last)" in shown.stderr
+    assert "in fails" in shown.stderr
+    assert "https://***@host.test/" in shown.stderr
+    assert "secret@host" not in shown.stderr
+    assert "\x1b" not in shown.stderr
+
+
+def test_debug_shows_what_led_to_an_error(bakestone: Command) -> None:
+    plain, shown = bakestone("validate"), bakestone("--debug", "validate")
+    assert plain.exit_code == shown.exit_code == 1
+    assert "Traceback" not in plain.stderr
+    assert shown.stderr.startswith(plain.stderr)
+    assert "FileNotFoundError" in shown.stderr
+    assert "direct cause of the following exception" in shown.stderr
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+def test_an_interrupted_command_ends_with_130(
+    options: tuple[str, ...], bakestone: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(KeyboardInterrupt(), monkeypatch)
+    shown = bakestone(*options, "validate")
+    assert shown.exit_code == 130
+    assert shown.stderr == "interrupted; nothing is half done: run it again to go on\n"
+
+
+@pytest.mark.parametrize(("words", "names"), [("bump openm", {"openmpi"}), ("lock opem", set())])
+def test_the_names_that_fit_are_completed(
+    words: str, names: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    completion = ShellComplete(main, {}, "bakestone", "_BAKESTONE_COMPLETE")
+    *before, incomplete = words.split()
+    assert {item.value for item in completion.get_completions(before, incomplete)} == names

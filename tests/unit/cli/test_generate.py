@@ -1,4 +1,4 @@
-"""`generate` writes the same bytes everywhere, removes what is left over, and touches nothing else."""
+"""`generate` writes the same bytes everywhere, removes what is left over, and nothing else."""
 
 from __future__ import annotations
 

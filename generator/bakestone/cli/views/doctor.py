@@ -1,21 +1,30 @@
-"""What the doctor says: a table of what is not well, and a line of how much was looked at; or JSON."""
+"""What the doctor says: a table of what is not well, and how much was looked at; or JSON."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli import terminal as screen
+from bakestone.cli.terminal import console, fits, paragraph, put, put_json, table
 from bakestone.jobs.doctor.report import KINDS, NETWORK, Report, Trouble
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _NAMES = 2
 """Variants that a row names; the others are in the JSON."""
 _PLURAL = {
-    "base": "base images", "file": "files", "wheel": "wheels", "package": "bases' packages", "snapshot": "snapshots",
-    "repository": "vendors' repositories", "key": "keys", "registry": "repositories to push to",
-}  # fmt: skip
+    "base": "base images",
+    "file": "files",
+    "wheel": "wheels",
+    "package": "bases' packages",
+    "snapshot": "snapshots",
+    "repository": "vendors' repositories",
+    "key": "keys",
+    "registry": "repositories to push to",
+}
 
 
 def report(found: Report, *, as_json: bool, code: int) -> None:
@@ -32,7 +41,7 @@ def report(found: Report, *, as_json: bool, code: int) -> None:
             "problems": [row.as_dict() for row in found.rows()],
             "exit": code,
         }
-        click.echo(json.dumps(plain, indent=2))
+        put_json(plain)
         return
     rows = found.rows()
     if rows:
@@ -42,7 +51,7 @@ def report(found: Report, *, as_json: bool, code: int) -> None:
         for kind in KINDS
         if found.asked[kind]
     ]
-    click.echo(screen.paragraph(f"good: {', '.join(parts)}", screen.console(), further="  "))
+    click.echo(paragraph(f"good: {', '.join(parts)}", console(), further="  "))
     hit = len(found.hit())
     if hit:
         click.echo(f"{hit} of {len(found.variants)} variants would not build today")
@@ -57,30 +66,30 @@ def report(found: Report, *, as_json: bool, code: int) -> None:
 
 def _table(rows: Sequence[Trouble], total: int) -> None:
     """A row a line; on a terminal that is too narrow for that, a few lines a row."""
-    out, table = screen.console(), screen.table()
+    screen, filled = console(), table()
     for name in ("state", "what", "why", "variants", "what to do"):
-        table.add_column(name)
+        filled.add_column(name)
     cells = [
         (row.state, _what(row), _why(row), _variants(row.variants, total), row.hint) for row in rows
     ]
     for row in cells:
-        table.add_row(*row)
-    if screen.fits(table, out):
-        screen.put(table, out)
+        filled.add_row(*row)
+    if fits(filled, screen):
+        put(filled, screen)
         return
     click.echo()
     for state, what, why, variants, hint in cells:
         for line in (
             f"{state}: {what}",
-            *_indented((why, f"variants: {variants}", f"do: {hint}"), out),
+            *_indented((why, f"variants: {variants}", f"do: {hint}"), screen),
         ):
             click.echo(line)
         click.echo()
 
 
-def _indented(texts: Sequence[str], out: object) -> Iterator[str]:
+def _indented(texts: Sequence[str], screen: Console) -> Iterator[str]:
     for text in texts:
-        yield screen.paragraph(text, out, "    ", "      ")
+        yield paragraph(text, screen, "    ", "      ")
 
 
 def _what(row: Trouble) -> str:

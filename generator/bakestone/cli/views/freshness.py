@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
-from bakestone.cli.terminal import console, fits, paragraph, put, table
+from bakestone.cli.terminal import console, count, fits, paragraph, put, put_json, table
 from bakestone.jobs.freshness.bump import Plan
 from bakestone.jobs.freshness.rows import Report, Row
 
@@ -24,12 +22,8 @@ def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
     """
     if as_json:
         plain = {"at": str(at), "variants": found.selected, "rows": [asdict(r) for r in found.rows]}
-        click.echo(
-            json.dumps(
-                plain | {"unasked": [asdict(u) for u in found.unasked], "notes": found.notes},
-                indent=2,
-            )
-        )
+        unasked = [asdict(question) for question in found.unasked]
+        put_json(plain | {"unasked": unasked, "notes": found.notes})
         return
     shown = [row for row in found.rows if everything or row.kind != "package" or row.security]
     if shown:
@@ -37,23 +31,17 @@ def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
         _moves(shown)
     hidden = len(found.rows) - len(shown)
     if hidden:
-        click.echo(
-            f"{hidden} other"
-            f" package{'s have newer versions' if hidden != 1 else ' has a newer version'}, none a"
-            " security update; --all shows them"
-        )
+        have = "s have newer versions" if hidden != 1 else " has a newer version"
+        click.echo(f"{hidden} other package{have}, none a security update; --all shows them")
     for note in found.notes:
         click.echo(note)
-    for unasked in found.unasked:
-        click.echo(
-            f"not asked: {unasked.what}: {unasked.why}"
-            + (f"\n    hint: {unasked.hint}" if unasked.hint else "")
-        )
+    for question in found.unasked:
+        click.echo(f"not asked: {question.what}: {question.why}")
+        if question.hint:
+            click.echo(f"    hint: {question.hint}")
     if not found.rows:
-        click.echo(
-            f"nothing newer for {found.selected} variant{'s' if found.selected != 1 else ''}"
-            + (", of what was asked" if found.unasked else "")
-        )
+        of = ", of what was asked" if found.unasked else ""
+        click.echo(f"nothing newer for {count(found.selected, 'variant')}{of}")
 
 
 def _table(rows: list[Row], selected: int) -> None:
@@ -70,9 +58,8 @@ def _table(rows: list[Row], selected: int) -> None:
     click.echo()
     for row in rows:
         kind, what, pinned, newest, hit, about = _cells(row, selected)
-        click.echo(
-            paragraph(f"{kind} {what}: {pinned} -> {newest}, variants: {hit}", screen, "", "    ")
-        )
+        change = f"{kind} {what}: {pinned} -> {newest}, variants: {hit}"
+        click.echo(paragraph(change, screen, "", "    "))
         if about:
             click.echo(paragraph(about, screen, "    ", "    "))
     click.echo()
@@ -80,23 +67,13 @@ def _table(rows: list[Row], selected: int) -> None:
 
 def _cells(row: Row, selected: int) -> tuple[str, ...]:
     width = _DIGEST if row.kind == "base" else None
-    newest = (
-        f"{row.patch}, {row.newest}"
-        if row.patch and row.patch != row.newest
-        else row.newest[:width]
-    )
-    about = "; ".join(
-        text for text in (row.ends, f"on {row.base}" if row.base else "", row.note) if text
-    )
+    newest = row.newest[:width]
+    if row.patch and row.patch != row.newest:
+        newest = f"{row.patch}, {row.newest}"
+    about = "; ".join(filter(None, (row.ends, f"on {row.base}" if row.base else "", row.note)))
     hit = "all" if len(row.variants) == selected > 1 else str(len(row.variants))
-    return (
-        "security" if row.security else row.kind,
-        row.what,
-        row.pinned[:width],
-        newest,
-        hit,
-        about,
-    )
+    kind = "security" if row.security else row.kind
+    return kind, row.what, row.pinned[:width], newest, hit, about
 
 
 def _moves(rows: list[Row]) -> None:
@@ -113,7 +90,7 @@ def _moves(rows: list[Row]) -> None:
 def bumped(plan: Plan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
     """The difference, and what to do next."""
     if as_json:
-        changes: list[dict[str, Any]] = [
+        changes = [
             {
                 "line": c.where.line,
                 "column": c.where.column,
@@ -123,35 +100,28 @@ def bumped(plan: Plan, before: str, path: Path, *, written: bool, as_json: bool)
             }
             for c in plan.changes
         ]
-        plain: dict[str, Any] = {
+        plain = {
             "file": str(path),
             "component": plan.component,
             "from": plan.old,
             "to": plan.new,
             "written": written,
-        }
-        plain |= {
             "with": list(plan.companions),
             "changes": changes,
             "variants": list(plan.variants),
             "notes": list(plan.notes),
+            "diff": plan.diff(before, str(path)),
         }
-        click.echo(json.dumps(plain | {"diff": plan.diff(before, str(path))}, indent=2))
+        put_json(plain)
         return
     if not plan.changes:
         click.echo(f"{path}: {plan.component} is at {plan.new} already; nothing to do")
         return
     click.echo(plan.diff(before, str(path)))
     beside = f" with {' and '.join(plan.companions)}" if plan.companions else ""
-    count = len(plan.variants)
-    click.echo(
-        f"{path}: {plan.component} {plan.old} -> {plan.new}{beside}, {count}"
-        f" variant{'s' if count != 1 else ''}"
-    )
+    variants = count(len(plan.variants), "variant")
+    click.echo(f"{path}: {plan.component} {plan.old} -> {plan.new}{beside}, {variants}")
     for note in plan.notes:
         click.echo(f"note: {note}")
-    click.echo(
-        "next: bakestone lock && bakestone generate"
-        if written
-        else "nothing was written (--dry-run)"
-    )
+    next_step = "next: bakestone lock && bakestone generate"
+    click.echo(next_step if written else "nothing was written (--dry-run)")

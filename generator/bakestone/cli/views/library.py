@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
 
 import click
 
-from bakestone.cli.terminal import console, paragraph, put, table
+from bakestone.cli.terminal import console, count, paragraph, put, put_json, table, warn
 from bakestone.core.library.component import Component
+from bakestone.errors import Finding
 from bakestone.jobs.library.browse import BUILT_IN, Entry, Row
 from bakestone.jobs.library.search import Hit
 
 TITLES, LICENCES = 120, 150
-"""Columns of a terminal from which there is room for titles, and for licences;
-
-`versions COMPONENT` and JSON have them always.
+"""Columns of a terminal from which there is room for titles, and for licences; `versions COMPONENT`
+and JSON have them always.
 """
 METHODS = 100
 """Columns of a terminal from which `search` has room for methods."""
@@ -26,7 +25,7 @@ METHODS = 100
 def components(entries: Sequence[Entry], *, as_json: bool) -> None:
     """Every component of the library."""
     if as_json:
-        click.echo(json.dumps({"components": [asdict(e) for e in entries]}, indent=2))
+        put_json({"components": [asdict(e) for e in entries]})
         return
     screen = console()
     titles, licences = screen.width >= TITLES, screen.is_terminal and screen.width >= LICENCES
@@ -86,7 +85,7 @@ def versions(
     """The versions of one component, all or those for a distro."""
     if as_json:
         plain = [asdict(row) | {"ends": [end.as_dict() for end in row.ends]} for row in rows]
-        click.echo(json.dumps(asdict(entry) | {"distro": distro, "versions": plain}, indent=2))
+        put_json(asdict(entry) | {"distro": distro, "versions": plain})
         return
     screen = console()
     click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}", screen))
@@ -113,11 +112,8 @@ def versions(
     if rows:
         put(listed, screen)
     where = f" for {distro}" if distro else ""
-    click.echo(
-        f"{len(rows)} of {entry.versions} versions{where}"
-        if distro
-        else f"{entry.versions} version{'' if entry.versions == 1 else 's'}"
-    )
+    some = f"{len(rows)} of {entry.versions} versions{where}"
+    click.echo(some if distro else count(entry.versions, "version"))
 
 
 def _platforms(row: Row) -> str:
@@ -146,12 +142,8 @@ def _confidence(row: Row) -> str:
 def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
     """What a search found, best first; `limit` lines of it for people, 0 for all."""
     if as_json:
-        click.echo(
-            json.dumps(
-                {"hits": [{k: v for k, v in asdict(hit).items() if k != "score"} for hit in found]},
-                indent=2,
-            )
-        )
+        plain = [{k: v for k, v in asdict(hit).items() if k != "score"} for hit in found]
+        put_json({"hits": plain})
         return
     shown, screen = found[:limit] if limit else found, console()
     methods = screen.width >= METHODS
@@ -168,3 +160,28 @@ def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
     put(listed, screen)
     more = f"; the first {limit} are shown, --limit 0 shows all" if len(found) > len(shown) else ""
     click.echo(f"{len(found)} found{more}")
+
+
+def lines(told: Iterable[str]) -> None:
+    """What was done, a thing a line."""
+    for text in told:
+        click.echo(text)
+
+
+def next_step(slot: str, chosen: str) -> None:
+    """How a new component comes into images."""
+    click.echo(f"next: name it in images.yaml, under `axes`:  {slot}: [{chosen}]")
+
+
+def checked(
+    component: Component, rendered: int, findings: Sequence[Finding], *, as_json: bool
+) -> None:
+    """A component that is whole, and what is worth knowing about it."""
+    versions = len(component.versions)
+    if as_json:
+        plain = {"component": component.name, "versions": versions, "dockerfiles": rendered}
+        put_json(plain | {"findings": [finding.as_dict() for finding in findings]})
+        return
+    warn(findings)
+    whole = f"{count(versions, 'version')}, {count(rendered, 'Dockerfile')} rendered"
+    click.echo(f"{component.origin}: whole ({whole})")

@@ -1,19 +1,63 @@
-"""Tables for people, JSON for programs: what `list`, `explain` and `build` print."""
+"""What the commands about the matrix print: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, fits, paragraph, put, table
+from bakestone.cli.terminal import console, fits, paragraph, put, put_json, table, warn
 from bakestone.core.matrix.checks import lifecycle, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
+from bakestone.errors import Finding
 from bakestone.jobs.explain import Line
 from bakestone.project import Project
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -> None:
+    """How many variants a matrix that is right has, and what is worth knowing about it."""
+    matrix = project.matrix
+    count = len(matrix.variants)
+    if as_json:
+        put_json({"variants": count, "findings": [finding.as_dict() for finding in warnings]})
+        return
+    warn(warnings)
+    families = ", ".join(
+        f"{f.name} {sum(v.family is f for v in matrix.variants)}" for f in matrix.spec.families
+    )
+    click.echo(
+        f"{project.matrix_path}: {count} variants ({families}),"
+        f" {len(matrix.excluded)} combinations left out"
+    )
+
+
+def up_to_date(project: Project) -> None:
+    """Generated files that are what they should be."""
+    click.echo(f"{project.output}: {len(project.texts())} files are up to date")
+
+
+def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
+    """What was written and removed."""
+    for path in written:
+        click.echo(f"wrote {path}")
+    for path in removed:
+        click.echo(f"removed {path}")
+    click.echo(
+        f"{project.output}: {len(project.texts())} files, {len(written)} written, {len(removed)}"
+        " removed"
+    )
+
+
+def line(text: str) -> None:
+    """What another tool reads, as one line."""
+    click.echo(text)
 
 
 def variants(
@@ -24,32 +68,21 @@ def variants(
     What has ended is told as of the date `at`.
     """
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "registry": project.registry,
-                    "variants": [_plain(project, v, at) for v in chosen],
-                },
-                indent=2,
-            )
-        )
+        plain = [_plain(project, variant, at) for variant in chosen]
+        put_json({"registry": project.registry, "variants": plain})
         return
     screen = console()
     for family in project.matrix.spec.families:
         own = [v for v in chosen if v.family is family]
         if own:
-            click.echo(
-                paragraph(
-                    f"{family.name}: {family.description}" if family.description else family.name,
-                    screen,
-                )
-            )
+            about = f": {family.description}" if family.description else ""
+            click.echo(paragraph(f"{family.name}{about}", screen))
             _family(own, at, screen)
     click.echo(f"{len(chosen)} of {len(project.matrix.variants)} variants")
 
 
-def _family(own: Sequence[Variant], at: datetime.date, screen: Any) -> None:
-    """A table with a column a slot; a few lines a variant where the terminal is too narrow for it."""
+def _family(own: Sequence[Variant], at: datetime.date, screen: Console) -> None:
+    """A table with a column a slot; a few lines a variant where the terminal is too narrow."""
     slots = sorted({s for v in own for s in v.slots}, key=slot_rank)
     filled = table()
     for title in ("variant", *slots, "support ends"):
@@ -63,20 +96,11 @@ def _family(own: Sequence[Variant], at: datetime.date, screen: Any) -> None:
         return
     click.echo()
     for variant in own:
-        filled_slots = [slot for slot in slots if slot in variant.slots]
-        made_of = ", ".join(
-            (
-                _cell(variant, slot)
-                if " " in _cell(variant, slot)
-                else f"{slot} {_cell(variant, slot)}"
-            )
-            for slot in filled_slots
-        )
+        cells = {slot: _cell(variant, slot) for slot in slots if slot in variant.slots}
+        made_of = ", ".join(c if " " in c else f"{slot} {c}" for slot, c in cells.items())
         click.echo(variant.name)
-        click.echo(paragraph(made_of, screen, "    ", "    "))
-        click.echo(
-            paragraph(f"support ends: {lifecycle.cell(variant, at)}", screen, "    ", "    ")
-        )
+        for text in (made_of, f"support ends: {lifecycle.cell(variant, at)}"):
+            click.echo(paragraph(text, screen, "    ", "    "))
     click.echo()
 
 
@@ -84,14 +108,11 @@ def _cell(variant: Variant, slot: str) -> str:
     chosen = variant.slots.get(slot)
     if chosen is None:
         return "-"
-    return (
-        chosen.version.version
-        if chosen.component.name == slot
-        else f"{chosen.component.name} {chosen.version.version}"
-    )
+    version = chosen.version.version
+    return version if chosen.component.name == slot else f"{chosen.component.name} {version}"
 
 
-def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, Any]:
+def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, object]:
     return {
         "name": variant.name,
         "family": variant.family.name,
@@ -112,23 +133,20 @@ def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, A
 def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
     """What `explain` found: each pin whole, and below it where it comes from."""
     if as_json:
-        click.echo(
-            json.dumps({"sentence": sentence, "facts": [line.__dict__ for line in lines]}, indent=2)
-        )
+        put_json({"sentence": sentence, "facts": [asdict(fact) for fact in lines]})
         return
     click.echo(sentence)
     if not lines:
         return
     screen = console()
-    room = max(len(line.topic) for line in lines) + 2
+    room = max(len(fact.topic) for fact in lines) + 2
     click.echo()
-    for line in lines:
-        beginning = line.topic.ljust(room)
-        for pin in line.pin.splitlines() or [""]:
+    for fact in lines:
+        beginning = fact.topic.ljust(room)
+        for pin in fact.pin.splitlines() or [""]:
             click.echo(beginning + pin)  # never broken: a pin is there to be copied
             beginning = " " * room
-        for origin in line.origin.splitlines():
+        for origin in fact.origin.splitlines():
             text = paragraph(origin, screen, beginning + "  ", beginning + "  ")
-            click.echo(
-                click.style(text, dim=True) if screen.is_terminal and not screen.no_color else text
-            )
+            dim = screen.is_terminal and not screen.no_color
+            click.echo(click.style(text, dim=True) if dim else text)

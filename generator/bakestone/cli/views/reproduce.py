@@ -7,11 +7,10 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import click
 
-from bakestone.cli.terminal import console, put, table
+from bakestone.cli.terminal import console, put, put_json, table
 from bakestone.jobs.reproduce.images import ConfigDifference, LayerDifference
 from bakestone.jobs.reproduce.layers import Difference, Entry
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
@@ -23,38 +22,23 @@ def results(found: Sequence[Result], limit: int, *, as_json: bool) -> None:
     JSON has all of them.
     """
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "equal": all(r.verdict == EQUAL for r in found),
-                    "images": [r.as_dict() for r in found],
-                },
-                indent=2,
-            )
-        )
+        equal = all(result.verdict == EQUAL for result in found)
+        put_json({"equal": equal, "images": [result.as_dict() for result in found]})
         return
     compared = table()
     for title in ("variant", "platform", "result", "digest", "compared with"):
         compared.add_column(title, overflow="fold")
     for result in found:
-        digest = (
-            result.after[:19]
-            if result.difference is None
-            else f"{result.before[:19]} -> {result.after[:19]}"
-        )
+        before = "" if result.difference is None else f"{result.before[:19]} -> "
+        digest = f"{before}{result.after[:19]}"
         compared.add_row(result.variant, result.platform, result.verdict, digest, result.against)
     put(compared, console())
     for result in found:
         for line in _lines(result, limit):
             click.echo(line)
     verdicts = [r.verdict for r in found]
-    click.echo(
-        ", ".join(
-            f"{verdicts.count(verdict)} {verdict}"
-            for verdict in (EQUAL, SAME_CONTENT, DIFFERENT)
-            if verdict in verdicts
-        )
-    )
+    kinds = [v for v in (EQUAL, SAME_CONTENT, DIFFERENT) if v in verdicts]
+    click.echo(", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds))
     if SAME_CONTENT in verdicts:
         click.echo(
             "same content: every file is equal byte for byte; another version of BuildKit"
@@ -105,33 +89,25 @@ def _file(file: Difference) -> str:
 
 def _fact(fact: str, before: Entry, after: Entry) -> str:
     if fact == "content" and before.kind == after.kind == "file":
-        return (
-            f"content ({before.size} -> {after.size} bytes)"
-            if before.size != after.size
-            else f"content ({before.size} bytes)"
-        )
+        became = f" -> {after.size}" if before.size != after.size else ""
+        return f"content ({before.size}{became} bytes)"
     if fact == "mode":
         return f"mode {before.mode:04o} -> {after.mode:04o}"
     if fact == "time":
         return f"time {_time(before.time)} -> {_time(after.time)}"
-    return (
-        f"{fact} {getattr(before, fact)} -> {getattr(after, fact)}"
-        if fact != "attributes"
-        else "extended attributes"
-    )
+    if fact == "attributes":
+        return "extended attributes"
+    return f"{fact} {getattr(before, fact)} -> {getattr(after, fact)}"
 
 
 def _time(seconds: float) -> str:
     try:
-        return (
-            datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-            .isoformat(timespec="seconds")
-            .replace("+00:00", "Z")
-        )
+        when = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+        return when.isoformat(timespec="seconds").replace("+00:00", "Z")
     except (OverflowError, ValueError, OSError):
         return str(seconds)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -152,7 +152,8 @@ def logins(
 
     Raises `BakestoneError` with a finding for each that cannot be read.
     """
-    found, findings = [], []
+    found: list[Login] = []
+    findings: list[Finding] = []
     for credential in credentials:
         try:
             found.append(credential.login(environment))

@@ -303,7 +303,7 @@ class _Bump:
         hint, findings = "correct what is named above, or choose another version", problem.findings
         if offered:
             hint = f"nearest that passes: with {' and '.join(self.texts(offered))}; add --together"
-            findings = [replace(finding, hint="") for finding in findings]
+            findings = tuple(replace(finding, hint="") for finding in findings)
         summary = Finding(
             f"nothing is changed: {self.component.name}@{version} does not pass here",
             hint,

@@ -245,9 +245,9 @@ def test_a_file_that_is_too_large_is_refused(
     ],
 )
 def test_sizes_are_written_as_people_write_them(text: str, count: int) -> None:
-    from bakestone.cli.library import _Size
+    from bakestone.cli.options import Size
 
-    assert _Size().convert(text, None, None) == count
+    assert Size().convert(text, None, None) == count
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "4X", "GiB", "1.5G", "²"])

@@ -1,0 +1,67 @@
+"""What `archive` and `base` print: how much is in an archive, and where it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bakestone.cli.terminal import put_json, warn
+from bakestone.clients.http.download import readable
+from bakestone.errors import Finding
+from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, KEY, PACKAGE, WHEEL, Catalog
+from bakestone.jobs.archive.collect.create import Made
+
+
+def made(folder: Path, archive: Made) -> None:
+    """An archive that was collected or fetched."""
+    click.echo(f"{folder}: {_summary(archive.catalog)}; {archive.digest}")
+
+
+def pushed(target: str, digest: str) -> None:
+    """An archive that is in a registry now."""
+    click.echo(f"{target}: pushed; {digest}")
+
+
+def verified(folder: Path, catalog: Catalog, *, as_json: bool) -> None:
+    """An archive of which every blob is right."""
+    if as_json:
+        put_json({"blobs": len(catalog.blobs()), "bytes": catalog.size, "findings": []})
+    else:
+        click.echo(f"{folder}: {_summary(catalog)}; all of it is right")
+
+
+def served(folder: Path, catalog: Catalog, urls: Sequence[str], site: Path) -> None:
+    """Where an archive is served, and how a build takes everything from it."""
+    click.echo(f"{folder}: {_summary(catalog)}")
+    click.echo(f"serving on {', '.join(urls)}; stop with Ctrl-C")
+    click.echo(f"next: bakestone build --site {site}")
+    if len(urls) == 1:
+        message = "build steps that run apt, dnf or pip do not reach loopback"
+        hint = "add `--bind docker`, or the address that they see"
+        warn([Finding(message, hint, severity="warning")])
+
+
+def stopped() -> None:
+    """The end of serving."""
+    click.echo("stopped")
+
+
+def base(reference: str) -> None:
+    """A base image with its digest."""
+    click.echo(reference)
+
+
+def _summary(catalog: Catalog) -> str:
+    names = {
+        IMAGE: "base images",
+        FILE: "files",
+        WHEEL: "wheels",
+        PACKAGE: "packages",
+        INDEX: "package indexes",
+        KEY: "keys",
+    }
+    found = {kind: {e.digest for e in catalog.entries if e.kind == kind} for kind in names}
+    parts = ", ".join(f"{len(found[kind])} {name}" for kind, name in names.items() if found[kind])
+    return f"{parts} in {len(catalog.blobs())} blobs, {readable(catalog.size)}"
