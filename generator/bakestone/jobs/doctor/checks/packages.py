@@ -72,7 +72,7 @@ class Question:
 
 
 def questions(
-    sets: Mapping[tuple[str, tuple[str, ...]], tuple[PackageSet, Users]],
+    sets: Mapping[PackageSet, Users],
     packages: Mapping[str, LockedPackages],
     bases: Mapping[str, LockedBase],
     vendors: Mapping[str, set[str]],
@@ -84,7 +84,8 @@ def questions(
     there is not asked of the distro.
     """
     found: dict[tuple[str, str], Question] = {}
-    for (ref, names), (wanted, users) in sets.items():
+    for wanted, users in sets.items():
+        ref, names = wanted.base, wanted.names
         locked = packages[ref]
         if (
             locked.pins == "snapshot"
@@ -240,9 +241,7 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
             )
             gone.setdefault(word, {}).update(dict.fromkeys(users))
         if not unknown:
-            reasons = (
-                dnf.reasons(lines) if question.manager == "dnf" else apt.reasons(lines)
-            )
+            reasons = dnf.reasons(lines) if question.manager == "dnf" else apt.reasons(lines)
             troubles.append(_archive(question, reasons or lines[-3:], tuple(variants)))
     return troubles + _rows(question, gone)
 
