@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.site.site import Site
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, Entry

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from bakestone.core.lock.model import LockedPackages
+from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.render.frames import program
 from bakestone.core.render.packages import dnf
 from bakestone.core.render.packages.closure import closures
