@@ -278,7 +278,7 @@ def bump(
     rule.
     """
     from bakestone.cli.views import freshness
-    from bakestone.core.documents import handwritten
+    from bakestone.core.documents import edits
     from bakestone.jobs.freshness.bump import Wish, plan
 
     if beside and not version:
@@ -288,7 +288,7 @@ def bump(
             name="VERSION",
             code=USAGE,
         )
-    source = handwritten.read(
+    source = edits.read(
         matrix_path,
         "the matrix",
         hint="give the file with -f FILE, or run bakestone where images.yaml is",
@@ -297,7 +297,7 @@ def bump(
     made = plan(source.text, matrix_path, library_beside(matrix_path), wish, at)
     written = made.text != source.text and not dry_run
     if written:
-        handwritten.replace(source, made.text)
+        edits.replace(source, made.text)
     as_json = output_format == "json"
     freshness.bumped(made, source.text, matrix_path, written=written, as_json=as_json)
 

@@ -12,7 +12,7 @@ import click
 from bakestone.cli.terminal import put_json
 from bakestone.cli.views import problems
 from bakestone.core.lock import budget
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.errors import Finding
 from bakestone.jobs.lock.resolve import Report
 

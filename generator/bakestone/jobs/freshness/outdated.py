@@ -14,13 +14,12 @@ from types import ModuleType
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock.model import Lock, LockedBase, LockedPackages
+from bakestone.core.lock import lockfile
+from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import KEYRING_BUILDER, Survey
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render.packages import apt_more as apt
-from bakestone.core.render.packages import dnf_more as dnf
+from bakestone.core.render.packages import apt, dnf
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.freshness import digests

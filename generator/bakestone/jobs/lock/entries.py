@@ -14,7 +14,7 @@ from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.ask_more import Asker
 from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import PARALLEL, Registry
-from bakestone.core.lock.model import (
+from bakestone.core.lock.lock import (
     CLOCK,
     IMAGE,
     LIBRARY,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bakestone.clients.http.ask_more import Asker, NoAnswerError
 from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
-from bakestone.core.lock.model import CLOCK, SNAPSHOT
+from bakestone.core.lock.lock import CLOCK, SNAPSHOT
 from bakestone.core.lock.needs import Distro
 from bakestone.errors import ENVIRONMENT, fail
 

@@ -16,10 +16,8 @@ from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.site.site import Site
-from bakestone.core.lock.model import Lock
-from bakestone.core.render.packages import apt
-from bakestone.core.render.packages import apt_more as asking
-from bakestone.core.render.packages import dnf_more as asking_dnf
+from bakestone.core.lock.lock import Lock
+from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, Entry
 from bakestone.jobs.archive.collect import rpms
@@ -150,7 +148,7 @@ def _dockerfile(sets: list[Packages], lock: Lock) -> str:
     if vendors:
         builder = next(p.keyrings for p in sets if p.keyrings)
         texts.append(
-            asking.keyrings_stage(
+            apt.keyrings_stage(
                 _origin(builder, lock), [vendors[name] for name in sorted(vendors)]
             )
         )
@@ -218,7 +216,7 @@ def _run(found: list[Step], engine: Engine, folder: Path, now: str) -> None:
         return
     failures = state.failures()
     log = [line for failure in failures for line in failure.log]
-    gone = sorted({*asking.unknown(log), *asking_dnf.unknown(log)})
+    gone = sorted({*apt.unknown(log), *dnf.unknown(log)})
     if gone:
         raise fail(
             "the package archive no longer has"
@@ -228,8 +226,8 @@ def _run(found: list[Step], engine: Engine, folder: Path, now: str) -> None:
             name="packages",
         )
     said = (
-        asking.reasons(log)
-        or asking_dnf.reasons(log)
+        apt.reasons(log)
+        or dnf.reasons(log)
         or log
         or [f.error for f in failures]
         or state.output
