@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bakestone.cli.terminal import put_json, warn
-from bakestone.clients.http.download import readable
+from bakestone.clients.http.session import readable
 from bakestone.errors import Finding
 from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, KEY, PACKAGE, WHEEL, Catalog
 from bakestone.jobs.archive.collect.create import Made
