@@ -9,15 +9,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-import requests
-
-from bakestone.clients.http.ask import Hosts, unreachable
+from bakestone.clients.http import session
+from bakestone.clients.http.ask import Hosts
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import LockedBase
 from bakestone.errors import BakestoneError
-from bakestone.jobs.doctor.report import Trouble
+from bakestone.jobs.doctor.report import Trouble, UnreachableError
 
 _T = TypeVar("_T")
 _KEPT = "name a mirror that has it under `mirrors.registries` in the site file"
@@ -144,9 +143,9 @@ class Bases:
 
 def silent(host: str, problem: BakestoneError, hosts: Hosts) -> Exception:
     """The error of a registry, or `UnreachableError` when it is that no answer came."""
-    reason = problem.__context__
-    if isinstance(reason, (requests.ConnectionError, requests.Timeout)):
-        return hosts.dead(unreachable(host, reason))
+    reason = problem.__cause__
+    if isinstance(reason, session.UnreachableError):
+        return hosts.dead(UnreachableError(host, reason.reason, reason.hint))
     return problem
 
 
