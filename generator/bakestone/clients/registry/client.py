@@ -101,8 +101,8 @@ class Registry:
 
     def __init__(self, site: Site, session: Session | None = None) -> None:
         self.site = site
-        self._session = session or Session(site)
-        self._logins = Logins(self._session, site)
+        self.session = session or Session(site)
+        self._logins = Logins(self.session, site)
         self._contents: dict[str, tuple[str, bytes]] = {}
         self._writable: dict[str, bool] = {}
         self._probing = threading.Lock()
@@ -414,7 +414,7 @@ class Registry:
                 auth = self._logins.authorization(place, actions)
                 sent = {"Accept": _ACCEPT, **(headers or {})}
                 request = Request(method, url, sent, data, auth, connect=CONNECT, idle=IDLE)
-                response = self._session.send(request)
+                response = self.session.send(request)
                 status = response.status_code
                 narrow = "insufficient_scope" in response.headers.get("WWW-Authenticate", "")
                 if status == 429:

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from bakestone.clients.http import session
-from bakestone.clients.http.ask import Hosts
+from bakestone.clients.http.session import Session, UnreachableError
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import LockedBase
 from bakestone.errors import BakestoneError
-from bakestone.jobs.doctor.report import Trouble, UnreachableError
+from bakestone.jobs.doctor.report import Trouble
 
 _T = TypeVar("_T")
 _KEPT = "name a mirror that has it under `mirrors.registries` in the site file"
@@ -29,7 +28,7 @@ class Bases:
     base.
     """
 
-    def __init__(self, registry: Registry, site: Site, hosts: Hosts) -> None:
+    def __init__(self, registry: Registry, site: Site, hosts: Session) -> None:
         self.registry = registry
         self.site = site
         self.hosts = hosts
@@ -132,7 +131,7 @@ class Bases:
         try:
             return question()
         except BakestoneError as problem:
-            raise silent(host, problem, self.hosts) from None
+            raise silent(problem, self.hosts) from None
 
     def _weigh(self, ref: str, manifest: dict[str, Any]) -> None:
         layers = manifest.get("layers", [])
@@ -141,12 +140,10 @@ class Bases:
         )
 
 
-def silent(host: str, problem: BakestoneError, hosts: Hosts) -> Exception:
+def silent(problem: BakestoneError, hosts: Session) -> Exception:
     """The error of a registry, or `UnreachableError` when it is that no answer came."""
     reason = problem.__cause__
-    if isinstance(reason, session.UnreachableError):
-        return hosts.dead(UnreachableError(host, reason.reason, reason.hint))
-    return problem
+    return hosts.dead(reason) if isinstance(reason, UnreachableError) else problem
 
 
 def _repository(reference: str) -> str:
