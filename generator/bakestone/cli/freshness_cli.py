@@ -89,7 +89,7 @@ def outdated(
         if output_format == "json"
         else (lambda text: click.echo(text, err=True))
     )
-    report = asking.ask(project_of(**paths), selectors, asking.Options(wanted, at, everything), say)
+    report = asking.ask(project_of(**paths), selectors, asking.OutdatedOptions(wanted, at, everything), say)
     show_freshness.report(
         report, at, everything=everything or "package" in kinds, as_json=output_format == "json"
     )
@@ -202,7 +202,7 @@ def bump(
         "the matrix",
         hint="give the file with -f FILE, or run bakestone where images.yaml is",
     )
-    wish = bumping.Wish(component, version, old, families, together, beside)
+    wish = bumping.BumpWish(component, version, old, families, together, beside)
     plan = bumping.plan(
         source.text, matrix_path, Library.beside(matrix_path.resolve().parent), wish, at
     )

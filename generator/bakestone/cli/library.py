@@ -20,7 +20,7 @@ from bakestone.errors import USAGE, BakestoneError, fail, render
 if TYPE_CHECKING:
     from bakestone.core.library.catalog import Library
     from bakestone.core.library.component import Component
-    from bakestone.jobs.library.acquire import Source
+    from bakestone.jobs.library.acquire import Downloads
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -96,18 +96,18 @@ def _source(
     timeout: float,
     max_time: float,
     site_path: Path | None,
-) -> Iterator[Source]:
+) -> Iterator[Downloads]:
     """What `_fetch_options` say, with a bar while a person waits for a file; nothing is shown where
     nobody looks.
     """
     from bakestone.clients.http.download import Limits
     from bakestone.clients.site import site
-    from bakestone.jobs.library.acquire import Source
+    from bakestone.jobs.library.acquire import Downloads
 
     limits, here = Limits(max_size, timeout, max_time), site.load(site_path)
     sums = tuple(text.lower() for text in sums)
     if not sys.stderr.isatty():
-        yield Source(urls, sums, platforms, limits, here, lambda _name: None)
+        yield Downloads(urls, sums, platforms, limits, here, lambda _name: None)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -124,7 +124,7 @@ def _source(
             task = bar.add_task(name, total=None)
             return lambda done, total: bar.update(task, completed=done, total=total or None)
 
-        yield Source(urls, sums, platforms, limits, here, tell)
+        yield Downloads(urls, sums, platforms, limits, here, tell)
 
 
 @click.command(

@@ -11,14 +11,14 @@ from typing import Any
 import click
 
 from bakestone.cli.terminal import console, fits, paragraph, put, table
-from bakestone.jobs.freshness.bump import Plan
-from bakestone.jobs.freshness.rows import Report, Row
+from bakestone.jobs.freshness.bump import BumpPlan
+from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow
 
 _DIGEST = 19
 """Characters of a digest that are shown: `sha256:` and twelve more, as Docker does."""
 
 
-def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
+def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) -> None:
     """What is newer; packages without a security update are only counted, unless `everything` is
     shown.
     """
@@ -56,7 +56,7 @@ def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
         )
 
 
-def _table(rows: list[Row], selected: int) -> None:
+def _table(rows: list[OutdatedRow], selected: int) -> None:
     """A table; a few lines a row where the terminal is too narrow for it."""
     screen = console()
     filled = table()
@@ -78,7 +78,7 @@ def _table(rows: list[Row], selected: int) -> None:
     click.echo()
 
 
-def _cells(row: Row, selected: int) -> tuple[str, ...]:
+def _cells(row: OutdatedRow, selected: int) -> tuple[str, ...]:
     width = _DIGEST if row.kind == "base" else None
     newest = (
         f"{row.patch}, {row.newest}"
@@ -99,7 +99,7 @@ def _cells(row: Row, selected: int) -> tuple[str, ...]:
     )
 
 
-def _moves(rows: list[Row]) -> None:
+def _moves(rows: list[OutdatedRow]) -> None:
     """The commands, each once."""
     moves = list(dict.fromkeys(row.move for row in rows if row.move))
     if moves:
@@ -110,7 +110,7 @@ def _moves(rows: list[Row]) -> None:
         click.echo(f"  {move}")
 
 
-def bumped(plan: Plan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
+def bumped(plan: BumpPlan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
     """The difference, and what to do next."""
     if as_json:
         changes: list[dict[str, Any]] = [

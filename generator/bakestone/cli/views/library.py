@@ -11,7 +11,7 @@ import click
 
 from bakestone.cli.terminal import console, paragraph, put, table
 from bakestone.core.library.component import Component
-from bakestone.jobs.library.browse import BUILT_IN, Entry, Row
+from bakestone.jobs.library.browse import BUILT_IN, ComponentRow, VersionRow
 from bakestone.jobs.library.search import Hit
 
 TITLES, LICENCES = 120, 150
@@ -23,7 +23,7 @@ METHODS = 100
 """Columns of a terminal from which `search` has room for methods."""
 
 
-def components(entries: Sequence[Entry], *, as_json: bool) -> None:
+def components(entries: Sequence[ComponentRow], *, as_json: bool) -> None:
     """Every component of the library."""
     if as_json:
         click.echo(json.dumps({"components": [asdict(e) for e in entries]}, indent=2))
@@ -75,13 +75,19 @@ def components(entries: Sequence[Entry], *, as_json: bool) -> None:
     click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one", screen))
 
 
-def summary(entries: Sequence[Entry]) -> str:
+def summary(entries: Sequence[ComponentRow]) -> str:
     """How much there is."""
     return f"{sum(e.versions for e in entries)} versions of {len(entries)} components"
 
 
 def versions(
-    component: Component, entry: Entry, rows: Sequence[Row], distro: str, *, at: date, as_json: bool
+    component: Component,
+    entry: ComponentRow,
+    rows: Sequence[VersionRow],
+    distro: str,
+    *,
+    at: date,
+    as_json: bool,
 ) -> None:
     """The versions of one component, all or those for a distro."""
     if as_json:
@@ -120,11 +126,11 @@ def versions(
     )
 
 
-def _platforms(row: Row) -> str:
+def _platforms(row: VersionRow) -> str:
     return ", ".join(p.removeprefix("linux/") for p in row.platforms) or "all"
 
 
-def _ends(row: Row, at: date) -> str:
+def _ends(row: VersionRow, at: date) -> str:
     """The first end and what it is of; what support is paid for after it."""
     if row.retired:
         return f"retired: {row.retired}"
@@ -135,7 +141,7 @@ def _ends(row: Row, at: date) -> str:
     return f"{said}, {end.after} {end.extended}" if end.extended else said
 
 
-def _confidence(row: Row) -> str:
+def _confidence(row: VersionRow) -> str:
     """One word where every method has the same, else each method with its own."""
     stated = {method: text or "-" for method, text in row.confidence.items()}
     if len(set(stated.values())) <= 1:

@@ -31,7 +31,7 @@ from bakestone.jobs.freshness.occurrences import Place
 
 
 @dataclass(frozen=True)
-class Wish:
+class BumpWish:
     """What is asked for. An empty `version` is the newest that passes, an empty `old` the only one
     that is there.
 
@@ -58,7 +58,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BumpPlan:
     """The new text, and what is other in it.
 
     `variants` are those that become others, by their names today.
@@ -81,7 +81,7 @@ class Plan:
         return "\n".join(line.rstrip() for line in lines)
 
 
-def plan(text: str, path: Path, library: Library, wish: Wish, at: datetime.date) -> Plan:
+def plan(text: str, path: Path, library: Library, wish: BumpWish, at: datetime.date) -> BumpPlan:
     """The text of images.yaml as `wish` has it; the same text when it is so already.
 
     Raises `BakestoneError` when the file is not right as it is, when the component or version is
@@ -92,7 +92,7 @@ def plan(text: str, path: Path, library: Library, wish: Wish, at: datetime.date)
 
 class _Bump:
     def __init__(
-        self, text: str, path: Path, library: Library, wish: Wish, at: datetime.date
+        self, text: str, path: Path, library: Library, wish: BumpWish, at: datetime.date
     ) -> None:
         self.text, self.path, self.library, self.wish, self.at = text, path, library, wish, at
         self.document = yamldoc.parse(text, str(path), "the matrix")
@@ -155,7 +155,7 @@ class _Bump:
                 found[place.version] = found.get(place.version, 0) + 1
         return found
 
-    def plan(self) -> Plan:
+    def plan(self) -> BumpPlan:
         if self.wish.version:
             self.check_version(self.component, self.wish.version)
             return self.to(self.wish.version)
@@ -195,13 +195,13 @@ class _Bump:
                 name="VERSION",
             )
 
-    def to(self, version: str) -> Plan:
+    def to(self, version: str) -> BumpPlan:
         """The plan for a version.
 
         Raises what the new text has against it, and offers what would help.
         """
         if version == self.old and not self.wish.beside:
-            return Plan(self.component.name, self.old, version, (), (), self.text, (), ())
+            return BumpPlan(self.component.name, self.old, version, (), (), self.text, (), ())
         changes = {p.path: p.with_version(version) for p in self.touched}
         given = {path: value for place in self.touched for path, value in self.given(place)}
         self.check_twice({**changes, **given})
@@ -320,7 +320,7 @@ class _Bump:
             )
         )
 
-    def result(self, version: str, changes: Mapping[Path_, str]) -> Plan:
+    def result(self, version: str, changes: Mapping[Path_, str]) -> BumpPlan:
         """The plan for these changes. Raises when the file would not be right with them."""
         self.check_twice(changes)
         text = edits.replaced(self.text, str(self.path), changes)
@@ -338,7 +338,7 @@ class _Bump:
         listed.sort(key=lambda change: (change.where.line, change.where.column))
         notes = tuple(self.notes(version, beside, affected, len(after.variants)))
         names = tuple(v.name for v in affected)
-        return Plan(
+        return BumpPlan(
             self.component.name,
             self.old,
             version,

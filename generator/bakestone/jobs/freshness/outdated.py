@@ -26,14 +26,14 @@ from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.freshness import digests
 from bakestone.jobs.freshness import occurrences as places
 from bakestone.jobs.freshness import rows as freshness
-from bakestone.jobs.freshness.rows import Report, Row, Unasked
+from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow, Unasked
 from bakestone.project import Project
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Options:
+class OutdatedOptions:
     """`kinds` of rows that are wanted, the day (UTC) they are judged on, and whether families that
     ignore end of life are too.
     """
@@ -44,7 +44,7 @@ class Options:
 
 
 @dataclass
-class _Use:
+class _BaseUse:
     """A base image's use: the variants built on it, all that it has a part in, and the package sets
     with theirs.
     """
@@ -57,14 +57,16 @@ class _Use:
     """Package set -> variant -> whether it is installed in the image itself."""
 
 
-def ask(project: Project, selectors: Sequence[str], options: Options, say: Say) -> Report:
+def ask(
+    project: Project, selectors: Sequence[str], options: OutdatedOptions, say: Say
+) -> OutdatedReport:
     """Everything that is newer than the pins of the selected variants.
 
     What cannot be asked is in the report, and hides nothing else. Raises `BakestoneError` only for
     a matrix, site or lock that is not right, or selectors that name nothing.
     """
     variants = project.select(selectors)
-    report = Report(selected=len(variants))
+    report = OutdatedReport(selected=len(variants))
     uses = _uses(variants, project)
     if options.kinds - {"version"}:
         lock = _lock(project, uses, report)
@@ -86,12 +88,12 @@ def ask(project: Project, selectors: Sequence[str], options: Options, say: Say) 
     return report
 
 
-def _uses(variants: Sequence[Variant], project: Project) -> dict[str, _Use]:
+def _uses(variants: Sequence[Variant], project: Project) -> dict[str, _BaseUse]:
     survey = Survey(project.matrix.library)
-    uses: dict[str, _Use] = {}
+    uses: dict[str, _BaseUse] = {}
 
     def add(variant: Variant, packages: PackageSet, *, image: bool) -> None:
-        use = uses.setdefault(packages.base, _Use())
+        use = uses.setdefault(packages.base, _BaseUse())
         use.variants[variant.name] = variant
         use.platforms.update(variant.platforms)
         use.sets[packages.names] = packages
@@ -114,7 +116,7 @@ def _uses(variants: Sequence[Variant], project: Project) -> dict[str, _Use]:
     return uses
 
 
-def _lock(project: Project, uses: dict[str, _Use], report: Report) -> Lock:
+def _lock(project: Project, uses: dict[str, _BaseUse], report: OutdatedReport) -> Lock:
     """The lock as far as it goes: one that is missing or stale is told, and hides nothing else."""
     if not project.lock_path.is_file():
         report.unasked.append(
@@ -138,9 +140,9 @@ class _Asking:
         self,
         project: Project,
         lock: Lock,
-        uses: dict[str, _Use],
-        options: Options,
-        report: Report,
+        uses: dict[str, _BaseUse],
+        options: OutdatedOptions,
+        report: OutdatedReport,
         say: Say,
     ) -> None:
         self.project, self.lock, self.options, self.report, self.say = (
@@ -202,7 +204,7 @@ class _Asking:
                 newest = self.options.at.strftime("%Y%m%dT000000Z")
                 note = f"{days} day{'s' if days != 1 else ''} old"
                 self.report.rows.append(
-                    Row(
+                    OutdatedRow(
                         "snapshot",
                         distro,
                         snapshot,
@@ -259,7 +261,7 @@ class _Asking:
         packages = self.lock.packages.get(ref)
         return packages is not None and packages.pins == "versions"
 
-    def _rows(self, ref: str, use: _Use, engine: Engine) -> Iterator[Row]:
+    def _rows(self, ref: str, use: _BaseUse, engine: Engine) -> Iterator[OutdatedRow]:
         """A row for each package and pair of versions; the variants of several sets and platforms
         together.
         """
@@ -308,7 +310,7 @@ class _Asking:
         *,
         security: bool,
         inside: bool,
-    ) -> Row:
+    ) -> OutdatedRow:
         move, note = (
             f"bakestone lock --update {ref}",
             "" if any(users.values()) else "in build stages only",
@@ -323,11 +325,13 @@ class _Asking:
             )
         elif inside:
             note = "in the base image"
-        return Row("package", *package, move, tuple(users), base=ref, security=security, note=note)
+        return OutdatedRow(
+            "package", *package, move, tuple(users), base=ref, security=security, note=note
+        )
 
     @staticmethod
     def _installs(
-        name: str, variant: str, use: _Use, locked: LockedPackages, platform: str
+        name: str, variant: str, use: _BaseUse, locked: LockedPackages, platform: str
     ) -> bool:
         closures = locked.versions.get(platform, {})
         return any(
@@ -387,7 +391,7 @@ def _origin(ref: str, base: LockedBase) -> str:
     return f"{ref}@{base.digest}" if base.digest else ref
 
 
-def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: _Use) -> Row:
+def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: _BaseUse) -> OutdatedRow:
     notes = [] if use.images else ["in build stages only"]
     notes += [f"made {today.created}"] if today.created else []
     if locked.epoch and today.created:
@@ -400,7 +404,7 @@ def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: _Use) -> 
             notes.append(f"no longer for {', '.join(gone)}")
         elif all(today.platforms[p] == digest for p, digest in locked.platforms.items()):
             notes = [f"another index of the same images for {', '.join(sorted(locked.platforms))}"]
-    return Row(
+    return OutdatedRow(
         "base",
         ref,
         locked.digest or "no digest",

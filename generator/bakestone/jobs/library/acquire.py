@@ -18,17 +18,17 @@ from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
 from bakestone.errors import USAGE, fail
 from bakestone.jobs.library import additions, scaffold
-from bakestone.jobs.library.additions import File
+from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.contents import Contents, contents
 from bakestone.jobs.library.scaffold import About, Texts
-from bakestone.jobs.library.unpacking import Layout
+from bakestone.jobs.library.unpacking import FileLayout
 
 Tell = Callable[[str], Tick | None]
 """Told the name of each file as its download begins; gives what is told of its progress."""
 
 
 @dataclass(frozen=True)
-class Source:
+class Downloads:
     """Which files to fetch, and how; `sums` and `platforms` are as long as `urls`, or empty."""
 
     urls: tuple[str, ...]
@@ -56,7 +56,7 @@ class Source:
             if not re.fullmatch("[0-9a-f]{64}", text):
                 raise fail(f"--sha256 cannot be {text[:80]!r}", "64 hex digits", code=USAGE)
 
-    def fetch(self, index: int, platform: str, keep: Path | None = None) -> File:
+    def fetch(self, index: int, platform: str, keep: Path | None = None) -> FetchedFile:
         """One of the files, hashed; its bytes go to `keep`, or nowhere."""
         url, given = self.urls[index], self.sums[index] if self.sums else ""
         tick = self.tell(_name(url))
@@ -70,7 +70,7 @@ class Source:
         source, confidence = additions.source(
             url, datetime.now(UTC).strftime("%Y-%m-%d"), given=bool(given)
         )
-        return File(url, found.sha256, found.size, platform, source, confidence)
+        return FetchedFile(url, found.sha256, found.size, platform, source, confidence)
 
 
 def add(
@@ -78,7 +78,7 @@ def add(
     version: str,
     method: str,
     measures: Sequence[str],
-    source: Source,
+    source: Downloads,
     folder: Path,
 ) -> list[str]:
     """Write a version that the library does not have to `folder`/NAME/versions.yaml.
@@ -95,7 +95,7 @@ def add(
         component,
         version,
         method,
-        [File(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)],
+        [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)],
         measure,
     )
     files = [source.fetch(index, platform) for index, platform in enumerate(platforms)]
@@ -111,7 +111,9 @@ def add(
     ]
 
 
-def component(about: About, version: str, program: str, source: Source) -> tuple[Texts, list[str]]:
+def component(
+    about: About, version: str, program: str, source: Downloads
+) -> tuple[Texts, list[str]]:
     """The folder of a new component that is an archive or a program behind each URL, one a
     platform, and what to tell.
 
@@ -147,10 +149,10 @@ def component(about: About, version: str, program: str, source: Source) -> tuple
     ]
 
 
-def _layout(found: Contents, name: str, program: str, filename: str) -> Layout:
+def _layout(found: Contents, name: str, program: str, filename: str) -> FileLayout:
     """Where the program is; a file that is a program by itself is put below `bin`."""
     if found.kind == "program":
-        return Layout("program", False, program or f"bin/{name}")
+        return FileLayout("program", False, program or f"bin/{name}")
     if program:
         if program not in found.files:
             near = found.programs(program.rpartition("/")[2])
@@ -159,7 +161,7 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> Layout:
                 f"it has {', '.join(near[:5])}" if near else _listed(found),
                 name=filename,
             )
-        return Layout(found.kind, found.folder, program)
+        return FileLayout(found.kind, found.folder, program)
     candidates = [path for path in found.programs(name) if scaffold.is_path(path)]
     if not candidates:
         raise fail(
@@ -167,7 +169,7 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> Layout:
             f"say with --bin which it is; {_listed(found)}",
             name=filename,
         )
-    return Layout(found.kind, found.folder, candidates[0])
+    return FileLayout(found.kind, found.folder, candidates[0])
 
 
 def _listed(found: Contents) -> str:
@@ -182,7 +184,7 @@ def _listed(found: Contents) -> str:
     )
 
 
-def _told(file: File) -> str:
+def _told(file: FetchedFile) -> str:
     platform = f", {file.platform}" if file.platform else ""
     return f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}"
 

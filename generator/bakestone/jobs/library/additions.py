@@ -36,7 +36,7 @@ _WHEEL = re.compile(
 
 
 @dataclass(frozen=True)
-class File:
+class FetchedFile:
     """A file that was fetched and hashed.
 
     `platform` is empty when it fits all; `source` says where the checksum comes from.
@@ -191,7 +191,7 @@ def entry(
     component: Component,
     version: str,
     method: str,
-    files: Sequence[File],
+    files: Sequence[FetchedFile],
     measured: Mapping[str, str],
 ) -> dict[str, Any]:
     """The version's data, as it stands in versions.yaml."""
@@ -203,7 +203,7 @@ def entry(
     return data | {"methods": {method: artifacts(files)}}
 
 
-def artifacts(files: Sequence[File]) -> dict[str, Any]:
+def artifacts(files: Sequence[FetchedFile]) -> dict[str, Any]:
     """Files as the data of a method that fetches them."""
     entries = [
         {"url": f.url, "sha256": f.sha256, "filename": f.filename}
@@ -214,7 +214,7 @@ def artifacts(files: Sequence[File]) -> dict[str, Any]:
     return {"artifacts": entries}
 
 
-def wheels(files: Sequence[File], known: Iterable[str]) -> dict[str, Any]:
+def wheels(files: Sequence[FetchedFile], known: Iterable[str]) -> dict[str, Any]:
     """Files as the data of the method `wheel`; `known` are names as the component has them already.
 
     Wheels are fetched by name from the package index; the URL is where their checksums were
@@ -255,7 +255,7 @@ def wheels(files: Sequence[File], known: Iterable[str]) -> dict[str, Any]:
     return {"wheels": list(found.values()), "source": sources[0] if len(sources) == 1 else sources}
 
 
-def _wheels(component: Component, files: Sequence[File]) -> dict[str, Any]:
+def _wheels(component: Component, files: Sequence[FetchedFile]) -> dict[str, Any]:
     """As `wheels`; all those that the newest version has must be there."""
     newest = next((v for v in component.versions.values() if "wheel" in v.methods), None)
     names = {w["name"] for w in (newest.methods["wheel"]["wheels"] if newest else [])}

@@ -24,19 +24,19 @@ _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
 
 
 @dataclass
-class Report:
+class ComponentReport:
     """What was found, and how many Dockerfiles were rendered."""
 
     findings: list[Finding] = field(default_factory=list)
     rendered: int = 0
 
 
-def check(component: Component, library: Library) -> Report:
+def check(component: Component, library: Library) -> ComponentReport:
     """Everything about a component that needs no process and no network.
 
     Its files were checked against their schemas as they were read.
     """
-    report = Report([*_name(component), *_inventory(component), *_templates(component)])
+    report = ComponentReport([*_name(component), *_inventory(component), *_templates(component)])
     for version in component.versions.values():
         found = list(_version(component, version))
         report.findings += found
@@ -137,7 +137,7 @@ def _version(component: Component, version: Version) -> Iterator[Finding]:
 
 
 def _rendered(
-    component: Component, version: Version, library: Library, report: Report
+    component: Component, version: Version, library: Library, report: ComponentReport
 ) -> Iterator[Finding]:
     """Render the version by each of its methods, in the first combination that its rules allow."""
     name = f"{component.name}@{version.version}"

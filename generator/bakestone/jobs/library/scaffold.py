@@ -21,8 +21,8 @@ import yaml
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import ENVIRONMENT, USAGE, fail
-from bakestone.jobs.library.additions import File, artifacts, inserted, wheels
-from bakestone.jobs.library.unpacking import Layout, fill, install, method_lines
+from bakestone.jobs.library.additions import FetchedFile, artifacts, inserted, wheels
+from bakestone.jobs.library.unpacking import FileLayout, fill, install, method_lines
 
 RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
 """Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
@@ -96,7 +96,9 @@ def check_name(name: str, library: Library, folder: Path) -> None:
         )
 
 
-def from_files(about: About, version: str, files: Sequence[File], layout: Layout) -> Texts:
+def from_files(
+    about: About, version: str, files: Sequence[FetchedFile], layout: FileLayout
+) -> Texts:
     """The folder of a component whose files were fetched. All files have the same layout."""
     directory, _, command = layout.program.rpartition("/")
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'

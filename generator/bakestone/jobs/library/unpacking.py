@@ -62,7 +62,7 @@ EOF
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """How the files lie: `kind` is tar, zip, wheel or program, `folder` whether all are in one
     folder, `program` its path below the prefix.
     """
@@ -72,7 +72,7 @@ class Layout:
     program: str
 
 
-def method_lines(layout: Layout, filenames: Sequence[str]) -> str:
+def method_lines(layout: FileLayout, filenames: Sequence[str]) -> str:
     """The lines of the method in component.yaml: where it is unpacked, with which packages, and
     where the result works.
     """
@@ -82,7 +82,7 @@ def method_lines(layout: Layout, filenames: Sequence[str]) -> str:
     return lines + (_REQUIRE % ((".".join(map(str, newest)),) * 2) if newest else "")
 
 
-def install(layout: Layout) -> str:
+def install(layout: FileLayout) -> str:
     """The text of install.METHOD.j2."""
     if layout.kind == "program":
         return fill(_COPY, program=layout.program)

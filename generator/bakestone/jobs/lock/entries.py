@@ -33,7 +33,7 @@ from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
 from bakestone.jobs.lock import bases, packages, snapshot
 from bakestone.jobs.lock.journal import Journal
-from bakestone.jobs.lock.packages import Wanted
+from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.jobs.lock.snapshot import Snapshot
 from bakestone.project import Project
 
@@ -166,11 +166,11 @@ class Entries:
         says.
         """
         locked: dict[str, LockedPackages] = {}
-        questions: list[Wanted] = []
+        questions: list[WantedPackages] = []
         for ref, sets in wanted.packages.items():
             if ref not in found:
                 continue  # told already
-            item = Wanted(
+            item = WantedPackages(
                 ref,
                 found[ref],
                 tuple(sets[names] for names in sorted(sets)),
@@ -186,7 +186,7 @@ class Entries:
             self._ask(questions, found, locked, with_keys=bool(wanted.repositories))
         return locked
 
-    def _without_asking(self, item: Wanted) -> LockedPackages | None:
+    def _without_asking(self, item: WantedPackages) -> LockedPackages | None:
         """The entry of a base, or None when its package manager must be asked."""
         distro, ref = item.sets[0].distro, item.ref
         pins = self.project.site.pins_for(
@@ -234,7 +234,7 @@ class Entries:
             install=install,
         )
 
-    def _snapshot(self, distro: Distro, item: Wanted) -> Snapshot:
+    def _snapshot(self, distro: Distro, item: WantedPackages) -> Snapshot:
         """One time for all bases of a distro, that of the present lock, unless it is to be resolved
         again or the base is newer than it.
         """
@@ -257,7 +257,7 @@ class Entries:
 
     def _ask(
         self,
-        questions: Sequence[Wanted],
+        questions: Sequence[WantedPackages],
         found: dict[str, LockedBase],
         locked: dict[str, LockedPackages],
         *,
@@ -270,7 +270,7 @@ class Entries:
             )
         self.asked += len(questions)
 
-        def done(item: Wanted, entry: LockedPackages) -> None:
+        def done(item: WantedPackages, entry: LockedPackages) -> None:
             locked[item.ref] = entry
             self.journal.note_packages(item.ref, item.base, entry)
 
@@ -331,14 +331,14 @@ def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:
     return not locked.platforms or platforms <= set(locked.platforms)
 
 
-def _complete(locked: LockedPackages, item: Wanted) -> bool:
+def _complete(locked: LockedPackages, item: WantedPackages) -> bool:
     """Whether an entry has every set for every platform."""
     return locked.pins != "versions" or all(
         s.names in locked.versions.get(p, {}) for s in item.sets for p in item.platforms
     )
 
 
-def _only(locked: LockedPackages, item: Wanted) -> LockedPackages:
+def _only(locked: LockedPackages, item: WantedPackages) -> LockedPackages:
     """An entry without the sets and platforms that nothing needs any more.
 
     A lock of the time before `from` was written says it now: no snapshot service was asked then.

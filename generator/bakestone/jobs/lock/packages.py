@@ -40,7 +40,7 @@ _MANAGERS: dict[str, _Manager] = {"apt": apt, "dnf": dnf}
 
 
 @dataclass(frozen=True, eq=False)
-class Wanted:
+class WantedPackages:
     """The package sets that are wanted on one base, for platforms."""
 
     ref: str
@@ -64,16 +64,16 @@ class _Question:
     """One base on one platform: a target of BuildKit's."""
 
     target: str
-    wanted: Wanted
+    wanted: WantedPackages
     platform: str
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]
-Done = Callable[[Wanted, LockedPackages], None]
+Done = Callable[[WantedPackages, LockedPackages], None]
 
 
 def resolve_versions(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[WantedPackages],
     engine: Engine,
     now: str,
     *,

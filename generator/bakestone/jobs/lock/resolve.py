@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Report:
+class LockReport:
     """What a run did: numbers of entries in the lock, how many names were asked for, and whether
     the file changed.
     """
@@ -43,7 +43,7 @@ class Report:
         return f"{count}; {'written' if self.changed else 'nothing changed'}"
 
 
-def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> Report:
+def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> LockReport:
     """Resolve what is missing in the lock and write it.
 
     Without `update`, `words` are the selectors that a new lock is made for. With it, they say which
@@ -73,7 +73,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
         new.selection = selection
         changed = lockfile.write(new, project.lock_path)
         earlier.drop()
-    return Report(
+    return LockReport(
         len(new.bases),
         len(new.packages),
         len(new.artifacts),

@@ -82,7 +82,7 @@ def test_a_bump_changes_one_value_and_back_again_gives_the_same_bytes(
 ) -> None:
     text, old = matrix
     path = Path("images.yaml")
-    plan = bump.plan(text, path, LIBRARY, bump.Wish("openmpi", new), DAY)
+    plan = bump.plan(text, path, LIBRARY, bump.BumpWish("openmpi", new), DAY)
     assert yaml.safe_load(plan.text) == replaced(
         yaml.safe_load(text), f"openmpi@{old}", f"openmpi@{new}"
     )
@@ -91,7 +91,7 @@ def test_a_bump_changes_one_value_and_back_again_gives_the_same_bytes(
     assert [line for n, line in enumerate(after) if n not in places] == [
         line for n, line in enumerate(before) if n not in places
     ]
-    assert bump.plan(plan.text, path, LIBRARY, bump.Wish("openmpi", old), DAY).text == text
+    assert bump.plan(plan.text, path, LIBRARY, bump.BumpWish("openmpi", old), DAY).text == text
 
 
 scalars = st.text(
