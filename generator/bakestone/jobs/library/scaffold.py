@@ -22,7 +22,7 @@ from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.jobs.library.additions import FetchedFile, artifacts, inserted, wheels
-from bakestone.jobs.library.unpacking import FileLayout, fill, install, method_lines
+from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
 RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
 """Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
@@ -39,22 +39,6 @@ prefix: {prefix}
 {settings}methods:
   {method}:
     summary: {summary}
-"""
-_INVENTORY = """\
-#!/bin/sh
-# version= of <command>, asked of the program itself
-set -eu
-fail() { echo "<name>: $*" >&2; exit 1; }
-export HOME="$PWD"
-<place>said="$(<command> <ask> 2>&1)" || fail "'<command> <ask>' fails: $said"
-version="$(printf '%s\\n' "$said" | grep -Eo '<digits>' | head -n 1)"
-[ -n "$version" ] || fail "'<command> <ask>' names no version: $said"
-echo "version=$version"
-"""
-_ON_PATH = 'command -v <command> >/dev/null || fail "no <command> on PATH"\n'
-_PLACE = """\
-found="$(command -v <command>)" || fail "no <command> on PATH"
-[ "$found" = "$PREFIX/<program>" ] || fail "<command> on PATH is $found, not the one in $PREFIX"
 """
 
 
@@ -100,7 +84,7 @@ def from_files(
     about: About, version: str, files: Sequence[FetchedFile], layout: FileLayout
 ) -> Texts:
     """The folder of a component whose files were fetched. All files have the same layout."""
-    directory, _, command = layout.program.rpartition("/")
+    directory = layout.program.rpartition("/")[0]
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
     method, data = (
         ("wheel", wheels(files, ())) if layout.kind == "wheel" else ("archive", artifacts(files))
@@ -115,7 +99,7 @@ def from_files(
         "component.yaml": component,
         "versions.yaml": _versions({version: {"methods": {method: data}}}),
         f"install.{method}.j2": install(layout),
-        "inventory.sh": _inventory(about, command, version, fill(_PLACE, program=layout.program)),
+        "inventory.sh": _inventory("files", about, layout.program, version),
     }
 
 
@@ -137,9 +121,7 @@ def from_package(
     texts = {
         "component.yaml": _component(about, "apt", "/usr", "", "the distribution's own package"),
         "versions.yaml": _versions(versions),
-        "inventory.sh": _inventory(
-            about, program.rpartition("/")[2] or about.name, first, _ON_PATH
-        ),
+        "inventory.sh": _inventory("package", about, program or about.name, first),
     }
     return texts, first
 
@@ -307,15 +289,11 @@ def _versions(versions: Mapping[str, dict[str, Any]]) -> str:
     return text
 
 
-def _inventory(about: About, command: str, version: str, place: str) -> str:
-    dotted = re.fullmatch(r"[0-9]+(\.[0-9]+)+", version)
-    digits = (
-        r"[0-9]+(\.[0-9]+)+"
-        if dotted
-        else r"[0-9]+"
-        if version.isdigit()
-        else r"[0-9]+[0-9A-Za-z.+~_-]*"
-    )
-    return fill(
-        _INVENTORY, place=place, name=about.name, command=command, ask=about.ask, digits=digits
-    )
+def _inventory(kind: str, about: About, program: str, version: str) -> str:
+    """The inventory of a program, asked for a version that looks like this one."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", version):
+        digits = r"[0-9]+(\.[0-9]+)+"
+    else:
+        digits = r"[0-9]+" if version.isdigit() else r"[0-9]+[0-9A-Za-z.+~_-]*"
+    named = {"name": about.name, "command": program.rpartition("/")[2], "program": program}
+    return started(f"inventory.{kind}.sh", **named, ask=about.ask, digits=digits)
