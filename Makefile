@@ -26,7 +26,7 @@ test: check library demo ## everything: check, library, demo, end-to-end tests w
 lint: venv
 	$(BIN)/ruff format --check generator tests benchmarks
 	$(BIN)/ruff check generator tests benchmarks
-	$(BIN)/shellcheck scripts/venv scripts/demo scripts/actionlint .ci/run
+	$(BIN)/shellcheck generator/bakestone/jobs/library/starters/*.sh scripts/venv scripts/demo scripts/actionlint .ci/run
 	scripts/actionlint
 	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	find dockerfiles -name Dockerfile -print0 | xargs -0 $(BIN)/hadolint

@@ -12,16 +12,15 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import ENVIRONMENT, USAGE, fail
-from bakestone.jobs.library.additions import FetchedFile, artifacts, inserted, wheels
+from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
 from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
 RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
@@ -110,17 +109,17 @@ def from_package(
     first version.
     """
     schema.check_value(package, "versions", "package", "--package")
-    versions: dict[str, dict[str, Any]] = {}
+    versions: dict[str, dict[str, str]] = {}
     for distro, number in there.items():
-        entry = versions.setdefault(
-            upstream(number),
-            {"methods": {"apt": {"package": package, "versions": {}, "source": origin}}},
-        )
-        entry["methods"]["apt"]["versions"][distro] = number
+        versions.setdefault(upstream(number), {})[distro] = number
     first = next(iter(versions))
+    entries: dict[str, Entry] = {
+        version: {"methods": {"apt": {"package": package, "versions": of, "source": origin}}}
+        for version, of in versions.items()
+    }
     texts = {
         "component.yaml": _component(about, "apt", "/usr", "", "the distribution's own package"),
-        "versions.yaml": _versions(versions),
+        "versions.yaml": _versions(entries),
         "inventory.sh": _inventory("package", about, program or about.name, first),
     }
     return texts, first
@@ -182,7 +181,7 @@ def homepage(urls: Sequence[str], distros: Sequence[str], library: Library) -> s
 
 
 def upstream(package_version: str) -> str:
-    """The program's version in a package's: 1.7.1 of 2:1.7.1+dfsg-6ubuntu2 (Debian Policy, 5.6.12)."""
+    """The program's version in a package's (Debian Policy, 5.6.12): 1.7.1 of 2:1.7.1+dfsg-6."""
     text = package_version.rpartition(":")[2]
     text = text.rpartition("-")[0] or text
     return re.split(r"[+~]", text)[0]
@@ -254,26 +253,16 @@ def write(folder: Path, name: str, texts: Texts) -> None:
             "make room, or check the permissions",
             name=str(folder / name),
             code=ENVIRONMENT,
-        ) from None
+        ) from problem
     finally:
         if made:
             shutil.rmtree(made, ignore_errors=True)
 
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:
-    plain = {
-        "name": about.name,
-        "slot": about.slot,
-        "title": about.title,
-        "homepage": about.homepage,
-        "licence": about.licence,
-    }
+    said = {key: _scalar(str(value)) for key, value in asdict(about).items() if key != "ask"}
     return _COMPONENT.format(
-        prefix=prefix,
-        settings=settings,
-        method=method,
-        summary=summary,
-        **{k: _scalar(v) for k, v in plain.items()},
+        prefix=prefix, settings=settings, method=method, summary=summary, **said
     )
 
 
@@ -282,7 +271,7 @@ def _scalar(text: str) -> str:
     return str(yaml.safe_dump({"": text}, width=10_000)).partition(": ")[2].strip()
 
 
-def _versions(versions: Mapping[str, dict[str, Any]]) -> str:
+def _versions(versions: Mapping[str, Entry]) -> str:
     text = "# Newest first. `bakestone component add` puts further versions here.\n"
     for version, data in versions.items():
         text = inserted(text, version, data, "versions.yaml")
