@@ -17,6 +17,7 @@ from bakestone.core.documents import edits
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches, version_key
 from bakestone.core.documents.suggest import near
+from bakestone.core.documents.words import count
 from bakestone.core.documents.yaml import Path_
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.core.library.component import Component
@@ -25,8 +26,7 @@ from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.matrix import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
-from bakestone.jobs.freshness import companions, newer
-from bakestone.jobs.freshness import occurrences as places
+from bakestone.jobs.freshness import companions, newer, occurrences
 from bakestone.jobs.freshness.occurrences import Place
 
 
@@ -99,7 +99,7 @@ class _Bump:
         self.matrix = matrix.expand(spec.read(self.document, path), library)
         self.forbidden = {f.message for f in self.ended(self.matrix)}
         self.component = self.known(wish.component)
-        self.places = places.find(self.document, library, wish.families)
+        self.places = occurrences.find(self.document, library, wish.families)
         self.old = self.which()
 
     def known(self, name: str) -> Component:
@@ -159,7 +159,7 @@ class _Bump:
         if self.wish.version:
             self.check_version(self.component, self.wish.version)
             return self.to(self.wish.version)
-        present = places.side_by_side(self.places, self.component, self.old)
+        present = occurrences.side_by_side(self.places, self.component, self.old)
         newest = newer.than(self.component, self.component.versions[self.old], self.at, present)
         for version in newest:
             if (
@@ -210,11 +210,11 @@ class _Bump:
         except BakestoneError as problem:
             offered = self.offered(version)
             if offered is None or not self.wish.together:
-                raise self.refused(problem, version, offered) from None
+                raise self.refused(problem, version, offered) from problem
         try:
             return self.result(version, {**changes, **given, **offered})
         except BakestoneError as problem:
-            raise self.refused(problem, version, None) from None
+            raise self.refused(problem, version, None) from problem
 
     @cached_property
     def touched(self) -> list[Place]:
@@ -350,7 +350,7 @@ class _Bump:
         )
 
     def notes(
-        self, version: str, beside: Mapping[Path_, str], affected: Sequence[Variant], count: int
+        self, version: str, beside: Mapping[Path_, str], affected: Sequence[Variant], after: int
     ) -> Iterator[str]:
         """What a person would not expect."""
         picked = self.picked(version) | {
@@ -359,9 +359,10 @@ class _Bump:
         }
         for slot, (old, new) in self.judge.moved(affected, picked).items():
             yield f"{slot} is installed by `{new}` instead of `{old}`"
-        if count != len(self.matrix.variants):
+        before = len(self.matrix.variants)
+        if after != before:
             yield (
-                f"{count} variants instead of {len(self.matrix.variants)}: the excludes match other"
+                f"{count(after, 'variant')} instead of {before}: the excludes match other"
                 " combinations now"
             )
 
@@ -424,6 +425,4 @@ def _chosen(place: Place, version: str) -> Chosen:
 
 
 def _list(there: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{version} ({count} place{'s' if count != 1 else ''})" for version, count in there.items()
-    )
+    return ", ".join(f"{version} ({count(places, 'place')})" for version, places in there.items())

@@ -376,7 +376,7 @@ class _Asking:
                     f"its package manager's answer is not understood: {problem}"[:300],
                     name=ref,
                     code=ENVIRONMENT,
-                ) from None
+                ) from problem
             return answer
 
     def _keyrings(self) -> str:

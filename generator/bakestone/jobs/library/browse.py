@@ -11,7 +11,7 @@ from bakestone.core.documents.patterns import matches
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
-from bakestone.core.lock import samples as rehearsal
+from bakestone.core.lock import samples
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.checks.lifecycle import End
 from bakestone.core.matrix.variant import slot_rank
@@ -93,7 +93,7 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Versi
             methods = tuple(
                 m
                 for m in methods
-                if not isinstance(rehearsal.find(component, version, m, library, distro), str)
+                if not isinstance(samples.find(component, version, m, library, distro), str)
             )
             if not methods:
                 continue

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
-from bakestone.core.lock import samples as rehearsal
+from bakestone.core.lock import samples
 from bakestone.core.matrix.methods import FETCHED
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
@@ -143,7 +143,7 @@ def _rendered(
     name = f"{component.name}@{version.version}"
     for method in version.methods or ([""] if component.slot == "distro" else []):
         try:
-            found = rehearsal.find(component, version, method, library)
+            found = samples.find(component, version, method, library)
             if isinstance(found, str):
                 yield Finding(
                     f"method {method}: no combination was found that it can be installed in:"
@@ -153,7 +153,7 @@ def _rendered(
                     severity="warning",
                 )
                 continue
-            Renderer(library, rehearsal.lock([found], library)).dockerfile(found)
+            Renderer(library, samples.lock([found], library)).dockerfile(found)
             report.rendered += 1
         except BakestoneError as problem:
             yield from problem.findings

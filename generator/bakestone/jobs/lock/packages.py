@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.engine.events import State
+from bakestone.core.documents.words import count
 from bakestone.core.lock.model import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt_more as apt
@@ -104,10 +105,8 @@ def resolve_versions(
             for question, closures in found.items():
                 ref = question.wanted.ref
                 answers.setdefault(ref, {})[question.platform] = closures
-                say(
-                    f"{ref}: {len({name for c in closures.values() for name in c})} packages for"
-                    f" {question.platform}"
-                )
+                names = {name for closure in closures.values() for name in closure}
+                say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
                 if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
                     distro = question.wanted.sets[0].distro.text
                     done(
@@ -181,7 +180,7 @@ def _read(question: _Question, folder: Path) -> Closures:
             "is it the image that its name says?",
             name=ref,
             code=ENVIRONMENT,
-        ) from None
+        ) from problem
 
 
 def _problem(question: _Question, log: list[str], errors: list[str]) -> BakestoneError:

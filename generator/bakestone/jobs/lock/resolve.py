@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bakestone.core.documents.words import count
 from bakestone.core.lock import file as lockfile
 from bakestone.core.lock import scope, survey
 from bakestone.core.lock.model import Lock
@@ -19,7 +20,7 @@ from bakestone.project import Project
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class LockReport:
     """What a run did: numbers of entries in the lock, how many names were asked for, and whether
     the file changed.
@@ -36,11 +37,10 @@ class LockReport:
     @property
     def text(self) -> str:
         """One sentence."""
-        count = (
-            f"{self.bases} base images, {self.files} files, {self.wheels} wheels for"
-            f" {self.variants} variants"
-        )
-        return f"{count}; {'written' if self.changed else 'nothing changed'}"
+        entries = ((self.bases, "base image"), (self.files, "file"), (self.wheels, "wheel"))
+        made_of = ", ".join(count(number, what) for number, what in entries)
+        done = "written" if self.changed else "nothing changed"
+        return f"{made_of} for {count(self.variants, 'variant')}; {done}"
 
 
 def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> LockReport:
@@ -70,8 +70,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
                     f"what was resolved is kept in {earlier.path}: run it again to go on from there"
                 )
             raise _failure(entries.problems)
-        new.selection = selection
-        changed = lockfile.write(new, project.lock_path)
+        changed = lockfile.write(dataclasses.replace(new, selection=selection), project.lock_path)
         earlier.drop()
     return LockReport(
         len(new.bases),
