@@ -275,6 +275,7 @@ def new(
     inside, unpacked below /opt/NAME by the build, and asked for its version in the finished image.
     With --package it is a distro's own package. Nothing that is there is overwritten.
     """
+    from bakestone.cli.views import library as show_library
     from bakestone.jobs.library import acquire, additions, scaffold
 
     library, folder = _library(matrix_path), matrix_path.parent / "components"
@@ -299,17 +300,18 @@ def new(
         ask,
     )
     scaffold.check_about(about, program)
-    lines: list[str] = []
     if urls:
         with _source(**fetching) as source:
-            texts, lines = acquire.component(about, version, program, source)
+            made = acquire.component(about, version, program, source)
+        show_library.fetched(made.files)
+        click.echo(f"program: {made.program}")
+        texts = made.texts
     else:
         texts, version = scaffold.from_package(
             about, package, program, there, "given to bakestone component new"
         )
     scaffold.write(folder, name, texts)
-    for line in [*lines, f"{folder / name}: {', '.join(texts)}"]:
-        click.echo(line)
+    click.echo(f"{folder / name}: {', '.join(texts)}")
     _check(_library(matrix_path), name, "table")
     click.echo(f"next: name it in images.yaml, under `axes`:  {about.slot}: [{name}@{version}]")
 
@@ -353,15 +355,15 @@ def add(
     that is not what --sha256 says is refused, and nothing is written. Bakestone's own components
     are left as they are: the team's file adds to them.
     """
+    from bakestone.cli.views import library as show_library
     from bakestone.jobs.library import acquire
 
     found = _component(_library(matrix_path), name)
     with _source(**fetching) as source:
-        lines = acquire.add(
+        added = acquire.add(
             found, version, method, measures, source, matrix_path.parent / "components"
         )
-    for line in lines:
-        click.echo(line)
+    show_library.added(added)
 
 
 @component.command(
@@ -384,21 +386,22 @@ def _check(library: Library, name: str, output_format: str) -> None:
 
     found = _component(library, name)
     report = component_check.check(found, library)
+    findings = list(report.findings)
     if found.inventory:
-        report.findings += shell.findings(found.inventory, f"{found.origin}/inventory.sh")
-    if any(finding.severity == "error" for finding in report.findings):
-        raise BakestoneError(report.findings)
+        findings += shell.findings(found.inventory, f"{found.origin}/inventory.sh")
+    if any(finding.severity == "error" for finding in findings):
+        raise BakestoneError(findings)
     if output_format == "json":
         plain = {
             "component": name,
             "versions": len(found.versions),
             "dockerfiles": report.rendered,
-            "findings": [f.as_dict() for f in report.findings],
+            "findings": [f.as_dict() for f in findings],
         }
         click.echo(json.dumps(plain, indent=2))
         return
-    if report.findings:
-        click.echo(render(report.findings), err=True)
+    if findings:
+        click.echo(render(findings), err=True)
     click.echo(
         f"{found.origin}: whole ({_count(len(found.versions), 'version')},"
         f" {_count(report.rendered, 'Dockerfile')} rendered)"

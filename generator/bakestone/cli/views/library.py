@@ -10,7 +10,10 @@ from datetime import date
 import click
 
 from bakestone.cli.terminal import console, paragraph, put, table
+from bakestone.clients.http.download import readable
 from bakestone.core.library.component import Component
+from bakestone.jobs.library.acquire import AddedVersion
+from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.browse import BUILT_IN, ComponentRow, VersionRow
 from bakestone.jobs.library.search import Hit
 
@@ -174,3 +177,19 @@ def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
     put(listed, screen)
     more = f"; the first {limit} are shown, --limit 0 shows all" if len(found) > len(shown) else ""
     click.echo(f"{len(found)} found{more}")
+
+
+def fetched(files: Sequence[FetchedFile]) -> None:
+    """A line for each file that was downloaded and hashed."""
+    for file in files:
+        platform = f", {file.platform}" if file.platform else ""
+        click.echo(f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}")
+
+
+def added(found: AddedVersion) -> None:
+    """A version that a team has now, and what it is made of."""
+    fetched(found.files)
+    click.echo(
+        f"{found.path}: {found.component} {found.version} added, method {found.method},"
+        f" confidence {found.files[0].confidence}"
+    )

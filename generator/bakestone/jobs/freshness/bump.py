@@ -1,7 +1,7 @@
 """images.yaml with another version of a component, wherever it is written: worked out as a text,
 and only when it is right.
 
-Pure but for reading the file's own components: the caller reads and writes (freshness_cli.py).
+Pure but for reading the file's own components: the command reads and writes.
 """
 
 from __future__ import annotations

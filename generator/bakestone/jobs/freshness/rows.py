@@ -1,13 +1,13 @@
 """What is newer than the pins: rows with what moves them, and the newer versions among them.
 
-Pure: what registries and package managers say comes from pins/.
+Pure: what registries and package managers say is asked elsewhere.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bakestone.core.library.version import Version
 from bakestone.core.matrix.checks import lifecycle
@@ -54,17 +54,17 @@ class Unasked:
     hint: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class OutdatedReport:
     """All of it, in the order base images, snapshots, versions, packages.
 
     `selected` is how many variants it is about.
     """
 
-    rows: list[OutdatedRow] = field(default_factory=list)
-    unasked: list[Unasked] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    selected: int = 0
+    rows: tuple[OutdatedRow, ...]
+    unasked: tuple[Unasked, ...]
+    notes: tuple[str, ...]
+    selected: int
 
 
 def versions(

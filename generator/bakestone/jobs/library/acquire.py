@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bakestone.clients.http import download
-from bakestone.clients.http.download import Limits, Tick, readable
+from bakestone.clients.http.download import Limits, Tick
 from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
@@ -73,6 +73,28 @@ class Downloads:
         return FetchedFile(url, found.sha256, found.size, platform, source, confidence)
 
 
+@dataclass(frozen=True)
+class AddedVersion:
+    """A version that was written to `path`, and the files that it is made of."""
+
+    path: Path
+    component: str
+    version: str
+    method: str
+    files: tuple[FetchedFile, ...]
+
+
+@dataclass(frozen=True)
+class NewComponent:
+    """The folder of a component, not written yet: its files, what they were made from, and the
+    program in them.
+    """
+
+    texts: Texts
+    files: tuple[FetchedFile, ...]
+    program: str
+
+
 def add(
     component: Component,
     version: str,
@@ -80,10 +102,8 @@ def add(
     measures: Sequence[str],
     source: Downloads,
     folder: Path,
-) -> list[str]:
+) -> AddedVersion:
     """Write a version that the library does not have to `folder`/NAME/versions.yaml.
-
-    Gives what to tell.
 
     Raises `BakestoneError`; nothing is written then.
     """
@@ -91,31 +111,16 @@ def add(
     method = additions.method_for(component, method)
     measure = additions.measure(measures)
     platforms = additions.platforms_for(component, method, source.urls, source.platforms)
-    additions.entry(
-        component,
-        version,
-        method,
-        [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)],
-        measure,
-    )
-    files = [source.fetch(index, platform) for index, platform in enumerate(platforms)]
-    path = additions.write(
-        folder, component, version, additions.entry(component, version, method, files, measure)
-    )
-    return [
-        *map(_told, files),
-        (
-            f"{path}: {component.name} {version} added, method {method}, confidence"
-            f" {files[0].confidence}"
-        ),
-    ]
+    named = [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)]
+    additions.entry(component, version, method, named, measure)  # what is wrong is told at once
+    files = tuple(source.fetch(index, platform) for index, platform in enumerate(platforms))
+    entry = additions.entry(component, version, method, files, measure)
+    path = additions.write(folder, component, version, entry)
+    return AddedVersion(path, component.name, version, method, files)
 
 
-def component(
-    about: About, version: str, program: str, source: Downloads
-) -> tuple[Texts, list[str]]:
-    """The folder of a new component that is an archive or a program behind each URL, one a
-    platform, and what to tell.
+def component(about: About, version: str, program: str, source: Downloads) -> NewComponent:
+    """A new component that is an archive or a program behind each URL, one a platform.
 
     `program` is its path below the prefix; when empty it is the file that has the component's name.
     """
@@ -129,24 +134,20 @@ def component(
         )
     files, layouts = [], []
     with tempfile.TemporaryDirectory(prefix="bakestone-") as temporary:
+        place = Path(temporary) / "file"
         for index, platform in enumerate(platforms):
-            place = Path(temporary) / "file"
-            files.append(source.fetch(index, platform, place))
-            layouts.append(
-                _layout(
-                    contents(place, files[-1].filename), about.name, program, files[-1].filename
-                )
-            )
+            file = source.fetch(index, platform, place)
+            files.append(file)
+            held = contents(place, file.filename)
+            layouts.append(_layout(held, about.name, program, file.filename))
     if any(layout != layouts[0] for layout in layouts):
         raise fail(
             "the files do not lie alike:"
             f" {' and '.join(f'{x.kind} with {x.program}' for x in layouts)}",
             "make the component from one of them, then write the other by hand",
         )
-    return scaffold.from_files(about, version, files, layouts[0]), [
-        *map(_told, files),
-        f"program: {layouts[0].program}",
-    ]
+    texts = scaffold.from_files(about, version, files, layouts[0])
+    return NewComponent(texts, tuple(files), layouts[0].program)
 
 
 def _layout(found: Contents, name: str, program: str, filename: str) -> FileLayout:
@@ -182,11 +183,6 @@ def _listed(found: Contents) -> str:
         if programs
         else "no file in it may be executed"
     )
-
-
-def _told(file: FetchedFile) -> str:
-    platform = f", {file.platform}" if file.platform else ""
-    return f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}"
 
 
 def _name(url: str) -> str:
