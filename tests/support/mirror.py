@@ -282,7 +282,9 @@ def _manifest(
 
 
 def _wheel(mirror: Mirror, name: str, wheels: list[tuple[str, str, int]]) -> None:
-    page = mirror.listed.setdefault(name, {"files": []})
+    page = mirror.listed.setdefault(
+        name, {"meta": {"api-version": "1.0"}, "name": name, "files": []}
+    )
     for filename, sha256, size in dict.fromkeys(wheels):
         path = f"/wheels/{filename}"
         mirror.server.answers[path] = of_size(size or 1000, b"PK")

@@ -23,7 +23,7 @@ BROKEN = {
     "class-name": [{CORE: "class A: ...", "generator/bakestone/core/two.py": "class A: ..."}],
     "module-alias": [
         {CORE: "from bakestone.core.lock import model as lock"},
-        {CORE: "import bakestone.core.lock.model as lock"},
+        {CORE: "import bakestone.core.lock.lock as lock"},
         {CORE: "def f():\n    from bakestone.cli import terminal as screen"},
         {TEST: "import numpy as np"},
     ],
@@ -34,11 +34,11 @@ BROKEN = {
     ],
     "columns": [{CORE: "#" * 101}, {TEST: "#" + "é" * 50}],
     "private-name": [
-        {TEST: "from bakestone.core.lock.model import _f"},
+        {TEST: "from bakestone.core.lock.lock import _f"},
         {TEST: "from bakestone.core.lock import model\nmodel._f()"},
         {CORE: "def f(a):\n    return a._field"},
         {TEST: "monkeypatch.setattr(model, '_f', None)"},
-        {TEST: "monkeypatch.setattr('bakestone.core.lock.model._f', None)"},
+        {TEST: "monkeypatch.setattr('bakestone.core.lock.lock._f', None)"},
     ],
     "foreign-field": [
         {CORE: "def f(a):\n    a.b = 1"},
@@ -69,7 +69,7 @@ KEPT = {
     "any": [{CORE: "def _f(a: Any) -> Any: ..."}, {TEST: "def f() -> Any: ..."}],
     "class-name": [{CORE: "class A: ...", TEST: "class A: ..."}],
     "module-alias": [
-        {CORE: "from bakestone.core.lock import file as lockfile"},
+        {CORE: "from bakestone.core.lock import lockfile"},
         {CORE: "from bakestone.jobs.explain import explain as facts"},
     ],
     "printing": [{"generator/bakestone/cli/one.py": "print(1)"}, {TEST: "print(1)"}],

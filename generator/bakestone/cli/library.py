@@ -28,7 +28,7 @@ from bakestone.errors import USAGE, BakestoneError, fail
 if TYPE_CHECKING:
     from bakestone.core.library.catalog import Library
     from bakestone.core.library.component import Component
-    from bakestone.jobs.library.acquire import Source
+    from bakestone.jobs.library.acquire import Downloads
 
 
 def _component(library: Library, name: str) -> Component:
@@ -104,18 +104,18 @@ def _fetch_options(command: Command) -> Command:
 
 
 @contextmanager
-def _source(fetching: _Fetching) -> Iterator[Source]:
+def _source(fetching: _Fetching) -> Iterator[Downloads]:
     """What `_fetch_options` say, with a bar while a person waits for a file."""
     from bakestone.cli.views.bars import downloads
     from bakestone.clients.http.download import Limits
     from bakestone.clients.site import site
-    from bakestone.jobs.library.acquire import Source
+    from bakestone.jobs.library.acquire import Downloads
 
     limits = Limits(fetching["max_size"], fetching["timeout"], fetching["max_time"])
     here = site.load(fetching["site_path"])
     sums = tuple(text.lower() for text in fetching["sums"])
     with downloads() as tell:
-        yield Source(fetching["urls"], sums, fetching["platforms"], limits, here, tell)
+        yield Downloads(fetching["urls"], sums, fetching["platforms"], limits, here, tell)
 
 
 @click.command(
@@ -298,16 +298,17 @@ def new(
         ask,
     )
     scaffold.check_about(about, program)
-    lines: list[str] = []
     if urls:
         with _source(fetching) as source:
-            texts, lines = acquire.component(about, version, program, source)
+            made = acquire.component(about, version, program, source)
+        library_view.fetched(made.files, made.program)
+        texts = made.texts
     else:
         texts, version = scaffold.from_package(
             about, package, program, there, "given to bakestone component new"
         )
     scaffold.write(folder, name, texts)
-    library_view.lines([*lines, f"{folder / name}: {', '.join(texts)}"])
+    library_view.written(folder / name, texts)
     _check(library_beside(matrix_path), name, as_json=False)
     library_view.next_step(about.slot, f"{name}@{version}")
 
@@ -356,10 +357,10 @@ def add(
 
     found = _component(library_beside(matrix_path), name)
     with _source(fetching) as source:
-        lines = acquire.add(
+        added = acquire.add(
             found, version, method, measures, source, matrix_path.parent / "components"
         )
-    library_view.lines(lines)
+    library_view.added(added)
 
 
 @component.command(

@@ -186,14 +186,14 @@ def outdated(
     else.
     """
     from bakestone.cli.views import freshness
-    from bakestone.jobs.freshness.outdated import Options, ask
+    from bakestone.jobs.freshness.outdated import OutdatedOptions, ask
 
     wanted = frozenset(kinds or KINDS) - (frozenset() if packages else {"package", "security"})
     if not wanted:
         hint = "leave out one of the two"
         raise fail("--no-packages leaves nothing of --only", hint, name="--only", code=USAGE)
     as_json = output_format == "json"
-    options = Options(wanted, at, everything)
+    options = OutdatedOptions(wanted, at, everything)
     report = ask(project_of(**paths), selectors, options, silent if as_json else say)
     shown = everything or "package" in kinds
     freshness.report(report, at, everything=shown, as_json=as_json)
@@ -279,7 +279,7 @@ def bump(
     """
     from bakestone.cli.views import freshness
     from bakestone.core.documents import edits
-    from bakestone.jobs.freshness.bump import Wish, plan
+    from bakestone.jobs.freshness.bump import BumpWish, plan
 
     if beside and not version:
         raise fail(
@@ -293,7 +293,7 @@ def bump(
         "the matrix",
         hint="give the file with -f FILE, or run bakestone where images.yaml is",
     )
-    wish = Wish(component, version, old, families, together, beside)
+    wish = BumpWish(component, version, old, families, together, beside)
     made = plan(source.text, matrix_path, library_beside(matrix_path), wish, at)
     written = made.text != source.text and not dry_run
     if written:

@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 
 from bakestone.cli.terminal import console, count, fits, paragraph, put, put_json, table
-from bakestone.jobs.freshness.bump import Plan
-from bakestone.jobs.freshness.rows import Report, Row
+from bakestone.jobs.freshness.bump import BumpPlan
+from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow
 
 _DIGEST = 19
 """Characters of a digest that are shown: `sha256:` and twelve more, as Docker does."""
 
 
-def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
+def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) -> None:
     """What is newer; packages without a security update are only counted, unless `everything` is
     shown.
     """
@@ -44,7 +44,7 @@ def report(found: Report, at: date, *, everything: bool, as_json: bool) -> None:
         click.echo(f"nothing newer for {count(found.selected, 'variant')}{of}")
 
 
-def _table(rows: list[Row], selected: int) -> None:
+def _table(rows: list[OutdatedRow], selected: int) -> None:
     """A table; a few lines a row where the terminal is too narrow for it."""
     screen = console()
     filled = table()
@@ -65,7 +65,7 @@ def _table(rows: list[Row], selected: int) -> None:
     click.echo()
 
 
-def _cells(row: Row, selected: int) -> tuple[str, ...]:
+def _cells(row: OutdatedRow, selected: int) -> tuple[str, ...]:
     width = _DIGEST if row.kind == "base" else None
     newest = row.newest[:width]
     if row.patch and row.patch != row.newest:
@@ -76,7 +76,7 @@ def _cells(row: Row, selected: int) -> tuple[str, ...]:
     return kind, row.what, row.pinned[:width], newest, hit, about
 
 
-def _moves(rows: list[Row]) -> None:
+def _moves(rows: list[OutdatedRow]) -> None:
     """The commands, each once."""
     moves = list(dict.fromkeys(row.move for row in rows if row.move))
     if moves:
@@ -87,7 +87,7 @@ def _moves(rows: list[Row]) -> None:
         click.echo(f"  {move}")
 
 
-def bumped(plan: Plan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
+def bumped(plan: BumpPlan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
     """The difference, and what to do next."""
     if as_json:
         changes = [

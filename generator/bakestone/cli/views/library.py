@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 
 import click
 
 from bakestone.cli.terminal import console, count, paragraph, put, put_json, table, warn
+from bakestone.clients.http.session import readable
 from bakestone.core.library.component import Component
 from bakestone.errors import Finding
-from bakestone.jobs.library.browse import BUILT_IN, Entry, Row
+from bakestone.jobs.library.acquire import AddedVersion
+from bakestone.jobs.library.additions import FetchedFile
+from bakestone.jobs.library.browse import BUILT_IN, ComponentRow, VersionRow
 from bakestone.jobs.library.search import Hit
 
 TITLES, LICENCES = 120, 150
@@ -22,7 +26,7 @@ METHODS = 100
 """Columns of a terminal from which `search` has room for methods."""
 
 
-def components(entries: Sequence[Entry], *, as_json: bool) -> None:
+def components(entries: Sequence[ComponentRow], *, as_json: bool) -> None:
     """Every component of the library."""
     if as_json:
         put_json({"components": [asdict(e) for e in entries]})
@@ -74,13 +78,19 @@ def components(entries: Sequence[Entry], *, as_json: bool) -> None:
     click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one", screen))
 
 
-def summary(entries: Sequence[Entry]) -> str:
+def summary(entries: Sequence[ComponentRow]) -> str:
     """How much there is."""
     return f"{sum(e.versions for e in entries)} versions of {len(entries)} components"
 
 
 def versions(
-    component: Component, entry: Entry, rows: Sequence[Row], distro: str, *, at: date, as_json: bool
+    component: Component,
+    entry: ComponentRow,
+    rows: Sequence[VersionRow],
+    distro: str,
+    *,
+    at: date,
+    as_json: bool,
 ) -> None:
     """The versions of one component, all or those for a distro."""
     if as_json:
@@ -116,11 +126,11 @@ def versions(
     click.echo(some if distro else count(entry.versions, "version"))
 
 
-def _platforms(row: Row) -> str:
+def _platforms(row: VersionRow) -> str:
     return ", ".join(p.removeprefix("linux/") for p in row.platforms) or "all"
 
 
-def _ends(row: Row, at: date) -> str:
+def _ends(row: VersionRow, at: date) -> str:
     """The first end and what it is of; what support is paid for after it."""
     if row.retired:
         return f"retired: {row.retired}"
@@ -131,7 +141,7 @@ def _ends(row: Row, at: date) -> str:
     return f"{said}, {end.after} {end.extended}" if end.extended else said
 
 
-def _confidence(row: Row) -> str:
+def _confidence(row: VersionRow) -> str:
     """One word where every method has the same, else each method with its own."""
     stated = {method: text or "-" for method, text in row.confidence.items()}
     if len(set(stated.values())) <= 1:
@@ -162,10 +172,27 @@ def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
     click.echo(f"{len(found)} found{more}")
 
 
-def lines(told: Iterable[str]) -> None:
-    """What was done, a thing a line."""
-    for text in told:
-        click.echo(text)
+def fetched(files: Sequence[FetchedFile], program: str = "") -> None:
+    """A line for each file that was downloaded and hashed, and the program found in them."""
+    for file in files:
+        platform = f", {file.platform}" if file.platform else ""
+        click.echo(f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}")
+    if program:
+        click.echo(f"program: {program}")
+
+
+def written(folder: Path, names: Iterable[str]) -> None:
+    """The files of a new component."""
+    click.echo(f"{folder}: {', '.join(names)}")
+
+
+def added(found: AddedVersion) -> None:
+    """A version that a team has now, and what it is made of."""
+    fetched(found.files)
+    click.echo(
+        f"{found.path}: {found.component} {found.version} added, method {found.method},"
+        f" confidence {found.files[0].confidence}"
+    )
 
 
 def next_step(slot: str, chosen: str) -> None:

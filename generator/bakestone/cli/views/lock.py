@@ -14,10 +14,10 @@ from bakestone.cli.views import problems
 from bakestone.core.lock import budget
 from bakestone.core.lock.lock import Lock
 from bakestone.errors import Finding
-from bakestone.jobs.lock.resolve import Report
+from bakestone.jobs.lock.resolve import LockReport
 
 
-def resolved(report: Report, path: Path, *, as_json: bool) -> None:
+def resolved(report: LockReport, path: Path, *, as_json: bool) -> None:
     """What a run did with the lock."""
     if as_json:
         put_json(asdict(report) | {"lock": str(path)})

@@ -1,7 +1,7 @@
 """images.yaml with another version of a component, wherever it is written: worked out as a text,
 and only when it is right.
 
-Pure but for reading the file's own components: the caller reads and writes (freshness_cli.py).
+Pure but for reading the file's own components: the command reads and writes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bakestone.core.documents import edits
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches, version_key
 from bakestone.core.documents.suggest import near
+from bakestone.core.documents.words import count
 from bakestone.core.documents.yaml import Path_
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.core.library.component import Component
@@ -25,13 +26,12 @@ from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
-from bakestone.jobs.freshness import companions, newer
-from bakestone.jobs.freshness import occurrences as places
+from bakestone.jobs.freshness import companions, newer, occurrences
 from bakestone.jobs.freshness.occurrences import Place
 
 
 @dataclass(frozen=True)
-class Wish:
+class BumpWish:
     """What is asked for. An empty `version` is the newest that passes, an empty `old` the only one
     that is there.
 
@@ -58,7 +58,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BumpPlan:
     """The new text, and what is other in it.
 
     `variants` are those that become others, by their names today.
@@ -81,7 +81,7 @@ class Plan:
         return "\n".join(line.rstrip() for line in lines)
 
 
-def plan(text: str, path: Path, library: Library, wish: Wish, at: datetime.date) -> Plan:
+def plan(text: str, path: Path, library: Library, wish: BumpWish, at: datetime.date) -> BumpPlan:
     """The text of images.yaml as `wish` has it; the same text when it is so already.
 
     Raises `BakestoneError` when the file is not right as it is, when the component or version is
@@ -92,14 +92,14 @@ def plan(text: str, path: Path, library: Library, wish: Wish, at: datetime.date)
 
 class _Bump:
     def __init__(
-        self, text: str, path: Path, library: Library, wish: Wish, at: datetime.date
+        self, text: str, path: Path, library: Library, wish: BumpWish, at: datetime.date
     ) -> None:
         self.text, self.path, self.library, self.wish, self.at = text, path, library, wish, at
         self.document = yamldoc.parse(text, str(path), "the matrix")
         self.matrix = expansion.expand(spec.read(self.document, path), library)
         self.forbidden = {f.message for f in self.ended(self.matrix)}
         self.component = self.known(wish.component)
-        self.places = places.find(self.document, library, wish.families)
+        self.places = occurrences.find(self.document, library, wish.families)
         self.old = self.which()
 
     def known(self, name: str) -> Component:
@@ -155,11 +155,11 @@ class _Bump:
                 found[place.version] = found.get(place.version, 0) + 1
         return found
 
-    def plan(self) -> Plan:
+    def plan(self) -> BumpPlan:
         if self.wish.version:
             self.check_version(self.component, self.wish.version)
             return self.to(self.wish.version)
-        present = places.side_by_side(self.places, self.component, self.old)
+        present = occurrences.side_by_side(self.places, self.component, self.old)
         newest = newer.than(self.component, self.component.versions[self.old], self.at, present)
         for version in newest:
             if (
@@ -195,13 +195,13 @@ class _Bump:
                 name="VERSION",
             )
 
-    def to(self, version: str) -> Plan:
+    def to(self, version: str) -> BumpPlan:
         """The plan for a version.
 
         Raises what the new text has against it, and offers what would help.
         """
         if version == self.old and not self.wish.beside:
-            return Plan(self.component.name, self.old, version, (), (), self.text, (), ())
+            return BumpPlan(self.component.name, self.old, version, (), (), self.text, (), ())
         changes = {p.path: p.with_version(version) for p in self.touched}
         given = {path: value for place in self.touched for path, value in self.given(place)}
         self.check_twice({**changes, **given})
@@ -210,11 +210,11 @@ class _Bump:
         except BakestoneError as problem:
             offered = self.offered(version)
             if offered is None or not self.wish.together:
-                raise self.refused(problem, version, offered) from None
+                raise self.refused(problem, version, offered) from problem
         try:
             return self.result(version, {**changes, **given, **offered})
         except BakestoneError as problem:
-            raise self.refused(problem, version, None) from None
+            raise self.refused(problem, version, None) from problem
 
     @cached_property
     def touched(self) -> list[Place]:
@@ -320,7 +320,7 @@ class _Bump:
             )
         )
 
-    def result(self, version: str, changes: Mapping[Path_, str]) -> Plan:
+    def result(self, version: str, changes: Mapping[Path_, str]) -> BumpPlan:
         """The plan for these changes. Raises when the file would not be right with them."""
         self.check_twice(changes)
         text = edits.replaced(self.text, str(self.path), changes)
@@ -338,7 +338,7 @@ class _Bump:
         listed.sort(key=lambda change: (change.where.line, change.where.column))
         notes = tuple(self.notes(version, beside, affected, len(after.variants)))
         names = tuple(v.name for v in affected)
-        return Plan(
+        return BumpPlan(
             self.component.name,
             self.old,
             version,
@@ -350,7 +350,7 @@ class _Bump:
         )
 
     def notes(
-        self, version: str, beside: Mapping[Path_, str], affected: Sequence[Variant], count: int
+        self, version: str, beside: Mapping[Path_, str], affected: Sequence[Variant], after: int
     ) -> Iterator[str]:
         """What a person would not expect."""
         picked = self.picked(version) | {
@@ -359,9 +359,10 @@ class _Bump:
         }
         for slot, (old, new) in self.judge.moved(affected, picked).items():
             yield f"{slot} is installed by `{new}` instead of `{old}`"
-        if count != len(self.matrix.variants):
+        before = len(self.matrix.variants)
+        if after != before:
             yield (
-                f"{count} variants instead of {len(self.matrix.variants)}: the excludes match other"
+                f"{count(after, 'variant')} instead of {before}: the excludes match other"
                 " combinations now"
             )
 
@@ -424,6 +425,4 @@ def _chosen(place: Place, version: str) -> Chosen:
 
 
 def _list(there: Mapping[str, int]) -> str:
-    return ", ".join(
-        f"{version} ({count} place{'s' if count != 1 else ''})" for version, count in there.items()
-    )
+    return ", ".join(f"{version} ({count(places, 'place')})" for version, places in there.items())

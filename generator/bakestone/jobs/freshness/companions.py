@@ -1,4 +1,4 @@
-"""What has to change along with a version so that the rules hold again: cuDNN and NCCL with CUDA."""
+"""What has to change along with a version so that the rules hold: cuDNN and NCCL with CUDA."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _combinations(
 
 
 def _related(chosen: Chosen, fixed: Picked) -> bool:
-    """Whether a rule, a method or an image of one looks at the other: git does not care for CUDA."""
+    """Whether a rule, a method or an image of one looks at the other; git does not at CUDA."""
     return any(
         other.slot in _sees(chosen) or chosen.slot in _sees(other) for other in fixed.values()
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import PARALLEL, Manifest, Reference, Registry
 from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import BakestoneError, Finding
@@ -28,34 +28,12 @@ class Today:
 
 
 def ask(bases: Mapping[str, LockedBase], registry: Registry) -> dict[str, Today]:
-    """Every base's tag, asked of its registry or mirror in parallel.
-
-    A host that gives one error twice is not asked again: its other tags get the same problem.
-    """
-    hosts: dict[str, list[str]] = {}
-    for ref in bases:
-        hosts.setdefault(Reference.parse(registry.site.mirror(ref)).host, []).append(ref)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        answers = list(pool.map(lambda refs: _host(refs, bases, registry), hosts.values()))
-    return {ref: today for answer in answers for ref, today in answer.items()}
-
-
-def _host(refs: list[str], bases: Mapping[str, LockedBase], registry: Registry) -> dict[str, Today]:
-    found = {ref: _one(ref, bases[ref], registry) for ref in refs[:2]}
-    problems = {today.problem for today in found.values()}
-    if len(found) == 2 and len(problems) == 1 and None not in problems:
-        return {**found, **dict.fromkeys(refs[2:], Today(problem=next(iter(problems))))}
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        return {
-            **found,
-            **dict(
-                zip(
-                    refs[2:],
-                    pool.map(lambda ref: _one(ref, bases[ref], registry), refs[2:]),
-                    strict=True,
-                )
-            ),
-        }
+    """Every base's tag, asked of its registry or mirror in parallel."""
+    found = dict(in_parallel(lambda ref: _one(ref, bases[ref], registry), bases, PARALLEL))
+    return {
+        ref: Today(problem=answer.findings[0]) if isinstance(answer, BakestoneError) else answer
+        for ref, answer in ((ref, found[ref]) for ref in bases)
+    }
 
 
 def _one(ref: str, locked: LockedBase, registry: Registry) -> Today:
@@ -72,8 +50,6 @@ def _one(ref: str, locked: LockedBase, registry: Registry) -> Today:
             manifest.platforms,
             _created(reference, manifest, locked.platforms, registry),
         )
-    except BakestoneError as problem:
-        return Today(problem=problem.findings[0])
     except (AttributeError, KeyError, TypeError, ValueError):
         host = Reference.parse(reference).host
         return Today(

@@ -1,4 +1,4 @@
-"""Newer versions of what a matrix has, of which the library knows: pure, the date is an argument."""
+"""Newer versions of what a matrix has, as the library knows them: pure, the date is an argument."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """What is newer than the pins: rows with what moves them, and the newer versions among them.
 
-Pure: what registries and package managers say comes from pins/.
+Pure: what registries and package managers say is asked elsewhere.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bakestone.core.library.version import Version
 from bakestone.core.matrix.checks import lifecycle
@@ -23,7 +23,7 @@ TOGETHER = 6
 
 
 @dataclass(frozen=True)
-class Row:
+class OutdatedRow:
     """One pin that something newer is there for.
 
     `kind` is base, version, package or snapshot; `move` the command that moves it, empty when there
@@ -54,17 +54,17 @@ class Unasked:
     hint: str = ""
 
 
-@dataclass
-class Report:
+@dataclass(frozen=True)
+class OutdatedReport:
     """All of it, in the order base images, snapshots, versions, packages.
 
     `selected` is how many variants it is about.
     """
 
-    rows: list[Row] = field(default_factory=list)
-    unasked: list[Unasked] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    selected: int = 0
+    rows: tuple[OutdatedRow, ...]
+    unasked: tuple[Unasked, ...]
+    notes: tuple[str, ...]
+    selected: int
 
 
 def versions(
@@ -74,7 +74,7 @@ def versions(
     at: datetime.date,
     *,
     ignoring: bool = False,
-) -> Iterator[Row]:
+) -> Iterator[OutdatedRow]:
     """A row for each pinned version of which the library has a newer one that passes the rules in
     every one of its variants.
 
@@ -88,7 +88,7 @@ def versions(
                 uses.setdefault((*slot_rank(slot), chosen.text, variant.family.name), []).append(
                     variant
                 )
-    rows: dict[tuple[str, ...], tuple[Row, _Asked]] = {}
+    rows: dict[tuple[str, ...], tuple[OutdatedRow, _Asked]] = {}
     for (_, slot, _, _), own in sorted(uses.items(), key=lambda item: item[0][:3]):
         asked = _Asked(judge, slot, own, places)
         row = _row(asked, at)
@@ -162,7 +162,7 @@ class _Asked:
         return tuple(texts)
 
 
-def _row(asked: _Asked, at: datetime.date) -> Row | None:
+def _row(asked: _Asked, at: datetime.date) -> OutdatedRow | None:
     pinned = asked.pinned
     known = asked.newer(at)
     passing = [v for v in known if asked.judge.passes(asked.variants, asked.changed(v.version))]
@@ -183,7 +183,7 @@ def _row(asked: _Asked, at: datetime.date) -> Row | None:
     move = f"bakestone bump {pinned.component.name} {newest} --from {pinned.version.version}" + (
         " --together" if beside else ""
     )
-    return Row(
+    return OutdatedRow(
         "version",
         pinned.component.name,
         pinned.version.version,

@@ -13,23 +13,23 @@ from pathlib import Path
 
 from bakestone.clients.http import download
 from bakestone.clients.http.download import Limits, Tick
-from bakestone.clients.http.session import Session, readable
+from bakestone.clients.http.session import Session
 from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
 from bakestone.errors import USAGE, fail
 from bakestone.jobs.library import additions, scaffold
-from bakestone.jobs.library.additions import File
+from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.contents import Contents, contents
 from bakestone.jobs.library.scaffold import About, Texts
-from bakestone.jobs.library.unpacking import Layout
+from bakestone.jobs.library.unpacking import FileLayout
 
 Tell = Callable[[str], Tick | None]
 """Told the name of each file as its download begins; gives what is told of its progress."""
 
 
 @dataclass(frozen=True)
-class Source:
+class Downloads:
     """Which files to fetch, and how; `sums` and `platforms` are as long as `urls`, or empty."""
 
     urls: tuple[str, ...]
@@ -57,7 +57,7 @@ class Source:
             if not re.fullmatch("[0-9a-f]{64}", text):
                 raise fail(f"--sha256 cannot be {text[:80]!r}", "64 hex digits", code=USAGE)
 
-    def fetch(self, index: int, platform: str, keep: Path | None = None) -> File:
+    def fetch(self, index: int, platform: str, keep: Path | None = None) -> FetchedFile:
         """One of the files, hashed; its bytes go to `keep`, or nowhere."""
         url, given = self.urls[index], self.sums[index] if self.sums else ""
         session, tick = Session(self.site), self.tell(_name(url))
@@ -71,7 +71,29 @@ class Source:
         source, confidence = additions.source(
             url, datetime.now(UTC).strftime("%Y-%m-%d"), given=bool(given)
         )
-        return File(url, found.sha256, found.size, platform, source, confidence)
+        return FetchedFile(url, found.sha256, found.size, platform, source, confidence)
+
+
+@dataclass(frozen=True)
+class AddedVersion:
+    """A version that was written to `path`, and the files that it is made of."""
+
+    path: Path
+    component: str
+    version: str
+    method: str
+    files: tuple[FetchedFile, ...]
+
+
+@dataclass(frozen=True)
+class NewComponent:
+    """The folder of a component, not written yet: its files, what they were made from, and the
+    program in them.
+    """
+
+    texts: Texts
+    files: tuple[FetchedFile, ...]
+    program: str
 
 
 def add(
@@ -79,12 +101,10 @@ def add(
     version: str,
     method: str,
     measures: Sequence[str],
-    source: Source,
+    source: Downloads,
     folder: Path,
-) -> list[str]:
+) -> AddedVersion:
     """Write a version that the library does not have to `folder`/NAME/versions.yaml.
-
-    Gives what to tell.
 
     Raises `BakestoneError`; nothing is written then.
     """
@@ -92,29 +112,16 @@ def add(
     method = additions.method_for(component, method)
     measure = additions.measure(measures)
     platforms = additions.platforms_for(component, method, source.urls, source.platforms)
-    additions.entry(
-        component,
-        version,
-        method,
-        [File(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)],
-        measure,
-    )
-    files = [source.fetch(index, platform) for index, platform in enumerate(platforms)]
-    path = additions.write(
-        folder, component, version, additions.entry(component, version, method, files, measure)
-    )
-    return [
-        *map(_told, files),
-        (
-            f"{path}: {component.name} {version} added, method {method}, confidence"
-            f" {files[0].confidence}"
-        ),
-    ]
+    named = [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)]
+    additions.entry(component, version, method, named, measure)  # what is wrong is told at once
+    files = tuple(source.fetch(index, platform) for index, platform in enumerate(platforms))
+    entry = additions.entry(component, version, method, files, measure)
+    path = additions.write(folder, component, version, entry)
+    return AddedVersion(path, component.name, version, method, files)
 
 
-def component(about: About, version: str, program: str, source: Source) -> tuple[Texts, list[str]]:
-    """The folder of a new component that is an archive or a program behind each URL, one a
-    platform, and what to tell.
+def component(about: About, version: str, program: str, source: Downloads) -> NewComponent:
+    """A new component that is an archive or a program behind each URL, one a platform.
 
     `program` is its path below the prefix; when empty it is the file that has the component's name.
     """
@@ -128,30 +135,26 @@ def component(about: About, version: str, program: str, source: Source) -> tuple
         )
     files, layouts = [], []
     with tempfile.TemporaryDirectory(prefix="bakestone-") as temporary:
+        place = Path(temporary) / "file"
         for index, platform in enumerate(platforms):
-            place = Path(temporary) / "file"
-            files.append(source.fetch(index, platform, place))
-            layouts.append(
-                _layout(
-                    contents(place, files[-1].filename), about.name, program, files[-1].filename
-                )
-            )
+            file = source.fetch(index, platform, place)
+            files.append(file)
+            held = contents(place, file.filename)
+            layouts.append(_layout(held, about.name, program, file.filename))
     if any(layout != layouts[0] for layout in layouts):
         raise fail(
             "the files do not lie alike:"
             f" {' and '.join(f'{x.kind} with {x.program}' for x in layouts)}",
             "make the component from one of them, then write the other by hand",
         )
-    return scaffold.from_files(about, version, files, layouts[0]), [
-        *map(_told, files),
-        f"program: {layouts[0].program}",
-    ]
+    texts = scaffold.from_files(about, version, files, layouts[0])
+    return NewComponent(texts, tuple(files), layouts[0].program)
 
 
-def _layout(found: Contents, name: str, program: str, filename: str) -> Layout:
+def _layout(found: Contents, name: str, program: str, filename: str) -> FileLayout:
     """Where the program is; a file that is a program by itself is put below `bin`."""
     if found.kind == "program":
-        return Layout("program", False, program or f"bin/{name}")
+        return FileLayout("program", False, program or f"bin/{name}")
     if program:
         if program not in found.files:
             near = found.programs(program.rpartition("/")[2])
@@ -160,7 +163,7 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> Layout:
                 f"it has {', '.join(near[:5])}" if near else _listed(found),
                 name=filename,
             )
-        return Layout(found.kind, found.folder, program)
+        return FileLayout(found.kind, found.folder, program)
     candidates = [path for path in found.programs(name) if scaffold.is_path(path)]
     if not candidates:
         raise fail(
@@ -168,7 +171,7 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> Layout:
             f"say with --bin which it is; {_listed(found)}",
             name=filename,
         )
-    return Layout(found.kind, found.folder, candidates[0])
+    return FileLayout(found.kind, found.folder, candidates[0])
 
 
 def _listed(found: Contents) -> str:
@@ -181,11 +184,6 @@ def _listed(found: Contents) -> str:
         if programs
         else "no file in it may be executed"
     )
-
-
-def _told(file: File) -> str:
-    platform = f", {file.platform}" if file.platform else ""
-    return f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}"
 
 
 def _name(url: str) -> str:

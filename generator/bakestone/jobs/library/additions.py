@@ -11,9 +11,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
+from packaging.utils import (
+    InvalidWheelFilename,
+    NormalizedName,
+    canonicalize_name,
+    parse_wheel_filename,
+)
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
@@ -30,13 +35,12 @@ _HEADER = (
     "# Versions of {name} besides Bakestone's own. Added by `bakestone component add`; may be"
     " edited.\n"
 )
-_WHEEL = re.compile(
-    r"(?P<name>[A-Za-z0-9_.]+)-(?P<version>[0-9][0-9A-Za-z_.!+]*)(-[0-9][^-]*)?-[^-]+-[^-]+-(?P<tags>[^-]+)\.whl"
-)
+Entry = dict[str, object]
+"""What versions.yaml says of a version, or a part of it."""
 
 
 @dataclass(frozen=True)
-class File:
+class FetchedFile:
     """A file that was fetched and hashed.
 
     `platform` is empty when it fits all; `source` says where the checksum comes from.
@@ -127,11 +131,8 @@ def platforms_for(
             code=USAGE,
         )
     newest = next((v for v in component.versions.values() if method in v.methods), None)
-    if (
-        "" in found
-        and newest
-        and all(a.get("platform") for a in newest.methods[method].get("artifacts", []))
-    ):
+    before = newest.methods[method].get("artifacts", []) if newest else [{}]
+    if "" in found and all(artifact.get("platform") for artifact in before):
         name = urls[found.index("")].rpartition("/")[2]
         raise fail(
             f"{name} does not say which platform it is for",
@@ -191,11 +192,11 @@ def entry(
     component: Component,
     version: str,
     method: str,
-    files: Sequence[File],
+    files: Sequence[FetchedFile],
     measured: Mapping[str, str],
-) -> dict[str, Any]:
+) -> Entry:
     """The version's data, as it stands in versions.yaml."""
-    data: dict[str, Any] = (
+    data: Entry = (
         {"measure": {"version": measured.get("version", version), **measured}} if measured else {}
     )
     if method == "wheel":
@@ -203,7 +204,7 @@ def entry(
     return data | {"methods": {method: artifacts(files)}}
 
 
-def artifacts(files: Sequence[File]) -> dict[str, Any]:
+def artifacts(files: Sequence[FetchedFile]) -> Entry:
     """Files as the data of a method that fetches them."""
     entries = [
         {"url": f.url, "sha256": f.sha256, "filename": f.filename}
@@ -214,53 +215,65 @@ def artifacts(files: Sequence[File]) -> dict[str, Any]:
     return {"artifacts": entries}
 
 
-def wheels(files: Sequence[File], known: Iterable[str]) -> dict[str, Any]:
+def wheels(files: Sequence[FetchedFile], known: Iterable[str]) -> Entry:
     """Files as the data of the method `wheel`; `known` are names as the component has them already.
 
     Wheels are fetched by name from the package index; the URL is where their checksums were
     computed.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    names = {_normal(name): name for name in known}
+    names = {canonicalize_name(name): name for name in known}
+    found: dict[tuple[str, str], Entry] = {}
     for file in files:
-        match = _WHEEL.fullmatch(file.filename)
-        if not match:
+        wheel = _Wheel.of(file)
+        name = names.get(wheel.name, wheel.name)
+        found.setdefault((name, wheel.version), {}).update(
+            (platform, {"filename": file.filename, "sha256": file.sha256, "size": file.size})
+            for platform in wheel.platforms
+        )
+    listed = [{"name": n, "version": v, "files": entries} for (n, v), entries in found.items()]
+    sources = list(dict.fromkeys(file.source for file in files))
+    return {"wheels": listed, "source": sources[0] if len(sources) == 1 else sources}
+
+
+@dataclass(frozen=True)
+class _Wheel:
+    """What the name of a wheel says (PEP 427), and the platforms that it is taken for."""
+
+    name: NormalizedName
+    version: str
+    platforms: tuple[str, ...]
+
+    @classmethod
+    def of(cls, file: FetchedFile) -> _Wheel:
+        """Raises `BakestoneError` when it is no wheel, or none for Linux."""
+        try:
+            name, version, _, tags = parse_wheel_filename(file.filename)
+        except InvalidWheelFilename as problem:
             raise fail(
                 f"{file.filename} is not the name of a wheel",
                 "give the URL of a .whl file, or another --method",
                 code=USAGE,
-            )
-        fitting = (
-            [file.platform]
-            if file.platform
-            else [p for p in PLATFORMS if match["tags"] == "any" or p == platform_of(match["tags"])]
-        )
-        if not fitting or not any(
-            tag.startswith(("manylinux", "linux_", "any")) for tag in match["tags"].split(".")
-        ):
+            ) from problem
+        made_for = {
+            tag.platform for tag in tags if tag.platform.startswith(("manylinux", "linux_", "any"))
+        }
+        platforms = [p for p in PLATFORMS if made_for & {"any"} or p in map(platform_of, made_for)]
+        if not made_for or not (file.platform or platforms):
             raise fail(
                 f"{file.filename} is not for Linux on amd64 or arm64",
                 "give the wheel for linux_x86_64 or linux_aarch64",
                 code=USAGE,
             )
-        name = names.get(_normal(match["name"]), match["name"].replace("_", "-"))
-        wheel = found.setdefault(
-            (name, match["version"]), {"name": name, "version": match["version"], "files": {}}
-        )
-        wheel["files"] |= {
-            platform: {"filename": file.filename, "sha256": file.sha256, "size": file.size}
-            for platform in fitting
-        }
-    sources = list(dict.fromkeys(f.source for f in files))
-    return {"wheels": list(found.values()), "source": sources[0] if len(sources) == 1 else sources}
+        return cls(name, str(version), (file.platform,) if file.platform else tuple(platforms))
 
 
-def _wheels(component: Component, files: Sequence[File]) -> dict[str, Any]:
+def _wheels(component: Component, files: Sequence[FetchedFile]) -> Entry:
     """As `wheels`; all those that the newest version has must be there."""
     newest = next((v for v in component.versions.values() if "wheel" in v.methods), None)
-    names = {w["name"] for w in (newest.methods["wheel"]["wheels"] if newest else [])}
+    names = {w["name"] for w in newest.methods["wheel"]["wheels"]} if newest else set()
     data = wheels(files, names)
-    lacking = sorted(names - {w["name"] for w in data["wheels"]})
+    given = {_Wheel.of(file).name for file in files}
+    lacking = sorted(name for name in names if canonicalize_name(name) not in given)
     if newest and lacking:
         raise fail(
             f"{component.name} {newest.version} also has {', '.join(lacking)}",
@@ -270,12 +283,7 @@ def _wheels(component: Component, files: Sequence[File]) -> dict[str, Any]:
     return data
 
 
-def _normal(name: str) -> str:
-    """A wheel's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def write(folder: Path, component: Component, version: str, data: dict[str, Any]) -> Path:
+def write(folder: Path, component: Component, version: str, data: Entry) -> Path:
     """Add the entry to `folder`/NAME/versions.yaml, which is made when it is not there.
 
     Gives the file's path.
@@ -295,7 +303,7 @@ def write(folder: Path, component: Component, version: str, data: dict[str, Any]
     return path
 
 
-def inserted(text: str, version: str, data: dict[str, Any], name: str) -> str:
+def inserted(text: str, version: str, data: Entry, name: str) -> str:
     """The text of a versions.yaml with one more entry, at its place among the others, newest first.
 
     Raises `BakestoneError` with the entry to add by hand when the text has a form in which that is
@@ -320,8 +328,8 @@ def inserted(text: str, version: str, data: dict[str, Any], name: str) -> str:
     new = end.join(lines) + end
     try:
         after = yamldoc.parse(new, name).data
-    except BakestoneError:
-        raise _by_hand(version, data, name) from None
+    except BakestoneError as problem:
+        raise _by_hand(version, data, name) from problem
     if after != {
         **document.data,
         "versions": {**before, version: data},
@@ -330,7 +338,7 @@ def inserted(text: str, version: str, data: dict[str, Any], name: str) -> str:
     return new
 
 
-def _by_hand(version: str, data: dict[str, Any], name: str) -> BakestoneError:
+def _by_hand(version: str, data: Entry, name: str) -> BakestoneError:
     text = _entry_text(version, data, "  ", "\n")
     return fail(
         "the entry cannot be put into this file: its form is unusual",
@@ -377,6 +385,6 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-def _entry_text(version: str, data: dict[str, Any], indent: str, end: str) -> str:
+def _entry_text(version: str, data: Entry, indent: str, end: str) -> str:
     body = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
     return end.join([f'{indent}"{version}":', *(f"{indent}  {line}" for line in body.splitlines())])

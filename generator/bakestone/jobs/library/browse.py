@@ -11,7 +11,7 @@ from bakestone.core.documents.patterns import matches
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
-from bakestone.core.lock import samples as rehearsal
+from bakestone.core.lock import samples
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.checks.lifecycle import End
 from bakestone.core.matrix.variant import slot_rank
@@ -21,7 +21,7 @@ _TRUST = ("high", "medium-high", "medium", "low")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ComponentRow:
     """A component. `added` counts the versions that a team put over Bakestone's own;
 
     `retired` says why it was given up.
@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Row:
+class VersionRow:
     """A version. `confidence` is that of the checksums of each method, empty where the library does
     not say.
     """
@@ -55,7 +55,7 @@ class Row:
     retired: str
 
 
-def entries(library: Library) -> list[Entry]:
+def entries(library: Library) -> list[ComponentRow]:
     """Every component, in the order of the slots."""
     found = [
         entry(component) for component in map(library.get, library.names) if component is not None
@@ -63,10 +63,10 @@ def entries(library: Library) -> list[Entry]:
     return sorted(found, key=lambda e: (slot_rank(e.slot), e.component))
 
 
-def entry(component: Component) -> Entry:
+def entry(component: Component) -> ComponentRow:
     """One component."""
     whole = next((r for r in component.retired if r.versions == "*"), None)
-    return Entry(
+    return ComponentRow(
         slot=component.slot,
         component=component.name,
         title=str(component.data.get("title", component.name)),
@@ -81,7 +81,7 @@ def entry(component: Component) -> Entry:
     )
 
 
-def rows(component: Component, library: Library, distro: str = "") -> list[Row]:
+def rows(component: Component, library: Library, distro: str = "") -> list[VersionRow]:
     """Every version, newest first; with `distro` (component@version) only what can be installed
     there, and how.
     """
@@ -93,7 +93,7 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Row]:
             methods = tuple(
                 m
                 for m in methods
-                if not isinstance(rehearsal.find(component, version, m, library, distro), str)
+                if not isinstance(samples.find(component, version, m, library, distro), str)
             )
             if not methods:
                 continue
@@ -110,7 +110,7 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Row]:
         if component.slot == "distro":
             confidence = {"image": str(version.data.get("confidence", ""))}
         found.append(
-            Row(
+            VersionRow(
                 version.version,
                 methods,
                 _platforms(version),

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
-from bakestone.core.lock import samples as rehearsal
+from bakestone.core.lock import samples
 from bakestone.core.matrix.methods import FETCHED
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
@@ -23,26 +23,32 @@ _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
 """`version=` that is not an assignment."""
 
 
-@dataclass
-class Report:
+@dataclass(frozen=True)
+class ComponentReport:
     """What was found, and how many Dockerfiles were rendered."""
 
-    findings: list[Finding] = field(default_factory=list)
-    rendered: int = 0
+    findings: tuple[Finding, ...]
+    rendered: int
 
 
-def check(component: Component, library: Library) -> Report:
+def check(component: Component, library: Library) -> ComponentReport:
     """Everything about a component that needs no process and no network.
 
     Its files were checked against their schemas as they were read.
     """
-    report = Report([*_name(component), *_inventory(component), *_templates(component)])
+    findings = [*_name(component), *_inventory(component), *_templates(component)]
+    rendered = 0
     for version in component.versions.values():
         found = list(_version(component, version))
-        report.findings += found
         if not found:
-            report.findings += _rendered(component, version, library, report)
-    return report
+            tried = [
+                list(_rendered(component, version, method, library))
+                for method in version.methods or ([""] if component.slot == "distro" else [])
+            ]
+            rendered += sum(not of_method for of_method in tried)
+            found = [finding for of_method in tried for finding in of_method]
+        findings += found
+    return ComponentReport(tuple(findings), rendered)
 
 
 def _name(component: Component) -> Iterator[Finding]:
@@ -137,23 +143,22 @@ def _version(component: Component, version: Version) -> Iterator[Finding]:
 
 
 def _rendered(
-    component: Component, version: Version, library: Library, report: Report
+    component: Component, version: Version, method: str, library: Library
 ) -> Iterator[Finding]:
-    """Render the version by each of its methods, in the first combination that its rules allow."""
-    name = f"{component.name}@{version.version}"
-    for method in version.methods or ([""] if component.slot == "distro" else []):
-        try:
-            found = rehearsal.find(component, version, method, library)
-            if isinstance(found, str):
-                yield Finding(
-                    f"method {method}: no combination was found that it can be installed in:"
-                    f" {found}",
-                    "see its rules and conditions",
-                    name=name,
-                    severity="warning",
-                )
-                continue
-            Renderer(library, rehearsal.lock([found], library)).dockerfile(found)
-            report.rendered += 1
-        except BakestoneError as problem:
-            yield from problem.findings
+    """What hinders that the version is rendered by a method, in the first combination that its
+    rules allow.
+    """
+    try:
+        found = samples.find(component, version, method, library)
+        if not isinstance(found, str):
+            Renderer(library, samples.lock([found], library)).dockerfile(found)
+            return
+    except BakestoneError as problem:
+        yield from problem.findings
+        return
+    yield Finding(
+        f"method {method}: no combination was found that it can be installed in: {found}",
+        "see its rules and conditions",
+        name=f"{component.name}@{version.version}",
+        severity="warning",
+    )

@@ -78,7 +78,7 @@ def contents(path: Path, filename: str) -> Contents:
             f"{filename} cannot be read: {problem}",
             "is it whole, and what its name says?",
             name=filename,
-        ) from None
+        ) from problem
     with path.open("rb") as stream:
         program = stream.read(4).startswith(_PROGRAM)
     if program and not lower.endswith((".sh", ".run")):

@@ -12,17 +12,16 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import ENVIRONMENT, USAGE, fail
-from bakestone.jobs.library.additions import File, artifacts, inserted, wheels
-from bakestone.jobs.library.unpacking import Layout, fill, install, method_lines
+from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
+from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
 RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
 """Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
@@ -39,22 +38,6 @@ prefix: {prefix}
 {settings}methods:
   {method}:
     summary: {summary}
-"""
-_INVENTORY = """\
-#!/bin/sh
-# version= of <command>, asked of the program itself
-set -eu
-fail() { echo "<name>: $*" >&2; exit 1; }
-export HOME="$PWD"
-<place>said="$(<command> <ask> 2>&1)" || fail "'<command> <ask>' fails: $said"
-version="$(printf '%s\\n' "$said" | grep -Eo '<digits>' | head -n 1)"
-[ -n "$version" ] || fail "'<command> <ask>' names no version: $said"
-echo "version=$version"
-"""
-_ON_PATH = 'command -v <command> >/dev/null || fail "no <command> on PATH"\n'
-_PLACE = """\
-found="$(command -v <command>)" || fail "no <command> on PATH"
-[ "$found" = "$PREFIX/<program>" ] || fail "<command> on PATH is $found, not the one in $PREFIX"
 """
 
 
@@ -96,9 +79,11 @@ def check_name(name: str, library: Library, folder: Path) -> None:
         )
 
 
-def from_files(about: About, version: str, files: Sequence[File], layout: Layout) -> Texts:
+def from_files(
+    about: About, version: str, files: Sequence[FetchedFile], layout: FileLayout
+) -> Texts:
     """The folder of a component whose files were fetched. All files have the same layout."""
-    directory, _, command = layout.program.rpartition("/")
+    directory = layout.program.rpartition("/")[0]
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
     method, data = (
         ("wheel", wheels(files, ())) if layout.kind == "wheel" else ("archive", artifacts(files))
@@ -113,7 +98,7 @@ def from_files(about: About, version: str, files: Sequence[File], layout: Layout
         "component.yaml": component,
         "versions.yaml": _versions({version: {"methods": {method: data}}}),
         f"install.{method}.j2": install(layout),
-        "inventory.sh": _inventory(about, command, version, fill(_PLACE, program=layout.program)),
+        "inventory.sh": _inventory("files", about, layout.program, version),
     }
 
 
@@ -124,20 +109,18 @@ def from_package(
     first version.
     """
     schema.check_value(package, "versions", "package", "--package")
-    versions: dict[str, dict[str, Any]] = {}
+    versions: dict[str, dict[str, str]] = {}
     for distro, number in there.items():
-        entry = versions.setdefault(
-            upstream(number),
-            {"methods": {"apt": {"package": package, "versions": {}, "source": origin}}},
-        )
-        entry["methods"]["apt"]["versions"][distro] = number
+        versions.setdefault(upstream(number), {})[distro] = number
     first = next(iter(versions))
+    entries: dict[str, Entry] = {
+        version: {"methods": {"apt": {"package": package, "versions": of, "source": origin}}}
+        for version, of in versions.items()
+    }
     texts = {
         "component.yaml": _component(about, "apt", "/usr", "", "the distribution's own package"),
-        "versions.yaml": _versions(versions),
-        "inventory.sh": _inventory(
-            about, program.rpartition("/")[2] or about.name, first, _ON_PATH
-        ),
+        "versions.yaml": _versions(entries),
+        "inventory.sh": _inventory("package", about, program or about.name, first),
     }
     return texts, first
 
@@ -198,7 +181,7 @@ def homepage(urls: Sequence[str], distros: Sequence[str], library: Library) -> s
 
 
 def upstream(package_version: str) -> str:
-    """The program's version in a package's: 1.7.1 of 2:1.7.1+dfsg-6ubuntu2 (Debian Policy, 5.6.12)."""
+    """The program's version in a package's (Debian Policy, 5.6.12): 1.7.1 of 2:1.7.1+dfsg-6."""
     text = package_version.rpartition(":")[2]
     text = text.rpartition("-")[0] or text
     return re.split(r"[+~]", text)[0]
@@ -270,26 +253,16 @@ def write(folder: Path, name: str, texts: Texts) -> None:
             "make room, or check the permissions",
             name=str(folder / name),
             code=ENVIRONMENT,
-        ) from None
+        ) from problem
     finally:
         if made:
             shutil.rmtree(made, ignore_errors=True)
 
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:
-    plain = {
-        "name": about.name,
-        "slot": about.slot,
-        "title": about.title,
-        "homepage": about.homepage,
-        "licence": about.licence,
-    }
+    said = {key: _scalar(str(value)) for key, value in asdict(about).items() if key != "ask"}
     return _COMPONENT.format(
-        prefix=prefix,
-        settings=settings,
-        method=method,
-        summary=summary,
-        **{k: _scalar(v) for k, v in plain.items()},
+        prefix=prefix, settings=settings, method=method, summary=summary, **said
     )
 
 
@@ -298,22 +271,18 @@ def _scalar(text: str) -> str:
     return str(yaml.safe_dump({"": text}, width=10_000)).partition(": ")[2].strip()
 
 
-def _versions(versions: Mapping[str, dict[str, Any]]) -> str:
+def _versions(versions: Mapping[str, Entry]) -> str:
     text = "# Newest first. `bakestone component add` puts further versions here.\n"
     for version, data in versions.items():
         text = inserted(text, version, data, "versions.yaml")
     return text
 
 
-def _inventory(about: About, command: str, version: str, place: str) -> str:
-    dotted = re.fullmatch(r"[0-9]+(\.[0-9]+)+", version)
-    digits = (
-        r"[0-9]+(\.[0-9]+)+"
-        if dotted
-        else r"[0-9]+"
-        if version.isdigit()
-        else r"[0-9]+[0-9A-Za-z.+~_-]*"
-    )
-    return fill(
-        _INVENTORY, place=place, name=about.name, command=command, ask=about.ask, digits=digits
-    )
+def _inventory(kind: str, about: About, program: str, version: str) -> str:
+    """The inventory of a program, asked for a version that looks like this one."""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)+", version):
+        digits = r"[0-9]+(\.[0-9]+)+"
+    else:
+        digits = r"[0-9]+" if version.isdigit() else r"[0-9]+[0-9A-Za-z.+~_-]*"
+    named = {"name": about.name, "command": program.rpartition("/")[2], "program": program}
+    return started(f"inventory.{kind}.sh", **named, ask=about.ask, digits=digits)

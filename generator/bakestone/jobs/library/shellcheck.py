@@ -57,4 +57,4 @@ def _run(command: list[str], script: str) -> subprocess.CompletedProcess[str]:
             "install it",
             name=command[0],
             code=ENVIRONMENT,
-        ) from None
+        ) from problem

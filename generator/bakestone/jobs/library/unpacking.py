@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 _BUILDER = """\
     builder: debian@12   # unpacked there, whatever the variant's distro: one layer for all
@@ -16,53 +17,12 @@ _REQUIRE = """\
     require: {distro.glibc: ">=%s"}
     because: the wheel is made for manylinux, which stands for glibc %s or later
 """
-_UNPACK = """\
-{#- The files of the archive below the prefix, as they are; times are set, so that the layer is the same when built again. -#}
-RUN --mount=type=bind,from={{ files }},target=/files <<'EOF'
-set -eu
-# one file a platform lies under /files
-set -- /files/*
-mkdir -p /tmp/unpacked "/out$(dirname {{ prefix }})"
-<unpack>
-<move>
-chmod +x /out{{ prefix }}/<program>
-chmod -R u+rwX,go+rX,go-w /out{{ prefix }}
-find /out -exec touch -h -d @315532800 {} +
-EOF
-
-"""
-_COPY = """\
-{#- One program, which is the whole component. -#}
-RUN --mount=type=bind,from={{ files }},target=/files <<'EOF'
-set -eu
-# one file a platform lies under /files
-set -- /files/*
-mkdir -p "$(dirname /out{{ prefix }}/<program>)"
-cp "$1" /out{{ prefix }}/<program>
-chmod 755 /out{{ prefix }}/<program>
-find /out -exec touch -h -d @315532800 {} +
-EOF
-
-"""
-_WHEEL = """\
-{#- pip has unpacked the wheel below /wheels, by its hash; where exactly depends on the Python of the stage. -#}
-RUN <<'EOF'
-set -eu
-found=$(find /wheels -path '*/<program>' -type f -print -quit)
-test -n "$found"
-mkdir -p /out{{ prefix }}/share/licenses
-cp -a "${found%/<program>}/<top>" /out{{ prefix }}/
-find /wheels -path '*.dist-info/*' -iname 'licen*' -type f -exec cp {} /out{{ prefix }}/share/licenses/ \\;
-chmod +x /out{{ prefix }}/<program>
-chmod -R u+rwX,go+rX,go-w /out{{ prefix }}
-find /out -exec touch -h -d @315532800 {} +
-EOF
-
-"""
+_STARTERS = Path(__file__).with_name("starters")
+"""Texts to begin with; what stands between two @ in them is filled in."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """How the files lie: `kind` is tar, zip, wheel or program, `folder` whether all are in one
     folder, `program` its path below the prefix.
     """
@@ -72,7 +32,7 @@ class Layout:
     program: str
 
 
-def method_lines(layout: Layout, filenames: Sequence[str]) -> str:
+def method_lines(layout: FileLayout, filenames: Sequence[str]) -> str:
     """The lines of the method in component.yaml: where it is unpacked, with which packages, and
     where the result works.
     """
@@ -82,29 +42,27 @@ def method_lines(layout: Layout, filenames: Sequence[str]) -> str:
     return lines + (_REQUIRE % ((".".join(map(str, newest)),) * 2) if newest else "")
 
 
-def install(layout: Layout) -> str:
+def install(layout: FileLayout) -> str:
     """The text of install.METHOD.j2."""
     if layout.kind == "program":
-        return fill(_COPY, program=layout.program)
+        return started("install.program.j2", program=layout.program)
     if layout.kind == "wheel":
-        return fill(_WHEEL, program=layout.program, top=layout.program.partition("/")[0])
+        top = layout.program.partition("/")[0]
+        return started("install.wheel.j2", program=layout.program, top=top)
     unpack = (
         'unzip -q "$1" -d /tmp/unpacked'
         if layout.kind == "zip"
         else 'tar -xf "$1" -C /tmp/unpacked --no-same-owner'
     )
-    move = (
-        "mv /tmp/unpacked/* /out{{ prefix }}"
-        if layout.folder
-        else "mv /tmp/unpacked /out{{ prefix }}"
-    )
-    return fill(_UNPACK, unpack=unpack, move=move, program=layout.program)
+    unpacked = "/tmp/unpacked/*" if layout.folder else "/tmp/unpacked"  # noqa: S108 - of the image
+    return started("install.archive.j2", unpack=unpack, unpacked=unpacked, program=layout.program)
 
 
-def fill(text: str, **values: str) -> str:
-    """A text with `<key>` replaced by its value."""
+def started(file: str, /, **values: str) -> str:
+    """The text to begin with that has this name, filled in."""
+    text = (_STARTERS / file).read_text("utf-8")
     for key, value in values.items():
-        text = text.replace(f"<{key}>", value)
+        text = text.replace(f"@{key}@", value)
     return text
 
 

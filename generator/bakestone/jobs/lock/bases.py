@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from bakestone.clients.registry import manifest as answers
-from bakestone.clients.registry.client import Manifest, Registry
+from bakestone.clients.registry.client import Manifest, Reference, Registry
+from bakestone.clients.registry.manifest import platform
 from bakestone.clients.site.site import Site
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.lock.lock import LIBRARY, REGISTRY, LockedBase
@@ -38,13 +38,9 @@ def resolve(
     found = _platforms(reference, manifest, registry)
     missing = sorted(platforms - set(found))
     if missing:
-        has = (
-            f"has it for {', '.join(found)} only"
-            if found
-            else "has nothing for Linux under that tag"
-        )
-        return _from_library(base, f"the registry {has}", now)
-    wanted = {p: d for p, d in found.items() if p in platforms}
+        has = f"it for {', '.join(found)} only" if found else "nothing for Linux under that tag"
+        return _from_library(base, f"the registry has {has}", now)
+    wanted = {name: digest for name, digest in found.items() if name in platforms}
     epoch = min(_epoch(reference, d, registry) for d in wanted.values())
     return LockedBase(manifest.digest, wanted, REGISTRY, now, epoch, provides=dict(base.provides))
 
@@ -54,21 +50,16 @@ def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[s
         return manifest.platforms
     if "manifests" in manifest.data:
         return {}  # an index without anything for Linux
-    platform = answers.platform(registry.config(reference, manifest))
-    return {platform: manifest.digest} if platform else {}
+    only = platform(registry.config(reference, manifest))
+    return {only: manifest.digest} if only else {}
 
 
 def _epoch(reference: str, digest: str, registry: Registry) -> int:
     """When the base was made, in seconds since 1970: SOURCE_DATE_EPOCH of what is built on it."""
-    repository = (
-        reference.partition("@")[0].rpartition(":")[0]
-        if ":" in reference.rpartition("/")[2]
-        else reference
-    )
-    manifest = registry.manifest(f"{repository}@{digest}")
-    created = (
-        registry.config(f"{repository}@{digest}", manifest).get("created") if manifest else None
-    )
+    parsed = Reference.parse(reference)
+    name = f"{parsed.host}/{parsed.repository}@{digest}"
+    manifest = registry.manifest(name)
+    created = registry.config(name, manifest).get("created") if manifest else None
     try:
         made = datetime.fromisoformat(str(created))
         return max(0, int((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()))
@@ -77,19 +68,16 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
 
 
 def _from_library(base: Base, why: str, now: str) -> LockedBase:
-    note = (
-        f"digest from the component library: {why}" if base.digest else f"without a digest: {why}"
-    )
-    if base.note:
-        note += f"; {base.note}"
+    origin = "digest from the component library" if base.digest else "without a digest"
+    note = "; ".join(text for text in (f"{origin}: {why}", base.note) if text)
     return LockedBase(
         base.digest,
         dict(base.platforms),
         LIBRARY,
         now,
-        _serial_epoch(base.serial),
-        note,
-        dict(base.provides),
+        epoch=_serial_epoch(base.serial),
+        note=note,
+        provides=dict(base.provides),
     )
 
 

@@ -15,6 +15,7 @@ from bakestone.clients.http.ask import QUICK, Asker
 from bakestone.clients.http.session import Session
 from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
+from bakestone.core.documents.words import count
 from bakestone.core.lock.lock import (
     CLOCK,
     IMAGE,
@@ -34,11 +35,11 @@ from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
 from bakestone.jobs.lock import bases, packages, snapshot
 from bakestone.jobs.lock.journal import Journal
-from bakestone.jobs.lock.packages import Wanted
+from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.jobs.lock.snapshot import Snapshot
 from bakestone.project import Project
 
-_Origin = TypeVar("_Origin", LockedWheel, LockedKeyring)
+_Entry = TypeVar("_Entry", LockedArtifact, LockedKeyring, LockedPackages, LockedWheel)
 
 
 class Entries:
@@ -74,29 +75,25 @@ class Entries:
 
     def resolve(self, wanted: Needs) -> Lock:
         """A lock for these needs; it is not whole when there are `problems`."""
-        lock = Lock(inputs=wanted.fingerprint())
-        lock.bases = self._bases(wanted)
-        lock.packages = self._packages(wanted, lock.bases)
-        lock.artifacts = self._artifacts(wanted) if not self.problems else {}
-        for text, w in wanted.wheels.items():
-            lock.wheels[text] = self._as_before(
-                LockedWheel(dict(w.files), LIBRARY, self.now), self.old.wheels.get(text)
-            )
-        for name, r in wanted.repositories.items():
-            lock.keyrings[name] = self._as_before(
-                LockedKeyring(r.key, r.fingerprint, LIBRARY, self.now), self.old.keyrings.get(name)
-            )
-        return lock
-
-    @staticmethod
-    def _as_before(entry: _Origin, before: _Origin | None) -> _Origin:
-        """The present entry when it says the same: what has a checksum is no newer for being asked
-        for again.
-        """
-        return (
-            before
-            if before and before.resolved and replace(entry, resolved=before.resolved) == before
-            else entry
+        bases = self._bases(wanted)
+        return Lock(
+            inputs=wanted.fingerprint(),
+            bases=bases,
+            packages=self._packages(wanted, bases),
+            artifacts=self._artifacts(wanted) if not self.problems else {},
+            wheels={
+                text: _as_before(
+                    LockedWheel(dict(wheel.files), LIBRARY, self.now), self.old.wheels.get(text)
+                )
+                for text, wheel in wanted.wheels.items()
+            },
+            keyrings={
+                name: _as_before(
+                    LockedKeyring(repository.key, repository.fingerprint, LIBRARY, self.now),
+                    self.old.keyrings.get(name),
+                )
+                for name, repository in wanted.repositories.items()
+            },
         )
 
     # --- base images
@@ -119,7 +116,8 @@ class Entries:
                 todo.append(ref)
         resumed = sum(ref in found and found[ref] is self.journal.base(ref) for ref in wanted.bases)
         if resumed:
-            self.say(f"{resumed} base images are as an unfinished run found them")
+            verb = "are" if resumed != 1 else "is"
+            self.say(f"{count(resumed, 'base image')} {verb} as an unfinished run found them")
         self.asked += len(todo)
 
         def one(ref: str) -> LockedBase:
@@ -167,11 +165,11 @@ class Entries:
         says.
         """
         locked: dict[str, LockedPackages] = {}
-        questions: list[Wanted] = []
+        questions: list[WantedPackages] = []
         for ref, sets in wanted.packages.items():
             if ref not in found:
                 continue  # told already
-            item = Wanted(
+            item = WantedPackages(
                 ref,
                 found[ref],
                 tuple(sets[names] for names in sorted(sets)),
@@ -187,7 +185,7 @@ class Entries:
             self._ask(questions, found, locked, with_keys=bool(wanted.repositories))
         return locked
 
-    def _without_asking(self, item: Wanted) -> LockedPackages | None:
+    def _without_asking(self, item: WantedPackages) -> LockedPackages | None:
         """The entry of a base, or None when its package manager must be asked."""
         distro, ref = item.sets[0].distro, item.ref
         pins = self.project.site.pins_for(
@@ -223,7 +221,7 @@ class Entries:
             entry = LockedPackages(
                 pins, distro.text, self.now, known=pinned, resolved_from=LIBRARY, install=install
             )
-            return kept if kept and replace(entry, resolved=kept.resolved) == kept else entry
+            return _as_before(entry, kept)
         chosen = self._snapshot(distro, item)
         return LockedPackages(
             pins,
@@ -235,7 +233,7 @@ class Entries:
             install=install,
         )
 
-    def _snapshot(self, distro: Distro, item: Wanted) -> Snapshot:
+    def _snapshot(self, distro: Distro, item: WantedPackages) -> Snapshot:
         """One time for all bases of a distro, that of the present lock, unless it is to be resolved
         again or the base is newer than it.
         """
@@ -250,28 +248,24 @@ class Entries:
         if distro.text not in self._snapshots:
             self.asked += 1
             chosen = self._snapshots[distro.text] = snapshot.choose(distro, self.time, self.asker)
-            self.say(
-                f"{distro.text}: the archive as of"
-                f" {chosen.time}{': ' + chosen.note if chosen.note else ', which its snapshot service has'}"
-            )
+            why = f": {chosen.note}" if chosen.note else ", which its snapshot service has"
+            self.say(f"{distro.text}: the archive as of {chosen.time}{why}")
         return self._snapshots[distro.text]
 
     def _ask(
         self,
-        questions: Sequence[Wanted],
+        questions: Sequence[WantedPackages],
         found: dict[str, LockedBase],
         locked: dict[str, LockedPackages],
         *,
         with_keys: bool,
     ) -> None:
         for item in questions:
-            self.say(
-                f"{item.ref}: resolving {len(item.sets)} package sets with {item.manager} inside"
-                " the image"
-            )
+            sets = count(len(item.sets), "package set")
+            self.say(f"{item.ref}: resolving {sets} with {item.manager} inside the image")
         self.asked += len(questions)
 
-        def done(item: Wanted, entry: LockedPackages) -> None:
+        def done(item: WantedPackages, entry: LockedPackages) -> None:
             locked[item.ref] = entry
             self.journal.note_packages(item.ref, item.base, entry)
 
@@ -332,14 +326,14 @@ def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:
     return not locked.platforms or platforms <= set(locked.platforms)
 
 
-def _complete(locked: LockedPackages, item: Wanted) -> bool:
+def _complete(locked: LockedPackages, item: WantedPackages) -> bool:
     """Whether an entry has every set for every platform."""
     return locked.pins != "versions" or all(
         s.names in locked.versions.get(p, {}) for s in item.sets for p in item.platforms
     )
 
 
-def _only(locked: LockedPackages, item: Wanted) -> LockedPackages:
+def _only(locked: LockedPackages, item: WantedPackages) -> LockedPackages:
     """An entry without the sets and platforms that nothing needs any more.
 
     A lock of the time before `from` was written says it now: no snapshot service was asked then.
@@ -355,15 +349,19 @@ def _only(locked: LockedPackages, item: Wanted) -> LockedPackages:
     )
 
 
+def _as_before(entry: _Entry, before: _Entry | None) -> _Entry:
+    """The present entry when it says the same: what has a checksum is no newer for being asked for
+    again.
+    """
+    same = before and before.resolved and replace(entry, resolved=before.resolved) == before
+    return before if before and same else entry
+
+
 def _artifact(artifact: Artifact, before: LockedArtifact | None, now: str) -> LockedArtifact:
     known = before.size if before and before.sha256 == artifact.sha256 else 0
-    entry = LockedArtifact(
-        artifact.sha256, artifact.size or known, artifact.component, LIBRARY, now
-    )
-    return (
-        before
-        if before and before.resolved and replace(entry, resolved=before.resolved) == before
-        else entry
+    size = artifact.size or known
+    return _as_before(
+        LockedArtifact(artifact.sha256, size, artifact.component, LIBRARY, now), before
     )
 
 

@@ -48,26 +48,23 @@ class Journal:
         self.inputs = _fingerprint(site)
         self.now = now
         self.lock = self._load(say)
-        self.used = 0
         self._written = time.monotonic()
         self._changed = False
 
     def _load(self, say: Callable[[str], None]) -> Lock:
-        """What an earlier run left; nothing when it is no lock: it was an aid, and is made again."""
+        """What an earlier run left; nothing when it is no lock, as it is made again."""
         try:
-            found = lockfile.load(self.path) if self.path.exists() else Lock()
+            found = lockfile.load(self.path) if self.path.exists() else Lock(self.inputs)
         except BakestoneError:
             say(f"{self.path}: not what a run of `bakestone lock` writes, so it is not used")
-            return Lock()
+            return Lock(self.inputs)
         if found.inputs != self.inputs:
-            return Lock()
-        found.bases = {ref: b for ref, b in found.bases.items() if self._young(b.resolved)}
-        found.packages = {
-            ref: p
-            for ref, p in found.packages.items()
-            if self._young(p.resolved) and ref in found.bases
+            return Lock(self.inputs)
+        bases = {ref: b for ref, b in found.bases.items() if self._young(b.resolved)}
+        packages = {
+            ref: p for ref, p in found.packages.items() if self._young(p.resolved) and ref in bases
         }
-        return found
+        return Lock(self.inputs, bases=bases, packages=packages)
 
     def _young(self, resolved: str) -> bool:
         return timedelta(0) <= self.now - moment(resolved) <= MAX_AGE
@@ -106,7 +103,6 @@ class Journal:
         written. True when a file is there.
         """
         if self._changed:
-            self.lock.inputs = self.inputs
             try:
                 lockfile.write(self.lock, self.path)
             except BakestoneError:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.engine.events import State
+from bakestone.core.documents.words import count
 from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
@@ -39,7 +40,7 @@ _MANAGERS: dict[str, _Manager] = {"apt": apt, "dnf": dnf}
 
 
 @dataclass(frozen=True, eq=False)
-class Wanted:
+class WantedPackages:
     """The package sets that are wanted on one base, for platforms."""
 
     ref: str
@@ -63,16 +64,16 @@ class _Question:
     """One base on one platform: a target of BuildKit's."""
 
     target: str
-    wanted: Wanted
+    wanted: WantedPackages
     platform: str
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]
-Done = Callable[[Wanted, LockedPackages], None]
+Done = Callable[[WantedPackages, LockedPackages], None]
 
 
 def resolve_versions(
-    wanted: Sequence[Wanted],
+    wanted: Sequence[WantedPackages],
     engine: Engine,
     now: str,
     *,
@@ -103,10 +104,8 @@ def resolve_versions(
             for question, closures in found.items():
                 ref = question.wanted.ref
                 answers.setdefault(ref, {})[question.platform] = closures
-                say(
-                    f"{ref}: {len({name for c in closures.values() for name in c})} packages for"
-                    f" {question.platform}"
-                )
+                names = {name for closure in closures.values() for name in closure}
+                say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
                 if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
                     distro = question.wanted.sets[0].distro.text
                     done(
@@ -180,7 +179,7 @@ def _read(question: _Question, folder: Path) -> Closures:
             "is it the image that its name says?",
             name=ref,
             code=ENVIRONMENT,
-        ) from None
+        ) from problem
 
 
 def _problem(question: _Question, log: list[str], errors: list[str]) -> BakestoneError:

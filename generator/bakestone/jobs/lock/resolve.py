@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bakestone.core.documents.words import count
 from bakestone.core.lock import lockfile, scope, survey
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.scope import Scope
@@ -18,8 +19,8 @@ from bakestone.project import Project
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclasses.dataclass(frozen=True)
+class LockReport:
     """What a run did: numbers of entries in the lock, how many names were asked for, and whether
     the file changed.
     """
@@ -35,14 +36,13 @@ class Report:
     @property
     def text(self) -> str:
         """One sentence."""
-        count = (
-            f"{self.bases} base images, {self.files} files, {self.wheels} wheels for"
-            f" {self.variants} variants"
-        )
-        return f"{count}; {'written' if self.changed else 'nothing changed'}"
+        entries = ((self.bases, "base image"), (self.files, "file"), (self.wheels, "wheel"))
+        made_of = ", ".join(count(number, what) for number, what in entries)
+        done = "written" if self.changed else "nothing changed"
+        return f"{made_of} for {count(self.variants, 'variant')}; {done}"
 
 
-def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> Report:
+def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -> LockReport:
     """Resolve what is missing in the lock and write it.
 
     Without `update`, `words` are the selectors that a new lock is made for. With it, they say which
@@ -69,10 +69,9 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
                     f"what was resolved is kept in {earlier.path}: run it again to go on from there"
                 )
             raise _failure(entries.problems)
-        new.selection = selection
-        changed = lockfile.write(new, project.lock_path)
+        changed = lockfile.write(dataclasses.replace(new, selection=selection), project.lock_path)
         earlier.drop()
-    return Report(
+    return LockReport(
         len(new.bases),
         len(new.packages),
         len(new.artifacts),

@@ -22,14 +22,14 @@ from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.jobs.doctor import run as parallel
-from bakestone.jobs.doctor.checks import index, machine, packages
+from bakestone.jobs.doctor.checks import machine, packages
 from bakestone.jobs.doctor.checks import repositories as archives
 from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.packages import Question
 from bakestone.jobs.doctor.checks.repositories import Source
 from bakestone.jobs.doctor.report import BROKEN, ENVIRONMENTAL, UNCHECKED, Check, Report, Trouble
-from tests.support.mirror import FIRST, KEYS, SECRET
-from tests.support.samples import MANY, made_up, made_up_lock, project, refused
+from tests.support.mirror import FIRST, KEYS
+from tests.support.samples import MANY, made_up, made_up_lock, project
 
 THIRD, SUBKEY = (
     "517D4F3B265DAEDCB7F0ECFFF5E591FF814A3F5A",
@@ -61,58 +61,6 @@ def test_fingerprints_are_those_that_gpg_tells() -> None:
 def test_what_is_no_key_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="key"):
         fingerprints(content)
-
-
-def test_pip_s_configuration_is_read_as_pip_reads_it(tmp_path: Path) -> None:
-    config = tmp_path / "pip.conf"
-    config.write_text(
-        "[global]\nindex_url = https://one.test/simple\nproxy ="
-        " http://proxy.test:1\n[install]\nindex-url = https://two.test/simple\nextra-index-url =\n "
-        "   https://three.test/a\n    https://four.test/b\n[list]\nindex-url = https://no.test\n",
-        "utf-8",
-    )
-    found = index.places(config)
-    assert found.indexes == (
-        "https://two.test/simple",
-        "https://three.test/a",
-        "https://four.test/b",
-    )
-    assert found.proxies["https"] == "http://proxy.test:1"
-    config.write_text(
-        "[install]\nno-index = yes\nfind-links = /here https://links.test/all\n", "utf-8"
-    )
-    assert index.places(config) == index.Places((), ("https://links.test/all",))
-
-
-def test_a_broken_configuration_shows_none_of_its_lines(tmp_path: Path) -> None:
-    config = tmp_path / "pip.conf"
-    config.write_text(f"[global\nindex-url = https://me:{SECRET}@one.test/\n", "utf-8")
-    (found,) = refused(lambda: index.places(config))
-    assert SECRET not in found.text
-
-
-def test_pip_itself_says_where_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "https://of-this-machine.test/")
-    found = index.default()
-    assert found.startswith("https://")
-    assert "of-this-machine" not in found, "a build step does not see this machine's settings"
-
-
-def test_a_project_s_page_has_its_normal_name() -> None:
-    assert (
-        index.project_page("https://i.test/simple/", "Zope.Interface__x")
-        == "https://i.test/simple/zope-interface-x/"
-    )
-
-
-def test_links_of_a_page_follow_its_base() -> None:
-    page = (
-        b'<html><base href="https://files.test/all/"><a'
-        b' href="x-1-py3-none-any.whl#sha256=ab">x</a><a name="y"></a></html>'
-    )
-    assert index.listed(page, "text/html", "https://i.test/x/") == {
-        "x-1-py3-none-any.whl": index.Listed("https://files.test/all/x-1-py3-none-any.whl", "ab")
-    }
 
 
 @pytest.mark.parametrize(

@@ -29,20 +29,33 @@ HEAD = (
 FAMILY = "families:\n  - name: f\n"
 LAYOUTS = {
     "flow": FAMILY + "    axes: {distro: [debian@12], mpi: [«openmpi@5.0.9»]}\n",
-    "block": "families:\n- name: f\n  axes:\n    distro:\n    - debian@12\n    mpi:\n    # kept\n    - «openmpi@5.0.9»   # this one\n",
-    "double quotes": FAMILY + '    axes:\n      distro: [debian@12]\n      mpi: [ "«openmpi@5.0.9»" ]\n',
-    "single quotes": FAMILY + "    axes:\n      distro: [debian@12]\n      mpi: [ '«openmpi@5.0.9»' ]\n",
+    "block": (
+        "families:\n- name: f\n  axes:\n    distro:\n    - debian@12\n    mpi:\n    # kept\n"
+        "    - «openmpi@5.0.9»   # this one\n"
+    ),
+    "double quotes": FAMILY
+    + '    axes:\n      distro: [debian@12]\n      mpi: [ "«openmpi@5.0.9»" ]\n',
+    "single quotes": FAMILY
+    + "    axes:\n      distro: [debian@12]\n      mpi: [ '«openmpi@5.0.9»' ]\n",
     "after text of other alphabets": (
-        FAMILY + '    description: "größer ✓ 😀"  # ünïcode 漢字\n    axes: {distro: [debian@12], mpi: [«openmpi@5.0.9»]} # 漢\n'
+        FAMILY + '    description: "größer ✓ 😀"  # ünïcode 漢字\n'
+        "    axes: {distro: [debian@12], mpi: [«openmpi@5.0.9»]} # 漢\n"
     ),
     "a mapping": (
-        FAMILY + "    axes:\n      distro: [debian@12]\n      parts:\n        - none\n        - mpi: «openmpi@5.0.9»\n          git: '2.39.5'\n"
+        FAMILY + "    axes:\n      distro: [debian@12]\n      parts:\n        - none\n"
+        "        - mpi: «openmpi@5.0.9»\n          git: '2.39.5'\n"
     ),
-    "an include": FAMILY + "    axes: {distro: [debian@12]}\n    include:\n      - {distro: debian@12, mpi: «openmpi@5.0.9», because: one more}\n",
+    "an include": (
+        FAMILY + "    axes: {distro: [debian@12]}\n    include:\n"
+        "      - {distro: debian@12, mpi: «openmpi@5.0.9», because: one more}\n"
+    ),
     "a tag": FAMILY + "    axes: {distro: [debian@12], mpi: [!!str «openmpi@5.0.9»]}\n",
     "an anchor": FAMILY + "    axes: {distro: [debian@12], mpi: [&v509 «openmpi@5.0.9»]}\n",
     "no line end at the end": FAMILY + "    axes: {distro: [debian@12], mpi: [«openmpi@5.0.9»]}",
-    "a block scalar": FAMILY + "    axes:\n      distro: [debian@12]\n      mpi:\n        - |-\n          «openmpi@5.0.9»\n",
+    "a block scalar": (
+        FAMILY + "    axes:\n      distro: [debian@12]\n      mpi:\n        - |-\n"
+        "          «openmpi@5.0.9»\n"
+    ),
     "twice": (
         FAMILY + "    axes: {distro: [debian@12], mpi: [«openmpi@5.0.9»]}\n"
         "  - name: g\n    axes: {distro: [debian@13], mpi: [«openmpi@5.0.9»]}\n"
@@ -51,7 +64,7 @@ LAYOUTS = {
         FAMILY + "    axes: {distro: [debian@12, debian@13], mpi: [«openmpi@5.0.9», none]}\n"
         "    exclude:\n      - {distro: debian@13, mpi: «openmpi@5.0.9», because: not there}\n"
     ),
-}  # fmt: skip
+}
 """images.yaml without its head; what stands between the marks is what changes."""
 
 
@@ -279,48 +292,114 @@ def test_a_companion_on_an_axis_of_its_own(bakestone: Command, tmp_path: Path) -
 # ---- every wrong input
 
 WRONG: dict[str, tuple[str, list[str], int, str]] = {
-    "unknown component": (FIRST, ["opnmpi", "5.0.9"], 1, "unknown component 'opnmpi'\n    hint: did you mean openmpi?"),
-    "written as one": (FIRST, ["openmpi@5.0.9"], 1, "write them apart: bakestone bump openmpi 5.0.9"),
-    "not in the file": (FIRST, ["cuda", "12.8.1"], 1, "images.yaml has no cuda\n    hint: it has openmpi, ubuntu"),
-    "not in the family": (FIRST, ["openmpi", "5.0.9", "--family", "second"], 1, "there is no family 'second'\n    hint: one of: first"),
-    "unknown version": (FIRST, ["openmpi", "5.0.44"], 1, "openmpi has no version 5.0.44\n    hint: did you mean 5.0.11?"),
-    "not the old version": (FIRST, ["openmpi", "5.0.9", "--from", "5.0.8"], 1, "has no openmpi@5.0.8\n    hint: it has 5.0.10 (1 place)"),
+    "unknown component": (
+        FIRST,
+        ["opnmpi", "5.0.9"],
+        1,
+        "unknown component 'opnmpi'\n    hint: did you mean openmpi?",
+    ),
+    "written as one": (
+        FIRST,
+        ["openmpi@5.0.9"],
+        1,
+        "write them apart: bakestone bump openmpi 5.0.9",
+    ),
+    "not in the file": (
+        FIRST,
+        ["cuda", "12.8.1"],
+        1,
+        "images.yaml has no cuda\n    hint: it has openmpi, ubuntu",
+    ),
+    "not in the family": (
+        FIRST,
+        ["openmpi", "5.0.9", "--family", "second"],
+        1,
+        "there is no family 'second'\n    hint: one of: first",
+    ),
+    "unknown version": (
+        FIRST,
+        ["openmpi", "5.0.44"],
+        1,
+        "openmpi has no version 5.0.44\n    hint: did you mean 5.0.11?",
+    ),
+    "not the old version": (
+        FIRST,
+        ["openmpi", "5.0.9", "--from", "5.0.8"],
+        1,
+        "has no openmpi@5.0.8\n    hint: it has 5.0.10 (1 place)",
+    ),
     "a version that cannot be one": (FIRST, ["openmpi", '5"\n'], 1, "openmpi has no version 5"),
-    "no place beside it": (FIRST, ["openmpi", "5.0.9", "--with", "git@2.53.0"], 1, "git does not come along with this openmpi"),
-    "a companion that is none": (FIRST, ["openmpi", "5.0.9", "--with", "git"], 2, "'git' is not COMPONENT@VERSION"),
-    "a companion without a version": (FIRST, ["openmpi", "--with", "git@2.53.0"], 2, "--with needs the VERSION that it goes with"),
+    "no place beside it": (
+        FIRST,
+        ["openmpi", "5.0.9", "--with", "git@2.53.0"],
+        1,
+        "git does not come along with this openmpi",
+    ),
+    "a companion that is none": (
+        FIRST,
+        ["openmpi", "5.0.9", "--with", "git"],
+        2,
+        "'git' is not COMPONENT@VERSION",
+    ),
+    "a companion without a version": (
+        FIRST,
+        ["openmpi", "--with", "git@2.53.0"],
+        2,
+        "--with needs the VERSION that it goes with",
+    ),
     "a file that is wrong as it is": (
-        FIRST.replace("openmpi@5.0.10", "openmpi@5.0.44"), ["openmpi", "5.0.9"], 1, "images.yaml:7:13: openmpi has no version",
+        FIRST.replace("openmpi@5.0.10", "openmpi@5.0.44"),
+        ["openmpi", "5.0.9"],
+        1,
+        "images.yaml:7:13: openmpi has no version",
     ),
     "not YAML": ("a: [", ["openmpi", "5.0.9"], 1, "not valid YAML"),
     "empty": ("", ["openmpi", "5.0.9"], 1, "the matrix is empty"),
     "there would be two": (
-        FIRST.replace("openmpi@5.0.10", "openmpi@5.0.9, openmpi@5.0.10"), ["openmpi", "5.0.10", "--from", "5.0.9"], 1,
+        FIRST.replace("openmpi@5.0.10", "openmpi@5.0.9, openmpi@5.0.10"),
+        ["openmpi", "5.0.10", "--from", "5.0.9"],
+        1,
         "images.yaml:7:13: the axis mpi would have openmpi@5.0.10 twice (also on line 7)",
     ),
     "two, written in two ways": (
-        HEAD + 'families:\n  - name: f\n    axes:\n      distro: [debian@12]\n      git:\n        - 2.52.0\n        - "git@2.53.0"\n',
-        ["git", "2.53.0", "--from", "2.52.0"], 1, "images.yaml:9:11: the axis git would have git@2.53.0 twice (also on line 10)",
+        HEAD + "families:\n  - name: f\n    axes:\n      distro: [debian@12]\n      git:\n"
+        '        - 2.52.0\n        - "git@2.53.0"\n',
+        ["git", "2.53.0", "--from", "2.52.0"],
+        1,
+        "images.yaml:9:11: the axis git would have git@2.53.0 twice (also on line 10)",
     ),
     "an exclude that would match nothing": (
-        HEAD + "families:\n  - name: f\n    axes: {distro: [debian@12, debian@13], mpi: [openmpi@4.1.8]}\n"
+        HEAD + "families:\n  - name: f\n"
+        "    axes: {distro: [debian@12, debian@13], mpi: [openmpi@4.1.8]}\n"
         "    exclude:\n      - {distro: debian@13, mpi: openmpi@4.*, because: not there}\n",
-        ["openmpi", "5.0.9"], 1, "images.yaml:8:9: this exclude matches no combination (distro: debian@13, mpi: openmpi@4.*)",
+        ["openmpi", "5.0.9"],
+        1,
+        "images.yaml:8:9: this exclude matches no combination"
+        " (distro: debian@13, mpi: openmpi@4.*)",
     ),
     "an alias elsewhere": (
-        HEAD + "families:\n  - name: f\n    axes: {distro: [debian@12], mpi: [&mpi openmpi@5.0.9]}\n"
+        HEAD
+        + "families:\n  - name: f\n    axes: {distro: [debian@12], mpi: [&mpi openmpi@5.0.9]}\n"
         "  - name: g\n    axes: {distro: [debian@13], mpi: [*mpi]}\n",
-        ["openmpi", "5.0.10", "--family", "f"], 1, "this value is shared: families.1.axes.mpi.0 is an alias of it",
+        ["openmpi", "5.0.10", "--family", "f"],
+        1,
+        "this value is shared: families.1.axes.mpi.0 is an alias of it",
     ),
     "escapes": (
-        HEAD + 'families:\n  - name: f\n    axes: {distro: [debian@12], mpi: ["openmpi@5.0\\x2e9"]}\n',
-        ["openmpi", "5.0.10"], 1, "written in a form that cannot be edited with certainty\n",
+        HEAD
+        + 'families:\n  - name: f\n    axes: {distro: [debian@12], mpi: ["openmpi@5.0\\x2e9"]}\n',
+        ["openmpi", "5.0.10"],
+        1,
+        "written in a form that cannot be edited with certainty\n",
     ),
     "forbidden by its end": (
-        HEAD + "families:\n  - name: f\n    end_of_life: forbid\n    axes: {distro: [ubuntu@24.04]}\n",
-        ["ubuntu", "20.04", "--at", "2026-11-22"], 1, "which forbids what has ended",
+        HEAD
+        + "families:\n  - name: f\n    end_of_life: forbid\n    axes: {distro: [ubuntu@24.04]}\n",
+        ["ubuntu", "20.04", "--at", "2026-11-22"],
+        1,
+        "which forbids what has ended",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -348,7 +427,7 @@ def test_an_alias_changes_with_its_anchor(bakestone: Command, tmp_path: Path) ->
     text = HEAD + (
         "families:\n  - name: f\n    axes: {distro: [debian@12], mpi: &mpi [openmpi@5.0.9]}\n"
         "  - name: g\n    axes: {distro: [debian@13], mpi: *mpi}\n"
-    )  # fmt: skip
+    )
     path.write_text(text, "utf-8")
     assert bakestone("bump", "openmpi", "5.0.10").exit_code == 0
     assert path.read_text("utf-8") == text.replace("5.0.9", "5.0.10")
@@ -449,7 +528,9 @@ def test_the_search_for_companions_is_bounded_and_leaves_alone_what_has_nothing_
             return False
 
     judge = Counting(matrix)
-    cuda = replace(matrix.variants[0].slots["cuda"], version=library.get("cuda").versions["13.5.0"])  # type: ignore[union-attr]
+    known = library.get("cuda")
+    assert known is not None
+    cuda = replace(matrix.variants[0].slots["cuda"], version=known.versions["13.5.0"])
     assert (
         companions.find(
             judge, matrix.variants, {"cuda": cuda}, ["mpi", "cudnn", "nccl", "conda", "git"]

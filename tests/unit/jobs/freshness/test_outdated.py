@@ -93,10 +93,18 @@ def test_a_newer_base_is_told_with_its_age_and_what_moves_it(
     before = lockfile.load(made.lock_path).bases["docker.io/library/debian:12"].digest
     (row,) = outdated(bakestone, "--only", "base", "--exit-code", code=1)["rows"]
     assert row == {
-        "kind": "base", "what": "docker.io/library/debian:12", "pinned": before, "newest": digest,
-        "move": "bakestone lock --update docker.io/library/debian:12", "variants": ["debian12"], "base": "",
-        "patch": "", "security": False, "ends": "", "note": "made 2026-11-20; the locked one 2026-10-01",
-    }  # fmt: skip
+        "kind": "base",
+        "what": "docker.io/library/debian:12",
+        "pinned": before,
+        "newest": digest,
+        "move": "bakestone lock --update docker.io/library/debian:12",
+        "variants": ["debian12"],
+        "base": "",
+        "patch": "",
+        "security": False,
+        "ends": "",
+        "note": "made 2026-11-20; the locked one 2026-10-01",
+    }
     assert outdated(bakestone, "--only", "base")["rows"] == [row], (
         "without --exit-code the command ends with 0"
     )
@@ -386,8 +394,11 @@ def test_a_security_update_is_what_comes_from_a_security_suite() -> None:
     }
     changed = updates.changed(0, locked_)
     assert {name: new for name, (_, new) in changed.items()} == {
-        "libexpat1": "2.5.0-1+deb12u5", "libkrb5-3": "1.20.1-2+deb12u5", "git": "1:2.39.5-0+deb12u3", "libpsl5": "0.21.2-1"
-    }  # fmt: skip
+        "libexpat1": "2.5.0-1+deb12u5",
+        "libkrb5-3": "1.20.1-2+deb12u5",
+        "git": "1:2.39.5-0+deb12u3",
+        "libpsl5": "0.21.2-1",
+    }
     marks = {name: updates.security(name, old, new) for name, (old, new) in changed.items()}
     assert marks == {"libexpat1": True, "libkrb5-3": True, "git": True, "libpsl5": False}
     # a point release brought git's u3 after the security update u2: from u2 on, nothing of security
@@ -439,11 +450,13 @@ def test_suites_as_apt_cache_names_them(place: str, security: bool) -> None:
 
 
 def test_dnf_says_which_packages_are_in_a_security_advisory() -> None:
-    updates = dnf.updates({
-        "0": "greet.x86_64 2:1.1-1.el9\nfuse.x86_64 0:2.9.9-17.el9\n",
-        "upgrades": "openssl-libs.x86_64 1:3.0.7-27.el9 1:3.0.7-28.el9_4\n",
-        "security": "greet.x86_64 2:1.1-1.el9\n",
-    })  # fmt: skip
+    updates = dnf.updates(
+        {
+            "0": "greet.x86_64 2:1.1-1.el9\nfuse.x86_64 0:2.9.9-17.el9\n",
+            "upgrades": "openssl-libs.x86_64 1:3.0.7-27.el9 1:3.0.7-28.el9_4\n",
+            "security": "greet.x86_64 2:1.1-1.el9\n",
+        }
+    )
     changed = updates.changed(0, {"greet.x86_64": "2:1.0-1.el9", "fuse.x86_64": "0:2.9.9-17.el9"})
     assert changed == {"greet.x86_64": ("2:1.0-1.el9", "2:1.1-1.el9")}
     assert updates.security("greet.x86_64", *changed["greet.x86_64"])

@@ -60,7 +60,7 @@ def artifact(
 
 
 def refused(shown: Result, folder: Path, code: int = 3) -> str:
-    """The command failed with this code and a hint, without a traceback, and wrote nothing at all."""
+    """The command failed with this code and a hint, without a traceback, and wrote nothing."""
     assert shown.exit_code == code, shown.output
     assert isinstance(shown.exception, SystemExit)
     assert "hint: " in shown.output
@@ -515,12 +515,14 @@ COMMENTED = f"""\
 versions:   # newest first
   # the one that we test
   "6.0.0":
-    methods: {{source: {{artifacts: [{{url: "https://vendor.test/a.tar.gz", sha256: "{"a" * 64}"}}]}}}}   # by hand
+    methods:
+      source: {{artifacts: [{{url: "https://vendor.test/a.tar.gz", sha256: "{"a" * 64}"}}]}}  # mine
 
   # kept for a customer
   "5.0.90":
     note: a note
-    methods: {{source: {{artifacts: [{{url: 'https://vendor.test/b.tar.gz', sha256: '{"b" * 64}'}}]}}}}
+    methods:
+      source: {{artifacts: [{{url: 'https://vendor.test/b.tar.gz', sha256: '{"b" * 64}'}}]}}
 """
 
 

@@ -413,8 +413,9 @@ def test_a_package_of_the_distros_becomes_a_component_that_passes_and_is_used(
     assert "whole (2 versions, 2 Dockerfiles rendered)" in shown.output
     versions = yaml.safe_load(made(tmp_path, "jq")["versions.yaml"])["versions"]
     assert {v: e["methods"]["apt"]["versions"] for v, e in versions.items()} == {
-        "1.7.1": {"debian@13": "1.7.1-6+deb13u1"}, "1.6": {"debian@12": "1.6-2.1+deb12u1"},
-    }  # fmt: skip
+        "1.7.1": {"debian@13": "1.7.1-6+deb13u1"},
+        "1.6": {"debian@12": "1.6-2.1+deb12u1"},
+    }
     assert " jq=" in uses(tmp_path, "jq", "1.6")
     assert bakestone("validate").exit_code == 0
 
@@ -422,10 +423,15 @@ def test_a_package_of_the_distros_becomes_a_component_that_passes_and_is_used(
 @pytest.mark.parametrize(
     ("package", "version"),
     [
-        ("1.6-2.1+deb12u1", "1.6"), ("1:2.39.5-0+deb12u3", "2.39.5"), ("2.43.0-1ubuntu7.3", "2.43.0"), ("1.7.1+dfsg-6", "1.7.1"),
-        ("590-2", "590"), ("3.0~rc1-1", "3.0"), ("1.2-3-4", "1.2-3"),
+        ("1.6-2.1+deb12u1", "1.6"),
+        ("1:2.39.5-0+deb12u3", "2.39.5"),
+        ("2.43.0-1ubuntu7.3", "2.43.0"),
+        ("1.7.1+dfsg-6", "1.7.1"),
+        ("590-2", "590"),
+        ("3.0~rc1-1", "3.0"),
+        ("1.2-3-4", "1.2-3"),
     ],
-)  # fmt: skip
+)
 def test_the_programs_version_is_read_from_the_packages(package: str, version: str) -> None:
     assert scaffold.upstream(package) == version
 
@@ -459,12 +465,16 @@ def test_what_is_made_is_clean_shell(
 @pytest.mark.parametrize(
     ("said", "version", "measured"),
     [
-        ("cmake version 3.31.6\n\nCMake suite maintained", "3.31.6", "3.31.6"), ("uv 0.13.9 (x86_64-unknown-linux-gnu)", "0.13.9", "0.13.9"),
-        ("git-lfs/3.6.0 (GitHub; linux amd64; go 1.23.1)", "3.6.0", "3.6.0"), ("bzip2, Version 1.0.8, 13-Jul-2019", "1.0.8", "1.0.8"),
-        ("v22.1.0", "22.1.0", "22.1.0"), ("less 590 (PCRE2 regular expressions)", "590", "590"), ("tool 2.0rc1", "2.0rc1", "2.0rc1"),
+        ("cmake version 3.31.6\n\nCMake suite maintained", "3.31.6", "3.31.6"),
+        ("uv 0.13.9 (x86_64-unknown-linux-gnu)", "0.13.9", "0.13.9"),
+        ("git-lfs/3.6.0 (GitHub; linux amd64; go 1.23.1)", "3.6.0", "3.6.0"),
+        ("bzip2, Version 1.0.8, 13-Jul-2019", "1.0.8", "1.0.8"),
+        ("v22.1.0", "22.1.0", "22.1.0"),
+        ("less 590 (PCRE2 regular expressions)", "590", "590"),
+        ("tool 2.0rc1", "2.0rc1", "2.0rc1"),
         ("probe 9.9.9", "1.4.0", "9.9.9"),
     ],
-)  # fmt: skip
+)
 def test_the_inventory_measures_what_the_program_says(
     said: str, version: str, measured: str, bakestone: Command, server: WebServer, tmp_path: Path
 ) -> None:
@@ -640,14 +650,13 @@ def test_an_archive_made_to_fill_a_disk_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from bakestone.errors import BakestoneError
-    from bakestone.jobs.library import contents as module
 
-    monkeypatch.setattr(module, "MAX_MEMBERS", 10)
+    monkeypatch.setattr("bakestone.jobs.library.contents.MAX_MEMBERS", 10)
     path = tmp_path / "p.tar"
     path.write_bytes(tarball({f"p/bin/{i}": b"" for i in range(11)}, "w"))
     with pytest.raises(BakestoneError, match="unpacks to more than 10 files"):
         contents(path, "p.tar")
-    monkeypatch.setattr(module, "MAX_UNPACKED", 999)
+    monkeypatch.setattr("bakestone.jobs.library.contents.MAX_UNPACKED", 999)
     path.write_bytes(zipped({"x": bytes(1000)}))
     with pytest.raises(BakestoneError, match="unpacks to more than"):
         contents(path, "p.zip")
@@ -757,8 +766,11 @@ def test_check_uses_shellcheck_where_there_is_one(
 def test_check_is_json_for_programs(bakestone: Command) -> None:
     assert bakestone(*JQ).exit_code == 0
     assert json.loads(bakestone("component", "check", "jq", "--format", "json").output) == {
-        "component": "jq", "versions": 1, "dockerfiles": 1, "findings": [],
-    }  # fmt: skip
+        "component": "jq",
+        "versions": 1,
+        "dockerfiles": 1,
+        "findings": [],
+    }
     assert "did you mean jq?" in bakestone("component", "check", "jqq", "--format", "json").output
 
 

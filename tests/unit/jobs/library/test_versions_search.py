@@ -40,9 +40,14 @@ title: Greeting
 homepage: https://vendor.test/
 licence: Apache-2.0
 prefix: /opt/greeting
-terms: {id: vendor-terms, title: Vendor's terms, url: "https://vendor.test/terms", because: they ask for it}
+terms:
+  {id: vendor-terms, title: Vendor's terms, url: "https://vendor.test/terms", because: they ask}
 ends:
-  - {when: {version: ">=1,<2"}, what: Greeting 1, date: "2026-01-31", extended: "2027-01-31", source: made up}
+  - when: {version: ">=1,<2"}
+    what: Greeting 1
+    date: "2026-01-31"
+    extended: "2027-01-31"
+    source: made up
 methods:
   archive: {summary: files, require: {distro.glibc: ">=2.36"}, because: it was built on Debian 12}
 """
@@ -53,11 +58,19 @@ versions:
   "1.0":
     methods:
       archive:
-        artifacts: [{{url: "https://vendor.test/greeting-1.0.tar.gz", sha256: "{made_up("1")}", platform: linux/arm64, source: x}}]
+        artifacts:
+        - url: "https://vendor.test/greeting-1.0.tar.gz"
+          sha256: "{made_up("1")}"
+          platform: linux/arm64
+          source: x
   "2.0":
     methods:
       archive:
-        artifacts: [{{url: "https://vendor.test/greeting-2.0.tar.gz", sha256: "{made_up("2")}", source: x, confidence: high}}]
+        artifacts:
+        - url: "https://vendor.test/greeting-2.0.tar.gz"
+          sha256: "{made_up("2")}"
+          source: x
+          confidence: high
 """
     ),
     "install.archive.j2": "RUN true\n",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import samples as rehearsal
+from bakestone.core.lock import samples
 from bakestone.core.render.dockerfile import Renderer
 from tests.support.samples import project, refused
 
@@ -34,7 +34,7 @@ def test_git_is_the_distro_s_own_package(
     (variant,) = project(tmp_path, text(distro, git), library=library).matrix.variants
     assert variant.slots["git"].method == "dnf"
     assert variant.slots["git"].of_distro
-    dockerfile = Renderer(library, rehearsal.lock([variant], library)).dockerfile(variant)
+    dockerfile = Renderer(library, samples.lock([variant], library)).dockerfile(variant)
     assert "  git-0:0-0.noarch \\\n" in dockerfile
     assert f"measure git git {git} /usr version={git}" in dockerfile
     assert "/usr/local/git" not in dockerfile, (

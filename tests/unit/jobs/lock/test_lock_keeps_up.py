@@ -10,7 +10,7 @@ import pytest
 
 from bakestone.clients.registry.client import Manifest, Registry
 from bakestone.core.lock import lockfile
-from bakestone.jobs.lock import bases, resolve
+from bakestone.jobs.lock import resolve
 from bakestone.project import Project
 from tests.support.samples import refused
 
@@ -28,7 +28,7 @@ families:
 {more}"""
 SECOND = """\
     include:
-      - {distro: ubuntu@16.04, cuda: "9.0", cudnn: "7.6.3.30", nccl: "2.4.8", because: a second build}
+      - {distro: ubuntu@16.04, cuda: "9.0", cudnn: "7.6.3.30", nccl: "2.4.8", because: a second}
     name_slots: [cuda, cudnn, nccl, distro]
 """
 
@@ -98,9 +98,7 @@ def test_a_base_without_a_digest_is_asked_for_again(
     monkeypatch.setattr(
         Registry, "manifest", lambda _self, _reference: Manifest("sha256:" + "a" * 64, "x", b"{}")
     )
-    monkeypatch.setattr(
-        bases, "_platforms", lambda _ref, found, _registry: {"linux/amd64": found.digest}
-    )
-    monkeypatch.setattr(bases, "_epoch", lambda *_: 1)
+    about = {"os": "linux", "architecture": "amd64", "created": "1970-01-01T00:00:01Z"}
+    monkeypatch.setattr(Registry, "config", lambda _self, _reference, _manifest: about)
     assert lock(tmp_path, text).lock.bases[ref].digest == "sha256:" + "a" * 64
     assert lockfile.load(tmp_path / "images.lock.yaml").bases[ref].resolved_from == "registry"

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from bakestone.clients.http.session import GIVE_UP
-from bakestone.clients.registry import client as registry
-from bakestone.clients.registry import manifest as answers
+from bakestone.clients.registry import client, manifest
 from bakestone.clients.site import site
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock
@@ -154,8 +153,8 @@ FAILS: dict[str, tuple[Answer, str, str]] = {
         "proxy",
     ),
     "too long": (
-        body(b" " * (answers.MAX_DOCUMENT + 1)),
-        f"it is longer than {answers.MAX_DOCUMENT} bytes",
+        body(b" " * (manifest.MAX_DOCUMENT + 1)),
+        f"it is longer than {manifest.MAX_DOCUMENT} bytes",
         "try again",
     ),
 }
@@ -191,7 +190,7 @@ def test_a_wrong_digest_is_an_error(
 def test_a_registry_that_hangs_is_given_up_in_time(
     server: RegistryServer, lock: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "IDLE", 0.2)
+    monkeypatch.setattr(client, "IDLE", 0.2)
     for tag in ("12", "13"):
         server.on("library/debian", tag, server.server.hang())
     said = lock(code=3)
@@ -204,7 +203,7 @@ def test_a_registry_that_hangs_is_given_up_in_time(
 def test_a_body_that_trickles_is_given_up_in_time(
     server: RegistryServer, lock: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "TOTAL", 0.3)
+    monkeypatch.setattr(client, "TOTAL", 0.3)
     server.on("library/debian", "12", server.server.trickle(b"{" * 1000, 0.1))
     assert "it came too slowly" in lock(code=3)
 
@@ -215,11 +214,11 @@ def test_a_host_that_is_silent_three_times_is_not_asked_a_fourth_time(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry, "IDLE", 0.2)
+    monkeypatch.setattr(client, "IDLE", 0.2)
     cuda = [f"{c}-cudnn-devel-ubuntu24.04" for c in ("12.6.3", "12.8.1", "12.9.1", "13.0.0")]
     for tag in cuda:
         server.server.answers[f"/v2/nvidia/cuda/manifests/{tag}"] = server.server.hang()
-    gone = registry.Registry(site.load(tmp_path / "site.yaml"))
+    gone = client.Registry(site.load(tmp_path / "site.yaml"))
     problems = []
     for tag in cuda:
         with pytest.raises(BakestoneError) as caught:
@@ -270,7 +269,7 @@ def test_a_hostile_answer_never_gets_into_the_lock(
     server.manifest(
         "library/debian",
         {"schemaVersion": 2, "config": {"digest": config}},
-        registry.MANIFEST_TYPES[0],
+        client.MANIFEST_TYPES[0],
         "12",
     )
     lock()

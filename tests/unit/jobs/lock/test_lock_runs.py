@@ -246,16 +246,51 @@ def test_an_update_of_a_part_resolves_what_is_missing_as_well(
 
 
 WRONG = {
-    "near a component": (("--update", "openmpo"), 1, "nothing in this lock is named openmpo", "did you mean openmpi?"),
-    "near a base": (("--update", "docker.io/library/debian:14"), 1, "is named docker.io/library/debian:14", "did you mean docker.io/"),
-    "near a family": (("--update", "family=othr"), 1, "no variant has family=othr", "there is debian, other"),
-    "near nothing": (("--update", "zzz"), 1, "nothing in this lock is named zzz", "a component (debian, intelmpi, openmpi) or a base image"),
-    "a version that is not used": (("--update", "openmpi@4.1.8"), 1, "nothing in this lock is named openmpi@4.1.8", "did you mean openmpi@5.0.9?"),
-    "another selection": (("family=other",), 1, "the lock was made for all variants", "bakestone lock --update family=other"),
-    "a check with words": (("--check", "openmpi"), 2, "--check looks at the whole lock", "leave out"),
+    "near a component": (
+        ("--update", "openmpo"),
+        1,
+        "nothing in this lock is named openmpo",
+        "did you mean openmpi?",
+    ),
+    "near a base": (
+        ("--update", "docker.io/library/debian:14"),
+        1,
+        "is named docker.io/library/debian:14",
+        "did you mean docker.io/",
+    ),
+    "near a family": (
+        ("--update", "family=othr"),
+        1,
+        "no variant has family=othr",
+        "there is debian, other",
+    ),
+    "near nothing": (
+        ("--update", "zzz"),
+        1,
+        "nothing in this lock is named zzz",
+        "a component (debian, intelmpi, openmpi) or a base image",
+    ),
+    "a version that is not used": (
+        ("--update", "openmpi@4.1.8"),
+        1,
+        "nothing in this lock is named openmpi@4.1.8",
+        "did you mean openmpi@5.0.9?",
+    ),
+    "another selection": (
+        ("family=other",),
+        1,
+        "the lock was made for all variants",
+        "bakestone lock --update family=other",
+    ),
+    "a check with words": (
+        ("--check", "openmpi"),
+        2,
+        "--check looks at the whole lock",
+        "leave out",
+    ),
     "a day without a check": (("--at", "2030-01-01"), 2, "--at is for --check", "leave --at out"),
     "no day": (("--check", "--at", "tomorrow"), 2, "is not a day", "2028-06-30"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("words", "code", "message", "hint"), WRONG.values(), ids=list(WRONG))

@@ -21,7 +21,7 @@ from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.matrix.variant import Base
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.lock import bases, entries, packages, resolve
-from bakestone.jobs.lock.packages import Wanted
+from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.project import Project
 from tests.support.samples import MANY, NOW, made_up, project, refused
 
@@ -327,13 +327,13 @@ class Picky(Simulated):
         return super().bake(definition)
 
 
-def wanted_on(library: Library, tmp_path: Path, refs: list[str]) -> list[Wanted]:
+def wanted_on(library: Library, tmp_path: Path, refs: list[str]) -> list[WantedPackages]:
     """One package set on each of many bases."""
     made = project(tmp_path, MANY, library=library)
     needs = survey.collect(made.matrix.variants, library)
     first, *_ = needs.packages["docker.io/library/debian:12"].values()
     return [
-        Wanted(
+        WantedPackages(
             ref,
             LockedBase(f"sha256:{made_up(ref)}", {}, "registry", NOW),
             (first,),
@@ -349,7 +349,7 @@ def ask(
     """The problems, and the bases that were resolved."""
     done: list[str] = []
 
-    def note(wanted: Wanted, found: LockedPackages) -> None:
+    def note(wanted: WantedPackages, found: LockedPackages) -> None:
         assert found.versions
         done.append(wanted.ref)
 

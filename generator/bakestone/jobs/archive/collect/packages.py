@@ -148,9 +148,7 @@ def _dockerfile(sets: list[Packages], lock: Lock) -> str:
     if vendors:
         builder = next(p.keyrings for p in sets if p.keyrings)
         texts.append(
-            apt.keyrings_stage(
-                _origin(builder, lock), [vendors[name] for name in sorted(vendors)]
-            )
+            apt.keyrings_stage(_origin(builder, lock), [vendors[name] for name in sorted(vendors)])
         )
     for number, packages in enumerate(sets):
         texts.append(

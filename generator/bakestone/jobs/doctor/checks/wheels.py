@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,17 +9,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import UnreachableError, host_of
+from bakestone.clients.index import pip
+from bakestone.clients.index.page import ACCEPT, Listed, listed, project_page, versions
+from bakestone.clients.index.pip import Places
 from bakestone.clients.site.site import Site
-from bakestone.core.documents.patterns import version_key
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedWheel
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
-from bakestone.jobs.doctor.checks import files, index
-from bakestone.jobs.doctor.checks.index import Listed, Places
+from bakestone.jobs.doctor.checks import files
 from bakestone.jobs.doctor.report import UNCHECKED, Trouble
 
 _PAGE = 64 * 2**20
-_VERSION = re.compile(r"[^-]+-([^-]+)-.*\.whl$")
 _LOGIN = (
     "give the login under `credentials` in the site file, or in its pip configuration (index-url)"
 )
@@ -73,7 +72,7 @@ class Wheels:
                 config: Path | None = self.site.files.get("pip")
                 named = self.site.indexes.get("pip")
                 try:
-                    self._places = Places(named.urls) if named else index.places(config)
+                    self._places = Places(named.urls) if named else pip.places(config)
                 except BakestoneError as problem:
                     self._places = problem
             if isinstance(self._places, BakestoneError):
@@ -83,7 +82,7 @@ class Wheels:
     @staticmethod
     def urls(name: str, places: Places) -> list[str]:
         """The pages on which a project's files may be listed."""
-        return [*(index.project_page(place, name) for place in places.indexes), *places.links]
+        return [*(project_page(place, name) for place in places.indexes), *places.links]
 
     def page(self, url: str, places: Places) -> Mapping[str, Listed] | None:
         """What a page lists; None when the index does not have the project."""
@@ -91,9 +90,7 @@ class Wheels:
             own = self._one.setdefault(url, threading.Lock())
         with own:
             if url not in self._pages:
-                answer = self.asker.page(
-                    url, _PAGE, {"Accept": index.ACCEPT}, places.proxies or None
-                )
+                answer = self.asker.page(url, _PAGE, {"Accept": ACCEPT}, places.proxies or None)
                 if answer.status in (401, 403, 407):
                     raise fail(
                         f"the package index answers {answer.said}",
@@ -106,7 +103,7 @@ class Wheels:
                         host_of(url), f"the package index answers {answer.said}", "try again later"
                     )
                 self._pages[url] = (
-                    index.listed(answer.body, answer.kind, answer.url) if answer.good else None
+                    listed(answer.body, answer.kind, answer.url) if answer.good else None
                 )
             return self._pages[url]
 
@@ -124,8 +121,7 @@ class Wheels:
             return [Trouble("wheel", key, "the package index has no such project", _HINT)]
         found = [page[filename] for page in pages if filename in page]
         if not found:
-            versions = {found[1] for page in pages for found in map(_VERSION.match, page) if found}
-            have = sorted(versions, key=version_key)[-5:]
+            have = versions(name for page in pages for name in page)[-5:]
             more = f"; it has {', '.join(have)}" if have else ""
             return [
                 Trouble("wheel", key, f"the package index no longer has {filename}{more}", _HINT)

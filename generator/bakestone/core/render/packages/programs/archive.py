@@ -1,10 +1,12 @@
 import binascii, glob, json, os, re, shutil, sys
 import dnf, libdnf
 
+
 def clean(text):
     if not re.fullmatch("[!-~]+", text):
         raise dnf.exceptions.Error("a repository names the file %r" % text)
     return text
+
 
 def spelled(repo):
     substitute = lambda text: libdnf.conf.ConfigParser.substitute(text, base.conf.substitutions)
@@ -14,10 +16,16 @@ def spelled(repo):
         for section in text.replace("\n[", "\n\0[").split("\0"):
             name = re.search(r"(?m)^\[([^]\n]+)\]", section)
             if name and substitute(name.group(1)) == repo.id:
-                found += re.findall(r"(?m)^#?[ \t]*baseurl[ \t]*=[ \t]*(https?://[^/$\s]+/\S*)", section)
+                found += re.findall(
+                    r"(?m)^#?[ \t]*baseurl[ \t]*=[ \t]*(https?://[^/$\s]+/\S*)", section
+                )
     if not found:
-        raise dnf.exceptions.Error("repository %s: no baseurl in /etc/yum.repos.d, not even in a comment, begins with a host's name" % repo.id)
+        raise dnf.exceptions.Error(
+            "repository %s: no baseurl in /etc/yum.repos.d, not even in a comment, begins with a host's name"
+            % repo.id
+        )
     return [clean(substitute(url)).rstrip("/") + "/" for url in found]
+
 
 def fetched(repo):
     # every file of a repository's metadata, checked by dnf against its repomd.xml: path -> the addresses that it has
@@ -41,12 +49,14 @@ def fetched(repo):
             found[path] = [clean(key)]
     return found
 
+
 def trusted(package):
     result, why = base.package_signature_check(package)
     if result == 1:
         base.package_import_key(package)
     elif result:
         raise dnf.exceptions.Error(why)
+
 
 def closure(names):
     base.reset(goal=True)
@@ -65,6 +75,7 @@ def closure(names):
     for p in packages:
         trusted(p)
     return packages
+
 
 base = dnf.Base()
 base.conf.read()
@@ -101,7 +112,9 @@ try:
         with open("/out/%s/uris" % number, "w") as uris:
             for p in packages:
                 if p.baseurl:
-                    raise dnf.exceptions.Error("%s is at another address than its repository, %s" % (p, p.baseurl))
+                    raise dnf.exceptions.Error(
+                        "%s is at another address than its repository, %s" % (p, p.baseurl)
+                    )
                 name = binascii.hexlify(p.chksum[1]).decode()
                 shutil.copy(p.localPkg(), "/out/debs/" + name)
                 for url in spelled(p.repo):

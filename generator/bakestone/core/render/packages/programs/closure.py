@@ -1,6 +1,7 @@
 import json, os, sys
 import dnf
 
+
 def closure(base, names):
     base.reset(goal=True)
     unknown = []
@@ -13,6 +14,7 @@ def closure(base, names):
         sys.exit("\n".join(unknown))
     base.resolve()
     return base.transaction.install_set if base.transaction else ()
+
 
 base = dnf.Base()
 base.conf.read()

@@ -1,31 +1,20 @@
-"""The package index: where pip looks, by the site's pip configuration or pip's own default, and
-what a page of it lists.
-"""
+"""Where pip looks for wheels: by the site's pip configuration, or by pip's own default."""
 
 from __future__ import annotations
 
 import configparser
-import json
 import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from bakestone.errors import ENVIRONMENT, fail, read_text
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail, read_text
 
 _CONFIG = 2**16
+"""Most bytes of a pip configuration."""
 _DEFAULT = re.compile(r"\(default\s+(https?://\S+?)\)")
-ACCEPT = (
-    "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2,"
-    " text/html;q=0.01"
-)
-"""PEP 691."""
-_JSON = "application/vnd.pypi.simple.v1+json"
 
 
 @dataclass(frozen=True)
@@ -38,14 +27,6 @@ class Places:
     indexes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     proxies: dict[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A file that a page lists: its URL, and its SHA-256, empty when the page does not say."""
-
-    url: str
-    sha256: str
 
 
 def places(config: Path | None) -> Places:
@@ -109,59 +90,18 @@ def default() -> str:
             check=False,
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        done = None
-    found = _DEFAULT.search(" ".join(done.stdout.split())) if done else None
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        raise _silent() from problem
+    found = _DEFAULT.search(" ".join(done.stdout.split()))
     if not found:
-        raise fail(
-            "pip does not say which package index it takes",
-            "name a pip configuration with an index-url under `pip` in the site file",
-            name="pip",
-            code=ENVIRONMENT,
-        )
+        raise _silent()
     return found[1]
 
 
-def project_page(index: str, name: str) -> str:
-    """The page of a project (PEP 503)."""
-    return f"{index.rstrip('/')}/{re.sub(r'[-_.]+', '-', name).lower()}/"
-
-
-def listed(body: bytes, kind: str, url: str) -> dict[str, Listed]:
-    """File name -> what a page says of it. Raises `ValueError` for what is no page of an index."""
-    if kind == _JSON:
-        data = json.loads(body)
-        files: list[dict[str, Any]] = data["files"]
-        return {
-            str(f["filename"]): Listed(
-                urljoin(url, str(f["url"])), str(f.get("hashes", {}).get("sha256", ""))
-            )
-            for f in files
-        }
-    page = _Page()
-    page.feed(body.decode("utf-8", "replace"))
-    found = {}
-    for link in page.links:
-        target, fragment = urldefrag(urljoin(page.base or url, link))
-        name = unquote(urlsplit(target).path.rpartition("/")[2])
-        found[name] = Listed(
-            target, fragment.partition("sha256=")[2] if fragment.startswith("sha256=") else ""
-        )
-    return found
-
-
-class _Page(HTMLParser):
-    """The links of a page, and its base URL when it names one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.base = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep what an <a> or <base> leads to."""
-        target = dict(attrs).get("href")
-        if tag == "a" and target:
-            self.links.append(target)
-        elif tag == "base" and target:
-            self.base = self.base or target
+def _silent() -> BakestoneError:
+    return fail(
+        "pip does not say which package index it takes",
+        "name a pip configuration with an index-url under `pip` in the site file",
+        name="pip",
+        code=ENVIRONMENT,
+    )

@@ -1,0 +1,67 @@
+"""A page of a package index: its address, and the files that it lists (PEP 503 and PEP 691)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+from pypi_simple import (
+    ACCEPT_JSON_PREFERRED,
+    DistributionPackage,
+    ProjectPage,
+    UnsupportedRepoVersionError,
+    parse_links_stream,
+)
+
+ACCEPT = ACCEPT_JSON_PREFERRED
+"""What a request for a page accepts: JSON rather than HTML."""
+_JSON = "application/vnd.pypi.simple.v1+json"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file that a page lists: its URL, and its SHA-256, empty when the page does not say."""
+
+    url: str
+    sha256: str
+
+
+def project_page(index: str, name: str) -> str:
+    """The page of a project."""
+    return f"{index.rstrip('/')}/{canonicalize_name(name)}/"
+
+
+def listed(body: bytes, kind: str, url: str) -> dict[str, Listed]:
+    """File name -> what a page says of it; `kind` is its media type, `url` where it came from.
+
+    Raises `ValueError` for what is no page of an index.
+    """
+    try:
+        if kind == _JSON:
+            files = ProjectPage.from_json_data(json.loads(body), url).packages
+            return {file.filename: _listed(file) for file in files}
+        # the name in the link, not its text: a page of links need not be that of an index
+        links = parse_links_stream([body.decode("utf-8", "replace")], url)
+        files = [DistributionPackage.from_link(link) for link in links]
+        return {unquote(urlsplit(f.url).path.rpartition("/")[2]): _listed(f) for f in files}
+    except UnsupportedRepoVersionError as problem:
+        raise ValueError(str(problem)) from problem
+
+
+def _listed(file: DistributionPackage) -> Listed:
+    return Listed(file.url, file.digests.get("sha256", ""))
+
+
+def versions(filenames: Iterable[str]) -> list[str]:
+    """The versions of the wheels among some files, each once, the oldest first."""
+    found: set[Version] = set()
+    for name in filenames:
+        try:
+            found.add(parse_wheel_filename(name)[1])
+        except InvalidWheelFilename:  # a source distribution, or no distribution at all
+            continue
+    return [str(version) for version in sorted(found)]
