@@ -22,9 +22,10 @@ from bakestone.core.matrix import matrix, spec
 from bakestone.core.matrix import selectors as select
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
+from bakestone.core.render import bakefile, plan
 from bakestone.core.render.bakefile import WHOLE, Form
 from bakestone.core.render.dockerfile import Renderer
+from bakestone.core.render.plan import BuildPlan, RenderedVariant
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 
@@ -148,8 +149,19 @@ class Project:
     @cached_property
     def dockerfiles(self) -> dict[str, str]:
         """Variant name -> Dockerfile text, for every locked variant."""
-        renderer = Renderer(self.matrix.library, self.lock)
-        return {variant.name: renderer.dockerfile(variant) for variant in self.locked_variants}
+        return {v.name: self._renderer.dockerfile(v) for v in self.locked_variants}
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return Renderer(self.matrix.library, self.lock)
+
+    def plan(self, variants: Sequence[Variant], form: Form = WHOLE) -> BuildPlan:
+        """What is to be done with some of the locked variants, made once for all who do it."""
+        rendered = [
+            RenderedVariant(v, self.dockerfiles[v.name], self._renderer.stages(v), self.path_of(v))
+            for v in variants
+        ]
+        return plan.make(rendered, self.registry, self.lock, self.matrix.library, form)
 
     def fingerprint(self, variant: Variant) -> str:
         """What stands for everything the variant's image is made from."""
