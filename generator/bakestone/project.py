@@ -43,7 +43,6 @@ class Project:
     output: Path
     site_path: Path | None = None
     registry_override: str = ""
-    form: Form = WHOLE
 
     @cached_property
     def site(self) -> site.Site:
@@ -161,11 +160,13 @@ class Project:
             RenderedVariant(v, self.dockerfiles[v.name], self._renderer.stages(v), self.path_of(v))
             for v in variants
         ]
-        return plan.make(rendered, self.registry, self.lock, self.matrix.library, form)
+        matrix = self.matrix
+        known = matrix.variants
+        return plan.make(rendered, self.registry, known, self.lock, matrix.library, form)
 
     def fingerprint(self, variant: Variant) -> str:
         """What stands for everything the variant's image is made from."""
-        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock, self.form)
+        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock)
 
     def path_of(self, variant: Variant) -> Path:
         """Where a variant's Dockerfile is."""

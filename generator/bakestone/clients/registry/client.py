@@ -24,7 +24,7 @@ from bakestone.clients.registry import manifest as answers
 from bakestone.clients.registry.documents import Documents, SilentError, too_many, unfit
 from bakestone.clients.registry.documents import Reference as Reference
 from bakestone.clients.site.site import Site
-from bakestone.errors import ENVIRONMENT, Finding, fail
+from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -67,6 +67,20 @@ class Manifest:
             for entry in self.data.get("manifests", [])
         )
         return {platform: digest for platform, digest in named if platform}
+
+
+class ImmutableTagError(BakestoneError):
+    """A registry that does not let a tag move."""
+
+    def __init__(self, reference: str, host: str, words: str) -> None:
+        message = f"the registry does not let the tag {reference.partition('/')[2]} move"
+        message += f": {words[:160]}" if words else ""
+        hint = (
+            "let its rule spare this tag: fingerprint tags (fp-*) may be immutable, the names of"
+            " images move with each release"
+        )
+        super().__init__([Finding(message, hint, name=host)], ENVIRONMENT)
+        self.reference = reference
 
 
 class Registry:
@@ -161,6 +175,11 @@ class Registry:
             headers={"Content-Type": manifest.media_type},
         )
         return manifest.digest
+
+    def delete_tag(self, reference: str) -> None:
+        """Take a tag away; what it was on stays. One that is not there is no error."""
+        parsed = Reference.parse(reference)
+        self.request(parsed, "DELETE", f"manifests/{parsed.tag}")
 
     def need(self, reference: str) -> Manifest:
         """Like `manifest`, but absence is an error."""

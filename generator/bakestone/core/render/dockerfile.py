@@ -90,7 +90,7 @@ class Renderer:
         if keyrings:
             names = tuple(r.name for r in keyrings.repositories)
             key = _identity(keyrings.builder.ref, keyrings.packages.names, names)
-            found += [RenderedStage(name, f"{name} {key}") for name in ("keyring-files", "keyrings")]
+            found += [RenderedStage(n, f"{n} {key}") for n in ("keyring-files", "keyrings")]
         vendors = tuple(
             (v.chosen.text, v.chosen.seen, v.packages.names)
             for v in self._survey.vendor_packages(variant)

@@ -105,9 +105,10 @@ def disagreements(name: str, expected: Sequence[Expected], inventory: Json) -> l
             wrong.append(f"{one.slot}: expected {wanted}, measured {part.component} {part.pinned}")
             continue
         for key, value in one.measure:
-            if part.values.get(key, "") != value:
-                said = part.values.get(key, "nothing")
-                wrong.append(f"{one.slot}: {one.component} {key}: expected {value}, measured {said}")
+            said = part.values.get(key, "")
+            if said != value:
+                what = f"{one.slot}: {one.component} {key}"
+                wrong.append(f"{what}: expected {value}, measured {said or 'nothing'}")
     wrong += [f"{s}: expected nothing, measured {p.component} {p.pinned}" for s, p in found.items()]
     return wrong
 

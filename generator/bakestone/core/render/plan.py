@@ -112,21 +112,19 @@ class PlannedVariant:
         """What its inventory must say."""
         return expectations(self.variant)
 
-    def definition(self, lock: Lock) -> dict[str, object]:
-        """Its bake target, without tags and output."""
-        return bakefile.target(self.variant, lock, context=str(self.path.parent.resolve()))
-
 
 @dataclass(frozen=True)
 class BuildPlan:
     """Variants of one project, for one registry and in one form.
 
-    `lock` and `library` are what the texts were made from: an SBOM names what is in them.
+    `known` is the (family, name) of every variant in images.yaml, also of those that are not
+    chosen. `lock` and `library` are what the texts were made from: an SBOM names what is in them.
     """
 
     variants: tuple[PlannedVariant, ...]
     registry: str
     form: Form
+    known: tuple[tuple[str, str], ...] = field(repr=False)
     lock: Lock = field(repr=False)
     library: Library = field(repr=False)
 
@@ -137,6 +135,13 @@ class BuildPlan:
         )
         return replace(self, variants=variants, form=form)
 
+    def target(self, variant: PlannedVariant, output: str, *, attest: bool) -> dict[str, object]:
+        """A variant's bake target with this output, with BuildKit's provenance or without."""
+        context = str(variant.path.parent.resolve())
+        target = bakefile.target(variant.variant, self.lock, context=context)
+        target |= {"attest": bakefile.PROVENANCE} if attest else {}
+        return target | {"output": [output]}
+
     def of(self, variants: Iterable[PlannedVariant]) -> BuildPlan:
         """The same for some of the variants, in the order that is given."""
         return replace(self, variants=tuple(variants))
@@ -145,11 +150,12 @@ class BuildPlan:
 def make(
     rendered: Sequence[RenderedVariant],
     registry: str,
+    known: Iterable[Variant],
     lock: Lock,
     library: Library,
     form: Form = WHOLE,
 ) -> BuildPlan:
-    """The plan of rendered variants."""
+    """The plan of rendered variants; `known` are all of images.yaml."""
     variants = tuple(
         PlannedVariant(
             one,
@@ -159,7 +165,8 @@ def make(
         )
         for one in rendered
     )
-    return BuildPlan(variants, registry, form, lock, library)
+    names = tuple((v.family.name, v.name) for v in known)
+    return BuildPlan(variants, registry, form, names, lock, library)
 
 
 def _fingerprint(one: RenderedVariant, lock: Lock, form: Form) -> str:
