@@ -28,8 +28,8 @@ MAX_APT = 1_000_000
 """Bytes of a site's own apt.conf."""
 PREFIX = "bakestone-secrets-"
 """What the names of folders with secrets begin with."""
-MEMORY = Path("/dev/shm")  # noqa: S108: nothing predictable is put there
-"""Where Linux keeps files in memory alone (shm_overview(7))."""
+MEMORY = Path("/dev/shm")  # noqa: S108
+"""Where Linux keeps files in memory alone (shm_overview(7)); names in it are made unpredictable."""
 MOUNTS = Path("/proc/self/mounts")
 _HEADER = "HTTP_AUTH_HEADER_"
 _NAMED = re.compile(PREFIX + r"(?P<space>[0-9]+)-(?P<pid>[0-9]{1,9})-(?P<born>[0-9]+)-")

@@ -100,9 +100,9 @@ class Renderer:
         found.append(RenderedStage("base", base))
         made: dict[str, str] = {}
         for stage in self._survey.stages(variant):
-            key = self._key(stage, variant, template.names(self._template(stage)[0]))
+            inputs = self._key(stage, variant, template.names(self._template(stage)[0]))
             uses = tuple(made[slot] for slot in stage.uses if slot in made)
-            made[stage.chosen.slot] = _identity(key, uses, base if stage.on_base else "")
+            made[stage.chosen.slot] = _identity(inputs, uses, base if stage.on_base else "")
             files = [str(f["name"]) for f in _file_stages(stage, variant.platforms)]
             for name in (*files, stage.chosen.component.name):
                 found.append(RenderedStage(name, f"{name} {made[stage.chosen.slot]}"))

@@ -117,16 +117,16 @@ def settle(
     top = attest.complete(plan, variant, found, registry) if plan.form.attest else found.top
     there = registry.head(variant.kept)
     if there not in (None, top.digest, found.top.digest):
-        return _first(plan, variant, registry)
+        return _first(variant, registry)
     if there != top.digest:
         try:
             blobs.push_manifest(registry, variant.kept, top.raw, top.media_type)
         except ImmutableTagError:
-            return _first(plan, variant, registry)
+            return _first(variant, registry)
     return published.released(variant, found, top.digest)
 
 
-def _first(plan: BuildPlan, variant: PlannedVariant, registry: Registry) -> ReleasedImage:
+def _first(variant: PlannedVariant, registry: Registry) -> ReleasedImage:
     """What another run put under a variant's fingerprint, read and compared as well."""
     found = published.read(variant, variant.kept, registry)
     if found is None:

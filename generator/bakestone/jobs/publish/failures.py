@@ -1,4 +1,4 @@
-"""What went wrong in a build, in a person's words: whose fault, expected and measured, what to do."""
+"""What went wrong in a build, in a person's words: whose fault, what was expected, what to do."""
 
 from __future__ import annotations
 

@@ -270,11 +270,10 @@ class _Run:
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and not self.failed
         moved: list[str] = []
-        wrote, retired = False, ()
+        change = records.Change(wrote=False, retired=())
         if whole and self.options.tags:
             moved = self._move(images)
-            changed = records.write(self.options.release, self.plan, images)
-            wrote, retired = changed.wrote, changed.retired
+            change = records.write(self.options.release, self.plan, images)
         return Outcome(
             self.plan,
             tuple(self.built),
@@ -282,8 +281,8 @@ class _Run:
             tuple(self.failed.values()),
             tuple(images) if whole else (),
             tuple(moved),
-            wrote,
-            retired,
+            change.wrote,
+            change.retired,
         )
 
     def _move(self, images: Sequence[ReleasedImage]) -> list[str]:

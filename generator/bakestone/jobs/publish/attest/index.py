@@ -75,7 +75,7 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
         }
         for kind, d in statements
     ]
-    unknown = {"architecture": "unknown", "os": "unknown", "config": {}}
+    unknown: Json = {"architecture": "unknown", "os": "unknown", "config": {}}
     config = Blob(
         CONFIG,
         _json(
