@@ -101,6 +101,7 @@ for command in (
     archive.base,
     build.build,
     build.reproduce,
+    build.retire,
     library.component,
     library.search,
     library.versions,

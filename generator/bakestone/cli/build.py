@@ -1,4 +1,4 @@
-"""Images: `build` and `reproduce`. Parse, call, print."""
+"""The commands that build: build, reproduce, retire; parse, call, print."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from bakestone.cli.options import (
     today,
 )
 from bakestone.cli.pins import warn_of_age
-from bakestone.errors import USAGE, fail
+from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
+
+release_option = click.option(
+    "--release",
+    "release_path",
+    type=click.Path(path_type=Path),
+    help="The release.  [default: release.json beside the lock]",
+)
 
 
 @click.command(
@@ -73,12 +80,7 @@ from bakestone.errors import USAGE, fail
     show_default=True,
     help="Variants handed to BuildKit in one call.",
 )
-@click.option(
-    "--release",
-    "release_path",
-    type=click.Path(path_type=Path),
-    help="Where release.json goes.  [default: release.json beside the lock]",
-)
+@release_option
 @project_options
 def build(
     selectors: tuple[str, ...],
@@ -97,6 +99,9 @@ def build(
 
     What is already in the registry under its fingerprint is not built again.
     """
+    from bakestone.cli.views import build as show
+    from bakestone.clients.engine.buildx import Engine
+    from bakestone.clients.registry.client import Registry
     from bakestone.core.render.bakefile import Form
     from bakestone.jobs.publish import run
 
@@ -104,21 +109,53 @@ def build(
         hint = "push first; then `docker pull` loads the image"
         raise fail("--push and --load exclude each other", hint, code=USAGE)
     project = project_of(**paths)
-    release = release_path or project.lock_path.with_name("release.json")
     project.ends(today())
     warn_of_age(project)
-    form = Form(rewrite=reproducible, attest=attest)
+    plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))
+    project.require_generated()
     options = run.Options(
+        release=release_path or project.lock_path.with_name("release.json"),
         push=push,
-        form=form,
         tags=tags,
         load=load,
         keep_going=keep_going,
         chunk=jobs,
-        release=release,
         only_locked=only_locked,
     )
-    run.build(project, selectors, options)
+    engine, registry = Engine(project.site), Registry(project.site)
+    found = run.build(plan, options, engine, registry, show.Screen())
+    show.outcome(found, options)
+    found.raise_failures()
+
+
+@click.command(
+    short_help="Take away the tags of variants that are gone from images.yaml.",
+    epilog=examples(
+        "bakestone retire             which tags that would be",
+        "bakestone retire --yes       take them away, from the registry and from release.json",
+    ),
+)
+@click.option("--yes", is_flag=True, help="Do it; without, it is only said.")
+@release_option
+@project_options
+def retire(yes: bool, release_path: Path | None, **paths: Unpack[Paths]) -> None:
+    """Take away the floating tags of variants that release.json has and images.yaml has no more.
+
+    Only tags below this project's registry that are still on the recorded image. The images and
+    their fingerprint tags stay: whoever pulls by digest notices nothing.
+    """
+    from bakestone.cli.views import build as show
+    from bakestone.clients.registry.client import Registry
+    from bakestone.jobs.publish import retire as job
+
+    project = project_of(**paths)
+    known = [(v.family.name, v.name) for v in project.matrix.variants]
+    path = release_path or project.lock_path.with_name("release.json")
+    found = job.retire(path, project.registry, known, Registry(project.site), remove=yes)
+    show.retirements(found, removed=yes)
+    problems = [finding for one in found for finding in one.problem]
+    if problems:
+        raise BakestoneError(problems, ENVIRONMENT)
 
 
 @click.command(
@@ -167,18 +204,24 @@ def reproduce(
     layers and files that differ. Nothing is pushed. Compression differs between versions of
     BuildKit: digests are equal only where one version made both images.
     """
+    from bakestone.cli.views import reproduce as show
     from bakestone.cli.views.progress import Progress
-    from bakestone.cli.views.reproduce import results as show
+    from bakestone.clients.engine.buildx import Engine
+    from bakestone.clients.registry.client import Registry
     from bakestone.jobs.reproduce import rebuild
 
     as_json = output_format == "json"
+    project = project_of(**paths)
+    plan = project.plan(project.chosen(selectors))
+    project.require_generated()
     results = rebuild.reproduce(
-        project_of(**paths),
-        selectors,
+        plan,
         against,
+        Engine(project.site),
+        Registry(project.site),
         lambda variants: nullcontext() if as_json else Progress(variants),
     )
-    show(results, limit, as_json=as_json)
+    show.results(results, limit, as_json=as_json)
     good = (rebuild.EQUAL, rebuild.SAME_CONTENT) if content else (rebuild.EQUAL,)
     if any(result.verdict not in good for result in results):
         raise click.exceptions.Exit(1)

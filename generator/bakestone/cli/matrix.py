@@ -148,4 +148,6 @@ def github(
     from bakestone.jobs.publish.github import matrix as jobs_of
 
     project = project_of(**paths)
-    matrix.line(jobs_of(project, project.select(selectors), changed_since, max_jobs))
+    locked = {variant.name for variant in project.locked_variants}
+    plan = project.plan([v for v in project.select(selectors) if v.name in locked])
+    matrix.line(jobs_of(plan, changed_since, max_jobs))

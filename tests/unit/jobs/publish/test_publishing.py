@@ -1,0 +1,401 @@
+"""What is put into a registry, in which order; what is believed of what is there."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import tarfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.site.site import Site
+from bakestone.core.library.catalog import Library
+from bakestone.core.render import release
+from bakestone.core.render.bakefile import Form
+from bakestone.core.render.plan import BuildPlan
+from bakestone.jobs.publish import published, records, run
+from bakestone.jobs.publish.attest import index
+from tests.support.builder import PLACE, Builder, Onlooker, image, inventory, layer
+from tests.support.samples import MANY, Shown, locked, refused
+from tests.support.writable_registry import WritableRegistry, writable_registry
+
+GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
+
+
+@pytest.fixture
+def shelf() -> Iterator[WritableRegistry]:
+    with writable_registry() as registry:
+        yield registry
+
+
+@pytest.fixture
+def plan(shelf: WritableRegistry, library: Library, tmp_path: Path) -> BuildPlan:
+    project = locked(tmp_path, MANY, library=library)
+    project.registry_override = f"{shelf.address}/base"
+    return project.plan(project.matrix.variants)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "release.json"
+
+
+def publish(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, way: str = BY_DIGEST, **asked: Any
+) -> tuple[run.Outcome, Builder]:
+    engine = Builder(shelf, plan, way)
+    options = run.Options(release=path, push=True, **asked)
+    return run.build(plan, options, engine, Registry(Site()), Onlooker()), engine
+
+
+def place(plan: BuildPlan, name: str) -> tuple[str, str]:
+    """The repository's path and the fingerprint tag of a variant."""
+    (variant,) = (v for v in plan.variants if v.name == name)
+    return variant.repository.partition("/")[2], variant.tag
+
+
+@pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT])
+def test_the_fingerprint_tag_is_put_once_and_last(
+    way: str, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    shelf.immutable = lambda tag: tag.startswith("fp-")
+    outcome, _ = publish(plan, shelf, path, way)
+    assert sorted(outcome.built) == sorted(v.name for v in plan.variants)
+    assert Counter(shelf.written()) == Counter(t for v in plan.variants for t in (v.tag, v.name))
+    for variant in plan.variants:
+        tag = variant.repository.partition("/")[2]
+        puts = [a for a in shelf.asked if a.startswith("PUT") and f"/{tag}/manifests/" in a]
+        first = puts.index(f"PUT /v2/{tag}/manifests/{variant.tag}")
+        top = json.loads(shelf.contents[tag][shelf.tags[tag][variant.tag]])
+        assert index.is_done(top)
+        digest = shelf.tags[tag][variant.tag]
+        assert puts.index(f"PUT /v2/{tag}/manifests/{digest}") < first
+        assert puts.index(f"PUT /v2/{tag}/manifests/{variant.name}") > first
+        attested = [
+            kind
+            for entry in index.images(top)
+            for one in index.attested_by(top, str(entry["digest"]))
+            for kind in _predicates(shelf, tag, one)
+        ]
+        assert attested == ["https://slsa.dev/provenance/v0.2", "https://spdx.dev/Document"] * len(
+            variant.platforms
+        )
+
+
+def _predicates(shelf: WritableRegistry, repository: str, digest: str) -> list[str]:
+    layers = json.loads(shelf.contents[repository][digest])["layers"]
+    return [layer["annotations"]["in-toto.io/predicate-type"] for layer in layers]
+
+
+def test_a_variant_is_delivered_while_others_are_built(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    delivered = threading.Event()
+
+    class Slow(Builder):
+        """Ends its first call only when something was delivered."""
+
+        def bake(self, definition: Any, *, watch: Any = None) -> Any:
+            if len(definition["target"]) == 1:
+                delivered.set()
+                return super().bake(definition, watch=watch)
+            done = super().bake(definition, watch=watch)
+            assert delivered.wait(60)
+            return done
+
+    options = run.Options(release=path, push=True)
+    outcome = run.build(plan, options, Slow(shelf, plan), Registry(Site()), Onlooker())
+    assert len(outcome.built) == 4
+
+
+def test_docker_without_its_image_store_pushes_by_tag_and_is_compared_too(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    plain = plan.in_form(Form(rewrite=False, attest=False))
+    outcome, _ = publish(plain, shelf, path, BY_TAG)
+    assert len(outcome.moved) == 4
+    assert set(shelf.written()) == {v.name for v in plan.variants}
+
+
+@pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT, BY_TAG])
+def test_an_image_that_is_not_what_its_name_says_moves_no_tag(
+    way: str, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    engine = Builder(shelf, plan, way)
+    wrong = engine.inventories[GPU]["components"]["mpi"]
+    wrong["measured"] = {"version": "3.1.2"}
+    options = run.Options(release=path, push=True)
+    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+    (found,) = refused(outcome.raise_failures)
+    assert "mpi: openmpi version: expected 5.0.10, measured 3.1.2" in found.message
+    assert len(outcome.built) == 3
+    assert outcome.moved == ()
+    assert not path.exists()
+    assert not {v.name for v in plan.variants} & set(shelf.written())
+    repository, tag = place(plan, GPU)
+    assert way == BY_TAG or tag not in shelf.tags.get(repository, {})
+
+
+def test_an_image_of_somebody_else_under_a_fingerprint_is_compared_before_any_tag_moves(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    (variant,) = (v for v in plan.variants if v.name == GPU)
+    content = inventory(variant.variant)
+    content["components"]["mpi"] |= {"pinned": "3.1.2", "measured": {"version": "3.1.2"}}
+    forged = image(variant.platforms, layer(json.dumps(content).encode()))
+    repository, tag = place(plan, GPU)
+    before = forged.put(shelf, repository, tag)
+    outcome, engine = publish(plan, shelf, path)
+    (found,) = refused(outcome.raise_failures)
+    assert "mpi: expected openmpi 5.0.10, measured openmpi 3.1.2" in found.message
+    assert found.message.count("linux/") == 2, "every platform is compared"
+    assert shelf.tags[repository][tag] == before
+    assert outcome.moved == ()
+    assert not any(GPU in done for done in engine.order)
+
+
+def _bomb(size: int) -> bytes:
+    """A layer whose header unpacks to `size` bytes."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("x")
+        member.pax_headers = {"comment": "x" * size}
+        archive.addfile(member)
+    return gzip.compress(raw.getvalue())
+
+
+GOOD = b'{"variant": "x", "components": {"mpi": {"component": "a", "pinned": "1", "measured": {}}}}'
+UNFIT: dict[str, bytes] = {
+    "another file": layer(b"{}", "etc/passwd"),
+    "a link": layer(b"", PLACE, tarfile.SYMTYPE),
+    "a large file": layer(b"y" * (published.MAX_INVENTORY + 1), "x"),
+    "no archive": b"hello",
+    "an empty layer": b"",
+    "bzip2": bz2.compress(b"x" * 100_000),
+    "a cut gzip": layer(GOOD)[:-20],
+    "a header that unpacks to more than it may": _bomb(published.MAX_UNPACKED * 4),
+    "no JSON": layer(b"hello"),
+    "a list": layer(b"[]"),
+    "no components": layer(b'{"variant": "x"}'),
+    "components of no shape": layer(b'{"components": {"mpi": 3}}'),
+    "a component without a name": layer(b'{"components": {"mpi": {"measured": {}}}}'),
+    "deep nesting": layer(b"[" * 100_000),
+    "two inventories": gzip.compress(
+        gzip.decompress(layer(GOOD))[:1024] + gzip.decompress(layer(GOOD))
+    ),
+    "odd values": layer(GOOD.replace(b'"1"', b'"\\u001b[31m"')),
+}
+
+
+@pytest.mark.parametrize("last", UNFIT.values(), ids=list(UNFIT))
+def test_an_image_of_odd_shape_is_a_sentence(
+    last: bytes, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    variant = plan.variants[0]
+    repository, tag = place(plan, variant.name)
+    image(variant.platforms, last).put(shelf, repository, tag)
+    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    assert "is no image of Bakestone: " in found.message
+    assert "pushed by something else" in found.hint
+
+
+ODD: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no layers": lambda manifest: manifest.pop("layers"),
+    "an empty list": lambda manifest: manifest.update(layers=[]),
+    "a size that is a text": lambda manifest: manifest["layers"][-1].update(size="7"),
+    "a size below nothing": lambda manifest: manifest["layers"][0].update(size=-1),
+    "a layer that is a number": lambda manifest: manifest.update(layers=[1]),
+    "a digest that is none": lambda manifest: manifest["layers"][-1].update(digest="../x"),
+}
+
+
+@pytest.mark.parametrize("spoil", ODD.values(), ids=list(ODD))
+def test_a_manifest_of_odd_shape_is_a_sentence(
+    spoil: Callable[[dict[str, Any]], object], plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    variant = plan.variants[0]
+    made = image(variant.platforms, layer(GOOD), attest=False)
+    manifest = json.loads(made.blobs[made.top])
+    spoil(manifest)
+    repository, tag = place(plan, variant.name)
+    shelf.put_json(repository, manifest, tag)
+    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    assert "is no image of Bakestone: " in found.message
+
+
+@pytest.mark.parametrize("platforms", [["linux/amd64"], ["linux/amd64"] * 2 + ["linux/arm64"]])
+def test_an_index_has_each_platform_once(
+    platforms: list[str], plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    (variant,) = (v for v in plan.variants if v.name == GPU)
+    good = layer(json.dumps(inventory(variant.variant)).encode())
+    repository, tag = place(plan, GPU)
+    image(platforms, good).put(shelf, repository, tag)
+    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    assert "is no image of Bakestone: " in found.message
+
+
+def test_what_was_published_is_there_for_the_next_run(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    before = path.read_bytes()
+    shelf.asked.clear()
+    outcome, engine = publish(plan, shelf, path)
+    assert (outcome.built, outcome.moved, outcome.wrote) == ((), (), False)
+    assert engine.order == []
+    assert path.read_bytes() == before
+    assert [a.partition(" ")[0] for a in shelf.asked] == ["HEAD"] * 4, "one request a variant"
+    path.unlink()
+    outcome, _ = publish(plan, shelf, path)
+    assert (outcome.built, outcome.moved, outcome.wrote) == ((), (), True)
+    assert path.read_bytes() == before
+
+
+def test_a_floating_tag_that_was_moved_away_comes_back(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    repository, tag = place(plan, GPU)
+    good, other = shelf.tags[repository][tag], shelf.put_json(repository, {"config": {}})
+    shelf.tags[repository][GPU] = other
+    shelf.asked.clear()
+    outcome, _ = publish(plan, shelf, path)
+    assert outcome.moved == (GPU,)
+    assert shelf.tags[repository][GPU] == good
+    heads = [a for a in shelf.asked if a.startswith("HEAD")]
+    assert len(heads) == 5, "two for the one whose tag was elsewhere, one for each other"
+
+
+def test_a_record_that_says_another_digest_is_not_believed(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    before = path.read_text("utf-8")
+    loaded = json.loads(before)
+    loaded["images"][0]["digest"] = f"sha256:{'0' * 64}"
+    path.write_text(json.dumps(loaded), "utf-8")
+    publish(plan, shelf, path)
+    assert path.read_text("utf-8") == before
+
+
+def test_a_floating_tag_that_may_not_move_is_named(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bakestone.clients.registry.client import ImmutableTagError
+
+    def put(_registry: Registry, source: str, tag: str) -> str:
+        raise ImmutableTagError(f"{source.partition('@')[0]}:{tag}", "x", "tag is immutable")
+
+    monkeypatch.setattr(Registry, "tag", put)
+    found = refused(lambda: publish(plan, shelf, path), code=3)
+    assert len(found) == 4
+    assert all("does not let the tag" in one.message and "fp-*" in one.hint for one in found)
+    assert not path.exists()
+
+
+def test_another_run_that_was_quicker_keeps_its_tag(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    (variant,) = (v for v in plan.variants if v.name == GPU)
+    repository, tag = place(plan, GPU)
+    good = layer(json.dumps(inventory(variant.variant) | {"fuse": "3"}).encode())
+    theirs = image(variant.platforms, good)
+
+    class Late(Builder):
+        def bake(self, definition: Any, *, watch: Any = None) -> Any:
+            theirs.put(shelf, repository, tag)
+            return super().bake(definition, watch=watch)
+
+    options = run.Options(release=path, push=True)
+    outcome = run.build(plan, options, Late(shelf, plan), Registry(Site()), Onlooker())
+    assert shelf.tags[repository][tag] == theirs.top
+    assert {i.digest for i in outcome.images if i.name == GPU} == {theirs.top}
+
+
+def test_a_part_of_the_matrix_changes_that_part_of_the_release(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    whole = path.read_text("utf-8")
+    part = plan.of([v for v in plan.variants if v.name == GPU])
+    loaded = json.loads(whole)
+    loaded["images"] = [i | {"size": 1} for i in loaded["images"]]
+    path.write_text(json.dumps(loaded), "utf-8")
+    publish(replace(part, form=Form(attest=False)).in_form(Form(attest=False)), shelf, path)
+    after = json.loads(path.read_text("utf-8"))["images"]
+    assert [i["name"] for i in after] == [v.name for v in plan.variants]
+    assert [i["size"] == 1 for i in after] == [i["name"] != GPU for i in after]
+
+
+def test_a_variant_that_is_gone_from_the_matrix_is_named(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    left = [v for v in plan.variants if v.name != GPU]
+    fewer = replace(plan.of(left), known=tuple((v.family, v.name) for v in left))
+    outcome, _ = publish(fewer, shelf, path)
+    assert [i.name for i in outcome.retired] == [GPU]
+    record = release.read(path)
+    assert record is not None
+    assert [i.name for i in record.images][-1] == GPU
+
+
+WRONG = {
+    "no JSON": ("hello", "it is not JSON"),
+    "a list": ("[]", "$ is not as schemas/release.schema.json says"),
+    "a newer version": ('{"version": 2}', "written by a newer bakestone"),
+    "no images": ('{"version": 1, "registry": "r.example"}', "$ is not as"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=list(WRONG))
+def test_a_record_of_another_shape_is_refused_before_anything_is_built(
+    text: str, said: str, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    path.write_text(text, "utf-8")
+    (found,) = refused(lambda: publish(plan, shelf, path))
+    assert said in found.message
+    assert shelf.asked == []
+
+
+def test_two_runs_at_once_keep_what_both_published(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    parts = [plan.of([v]) for v in plan.variants]
+    problems: list[BaseException] = []
+
+    def work(part: BuildPlan) -> None:
+        try:
+            publish(part, shelf, path)
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(part,)) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    record = release.read(path)
+    assert record is not None
+    assert [i.name for i in record.images] == [v.name for v in plan.variants]
+    assert [p.name for p in path.parent.glob(".release*")] == []
+
+
+def test_a_record_that_cannot_be_written_is_a_sentence(plan: BuildPlan, tmp_path: Path) -> None:
+    folder = tmp_path / "file"
+    folder.write_text("", "utf-8")
+    (found,) = refused(lambda: records.write(folder / "release.json", plan, []), code=3)
+    assert isinstance(found, Shown)
+    assert "cannot write" in found.message
