@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, Entry
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 from tests.e2e import components as parts
 from tests.e2e.engine import Engine
@@ -95,7 +95,7 @@ def serving(workspace: Workspace, *arguments: str) -> Iterator[None]:
 
 def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
     """Turn over one bit of a blob of the archive. Gives its path."""
-    layout = Layout(workspace.folder / "archive")
+    layout = ArchiveLayout(workspace.folder / "archive")
     entry = max((e for e in layout.catalog().entries if chosen(e)), key=lambda e: e.size)
     path = layout.path(entry.digest)
     path.write_bytes(parts.altered(path.read_bytes()))

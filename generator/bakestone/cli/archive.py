@@ -83,9 +83,9 @@ def verify(folder: Path, output_format: str) -> None:
     """Read every blob of the archive in FOLDER, and say which are not what their digests say, and
     what cannot be built without them.
     """
-    from bakestone.jobs.archive.layout import Layout
+    from bakestone.jobs.archive.layout import ArchiveLayout
 
-    catalog, findings = Layout(folder).verify()
+    catalog, findings = ArchiveLayout(folder).verify()
     if findings:
         raise BakestoneError(findings)
     if output_format == "json":
@@ -137,22 +137,19 @@ def serve(
     site file.
     """
     from bakestone.clients.site import site
-    from bakestone.jobs.archive.layout import Layout
+    from bakestone.jobs.archive.layout import ArchiveLayout
     from bakestone.jobs.archive.serve import serve as serving
     from bakestone.jobs.archive.serve import sitefile
 
-    layout, here = Layout(folder), site.load(site_path)
+    layout, here = ArchiveLayout(folder), site.load(site_path)
     catalog = layout.catalog()
     addresses = [serving.LOOPBACK, *(_address(text) for text in binds)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    seen: set[str] = set()
 
     def missed(what: str) -> None:
-        if what not in seen and len(seen) < 10_000:
-            seen.add(what)
-            click.echo(f"not in the archive: {serving.printable(what)}", err=True)
+        click.echo(f"not in the archive: {what}", err=True)
 
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(serving.serving(layout, addresses, port, missed))

@@ -17,15 +17,8 @@ ARTIFACT = "application/vnd.bakestone.archive.v1"
 CONFIG = "application/vnd.bakestone.archive.catalog.v1+json"
 PLAIN = "application/octet-stream"
 
-IMAGE, PART, FILE, KEY, PACKAGE, INDEX, WHEEL = (
-    "image",
-    "part",
-    "file",
-    "key",
-    "package",
-    "index",
-    "wheel",
-)
+IMAGE, PART, FILE, KEY = "image", "part", "file", "key"
+PACKAGE, INDEX, WHEEL = "package", "index", "wheel"
 KINDS = {
     IMAGE: "base image",
     PART: "part of the base image",
@@ -169,7 +162,12 @@ def parse(raw: bytes, name: str) -> Catalog:
             f"the archive's catalog cannot be read: {str(problem)[:200]}",
             "copy the archive again, or make it anew",
             name=name,
-        ) from None
+        ) from problem
+
+
+def is_name(kind: str, text: str) -> bool:
+    """Whether a text can name something of a kind: a reference, a file name or a URL."""
+    return _NAMES.get(kind, _URL).fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:
@@ -179,17 +177,8 @@ def is_digest(text: str) -> bool:
 
 def _entry(data: dict[str, Any]) -> Entry:
     kind, name, digest, size = data["kind"], data["name"], data["digest"], data["size"]
-    if (
-        kind not in KINDS
-        or not _NAMES.get(kind, _URL).fullmatch(name)
-        or not _DIGEST.fullmatch(digest)
-    ):
+    if kind not in KINDS or not is_name(kind, name) or not is_digest(digest):
         raise ValueError(f"entry {str(name)[:80]!r}")
-    if (
-        not isinstance(size, int)
-        or isinstance(size, bool)
-        or size < 0
-        or not _TYPE.fullmatch(data["mediaType"])
-    ):
+    if type(size) is not int or size < 0 or not _TYPE.fullmatch(data["mediaType"]):
         raise ValueError(f"size or type of {name[:80]!r}")
     return Entry(kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"])))

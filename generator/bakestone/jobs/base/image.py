@@ -15,7 +15,7 @@ from typing import Any
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Registry
 from bakestone.errors import fail
-from bakestone.jobs.archive.layout import hash_of
+from bakestone.files import hash_of
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -124,12 +124,12 @@ def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Part]]:
                 found[architecture] = Part(
                     architecture, str(entry["digest"]), int(entry["size"]), str(entry["mediaType"])
                 )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise fail(
             "the index behind this tag is of a form that is not known",
             "--force replaces it",
             name=reference,
-        ) from None
+        ) from problem
     return manifest.digest, found
 
 

@@ -86,7 +86,7 @@ def listing(stream: IO[bytes], name: str) -> dict[str, Entry]:
             f"the layer {name} cannot be read: {problem}",
             "layers are tar, as it is or gzipped",
             name=name,
-        ) from None
+        ) from problem
     return found
 
 

@@ -20,7 +20,7 @@ from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import IMAGE, PART, WHEEL, Catalog, Entry
 from bakestone.jobs.archive.collect import images, wheels
 from bakestone.jobs.archive.collect.wanted import Users, WheelFile
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve import sitefile
 from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
 from tests.support.samples import NOW, refused
@@ -31,7 +31,7 @@ FILENAME = "bakestone_greeting-1.0-py3-none-any.whl"
 
 
 @contextmanager
-def served(layout: Layout, entries: list[Entry], folder: Path) -> Iterator[Site]:
+def served(layout: ArchiveLayout, entries: list[Entry], folder: Path) -> Iterator[Site]:
     """The site of a server that has these entries."""
     layout.seal(Catalog((), "", "", "", catalogs.merged(entries)))
     with serving(layout, [LOOPBACK], 0, lambda _what: None) as port:
@@ -39,8 +39,8 @@ def served(layout: Layout, entries: list[Entry], folder: Path) -> Iterator[Site]
         yield load(sitefile.write(folder, layout.catalog(), Site(), place, place))
 
 
-def empty(folder: Path) -> Layout:
-    layout = Layout(folder)
+def empty(folder: Path) -> ArchiveLayout:
+    layout = ArchiveLayout(folder)
     layout.prepare()
     return layout
 
@@ -84,7 +84,7 @@ def test_pip_fetches_the_wheel_of_the_lock_and_no_other(tmp_path: Path) -> None:
         assert here.path(digest).read_bytes() == b"altered", "nothing took its place"
 
 
-def image(layout: Layout) -> tuple[list[Entry], str, dict[str, bytes]]:
+def image(layout: ArchiveLayout) -> tuple[list[Entry], str, dict[str, bytes]]:
     """An image for two platforms, as entries of an archive; its digest; its blobs."""
     blobs: dict[str, bytes] = {}
 

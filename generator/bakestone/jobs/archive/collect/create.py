@@ -19,7 +19,7 @@ from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, Catalog, E
 from bakestone.jobs.archive.collect import images, packages, wheels
 from bakestone.jobs.archive.collect import wanted as wants
 from bakestone.jobs.archive.collect.wanted import File, Wanted
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
 Say = Callable[[str], None]
@@ -44,7 +44,7 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     """
     variants = project.chosen(selectors)
     wanted = wants.of(variants, project.matrix.library, project.lock)
-    layout = Layout(folder)
+    layout = ArchiveLayout(folder)
     layout.prepare()
     before = _before(layout)
     entries = _downloads(project, wanted, layout, say)
@@ -70,7 +70,7 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     return Made(layout.seal(catalog), catalog)
 
 
-def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> list[Entry]:
+def _downloads(project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say) -> list[Entry]:
     """Images, files and wheels, several at a time; all failures are reported together."""
     registry = Registry(project.site)
     entries: list[Entry] = []
@@ -102,7 +102,7 @@ def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> li
     return entries
 
 
-def _file_job(file: File, project: Project, layout: Layout, say: Say) -> images.Job:
+def _file_job(file: File, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
     def run() -> Entry:
         if file.sha256 and layout.right(f"sha256:{file.sha256}"):
             digest = f"sha256:{file.sha256}"
@@ -120,7 +120,9 @@ def _file_job(file: File, project: Project, layout: Layout, say: Say) -> images.
     return run
 
 
-def _wheel_job(wheel: wants.WheelFile, project: Project, layout: Layout, say: Say) -> images.Job:
+def _wheel_job(
+    wheel: wants.WheelFile, project: Project, layout: ArchiveLayout, say: Say
+) -> images.Job:
     def run() -> Entry:
         if not layout.right(f"sha256:{wheel.sha256}"):
             say(wheel.filename)
@@ -129,7 +131,7 @@ def _wheel_job(wheel: wants.WheelFile, project: Project, layout: Layout, say: Sa
     return run
 
 
-def _before(layout: Layout) -> Catalog | None:
+def _before(layout: ArchiveLayout) -> Catalog | None:
     """The archive as it was, when there is a whole one."""
     if not (layout.folder / "index.json").is_file():
         return None
@@ -139,7 +141,7 @@ def _before(layout: Layout) -> Catalog | None:
         return None  # it is made anew, and replaced
 
 
-def _kept(before: Catalog | None, key: str, layout: Layout) -> list[Entry] | None:
+def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[Entry] | None:
     """The packages of an earlier run, when they were asked for in the same way and are all there."""
     if before is None or before.packages != key:
         return None

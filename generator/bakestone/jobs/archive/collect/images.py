@@ -13,13 +13,13 @@ from bakestone.core.lock.model import LockedBase
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.archive.catalog import IMAGE, PART, Entry, is_digest
 from bakestone.jobs.archive.collect.wanted import Users
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 
 Job = Callable[[], Entry]
 
 
 def copy(
-    ref: str, locked: LockedBase, users: Users, registry: Registry, layout: Layout
+    ref: str, locked: LockedBase, users: Users, registry: Registry, layout: ArchiveLayout
 ) -> tuple[list[Entry], list[Job]]:
     """Write what describes a base image; gives that, and a job for each of its blobs, which fetches
     it unless it is there.
@@ -52,7 +52,7 @@ def copy(
     return entries, jobs
 
 
-def _write(layout: Layout, kind: str, name: str, manifest: Manifest, users: Users) -> Entry:
+def _write(layout: ArchiveLayout, kind: str, name: str, manifest: Manifest, users: Users) -> Entry:
     layout.put(manifest.raw)
     return Entry(kind, name, manifest.digest, len(manifest.raw), manifest.media_type, users.names)
 
@@ -85,7 +85,7 @@ def _job(
     descriptor: dict[str, Any],
     users: Users,
     registry: Registry,
-    layout: Layout,
+    layout: ArchiveLayout,
 ) -> Job:
     digest, size = descriptor["digest"], descriptor["size"]
 

@@ -14,7 +14,7 @@ from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.archive.catalog import WHEEL, Entry
 from bakestone.jobs.archive.collect.wanted import WheelFile
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 
 _SECONDS = 3600
 _OPTIONS = (
@@ -32,7 +32,7 @@ _OPTIONS = (
 _REASON = ("ERROR:", "error:")
 
 
-def fetch(wheel: WheelFile, site: Site, layout: Layout) -> Entry:
+def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout) -> Entry:
     """Bring a wheel into the archive, unless it is there.
 
     Raises `BakestoneError` (exit 3) when pip does not get it.

@@ -133,7 +133,7 @@ class Bases:
         try:
             return question()
         except BakestoneError as problem:
-            raise silent(host, problem, self.hosts) from None
+            raise silent(host, problem, self.hosts) from problem
 
     def _weigh(self, ref: str, manifest: dict[str, Any]) -> None:
         layers = manifest.get("layers", [])

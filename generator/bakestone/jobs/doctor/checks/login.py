@@ -25,7 +25,7 @@ def check(repository: str, registry: Registry, hosts: Hosts) -> list[Trouble]:
     except BakestoneError as problem:
         told = silent(parsed.host, problem, hosts)
         if told is not problem:
-            raise told from None
+            raise told from problem
         return [
             Trouble("registry", repository, f.message, f.hint, ENVIRONMENTAL)
             for f in problem.findings

@@ -213,8 +213,8 @@ def _gunzip(data: bytes) -> bytes:
     work = zlib.decompressobj(wbits=31)
     try:
         return _whole(work.decompress(data, _UNPACKED), work.unconsumed_tail)
-    except zlib.error:
-        raise ValueError("a list of packages that cannot be unpacked") from None
+    except zlib.error as problem:
+        raise ValueError("a list of packages that cannot be unpacked") from problem
 
 
 def _unxz(data: bytes) -> bytes:
@@ -223,8 +223,8 @@ def _unxz(data: bytes) -> bytes:
         return _whole(
             work.decompress(data, _UNPACKED), b"" if work.needs_input or work.eof else b"more"
         )
-    except lzma.LZMAError:
-        raise ValueError("a list of packages that cannot be unpacked") from None
+    except lzma.LZMAError as problem:
+        raise ValueError("a list of packages that cannot be unpacked") from problem
 
 
 def _whole(unpacked: bytes, rest: bytes) -> bytes:
