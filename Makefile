@@ -27,6 +27,7 @@ lint: venv
 	$(BIN)/ruff format --check generator tests benchmarks
 	$(BIN)/ruff check generator tests benchmarks
 	$(BIN)/shellcheck scripts/venv scripts/demo scripts/actionlint .ci/run
+	find generator/bakestone/jobs -name '*.sh' -print0 | xargs -0 $(BIN)/shellcheck
 	scripts/actionlint
 	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	find dockerfiles -name Dockerfile -print0 | xargs -0 $(BIN)/hadolint

@@ -388,6 +388,7 @@ def test_the_script_for_dnf_is_python_as_old_as_version_8_has(
 ) -> None:
     _, _, (step,) = on_rocky(tmp_path, library)
     script = step.text.rpartition("<<'PYTHON'\n")[2].partition("\nPYTHON\n")[0]
+    assert "EOF" not in script
     tree = ast.parse(script, feature_version=(3, 6))
     assert {"spelled", "fetched", "closure"} <= {
         node.name for node in tree.body if isinstance(node, ast.FunctionDef)

@@ -45,39 +45,7 @@ _SOURCES_CACHE = (
 where it stopped.
 """
 _OLD_HTTPS = ("apt-transport-https", "ca-certificates")
-_COPY = """\
-while read -r uri file rest; do
-  cp "/var/cache/apt/archives/$file" "/out/debs/$file"
-done < /out/{number}/uris
-# the indexes as they came, signed; apt itself keeps them unpacked only
-order="$(apt-config "$@" dump --format '%v ' Acquire::CompressionTypes::Order) xz gz bz2 zst lzma"
-number=0
-while IFS='|' read -r file uri key; do
-  above=${{uri%"$key"}}
-  stem=${{file%"$(printf %s "$key" | tr / _)"*}}
-  for name in InRelease Release Release.gpg; do
-    if [ ! -e "$stem$name" ]; then continue; fi
-    number=$((number + 1))
-    cp "$stem$name" "/out/{number}/lists/$number"
-    echo "$number $above$name" >> /out/{number}/index
-  done
-  release=${{stem}}InRelease
-  if [ ! -e "$release" ]; then release=${{stem}}Release; fi
-  number=$((number + 1))
-  got=
-  for ending in $order; do
-    sum=$(awk -v "name=$key.$ending" '/^SHA256:/ {{on = 1; next}} /^[^ ]/ {{on = 0}} on && $3 == name {{print $1; exit}}' "$release")
-    if [ -z "$sum" ]; then continue; fi
-    for from in "${{uri%/*}}/by-hash/SHA256/$sum" "$uri.$ending"; do
-      if /usr/lib/apt/apt-helper "$@" -o APT::Sandbox::User=root download-file "$from" "/out/{number}/lists/$number" "SHA256:$sum"; then
-        got=$ending
-        break 2
-      fi
-    done
-  done
-  if [ -z "$got" ]; then echo "E: $uri: its compressed form cannot be fetched" >&2; exit 1; fi
-  echo "$number $uri.$got" >> /out/{number}/index
-done < /out/{number}/targets"""
+_INDEXES = (Path(__file__).parent / "programs" / "indexes.sh").read_text("utf-8").splitlines()
 
 
 @dataclass(frozen=True)
@@ -190,15 +158,14 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
 
     def act(names: list[str]) -> list[str]:
         targets = "apt-get \"$@\" indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
-        lines = [
-            'apt-get "$@" update',
-            _PRINT.format(names=" ".join(names), number=number),
-            _DOWNLOAD.format(names=" ".join(names)),
-        ]
+        words = " ".join(names)
         return [
-            *lines,
+            'apt-get "$@" update',
+            _PRINT.format(names=words, number=number),
+            _DOWNLOAD.format(names=words),
             f"{targets} > /out/{number}/targets",
-            *_COPY.format(number=number).splitlines(),
+            f"out=/out/{number}",
+            *_INDEXES,
         ]
 
     if any("https://" in r.line for r in packages.wanted.repositories):
