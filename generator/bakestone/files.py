@@ -10,8 +10,8 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from bakestone.errors import ENVIRONMENT, fail
 
@@ -48,7 +48,7 @@ class StrangeFileError(OSError):
     """A link, a FIFO, a folder or a device where a file should be."""
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> BufferedReader:
     """A file under a name that somebody else gave, as a stream.
 
     Raises `OSError`, and `StrangeFileError` for all but regular files: a link may lead anywhere,
@@ -63,7 +63,7 @@ def open_regular(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise StrangeFileError(errno.EINVAL, "it is no regular file")
-    return os.fdopen(handle, "rb")
+    return open(handle, "rb")
 
 
 def hash_of(path: Path) -> tuple[str, int]:

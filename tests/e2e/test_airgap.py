@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, Entry
+from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, ArchivedBlob
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 from tests.e2e import components as parts
@@ -93,7 +93,7 @@ def serving(workspace: Workspace, *arguments: str) -> Iterator[None]:
         kill(process)
 
 
-def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
+def flipped(workspace: Workspace, chosen: Callable[[ArchivedBlob], bool]) -> Path:
     """Turn over one bit of a blob of the archive. Gives its path."""
     layout = ArchiveLayout(workspace.folder / "archive")
     entry = max((e for e in layout.catalog().entries if chosen(e)), key=lambda e: e.size)
@@ -114,7 +114,7 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
     ],
 )
 def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
-    island: tuple[Island, Workspace], chosen: Callable[[Entry], bool]
+    island: tuple[Island, Workspace], chosen: Callable[[ArchivedBlob], bool]
 ) -> None:
     here, inside = island
     path = flipped(inside, chosen)

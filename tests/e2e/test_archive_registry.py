@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from bakestone.jobs.archive.catalog import FILE, WHEEL, Catalog, Entry, merged
+from bakestone.jobs.archive.catalog import FILE, WHEEL, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.layout import ArchiveLayout
 from tests.e2e.engine import Engine
 from tests.e2e.oci import Repository
@@ -33,7 +33,7 @@ def made(folder: Path) -> tuple[ArchiveLayout, str]:
     }
     contents = {kind: f"{kind} {secrets.token_hex(8)}".encode() for kind in names}
     entries = [
-        Entry(kind, name, layout.put(contents[kind]), len(contents[kind]), variants=("v1",))
+        ArchivedBlob(kind, name, layout.put(contents[kind]), len(contents[kind]), variants=("v1",))
         for kind, name in names.items()
     ]
     layout.seal(Catalog((), "", "", secrets.token_hex(8), merged(entries)))

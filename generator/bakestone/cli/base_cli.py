@@ -93,7 +93,7 @@ def base(
 
     what = make.release(distro, Library.beside(matrix_path.resolve().parent))
     names = platforms.split(",") if platforms else [f"linux/{machine.NATIVE}"]
-    wish = make.Wish(
+    wish = make.BaseWish(
         tuple(dict.fromkeys(make.architecture(name) for name in names)),
         to,
         mirror,

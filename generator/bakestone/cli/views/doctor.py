@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from bakestone.cli import terminal as screen
-from bakestone.jobs.doctor.report import KINDS, NETWORK, Report, Trouble
+from bakestone.jobs.doctor.report import KINDS, NETWORK, DoctorReport, Trouble
 
 _NAMES = 2
 """Variants that a row names; the others are in the JSON."""
@@ -18,7 +18,7 @@ _PLURAL = {
 }  # fmt: skip
 
 
-def report(found: Report, *, as_json: bool, code: int) -> None:
+def report(found: DoctorReport, *, as_json: bool, code: int) -> None:
     """Print the report; `code` is what the command ends with."""
     if as_json:
         plain = {

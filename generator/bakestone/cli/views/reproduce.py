@@ -13,7 +13,7 @@ import click
 
 from bakestone.cli.terminal import console, put, table
 from bakestone.jobs.reproduce.images import ConfigDifference, LayerDifference
-from bakestone.jobs.reproduce.layers import Difference, Entry
+from bakestone.jobs.reproduce.layers import Difference, LayerFile
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
 
 
@@ -103,7 +103,7 @@ def _file(file: Difference) -> str:
     return ", ".join(_fact(fact, file.before, file.after) for fact in file.what)
 
 
-def _fact(fact: str, before: Entry, after: Entry) -> str:
+def _fact(fact: str, before: LayerFile, after: LayerFile) -> str:
     if fact == "content" and before.kind == after.kind == "file":
         return (
             f"content ({before.size} -> {after.size} bytes)"

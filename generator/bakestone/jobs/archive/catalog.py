@@ -44,7 +44,7 @@ _TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]{1,120}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchivedBlob:
     """A blob. `size` is in bytes, `media_type` what a registry says of it."""
 
     kind: str
@@ -68,11 +68,11 @@ class Catalog:
     matrix: str
     lock: str
     packages: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ArchivedBlob, ...]
 
-    def blobs(self) -> dict[str, Entry]:
+    def blobs(self) -> dict[str, ArchivedBlob]:
         """Digest -> the first entry that names it."""
-        found: dict[str, Entry] = {}
+        found: dict[str, ArchivedBlob] = {}
         for entry in self.entries:
             found.setdefault(entry.digest, entry)
         return found
@@ -89,12 +89,12 @@ class Catalog:
         return sum(entry.size for entry in self.blobs().values())
 
 
-def merged(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def merged(entries: Iterable[ArchivedBlob]) -> tuple[ArchivedBlob, ...]:
     """One entry for each name and blob, with the variants of all of them, in a fixed order.
 
     Raises `BakestoneError` when one URL, wheel or image has two contents.
     """
-    found: dict[tuple[str, str, str], Entry] = {}
+    found: dict[tuple[str, str, str], ArchivedBlob] = {}
     names: dict[tuple[str, str], str] = {}
     for entry in entries:
         key = (entry.kind, entry.name, entry.digest)
@@ -175,10 +175,12 @@ def is_digest(text: str) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def _entry(data: dict[str, Any]) -> Entry:
+def _entry(data: dict[str, Any]) -> ArchivedBlob:
     kind, name, digest, size = data["kind"], data["name"], data["digest"], data["size"]
     if kind not in KINDS or not is_name(kind, name) or not is_digest(digest):
         raise ValueError(f"entry {str(name)[:80]!r}")
     if type(size) is not int or size < 0 or not _TYPE.fullmatch(data["mediaType"]):
         raise ValueError(f"size or type of {name[:80]!r}")
-    return Entry(kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"])))
+    return ArchivedBlob(
+        kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"]))
+    )

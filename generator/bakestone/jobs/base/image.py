@@ -26,7 +26,7 @@ _CHUNK = 2**20
 
 
 @dataclass(frozen=True)
-class Part:
+class PlatformImage:
     """An image of one platform, as an index names it."""
 
     architecture: str
@@ -37,7 +37,7 @@ class Part:
 
 def push(
     tarball: Path, architecture: str, epoch: int, repository: str, registry: Registry
-) -> tuple[Part, bytes]:
+) -> tuple[PlatformImage, bytes]:
     """Push layer and configuration into a repository.
 
     Gives the manifest, which is pushed under its digest only.
@@ -73,7 +73,7 @@ def push(
         }
     )
     blobs.push_manifest(registry, f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
-    return Part(architecture, _digest(manifest), len(manifest)), manifest
+    return PlatformImage(architecture, _digest(manifest), len(manifest)), manifest
 
 
 def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> str:
@@ -83,7 +83,7 @@ def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> st
     return _digest(raw)
 
 
-def index(parts: list[Part]) -> bytes:
+def index(parts: list[PlatformImage]) -> bytes:
     """The index of images of several platforms."""
     manifests = [
         {
@@ -97,7 +97,7 @@ def index(parts: list[Part]) -> bytes:
     return _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
 
 
-def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Part]]:
+def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, PlatformImage]]:
     """The digest behind a tag, and its images by architecture: those of an index, or the one image.
 
     Empty when nothing is there.
@@ -111,17 +111,17 @@ def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Part]]:
             registry.config(f"{repository}@{manifest.digest}", manifest).get("architecture", "")
         )
         return manifest.digest, {
-            architecture: Part(
+            architecture: PlatformImage(
                 architecture, manifest.digest, len(manifest.raw), manifest.media_type
             )
         }
-    found: dict[str, Part] = {}
+    found: dict[str, PlatformImage] = {}
     try:
         for entry in manifest.data["manifests"]:
             about = entry.get("platform", {})
             if about.get("os") == "linux":
                 architecture = str(about["architecture"])
-                found[architecture] = Part(
+                found[architecture] = PlatformImage(
                     architecture, str(entry["digest"]), int(entry["size"]), str(entry["mediaType"])
                 )
     except (KeyError, TypeError, ValueError, AttributeError) as problem:

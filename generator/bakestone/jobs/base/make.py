@@ -20,8 +20,8 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.jobs.base import image, machine, root
-from bakestone.jobs.base.image import INDEX, MANIFEST, Part
-from bakestone.jobs.base.root import Recipe, Source
+from bakestone.jobs.base.image import INDEX, MANIFEST, PlatformImage
+from bakestone.jobs.base.root import Recipe, SuiteSource
 
 Say = Callable[[str], None]
 DISTRO = "debian"
@@ -32,7 +32,7 @@ _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~%+@=-]+)
 
 
 @dataclass(frozen=True)
-class Wish:
+class BaseWish:
     """What the command line asked for; empty texts and None stand for what the site, the machine or
     the mirror says.
     """
@@ -94,7 +94,7 @@ def architecture(platform: str) -> str:
     return found
 
 
-def make(what: Release, wish: Wish, registry: Registry, say: Say) -> str:
+def make(what: Release, wish: BaseWish, registry: Registry, say: Say) -> str:
     """Make the image for each architecture and push it. Gives its reference with the digest."""
     for option, url in (("--mirror", wish.mirror), ("--security-mirror", wish.security)):
         if url and not _URL.fullmatch(url):
@@ -148,7 +148,7 @@ def _tagged(to: str) -> bool:
     return ":" in to.rpartition("/")[2]
 
 
-def _several(what: Release, wish: Wish, names: list[str], registry: Registry, say: Say) -> str:
+def _several(what: Release, wish: BaseWish, names: list[str], registry: Registry, say: Say) -> str:
     """One tag for several platforms: an index of their images, each of which has a tag NAME-ARCH as
     well.
     """
@@ -170,8 +170,8 @@ def _several(what: Release, wish: Wish, names: list[str], registry: Registry, sa
 
 
 def _one(
-    what: Release, wish: Wish, arch: str, names: list[str], registry: Registry, say: Say
-) -> tuple[str, Part]:
+    what: Release, wish: BaseWish, arch: str, names: list[str], registry: Registry, say: Say
+) -> tuple[str, PlatformImage]:
     """The image of one architecture, under each name; the first one is looked for.
 
     Gives the digest behind the names, and the image.
@@ -207,7 +207,7 @@ def _one(
     return part.digest, part
 
 
-def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recipe:
+def _recipe(what: Release, wish: BaseWish, arch: str, site: Site, say: Say) -> Recipe:
     """From which mirror, and as of when.
 
     Raises `BakestoneError` (exit 3) when there is none with the suite.
@@ -248,7 +248,7 @@ def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recip
             if suite not in there:
                 say(f"note: the mirror has no {suite}; the image does without")
         found |= {suite: date for suite, date in dates.items() if date is not None}
-        sources += [Source(uri, fetched, there)] if there else []
+        sources += [SuiteSource(uri, fetched, there)] if there else []
     stale = machine.dates_unchecked()
     if stale:
         say("note: apt's date check is off on this machine, and so it is in the image")

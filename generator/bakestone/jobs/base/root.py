@@ -35,7 +35,7 @@ _DATES = {
 
 
 @dataclass(frozen=True)
-class Source:
+class SuiteSource:
     """Suites of one mirror:
 
     `uri` is what the image will use, `fetched` where they are fetched now.
@@ -55,7 +55,7 @@ class Recipe:
 
     codename: str
     architecture: str
-    sources: tuple[Source, ...]
+    sources: tuple[SuiteSource, ...]
     epoch: int
     one_line: bool
     """Whether the package sources are a sources.list, as up to Debian 11."""

@@ -18,7 +18,16 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.lock.model import Lock
 from bakestone.errors import BakestoneError
 from bakestone.jobs.archive import catalog as catalogs
-from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, PACKAGE, PART, WHEEL, Catalog, Entry
+from bakestone.jobs.archive.catalog import (
+    FILE,
+    IMAGE,
+    INDEX,
+    PACKAGE,
+    PART,
+    WHEEL,
+    ArchivedBlob,
+    Catalog,
+)
 from bakestone.jobs.archive.collect import packages, rpms, wanted
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve import sitefile
@@ -49,7 +58,7 @@ def filled(folder: Path) -> tuple[ArchiveLayout, Catalog]:
         WHEEL: WHEEL_FILE,
     }
     entries = [
-        Entry(
+        ArchivedBlob(
             kind,
             name,
             layout.put(kind.encode()),
@@ -275,7 +284,7 @@ def test_a_catalog_of_a_later_format_says_so() -> None:
 
 
 def test_one_url_with_two_contents_is_refused() -> None:
-    entries = [Entry(INDEX, LIST, digest(text), 1) for text in (b"a", b"b")]
+    entries = [ArchivedBlob(INDEX, LIST, digest(text), 1) for text in (b"a", b"b")]
     (finding,) = refused(lambda: catalogs.merged(entries))
     assert f"package index {LIST}: it came with two contents" in finding.text
 

@@ -220,7 +220,7 @@ def test_a_listener_that_does_not_listen_holds_up_no_answer(
     layout, _ = filled(tmp_path)
     deaf = threading.Event()
     try:
-        with serving(layout, [LOOPBACK], 0, lambda _what: bool(deaf.wait())) as port:
+        with serving(layout, [LOOPBACK], 0, lambda _what: deaf.wait() and None) as port:
             for number in range(5):
                 assert get(port, f"/{number}").status == 404
             assert get(port, LIST).read() == b"index"

@@ -17,9 +17,9 @@ from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.jobs.base import image, make, root
-from bakestone.jobs.base.image import Part
-from bakestone.jobs.base.make import Release, Wish
-from bakestone.jobs.base.root import Recipe, Source
+from bakestone.jobs.base.image import PlatformImage
+from bakestone.jobs.base.make import BaseWish, Release
+from bakestone.jobs.base.root import Recipe, SuiteSource
 from tests.support.samples import made_up, refused
 from tests.unit.conftest import Command
 from tests.unit.jobs.archive.test_archive_fetch import empty, served
@@ -27,12 +27,14 @@ from tests.unit.jobs.archive.test_archive_fetch import image as stored_image
 
 BOOKWORM = Release("12", "bookworm", "docker.io/library/debian:12")
 SOURCES = (
-    Source(
+    SuiteSource(
         "http://deb.example.com/debian",
         "http://mirror.lab/debian",
         ("bookworm", "bookworm-updates"),
     ),
-    Source("http://deb.example.com/security", "http://mirror.lab/security", ("bookworm-security",)),
+    SuiteSource(
+        "http://deb.example.com/security", "http://mirror.lab/security", ("bookworm-security",)
+    ),
 )
 
 
@@ -103,7 +105,7 @@ def test_a_place_that_is_none_is_refused(to: str) -> None:
 def test_a_mirror_is_checked_before_it_gets_into_an_image(url: str) -> None:
     refused(
         lambda: make.make(
-            BOOKWORM, Wish(("amd64",), to="localhost:1/x", mirror=url), Registry(Site()), print
+            BOOKWORM, BaseWish(("amd64",), to="localhost:1/x", mirror=url), Registry(Site()), print
         ),
         code=2,
     )
@@ -137,7 +139,7 @@ def test_the_sites_mirror_is_read_by_the_longest_prefix() -> None:
 
 
 def test_an_index_is_the_same_in_whatever_order_its_images_were_made() -> None:
-    parts = [Part(a, f"sha256:{made_up(a)}", 100) for a in ("amd64", "arm64")]
+    parts = [PlatformImage(a, f"sha256:{made_up(a)}", 100) for a in ("amd64", "arm64")]
     assert image.index(parts) == image.index(parts[::-1])
     listed = json.loads(image.index(parts))["manifests"]
     assert [m["platform"]["architecture"] for m in listed] == ["amd64", "arm64"]
@@ -168,16 +170,16 @@ def test_a_tag_that_is_there_is_left_alone_and_one_without_the_platform_is_told(
     with served(there, entries, tmp_path / "site") as site:
         name, registry = site.mirror("docker.io/library/debian:12"), Registry(Site())
         assert (
-            make.make(BOOKWORM, Wish(("amd64",), to=name), registry, said.append)
+            make.make(BOOKWORM, BaseWish(("amd64",), to=name), registry, said.append)
             == f"{name}@{digest}"
         )
         assert (
-            make.make(BOOKWORM, Wish(("amd64", "arm64"), to=name), registry, said.append)
+            make.make(BOOKWORM, BaseWish(("amd64", "arm64"), to=name), registry, said.append)
             == f"{name}@{digest}"
         )
         assert all("is there already" in line for line in said)
         (finding,) = refused(
-            lambda: make.make(BOOKWORM, Wish(("s390x",), to=name), registry, print)
+            lambda: make.make(BOOKWORM, BaseWish(("s390x",), to=name), registry, print)
         )
         assert finding.message == "it is there, but not for linux/s390x"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -186,3 +188,16 @@ def test_an_altered_part_of_a_layout_is_refused(tmp_path: Path) -> None:
     assert "no whole" in said.message
     (said,) = refused(lambda: image.store.manifest("sha256:../../../etc/passwd"))
     assert "is no SHA-256 digest" in said.message
+
+
+def test_a_part_of_a_layout_that_leads_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    image = Image(tmp_path / "image", [("RUN a", BIG, 6)])
+    described = image.blob(b"{}")
+    path = tmp_path / "image" / "blobs" / "sha256" / str(described["digest"])[7:]
+    path.rename(tmp_path / "elsewhere")
+    for make in (lambda: path.symlink_to(tmp_path / "elsewhere"), lambda: os.mkfifo(path)):
+        make()
+        for read in (image.store.open, image.store.checked, image.store.document):
+            (said,) = refused(functools.partial(read, described), code=3)
+            assert "it is no regular file" in said.message
+        path.unlink()

@@ -15,10 +15,10 @@ from bakestone.clients.http import download
 from bakestone.clients.http.download import MAX_SIZE, Limits
 from bakestone.clients.registry.client import Registry
 from bakestone.errors import BakestoneError, read_text
-from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, Catalog, Entry, merged
+from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.collect import images, packages, wheels
 from bakestone.jobs.archive.collect import wanted as wants
-from bakestone.jobs.archive.collect.wanted import File, Wanted
+from bakestone.jobs.archive.collect.wanted import Wanted, WantedFile
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
@@ -70,10 +70,12 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     return Made(layout.seal(catalog), catalog)
 
 
-def _downloads(project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say) -> list[Entry]:
+def _downloads(
+    project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say
+) -> list[ArchivedBlob]:
     """Images, files and wheels, several at a time; all failures are reported together."""
     registry = Registry(project.site)
-    entries: list[Entry] = []
+    entries: list[ArchivedBlob] = []
     jobs: list[images.Job] = []
     for ref, users in wanted.images.items():
         say(
@@ -86,7 +88,7 @@ def _downloads(project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say
     jobs += [_wheel_job(wheel, project, layout, say) for wheel in wanted.wheels]
     problems: list[BakestoneError] = []
 
-    def run(job: images.Job) -> Entry | None:
+    def run(job: images.Job) -> ArchivedBlob | None:
         try:
             return job()
         except BakestoneError as problem:
@@ -102,18 +104,18 @@ def _downloads(project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say
     return entries
 
 
-def _file_job(file: File, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
-    def run() -> Entry:
+def _file_job(file: WantedFile, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
+    def run() -> ArchivedBlob:
         if file.sha256 and layout.right(f"sha256:{file.sha256}"):
             digest = f"sha256:{file.sha256}"
-            return Entry(
+            return ArchivedBlob(
                 FILE, file.url, digest, layout.path(digest).stat().st_size, variants=file.variants
             )
         say(file.url)
         with layout.writing(f"sha256:{file.sha256}" if file.sha256 else "") as sink:
             limits = Limits(size=max(MAX_SIZE, file.size))
             download.fetch(file.url, project.site, limits, checksum=file.sha256, keep=sink)  # type: ignore[arg-type]
-        return Entry(
+        return ArchivedBlob(
             FILE if file.sha256 else KEY, file.url, sink.digest, sink.size, variants=file.variants
         )
 
@@ -123,7 +125,7 @@ def _file_job(file: File, project: Project, layout: ArchiveLayout, say: Say) -> 
 def _wheel_job(
     wheel: wants.WheelFile, project: Project, layout: ArchiveLayout, say: Say
 ) -> images.Job:
-    def run() -> Entry:
+    def run() -> ArchivedBlob:
         if not layout.right(f"sha256:{wheel.sha256}"):
             say(wheel.filename)
         return wheels.fetch(wheel, project.site, layout)
@@ -141,7 +143,7 @@ def _before(layout: ArchiveLayout) -> Catalog | None:
         return None  # it is made anew, and replaced
 
 
-def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[Entry] | None:
+def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
     """The packages of an earlier run, when they were asked for in the same way and are all there."""
     if before is None or before.packages != key:
         return None

@@ -23,7 +23,7 @@ from bakestone.core.render.packages import apt_more as asking
 from bakestone.core.render.packages import dnf_more as asking_dnf
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import hash_of, open_regular
-from bakestone.jobs.archive.catalog import INDEX, PACKAGE, Entry, is_name
+from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
 from bakestone.jobs.archive.collect import rpms
 from bakestone.jobs.archive.collect.wanted import Packages, Wanted
 from bakestone.jobs.archive.layout import ArchiveLayout
@@ -88,7 +88,7 @@ def fetch(
     site: Site,
     layout: ArchiveLayout,
     now: str,
-) -> list[Entry]:
+) -> list[ArchivedBlob]:
     """Run the steps and take in what they bring.
 
     Raises `BakestoneError` when apt, dnf or the engine fails.
@@ -109,7 +109,7 @@ def taken(
     lock: Lock,
     site: Site,
     layout: ArchiveLayout,
-) -> list[Entry]:
+) -> list[ArchivedBlob]:
     """Move what the steps brought into the archive.
 
     Raises `BakestoneError` for sources that an archive cannot answer for.
@@ -242,17 +242,19 @@ def _lists(step: PackageStep, came: Path) -> Iterator[tuple[str, Path, Packages]
             yield _address(url), folder / "lists" / _filename(name), packages
 
 
-def _entries(step: PackageStep, came: Path, site: Site, layout: ArchiveLayout) -> Iterator[Entry]:
+def _entries(
+    step: PackageStep, came: Path, site: Site, layout: ArchiveLayout
+) -> Iterator[ArchivedBlob]:
     for url, path, packages in _lists(step, came):
         digest, size = layout.adopt(path)
-        yield Entry(INDEX, canonical(url, site), digest, size, variants=packages.variants)
+        yield ArchivedBlob(INDEX, canonical(url, site), digest, size, variants=packages.variants)
     known: dict[str, tuple[str, int]] = {}
     for number, packages in enumerate(step.sets):
         for quoted, filename, *_ in _lines(came / str(number) / "uris"):
             url = canonical(_address(quoted.strip("'")), site)
             if filename not in known:
                 known[filename] = layout.adopt(came / "debs" / _filename(filename))
-            yield Entry(PACKAGE, url, *known[filename], variants=packages.variants)
+            yield ArchivedBlob(PACKAGE, url, *known[filename], variants=packages.variants)
 
 
 def _lines(path: Path) -> list[list[str]]:
@@ -299,7 +301,7 @@ def canonical(url: str, site: Site) -> str:
     return next((here + url[len(there) :] for there, here in mirrors if url.startswith(there)), url)
 
 
-def _sources(entries: list[Entry], wanted: Wanted, lock: Lock) -> None:
+def _sources(entries: list[ArchivedBlob], wanted: Wanted, lock: Lock) -> None:
     """Refuse a base whose own sources are https: its apt would speak TLS through the archive's
     proxy, with nobody at the other end.
     """

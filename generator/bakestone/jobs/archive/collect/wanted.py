@@ -54,7 +54,7 @@ class Packages:
 
 
 @dataclass(frozen=True)
-class File:
+class WantedFile:
     """A file by URL; `sha256` is empty for the key of a package repository, which the library knows
     by its fingerprint.
     """
@@ -83,7 +83,7 @@ class Wanted:
     """
 
     images: dict[str, Users]
-    files: tuple[File, ...]
+    files: tuple[WantedFile, ...]
     wheels: tuple[WheelFile, ...]
     packages: tuple[Packages, ...]
     repositories: tuple[Repository, ...]
@@ -122,10 +122,10 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> Wanted:
     return Wanted(
         dict(sorted(images.items())),
         tuple(
-            File(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
+            WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
             for url, users in sorted(files.items())
         )
-        + tuple(File(url, "", 0, users.names) for url, users in sorted(keys.items())),
+        + tuple(WantedFile(url, "", 0, users.names) for url, users in sorted(keys.items())),
         tuple(
             WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform], users.names)
             for key, users in sorted(wheels.items())

@@ -18,7 +18,7 @@ from bakestone import __version__
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import open_regular
 from bakestone.jobs.archive.layout import ArchiveLayout
-from bakestone.jobs.archive.serve.routes import Answer, Answers
+from bakestone.jobs.archive.serve.routes import Answers, Reply
 
 LOOPBACK = "127.0.0.1"
 IDLE = 120
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(text)
 
-    def _blob(self, found: Answer, body: bool) -> None:
+    def _blob(self, found: Reply, body: bool) -> None:
         try:
             stream = open_regular(self.layout.path(found.digest))
         except OSError:
