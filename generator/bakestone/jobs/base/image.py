@@ -43,21 +43,17 @@ def push(
     Gives the manifest, which is pushed under its digest only.
     """
     packed = tarball.with_suffix(".tar.gz")
-    diff = _pack(tarball, packed)
+    diff = pack(tarball, packed)
     layer, size = hash_of(packed)
+    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = _json(
         {
-            "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": created,
             "architecture": architecture,
             "os": "linux",
             "config": {"Env": [f"PATH={_PATH}"], "Cmd": ["bash"]},
             "rootfs": {"type": "layers", "diff_ids": [diff]},
-            "history": [
-                {
-                    "created_by": "bakestone base, by mmdebstrap",
-                    "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                }
-            ],
+            "history": [{"created_by": "bakestone base, by mmdebstrap", "created": created}],
         }
     )
     reference = f"{repository}:latest"
@@ -107,33 +103,30 @@ def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Platfor
         return "", {}
     repository = reference.rpartition(":")[0]
     if manifest.media_type not in INDEX_TYPES:
-        architecture = str(
-            registry.config(f"{repository}@{manifest.digest}", manifest).get("architecture", "")
-        )
-        return manifest.digest, {
-            architecture: PlatformImage(
-                architecture, manifest.digest, len(manifest.raw), manifest.media_type
-            )
-        }
-    found: dict[str, PlatformImage] = {}
+        config = registry.config(f"{repository}@{manifest.digest}", manifest)
+        only = str(config.get("architecture", ""))
+        part = PlatformImage(only, manifest.digest, len(manifest.raw), manifest.media_type)
+        return manifest.digest, {only: part}
     try:
-        for entry in manifest.data["manifests"]:
-            about = entry.get("platform", {})
-            if about.get("os") == "linux":
-                architecture = str(about["architecture"])
-                found[architecture] = PlatformImage(
-                    architecture, str(entry["digest"]), int(entry["size"]), str(entry["mediaType"])
-                )
+        parts = [_part(entry) for entry in manifest.data["manifests"]]
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise fail(
             "the index behind this tag is of a form that is not known",
             "--force replaces it",
             name=reference,
         ) from problem
-    return manifest.digest, found
+    return manifest.digest, {part.architecture: part for part in parts if part}
 
 
-def _pack(tarball: Path, packed: Path) -> str:
+def _part(entry: dict[str, Any]) -> PlatformImage | None:
+    about = entry.get("platform", {})
+    if about.get("os") != "linux":
+        return None
+    digest, size = str(entry["digest"]), int(entry["size"])
+    return PlatformImage(str(about["architecture"]), digest, size, str(entry["mediaType"]))
+
+
+def pack(tarball: Path, packed: Path) -> str:
     """Compress without name or time. Gives the digest of what is inside."""
     sum_ = hashlib.sha256()
     with (

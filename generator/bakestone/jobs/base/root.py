@@ -73,27 +73,16 @@ def make(recipe: Recipe, tarball: Path) -> None:
             for source in recipe.sources
             for suite in source.suites
         ]
-        command = [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=minbase",
-            "--include=ca-certificates",
-            f"--architectures={recipe.architecture}",
-            "--format=tar",
-        ]
         # no device nodes: a builder without root cannot unpack them, and every runtime brings its
         # own
-        command += [
-            "--skip=output/dev",
-            *([f"--keyring={KEYRING}"] if os.path.exists(KEYRING) else []),
-            *hooks,
-        ]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"]
+        command += [f"--architectures={recipe.architecture}", "--format=tar", "--skip=output/dev"]
+        if os.path.exists(KEYRING):
+            command.append(f"--keyring={KEYRING}")
+        command += [*hooks, recipe.codename, str(tarball), *lines]
         checked(
             "mmdebstrap",
             *command,
-            recipe.codename,
-            str(tarball),
-            *lines,
             hint="can the mirror be reached? --mirror names another",
             env=environment,
         )

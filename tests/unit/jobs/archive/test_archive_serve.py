@@ -219,8 +219,12 @@ def test_a_listener_that_does_not_listen_holds_up_no_answer(
     monkeypatch.setattr(serve, "LAST_WORDS", 0)
     layout, _ = filled(tmp_path)
     deaf = threading.Event()
+
+    def listen(_what: str) -> None:
+        deaf.wait()
+
     try:
-        with serving(layout, [LOOPBACK], 0, lambda _what: deaf.wait() and None) as port:
+        with serving(layout, [LOOPBACK], 0, listen) as port:
             for number in range(5):
                 assert get(port, f"/{number}").status == 404
             assert get(port, LIST).read() == b"index"

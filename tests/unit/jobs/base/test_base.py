@@ -69,13 +69,13 @@ def test_without_a_place_it_goes_where_the_builds_of_this_site_look(
 ) -> None:
     monkeypatch.setenv("BAKESTONE_REGISTRY", "localhost:5000")
     site = Site(registries={"docker.io/library": "registry.lab:5000/hub"})
-    assert make._names(BOOKWORM, "", site) == [
+    assert make.references(BOOKWORM, "", site) == [
         "registry.lab:5000/hub/debian:12",
         "registry.lab:5000/hub/debian:bookworm",
     ]
-    assert make._names(BOOKWORM, "", Site())[0] == "localhost:5000/mirror/library/debian:12"
+    assert make.references(BOOKWORM, "", Site())[0] == "localhost:5000/mirror/library/debian:12"
     monkeypatch.delenv("BAKESTONE_REGISTRY")
-    (finding,) = refused(lambda: make._names(BOOKWORM, "", Site()), code=2)
+    (finding,) = refused(lambda: make.references(BOOKWORM, "", Site()), code=2)
     assert "--to" in finding.hint
 
 
@@ -90,7 +90,7 @@ def test_without_a_place_it_goes_where_the_builds_of_this_site_look(
     ],
 )
 def test_a_place_that_is_none_is_refused(to: str) -> None:
-    refused(lambda: make._names(BOOKWORM, to, Site()), code=2)
+    refused(lambda: make.references(BOOKWORM, to, Site()), code=2)
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,6 @@ def test_the_image_names_the_archive_outside_even_when_a_mirror_was_read() -> No
     assert "etc/apt/apt.conf.d/mirror-dates" in old
 
 
-def test_the_sites_mirror_is_read_by_the_longest_prefix() -> None:
-    site = Site(
-        urls={
-            "http://deb.example.com/": "http://m.lab/all/",
-            "http://deb.example.com/debian/": "http://m.lab/debian/",
-        }
-    )
-    assert make._mirrored("http://deb.example.com/debian", site) == "http://m.lab/debian"
-    assert make._mirrored("http://deb.example.com/security", site) == "http://m.lab/all/security"
-    assert (
-        make._mirrored("http://other.example.com/debian", site) == "http://other.example.com/debian"
-    )
-
-
 def test_an_index_is_the_same_in_whatever_order_its_images_were_made() -> None:
     parts = [PlatformImage(a, f"sha256:{made_up(a)}", 100) for a in ("amd64", "arm64")]
     assert image.index(parts) == image.index(parts[::-1])
@@ -153,9 +139,7 @@ def test_a_tarball_is_packed_without_its_name_or_the_time(tmp_path: Path) -> Non
     for name in ("one", "two"):
         tarball, packed = tmp_path / f"{name}.tar", tmp_path / f"{name}.gz"
         tarball.write_bytes(raw.getvalue())
-        assert (
-            image._pack(tarball, packed) == f"sha256:{hashlib.sha256(raw.getvalue()).hexdigest()}"
-        )
+        assert image.pack(tarball, packed) == f"sha256:{hashlib.sha256(raw.getvalue()).hexdigest()}"
         assert gzip.decompress(packed.read_bytes()) == raw.getvalue()
         digests.add(hashlib.sha256(packed.read_bytes()).hexdigest())
     assert len(digests) == 1

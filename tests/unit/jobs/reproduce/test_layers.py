@@ -195,8 +195,8 @@ def test_a_part_of_a_layout_that_leads_elsewhere_is_not_opened(tmp_path: Path) -
     described = image.blob(b"{}")
     path = tmp_path / "image" / "blobs" / "sha256" / str(described["digest"])[7:]
     path.rename(tmp_path / "elsewhere")
-    for make in (lambda: path.symlink_to(tmp_path / "elsewhere"), lambda: os.mkfifo(path)):
-        make()
+    for strange in ("link", "FIFO"):
+        path.symlink_to(tmp_path / "elsewhere") if strange == "link" else os.mkfifo(path)
         for read in (image.store.open, image.store.checked, image.store.document):
             (said,) = refused(functools.partial(read, described), code=3)
             assert "it is no regular file" in said.message
