@@ -18,7 +18,7 @@ from bakestone.core.lock import budget, survey
 from bakestone.core.lock import file as lockfile
 from bakestone.core.lock import model as lock_module
 from bakestone.core.lock.model import Lock
-from bakestone.core.matrix import matrix, spec
+from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix import selectors as select
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.variant import Variant
@@ -50,10 +50,10 @@ class Project:
         return site.load(self.site_path)
 
     @cached_property
-    def matrix(self) -> matrix.Matrix:
+    def matrix(self) -> expansion.Matrix:
         """images.yaml, checked and expanded."""
         loaded = spec.load(self.matrix_path)
-        return matrix.expand(loaded, Library.beside(loaded.folder))
+        return expansion.expand(loaded, Library.beside(loaded.folder))
 
     @property
     def registry(self) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock.model import Lock
-from bakestone.core.matrix import matrix as expansion
-from bakestone.core.matrix import spec
+from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.dockerfile import Renderer
 from tests.library.combinations import Finder, Slots, matrix

@@ -17,6 +17,7 @@ from bakestone.core.library.component import BUILT_IN, Component
 from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples as rehearsal
 from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import PACKAGES
 from bakestone.jobs import explain
 from tests.support.samples import locked, project, refused
@@ -257,11 +258,11 @@ def test_the_image_s_python_is_conda_s_also_where_nobody_knows_it(
     (known,) = project(
         tmp_path, text("ubuntu@22.04", "conda: [miniforge@24.9.2-0]"), library=library
     ).matrix.variants
-    assert known.python == "3.12"
+    assert python(known.slots) == "3.12"
     (unknown,) = project(
         tmp_path / "b", text("ubuntu@22.04", "conda: [miniforge@4.14.0-2]"), library=library
     ).matrix.variants
-    assert unknown.python == "", "not that of Ubuntu 22.04"
+    assert python(unknown.slots) is None, "not that of Ubuntu 22.04"
 
 
 def test_the_pythons_of_miniforge_go_up(library: Library) -> None:

@@ -146,9 +146,9 @@ def project(
         site_path.write_text(site, "utf-8")
     out = Project(path, folder / "images.lock.yaml", folder / "dockerfiles", site_path)
     if library is not None:
-        from bakestone.core.matrix import matrix, spec
+        from bakestone.core.matrix import expansion, spec
 
-        out.__dict__["matrix"] = matrix.expand(spec.load(path), library)
+        out.__dict__["matrix"] = expansion.expand(spec.load(path), library)
     return out
 
 

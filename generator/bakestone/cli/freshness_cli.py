@@ -186,7 +186,7 @@ def bump(
     rule.
     """
     from bakestone.cli.views import freshness as show_freshness
-    from bakestone.core.documents import handwritten
+    from bakestone.core.documents import edits
     from bakestone.core.library.catalog import Library
     from bakestone.jobs.freshness import bump as bumping
 
@@ -197,7 +197,7 @@ def bump(
             name="VERSION",
             code=USAGE,
         )
-    source = handwritten.read(
+    source = edits.read(
         matrix_path,
         "the matrix",
         hint="give the file with -f FILE, or run bakestone where images.yaml is",
@@ -208,7 +208,7 @@ def bump(
     )
     written = plan.text != source.text and not dry_run
     if written:
-        handwritten.replace(source, plan.text)
+        edits.replace(source, plan.text)
     show_freshness.bumped(
         plan, source.text, matrix_path, written=written, as_json=output_format == "json"
     )

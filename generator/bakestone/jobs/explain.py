@@ -11,7 +11,7 @@ from bakestone.core.lock.model import Lock
 from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.checks import lifecycle
-from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
 from bakestone.errors import BakestoneError, fail
 from bakestone.project import Project

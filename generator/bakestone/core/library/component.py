@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bakestone.core.documents import template
+from bakestone.core.documents import schema, template
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
 from bakestone.core.library.version import Version, patterns, texts
-from bakestone.core.library.versions import Versions
+from bakestone.core.library.versions import VersionFiles, Versions
 from bakestone.errors import fail
 
 BUILT_IN = Path(__file__).parents[2] / "components"
@@ -133,7 +133,23 @@ class Component:
     @cached_property
     def versions(self) -> Mapping[str, Version]:
         """Every version, newest first."""
-        return Versions(self)
+        return Versions(self.version_files)
+
+    @property
+    def version_files(self) -> VersionFiles:
+        """Where its versions are."""
+        needed = {"image"} if self.slot == "distro" else set()
+        if needed and self.data.get("package_manager") != "dnf":
+            needed.add("codename")
+        return VersionFiles(
+            self.name,
+            self.folder,
+            self.overlays,
+            self.built_in,
+            bool(self.retired),
+            frozenset(needed),
+            self.make_version,
+        )
 
     def make_version(self, version: str, data: dict[str, Any]) -> Version:
         """A version from its entry in versions.yaml."""
@@ -252,9 +268,7 @@ class Component:
 
 
 def read(path: Path, origin: str, overlays: tuple[Path, ...] = ()) -> Component:
-    """The component whose component.yaml is at `path`; a team's own is checked against its schema."""
-    from bakestone.core.documents import schema
-
+    """The component of the component.yaml at `path`; a team's own is checked against its schema."""
     if path.is_relative_to(BUILT_IN):  # checked by the test suite, so a command need not
         data = yamldoc.fast(path)
     else:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.version import Version
 from bakestone.errors import BakestoneError, Finding
 
-if TYPE_CHECKING:
-    from bakestone.core.library.component import Component
-
 _FORM = re.compile(r'(?:#.*\n|\n)*versions:\n((?:  "[^"\\\n]+":\n| {4}.*\n| {0,3}#.*\n|\n)*)')
 _ENTRY = re.compile(r'^  "([^"\n]+)":\n', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class VersionFiles:
+    """Where a component's versions are, and how an entry becomes one.
+
+    `overlays` are a team's files with more versions; `optional` when there may be no versions.yaml,
+    `needed` what an entry must have.
+    """
+
+    name: str
+    folder: Path
+    overlays: tuple[Path, ...]
+    built_in: bool
+    optional: bool
+    needed: frozenset[str]
+    make: Callable[[str, dict[str, Any]], Version]
 
 
 class Versions(Mapping[str, Version]):
@@ -28,30 +44,25 @@ class Versions(Mapping[str, Version]):
     own, is read whole. Entries of a team's overlay stand in front of the component's own.
     """
 
-    def __init__(self, component: Component) -> None:
-        self._component = component
+    def __init__(self, files: VersionFiles) -> None:
+        self._make = files.make
         self._read: dict[str, Version] = {}
         self._texts: dict[str, str] = {}
-        path = component.folder / "versions.yaml"
-        usual = (
-            _FORM.fullmatch(path.read_text("utf-8"))
-            if component.built_in and path.is_file()
-            else None
-        )
+        path = files.folder / "versions.yaml"
+        own = files.built_in and path.is_file()
+        usual = _FORM.fullmatch(path.read_text("utf-8")) if own else None
         if usual:
-            parts = _ENTRY.split(
-                usual[1]
-            )  # what is before the first entry, then name, text, name, text, ...
+            # what is before the first entry, then name, text, name, text, ...
+            parts = _ENTRY.split(usual[1])
             self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
-        elif path.is_file() or not component.retired:
-            known = yamldoc.fast(path) if component.built_in else checked(path, component)
-            self._add(known)
-        for overlay in component.overlays:
-            self._add(checked(overlay, component))
+        elif path.is_file() or not files.optional:
+            self._add(yamldoc.fast(path) if files.built_in else checked(path, files))
+        for overlay in files.overlays:
+            self._add(checked(overlay, files))
 
     def _add(self, known: Any) -> None:
         for name, data in known["versions"].items():
-            self._read[str(name)] = self._component.make_version(str(name), data or {})
+            self._read[str(name)] = self._make(str(name), data or {})
 
     @cached_property
     def _names(self) -> list[str]:
@@ -59,9 +70,7 @@ class Versions(Mapping[str, Version]):
 
     def __getitem__(self, name: str) -> Version:
         if name not in self._read:
-            self._read[name] = self._component.make_version(
-                name, yamldoc.fast_text(self._texts[name]) or {}
-            )
+            self._read[name] = self._make(name, yamldoc.fast_text(self._texts[name]) or {})
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
@@ -74,25 +83,19 @@ class Versions(Mapping[str, Version]):
         return len(self._names)
 
 
-def checked(path: Path, component: Component) -> Any:
+def checked(path: Path, files: VersionFiles) -> Any:
     """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles."""
-    from bakestone.core.documents import schema
-
     document = yamldoc.load(
         path,
         "the component's versions.yaml",
         hint="every component needs one: see docs/components.md",
     )
     schema.check(document, "versions")
-    needed = set()
-    if component.slot == "distro":
-        needed = (
-            {"image"} if component.data.get("package_manager") == "dnf" else {"image", "codename"}
-        )
-    lacking = {name: sorted(needed - set(data)) for name, data in document.data["versions"].items()}
+    entries = document.data["versions"].items()
+    lacking = {name: sorted(files.needed - set(data)) for name, data in entries}
     findings = [
         Finding(
-            f"{component.name}@{name} has no {' and no '.join(keys)}",
+            f"{files.name}@{name} has no {' and no '.join(keys)}",
             "a distro needs both: see docs/components.md",
             document.position(("versions", name), key=True),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
@@ -37,17 +37,19 @@ class Users:
 
 
 @dataclass
-class Plan:
-    """Each thing once, with its users. Package sets are by base image and names, as in the lock."""
+class Demand:
+    """Each thing once, with its users."""
 
     variants: list[Variant]
     bases: dict[str, Users] = field(default_factory=dict)
-    sets: dict[tuple[str, tuple[str, ...]], tuple[PackageSet, Users]] = field(default_factory=dict)
+    sets: dict[PackageSet, Users] = field(default_factory=dict)
     artifacts: dict[str, tuple[Artifact, Users]] = field(default_factory=dict)
     wheels: dict[str, tuple[Wheel, Users]] = field(default_factory=dict)
     repositories: dict[str, tuple[Repository, Users]] = field(default_factory=dict)
     images: dict[str, Users] = field(default_factory=dict)
     """Family -> its variants: where their images go."""
+    keyrings: str = ""
+    """The base on which the vendors' keyrings are made; empty where no vendor is asked."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,38 +69,39 @@ class Plan:
         return tuple(dict.fromkeys(name for ref in refs for name in self.bases[ref].names))
 
 
-def make(variants: list[Variant], library: Library) -> Plan:
-    """The plan for these variants. Raises `BakestoneError` when a builder image is unknown."""
-    plan, shared = Plan(variants), survey.Survey(library)
+def of(variants: list[Variant], library: Library) -> Demand:
+    """What these variants need. Raises `BakestoneError` when a builder image is unknown."""
+    demand, shared = Demand(variants), survey.Survey(library)
     for variant in variants:
         needs = survey.collect([variant], library, shared)
-        plan.images.setdefault(variant.family.name, Users()).add(variant)
+        demand.images.setdefault(variant.family.name, Users()).add(variant)
         for ref in needs.bases:
-            plan.bases.setdefault(ref, Users()).add(variant)
-        for ref, sets in needs.packages.items():
-            for names, packages in sets.items():
-                plan.sets.setdefault((ref, names), (packages, Users()))[1].add(variant)
+            demand.bases.setdefault(ref, Users()).add(variant)
+        for sets in needs.packages.values():
+            for packages in sets.values():
+                demand.sets.setdefault(packages, Users()).add(variant)
         for url, artifact in needs.artifacts.items():
-            plan.artifacts.setdefault(url, (artifact, Users()))[1].add(variant)
+            demand.artifacts.setdefault(url, (artifact, Users()))[1].add(variant)
         for key, wheel in needs.wheels.items():
-            plan.wheels.setdefault(key, (wheel, Users()))[1].add(variant)
+            demand.wheels.setdefault(key, (wheel, Users()))[1].add(variant)
         for name, repository in needs.repositories.items():
-            plan.repositories.setdefault(name, (repository, Users()))[1].add(variant)
-    return plan
+            demand.repositories.setdefault(name, (repository, Users()))[1].add(variant)
+        keyrings = shared.keyrings(variant)
+        if keyrings:
+            demand.keyrings = keyrings.builder.ref
+    return demand
 
 
-def in_lock(plan: Plan, lock: Lock) -> Plan:
-    """The same plan less what a stale lock does not have: that is a finding of its own."""
-    return Plan(
-        plan.variants,
-        {ref: users for ref, users in plan.bases.items() if ref in lock.bases},
-        {
-            key: pair
-            for key, pair in plan.sets.items()
-            if key[0] in lock.packages and key[0] in lock.bases
+def in_lock(demand: Demand, lock: Lock) -> Demand:
+    """The same less what a stale lock does not have: that is a finding of its own."""
+    return replace(
+        demand,
+        bases={ref: users for ref, users in demand.bases.items() if ref in lock.bases},
+        sets={
+            packages: users
+            for packages, users in demand.sets.items()
+            if packages.base in lock.packages and packages.base in lock.bases
         },
-        {url: pair for url, pair in plan.artifacts.items() if url in lock.artifacts},
-        {key: pair for key, pair in plan.wheels.items() if key in lock.wheels},
-        plan.repositories,
-        plan.images,
+        artifacts={url: pair for url, pair in demand.artifacts.items() if url in lock.artifacts},
+        wheels={key: pair for key, pair in demand.wheels.items() if key in lock.wheels},
     )

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 from bakestone.core.documents.patterns import matches
-
-if TYPE_CHECKING:
-    from bakestone.core.matrix.variant import Chosen
+from bakestone.core.matrix.variant import Chosen
 
 HOST = "host."
 """Attributes of the machines, not of the image: what is not stated holds."""
 
-Slots = Mapping[str, "Chosen"]
+Slots = Mapping[str, Chosen]
 Subject = tuple[str | None, str | None]
 
 

@@ -1,21 +1,25 @@
-"""One family of the matrix at work: its product, the rules, the methods, the names."""
+"""Spec + library -> variants: of each family the product of its axes, less the excludes, plus the
+includes.
+
+Pure: no network, no clock, no disk beyond the library's own data.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import product
 
 from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
 from bakestone.core.library.catalog import Library, nearest_version
-from bakestone.core.matrix import axes, methods, nearest
-from bakestone.core.matrix.checks import profiles, rules, terms
-from bakestone.core.matrix.spec import Family, Pick
+from bakestone.core.matrix import methods, nearest
+from bakestone.core.matrix.checks import names, profiles, rules, terms
+from bakestone.core.matrix.spec import Family, Pick, Spec
 from bakestone.core.matrix.variant import Chosen, Excluded, Variant, slot_context, slot_rank
-from bakestone.errors import Finding
+from bakestone.errors import BakestoneError, Finding
 
 MAX_VARIANTS = 20_000
 """Most combinations of one family: beyond it a typing error is likelier than a wish."""
@@ -24,6 +28,73 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 """What a tag is (OCI distribution specification, "Pulling manifests")."""
 
 _Slots = dict[str, Chosen]
+
+
+@dataclass
+class Matrix:
+    """All variants of a file, in the order of the file, and the combinations it leaves out."""
+
+    spec: Spec
+    library: Library
+    variants: list[Variant] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
+
+
+def expand(spec: Spec, library: Library) -> Matrix:
+    """Every variant of the file. Raises `BakestoneError` with all findings of all families."""
+    matrix = Matrix(spec, library)
+    known, findings = profiles.load(spec.families, spec.folder, library)
+    findings += terms.unknown(spec.families, library)
+    for family in spec.families:
+        work = Expansion(family, library, known)
+        try:
+            work.run()
+        except BakestoneError as problem:
+            findings += work.findings + problem.findings
+            continue
+        findings += work.findings
+        matrix.variants += work.variants
+        matrix.excluded += work.excluded
+    findings += _duplicates(matrix.variants)
+    if findings:
+        raise BakestoneError(findings)
+    return matrix
+
+
+def _duplicates(variants: list[Variant]) -> Iterator[Finding]:
+    first: dict[str, Variant] = {}
+    for variant in variants:
+        for key in {variant.name, variant.target}:
+            other = first.setdefault(key, variant)
+            if other is variant:
+                continue
+            differing = [
+                f"{slot} is {_text(other.slots, slot)} and {_text(variant.slots, slot)}"
+                for slot in sorted({*other.slots, *variant.slots}, key=slot_rank)
+                if _text(other.slots, slot) != _text(variant.slots, slot)
+            ]
+            what = (
+                "; ".join(differing)
+                or f"they are in the families {other.family.name} and {variant.family.name}"
+            )
+            where = next(
+                (
+                    variant.slots[s].where
+                    for s in variant.slots
+                    if _text(other.slots, s) != _text(variant.slots, s)
+                ),
+                variant.family.where,
+            )
+            yield Finding(
+                f"two variants are named {variant.name}: {what}",
+                "name the slot that differs in `name_slots`, or leave one out with `exclude`",
+                where,
+            )
+            break
+
+
+def _text(slots: dict[str, Chosen], slot: str) -> str:
+    return slots[slot].text if slot in slots else "none"
 
 
 class Expansion:
@@ -47,7 +118,7 @@ class Expansion:
     def run(self) -> None:
         """Fill `variants`, `excluded` and `findings`."""
         family = self.family
-        self.findings += axes.check(family, self.library)
+        self.findings += names.check(family, self.library)
         values = [
             [{s: self.resolve(s, p) for s, p in value.picks.items()} for value in axis.values]
             for axis in family.axes

@@ -10,7 +10,6 @@ from typing import Any
 from bakestone.core.documents import template
 from bakestone.core.library.component import Component, Method
 from bakestone.core.library.version import Base, Version
-from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.spec import Exclude, Family
 from bakestone.errors import Position
 
@@ -139,11 +138,6 @@ class Variant:
     def context(self) -> dict[str, dict[str, str]]:
         """Slot -> {component, version, major, minor, label, method, prefix}, for templates."""
         return slot_context(self.slots)
-
-    @cached_property
-    def python(self) -> str:
-        """The minor version of the image's Python, such as 3.11; empty when nobody knows it."""
-        return python(self.slots) or ""
 
     @property
     def driver(self) -> dict[str, str]:

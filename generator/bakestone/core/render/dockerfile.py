@@ -10,11 +10,11 @@ from bakestone.core.library.version import Base
 from bakestone.core.lock.model import Lock
 from bakestone.core.lock.needs import Artifact, Stage, VendorPackages
 from bakestone.core.lock.survey import Survey
+from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Variant, slot_rank
-from bakestone.core.render.environment import Environments, seen, stage_context
+from bakestone.core.render.environment import Environments, labels, seen, stage_context
 from bakestone.core.render.frames import frame, pairs
 from bakestone.core.render.inventory import HEREDOC, Inventories
-from bakestone.core.render.labels import labels
 from bakestone.core.render.packages import install as packages
 from bakestone.errors import fail
 
@@ -153,7 +153,9 @@ class Renderer:
                 "file_stages": _file_stages(stage, variant.platforms),
                 "body": (
                     (
-                        packages.pip(stage.wheels, self.lock, variant.platforms, variant.python)
+                        packages.pip(
+                            stage.wheels, self.lock, variant.platforms, python(variant.slots) or ""
+                        )
                         if stage.wheels
                         else ""
                     )

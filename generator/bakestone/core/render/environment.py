@@ -1,4 +1,8 @@
-"""ENV of the finished image: tools are found by a non-interactive shell of any user."""
+"""ENV and LABEL of the finished image.
+
+Tools are found by a non-interactive shell of any user. A base image's labels are inherited, so each
+that it may have is set.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakestone.core.documents import template
+from bakestone.core.lock.model import Lock
+from bakestone.core.matrix.checks.terms import accepted
+from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Chosen, Variant
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -67,8 +74,12 @@ class Environments:
 
 
 def stage_context(chosen: Chosen, variant: Variant) -> dict[str, Any]:
-    """What a component's templates see: its own facts, every other slot under its name, `python`."""
-    return {**variant.context, **variant.context[chosen.slot], "python": variant.python}
+    """What a component's templates see: its facts, every other slot under its name, `python`."""
+    return {
+        **variant.context,
+        **variant.context[chosen.slot],
+        "python": python(variant.slots) or "",
+    }
 
 
 def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[Any, ...]:
@@ -77,12 +88,49 @@ def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[Any, 
     """
     context = variant.context
     others = ((slot, *context[slot].values()) for slot in names if slot in context)
-    python = variant.python if "python" in names else ""
+    known = python(variant.slots) or "" if "python" in names else ""
     return (
         chosen.text,
         chosen.method,
         chosen.seen,
         variant.context[chosen.slot]["prefix"],
-        python,
+        known,
         *others,
     )
+
+
+def labels(variant: Variant, filled: list[Chosen], lock: Lock) -> dict[str, str]:
+    """Every label of a variant; `filled` are its slots in their order."""
+    locked = lock.bases[variant.base.ref]
+    title = ", ".join(
+        f"{c.component.data.get('title', c.component.name)} {c.version.version}" for c in filled
+    )
+    found = {
+        "org.opencontainers.image.title": variant.name,
+        "org.opencontainers.image.ref.name": variant.name,
+        "org.opencontainers.image.version": variant.name,
+        "org.opencontainers.image.description": title,
+        "org.opencontainers.image.licenses": licences(filled),
+        "org.opencontainers.image.base.name": variant.base.ref,
+        "org.opencontainers.image.base.digest": locked.digest,
+        "io.bakestone.family": variant.family.name,
+        "io.bakestone.variant": variant.name,
+    }
+    found |= {f"io.bakestone.slot.{c.slot}": c.text for c in filled}
+    if variant.driver:
+        found |= {
+            "io.bakestone.driver": variant.driver["toolkit"],
+            "io.bakestone.driver.minimum": variant.driver["minimum"],
+        }
+    terms = accepted(variant)
+    if terms:
+        found["io.bakestone.accepted"] = ",".join(terms)
+    if variant.family.profiles:
+        found["io.bakestone.profiles"] = ",".join(variant.family.profiles)
+    return found
+
+
+def licences(filled: list[Chosen]) -> str:
+    """The components' licences as one SPDX expression, each once."""
+    known = dict.fromkeys(str(c.component.data.get("licence", "NOASSERTION")) for c in filled)
+    return " AND ".join(f"({text})" if " OR " in text else text for text in known)

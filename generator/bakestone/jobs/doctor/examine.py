@@ -12,11 +12,9 @@ from pathlib import Path
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.ask import Asker, Hosts
 from bakestone.clients.registry.client import Registry
-from bakestone.core.lock import demand as planning
+from bakestone.core.lock import demand, survey
 from bakestone.core.lock import file as lockfile
 from bakestone.core.lock import model as lock_module
-from bakestone.core.lock import survey
-from bakestone.core.lock.demand import Plan
 from bakestone.core.lock.model import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
@@ -93,8 +91,8 @@ class _Examination:
         self.world = world
         self.report = report
         self.watch = watch
-        self.whole = planning.make(variants, project.matrix.library)
-        self.plan = planning.in_lock(self.whole, lock)
+        self.whole = demand.of(variants, project.matrix.library)
+        self.plan = demand.in_lock(self.whole, lock)
         self.hosts = Hosts(world.now)
         self.asker = Asker(project.site, self.hosts)
         self.bases = Bases(world.registry, project.site, self.hosts)
@@ -219,11 +217,10 @@ class _Examination:
         """One check for each distro and time."""
         times: dict[tuple[str, str], set[str]] = {}
         distros = {}
-        for ref, _ in self.plan.sets:
-            locked = self.lock.packages[ref]
+        for wanted in self.plan.sets:
+            locked = self.lock.packages[wanted.base]
             if locked.pins == "snapshot":
-                times.setdefault((locked.distro, locked.snapshot), set()).add(ref)
-        for (_, _), (wanted, _) in self.plan.sets.items():
+                times.setdefault((locked.distro, locked.snapshot), set()).add(wanted.base)
             distros[wanted.distro.text] = wanted.distro
         for (text, at), refs in times.items():
             distro = distros[text]
@@ -236,7 +233,7 @@ class _Examination:
 
     def pinned_at_vendors(self) -> Iterator[Check]:
         """The vendors' packages that the library pins, looked for in the lists that were fetched."""
-        for wanted, users in self.plan.sets.values():
+        for wanted, users in self.plan.sets.items():
             if (
                 wanted.repositories and self.repositories.missing(wanted) is not None
             ):  # else the list's own row says so
@@ -309,7 +306,7 @@ class _Examination:
         """What is known only after all the others: how much is fetched, and what time the servers
         say it is.
         """
-        plan: Plan = self.plan
+        plan = self.plan
         fetched = sum(self.bases.sizes.values()) + sum(
             self.lock.artifacts[url].size for url in plan.artifacts
         )

@@ -20,9 +20,9 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Path_
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.core.library.component import Component
-from bakestone.core.matrix import matrix, spec
+from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
-from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
 from bakestone.jobs.freshness import companions, newer
@@ -96,7 +96,7 @@ class _Bump:
     ) -> None:
         self.text, self.path, self.library, self.wish, self.at = text, path, library, wish, at
         self.document = yamldoc.parse(text, str(path), "the matrix")
-        self.matrix = matrix.expand(spec.read(self.document, path), library)
+        self.matrix = expansion.expand(spec.read(self.document, path), library)
         self.forbidden = {f.message for f in self.ended(self.matrix)}
         self.component = self.known(wish.component)
         self.places = places.find(self.document, library, wish.families)
@@ -409,7 +409,7 @@ class _Bump:
         """The matrix of a new text; raises when it is not right, or when a family forbids what has
         ended and was not there before.
         """
-        out = matrix.expand(spec.read(document, self.path), self.library)
+        out = expansion.expand(spec.read(document, self.path), self.library)
         forbidden = [f for f in self.ended(out) if f.message not in self.forbidden]
         if forbidden:
             raise BakestoneError(forbidden)

@@ -8,8 +8,7 @@ from itertools import product
 from bakestone.core.matrix import methods, nearest
 from bakestone.core.matrix.checks import profiles
 from bakestone.core.matrix.conditions import slots_of
-from bakestone.core.matrix.expansion import Expansion
-from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.expansion import Expansion, Matrix
 from bakestone.core.matrix.nearest import Changes
 from bakestone.core.matrix.variant import Chosen, Variant
 

@@ -19,8 +19,7 @@ from bakestone.core.lock.model import Lock, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import KEYRING_BUILDER, Survey
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render.packages import apt_more as apt
-from bakestone.core.render.packages import dnf_more as dnf
+from bakestone.core.render.packages import apt, dnf
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.freshness import digests

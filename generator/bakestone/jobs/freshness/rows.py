@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from bakestone.core.library.version import Version
 from bakestone.core.matrix.checks import lifecycle
-from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.errors import Position
 from bakestone.jobs.freshness import companions, newer

@@ -14,8 +14,7 @@ from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.engine.events import State
 from bakestone.core.lock.model import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.packages import apt_more as apt
-from bakestone.core.render.packages import dnf_more as dnf
+from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 CHUNK = 32

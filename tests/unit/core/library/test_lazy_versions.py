@@ -24,10 +24,9 @@ def test_built_in_versions_are_read_one_by_one_as_they_would_be_together(
     component = LIBRARY.get(name)
     assert component is not None
     whole = yamldoc.fast(component.folder / "versions.yaml")["versions"]
-    monkeypatch.setattr(
-        yamldoc, "fast", None
-    )  # the whole file is not read again: if it is, see Versions in generator/versions.py
-    assert dict(Versions(component)) == {
+    # the whole file is not read again: if it is, see Versions
+    monkeypatch.setattr(yamldoc, "fast", None)
+    assert dict(Versions(component.version_files)) == {
         version: component.make_version(version, data or {}) for version, data in whole.items()
     }
     assert list(component.versions) == sorted(whole, key=version_key, reverse=True)

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.matrix import matrix, spec
-from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix import expansion, spec
+from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Variant
 from tests.support.samples import FIRST, MANY, ROOT, made_up, project, refused
 
@@ -32,7 +32,7 @@ TABLE = {
 @pytest.fixture(scope="module")
 def committed(library: Library) -> Matrix:
     """The repository's own images.yaml."""
-    return matrix.expand(spec.load(ROOT / "images.yaml"), library)
+    return expansion.expand(spec.load(ROOT / "images.yaml"), library)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def azureml(library: Library) -> dict[str, Variant]:
     """The variants of the family azureml-2020, by name."""
     loaded = spec.load(ROOT / "images.yaml")
     only = replace(loaded, families=tuple(f for f in loaded.families if f.name == "azureml-2020"))
-    return {v.name: v for v in matrix.expand(only, library).variants}
+    return {v.name: v for v in expansion.expand(only, library).variants}
 
 
 def test_azureml_2020_is_the_table_no_more_and_no_fewer(azureml: dict[str, Variant]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock.model import Lock, LockedBase
-from bakestone.core.matrix.matrix import Matrix
+from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.render.dockerfile import UID, Renderer
 from bakestone.core.render.inventory import HEREDOC
 from bakestone.jobs.publish.order import stage_texts

@@ -15,11 +15,12 @@ import pytest
 
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site, load
+from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import LockedBase
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import IMAGE, PART, WHEEL, ArchivedBlob, Catalog
 from bakestone.jobs.archive.collect import images, wheels
-from bakestone.jobs.archive.collect.wanted import Users, WheelFile
+from bakestone.jobs.archive.collect.wanted import WheelFile
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve import sitefile
 from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
@@ -138,7 +139,7 @@ def test_a_base_image_is_copied_with_its_digests_for_the_platforms_wanted_only(
         found, jobs = images.copy(
             "docker.io/library/debian:12",
             locked,
-            Users({"v1"}, {"linux/arm64"}),
+            Users({"v1": None}, {"linux/arm64": {"v1": None}}),
             Registry(site),
             here,
         )
@@ -161,7 +162,7 @@ def test_an_altered_layer_ends_the_copy_and_is_not_kept(tmp_path: Path) -> None:
         _, jobs = images.copy(
             "docker.io/library/debian:12",
             LockedBase(digest, {}, "registry", NOW),
-            Users({"v1"}, {"linux/amd64"}),
+            Users({"v1": None}, {"linux/amd64": {"v1": None}}),
             Registry(site),
             here,
         )
@@ -174,7 +175,10 @@ def test_an_image_that_is_not_there_for_a_platform_is_told(tmp_path: Path, platf
     there, here = empty(tmp_path / "there"), empty(tmp_path / "here")
     entries, digest, _ = image(there)
     with served(there, entries, tmp_path / "site") as site:
-        users, locked = Users({"v1"}, {platform}), LockedBase(digest, {}, "registry", NOW)
+        users, locked = (
+            Users({"v1": None}, {platform: {"v1": None}}),
+            LockedBase(digest, {}, "registry", NOW),
+        )
         (finding,) = refused(
             lambda: images.copy("docker.io/library/debian:12", locked, users, Registry(site), here),
             code=3,

@@ -17,6 +17,7 @@ from bakestone.clients.engine.events import State
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component, Repository
+from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
@@ -235,9 +236,7 @@ def test_dnf_s_answers_become_rows_by_who_is_hit() -> None:
 
 def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_path: Path) -> None:
     made = project(tmp_path, MANY, library=library)
-    from bakestone.core.lock import demand as plan
-
-    planned = plan.make(made.matrix.variants, library)
+    planned = demand.of(made.matrix.variants, library)
     lock = made_up_lock(made.matrix.variants, library)
     asked = packages.questions(planned.sets, lock.packages, lock.bases, {})
     assert [(q.ref, q.platform) for q in asked] == [
@@ -249,9 +248,9 @@ def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_pat
             f"FROM docker.io/library/debian:12@{lock.bases[question.ref].digest} AS ask\n"
         )
         wanted = [
-            names
-            for (ref, names), (_, users) in planned.sets.items()
-            if ref == question.ref and users.on(question.platform)
+            asked_for.names
+            for asked_for, users in planned.sets.items()
+            if asked_for.base == question.ref and users.on(question.platform)
         ]
         assert wanted
         for names in wanted:
@@ -280,10 +279,7 @@ def test_what_comes_from_a_vendor_is_not_asked_of_the_distro() -> None:
 
     def asked(vendors: dict[str, set[str]]) -> list[Question]:
         return packages.questions(
-            {("debian:12", wanted.names): (wanted, users)},
-            {"debian:12": locked},
-            {"debian:12": BASE},
-            vendors,
+            {wanted: users}, {"debian:12": locked}, {"debian:12": BASE}, vendors
         )
 
     (question,) = asked({"nvidia": {"cuda-nvcc=12-2"}})

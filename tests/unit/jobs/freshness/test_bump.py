@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from bakestone.core.documents import handwritten
+from bakestone.core.documents import edits
 from bakestone.core.library.catalog import Library
 from bakestone.core.matrix import spec
-from bakestone.core.matrix.matrix import expand
+from bakestone.core.matrix.expansion import expand
 from bakestone.errors import BakestoneError
 from bakestone.jobs.freshness import companions
 from tests.support.samples import FIRST, ROOT
@@ -389,17 +389,17 @@ def test_a_link_its_target_s_rights_and_a_byte_order_mark_stay(
 def test_an_edit_of_someone_else_is_not_lost(tmp_path: Path) -> None:
     path = tmp_path / "images.yaml"
     path.write_text(FIRST, "utf-8")
-    read = handwritten.read(path, "the matrix")
+    read = edits.read(path, "the matrix")
     path.write_text(FIRST + "# mine\n", "utf-8")
     with pytest.raises(BakestoneError) as caught:
-        handwritten.replace(read, FIRST.replace("5.0.10", "5.0.9"))
+        edits.replace(read, FIRST.replace("5.0.10", "5.0.9"))
     assert (
         "changed by someone else meanwhile; nothing was written" in caught.value.findings[0].message
     )
     assert path.read_text("utf-8") == FIRST + "# mine\n"
     path.unlink()
     with pytest.raises(BakestoneError):
-        handwritten.replace(read, FIRST)
+        edits.replace(read, FIRST)
     assert not path.exists()
 
 

@@ -16,9 +16,7 @@ from hypothesis import strategies as st
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import file as lockfile
-from bakestone.core.render.packages import apt_more as apt
-from bakestone.core.render.packages import debversion
-from bakestone.core.render.packages import dnf_more as dnf
+from bakestone.core.render.packages import apt, debversion, dnf
 from bakestone.project import Project
 from tests.support import imageserver
 from tests.support.imageserver import RegistryServer

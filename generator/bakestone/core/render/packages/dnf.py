@@ -1,57 +1,40 @@
-"""The RUN instruction that installs packages with dnf, at exact versions."""
+"""dnf: the RUN instruction that installs packages at exact versions, and the question what dnf would
+install today, asked of dnf inside the base image itself.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable, Mapping
+
 from bakestone.core.lock.model import LockedPackages
 from bakestone.core.lock.needs import PackageSet
+from bakestone.core.render.frames import program
 from bakestone.core.render.packages.closure import by_platform, closures, command
+from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import fail
 
 REPOSITORIES = "/tmp/repositories"  # noqa: S108
 """Where the site's form of the repository files is, when the site has mirrors."""
-_STATE = "/tmp/dnf"  # noqa: S108
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-_SITE = f"""\
-# this site's mirrors, by what a URL begins with; a repository that is mirrored has no other list of mirrors
-if [ -s /run/secrets/mirrors ]; then
-"$python" - <<'PYTHON'
-import glob, os, re
-mirrors = [line.split() for line in open("/run/secrets/mirrors")]
-os.mkdir("{REPOSITORIES}")
-for path in glob.glob("/etc/yum.repos.d/*.repo"):
-    with open(os.path.join("{REPOSITORIES}", os.path.basename(path)), "w") as out:
-        for section in open(path).read().replace("\\n[", "\\n\\0[").split("\\0"):
-            for old, new in mirrors:
-                there = re.sub(r"(?m)^#?[ \\t]*baseurl[ \\t]*=[ \\t]*" + re.escape(old), lambda _: "baseurl=" + new, section)
-                if there != section:
-                    there = re.sub(r"(?m)^(?=mirrorlist|metalink)", "#", there)
-                section = re.sub(r"(=[ \\t]*)" + re.escape(old), lambda found: found[1] + new, there)
-            out.write(section)
-PYTHON
-fi"""
-SITE = (
-    "python=/usr/libexec/platform-python",
-    '[ -x "$python" ] || python=python3',
-    *_SITE.splitlines(),
+SITE = tuple(
+    line
+    for shell in program("dnf_site.sh")
+    for line in (shell, *(program("mirrors.py") if shell.endswith("<<'PYTHON'") else ()))
 )
 """Shell lines that leave dnf's Python in "$python", and, where the site has mirrors, the repository
-files with them in
-/tmp/repositories."""
-_BEGIN = (
-    "set -eu",
-    *SITE,
-    # what dnf keeps of its work goes with the temporary folder; plugins would ask for
-    # subscriptions, or note what is installed
-    (
-        f"set -- --noplugins --setopt=cachedir={_STATE} --setopt=logdir={_STATE}"
-        f" --setopt=persistdir={_STATE}"
-    ),
-    'set -- "$@" --setopt=install_weak_deps=False --setopt=skip_if_unavailable=False',
-    'if [ -f /run/secrets/ca ]; then set -- "$@" --setopt=sslcacert=/run/secrets/ca; fi',
-    f'if [ -d {REPOSITORIES} ]; then set -- "$@" --setopt=reposdir={REPOSITORIES}; fi',
-)
+files with them in `REPOSITORIES`.
+"""
+# what dnf keeps of its work goes with the temporary folder; plugins would ask for subscriptions, or
+# note what is installed
+_BEGIN = ("set -eu", *SITE, *program("dnf_begin.sh"))
+_CLEAN = tuple(program("dnf_end.sh"))
 _INSTALL = 'dnf "$@" install --assumeyes'
-_CLEAN = f"rm -rf {_STATE} {REPOSITORIES} /var/lib/rpm/__db.* /var/cache/ldconfig/aux-cache"
+_LINE = re.compile(
+    r"^([A-Za-z0-9][A-Za-z0-9+._-]*\.[a-z0-9_]+) ([0-9]+:[A-Za-z0-9.+_~^]+-[A-Za-z0-9.+_~^]+)$"
+)
+_UNKNOWN = re.compile(r"bakestone: no package (\S+)$")
 
 
 def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> str:
@@ -93,7 +76,7 @@ def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, 
             "# shellcheck disable=SC2086 # one word a package",
             f'if [ -n "$packages" ]; then {_INSTALL} $packages; fi',
         ]
-    return run([*lines, _CLEAN])
+    return run([*lines, *_CLEAN])
 
 
 def run(lines: list[str]) -> str:
@@ -112,3 +95,87 @@ def nevra(name: str, version: str) -> str:
     """
     package, _, machine = name.rpartition(".")
     return f"{package}-{version}.{machine}"
+
+
+def resolver(*, updates: bool = False) -> str:
+    """The program that writes what dnf would install into /out, one file a set; with `updates` also
+    what would be newer.
+
+    It runs with the Python of dnf itself: 3.6 on version 8.
+    """
+    whole = program("closure.py")
+    begin, end = (whole.index(f"    # {mark} of the updates") for mark in ("begin", "end"))
+    inner = whole[begin + 1 : end] if updates else []
+    return "\n".join([*whole[:begin], *inner, *whole[end + 1 :], ""])
+
+
+def question(
+    origin: str,
+    sets: list[PackageSet],
+    platform: str,  # noqa: ARG001
+    now: str,
+    keyrings: str,  # noqa: ARG001
+    *,
+    updates: bool = False,
+) -> str:
+    """A Dockerfile whose result has one file a set, named by its number: what dnf would install, a
+    package a line.
+
+    With `updates` there is also `upgrades`, what would be newer of the packages that the image has
+    (name, old, new), and `security`, every package of a security advisory.
+    """
+    wanted = json.dumps([s.names for s in sets])
+    lines = [
+        "set -eu",
+        *SITE,
+        f"# {now}: asked anew each time, never answered from the cache",
+        "mkdir -p /out",
+    ]
+    lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", resolver(updates=updates) + "PYTHON"]
+    return f"FROM {origin} AS ask\n{run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
+
+
+def closure(answer: str) -> dict[str, str]:
+    """`name.arch` -> `epoch:version-release` of what dnf would install.
+
+    Raises `ValueError` for anything else.
+    """
+    found: dict[str, str] = {}
+    for line in answer.splitlines():
+        package = _LINE.match(line)
+        if package is None or package[1] in found:
+            raise ValueError(f"not a package, or one of two versions: {line}")
+        found[package[1]] = package[2]
+    return found
+
+
+def updates(answers: Mapping[str, str]) -> Updates:
+    """What the files of a question with `updates` say: name of a file -> its text. dnf never goes
+    back: another version is a newer one.
+    """
+    secure: dict[str, set[str]] = {}
+    for package, version in (line.split() for line in answers.get("security", "").splitlines()):
+        secure.setdefault(package, set()).add(version)
+    upgrades = {
+        name: (old, new)
+        for name, old, new in (line.split() for line in answers.get("upgrades", "").splitlines())
+    }
+    sets = {int(name): closure(text) for name, text in answers.items() if name.isdigit()}
+    return Updates(sets, upgrades, secure, lambda new, old: new != old)
+
+
+def reasons(lines: Iterable[str]) -> list[str]:
+    """The lines in which the script says what is wrong."""
+    return [
+        line.removeprefix("bakestone: ") for line in lines if line.startswith("bakestone: dnf: ")
+    ]
+
+
+def unknown(lines: Iterable[str]) -> set[str]:
+    """The packages that dnf does not know."""
+    return {name for line in lines for name in _UNKNOWN.findall(line)}
+
+
+def distrusted(lines: Iterable[str]) -> list[str]:
+    """The lines that tell of a signature that does not hold."""
+    return [line for line in lines if "GPG" in line and "bakestone: dnf: " in line]

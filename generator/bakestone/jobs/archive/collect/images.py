@@ -9,10 +9,10 @@ from typing import Any
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
+from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import LockedBase
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.archive.catalog import IMAGE, PART, ArchivedBlob, is_digest
-from bakestone.jobs.archive.collect.wanted import Users
 from bakestone.jobs.archive.layout import ArchiveLayout
 
 Job = Callable[[], ArchivedBlob]

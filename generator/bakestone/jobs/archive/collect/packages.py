@@ -18,9 +18,7 @@ from pathlib import Path
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.model import Lock
-from bakestone.core.render.packages import apt
-from bakestone.core.render.packages import apt_more as asking
-from bakestone.core.render.packages import dnf_more as asking_dnf
+from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import hash_of, open_regular
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
@@ -132,9 +130,7 @@ def _dockerfile(sets: list[Packages], lock: Lock) -> str:
     if vendors:
         builder = next(p.keyrings for p in sets if p.keyrings)
         texts.append(
-            asking.keyrings_stage(
-                _origin(builder, lock), [vendors[name] for name in sorted(vendors)]
-            )
+            apt.keyrings_stage(_origin(builder, lock), [vendors[name] for name in sorted(vendors)])
         )
     for number, packages in enumerate(sets):
         texts.append(
@@ -199,7 +195,7 @@ def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> No
         return
     failures = state.failures()
     log = [line for failure in failures for line in failure.log]
-    gone = sorted({*asking.unknown(log), *asking_dnf.unknown(log)})
+    gone = sorted({*apt.unknown(log), *dnf.unknown(log)})
     if gone:
         raise fail(
             "the package archive no longer has"
@@ -209,8 +205,8 @@ def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> No
             name="packages",
         )
     said = (
-        asking.reasons(log)
-        or asking_dnf.reasons(log)
+        apt.reasons(log)
+        or dnf.reasons(log)
         or log
         or [f.error for f in failures]
         or state.output

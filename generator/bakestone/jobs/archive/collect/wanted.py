@@ -6,33 +6,16 @@ No network, no disk.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
-from bakestone.core.lock import survey
+from bakestone.core.lock import demand
+from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding
-
-
-@dataclass
-class Users:
-    """The variants that need something, and the platforms that they need it for."""
-
-    variants: set[str] = field(default_factory=set)
-    platforms: set[str] = field(default_factory=set)
-
-    def add(self, variant: Variant) -> None:
-        """One more."""
-        self.variants.add(variant.name)
-        self.platforms.update(variant.platforms)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The variants in a fixed order."""
-        return tuple(sorted(self.variants))
 
 
 @dataclass(frozen=True)
@@ -94,51 +77,42 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> Wanted:
 
     Raises `BakestoneError` for what an archive cannot hold.
     """
-    images: dict[str, Users] = {}
-    files: dict[str, Users] = {}
-    wheels: dict[str, Users] = {}
-    keys: dict[str, Users] = {}
-    sets: dict[tuple[str, tuple[str, ...], tuple[str, ...]], tuple[PackageSet, str, Users]] = {}
-    repositories: dict[str, Repository] = {}
-    asked = survey.Survey(library)
-    for variant in variants:
-        needs = survey.collect([variant], library)
-        keyrings = asked.keyrings(variant)
-        for ref in needs.bases:
-            images.setdefault(ref, Users()).add(variant)
-        for url in needs.artifacts:
-            files.setdefault(url, Users()).add(variant)
-        for key in needs.wheels:
-            wheels.setdefault(key, Users()).add(variant)
-        for repository in needs.repositories.values():
-            keys.setdefault(repository.key, Users()).add(variant)
-            repositories[repository.name] = repository
-        for ref, named in needs.packages.items():
-            for names, wanted in named.items():
-                key3 = (ref, names, tuple(r.name for r in wanted.repositories))
-                builder = keyrings.builder.ref if keyrings and wanted.repositories else ""
-                sets.setdefault(key3, (wanted, builder, Users()))[2].add(variant)
-    _check(images, lock)
+    needed = demand.of(sorted(variants, key=lambda v: v.name), library)
+    keys: dict[str, dict[str, None]] = {}
+    for repository, users in needed.repositories.values():
+        keys.setdefault(repository.key, {}).update(dict.fromkeys(users.names))
+    _check(needed.bases, lock)
     return Wanted(
-        dict(sorted(images.items())),
+        dict(sorted(needed.bases.items())),
         tuple(
             WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
-            for url, users in sorted(files.items())
+            for url, (_, users) in sorted(needed.artifacts.items())
         )
-        + tuple(WantedFile(url, "", 0, users.names) for url, users in sorted(keys.items())),
-        tuple(
-            WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform], users.names)
-            for key, users in sorted(wheels.items())
-            for platform in sorted(users.platforms & set(lock.wheels[key].files))
+        + tuple(
+            WantedFile(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())
         ),
         tuple(
-            Packages(_for(wanted, platform), platform, users.names, builder)
-            for _, (wanted, builder, users) in sorted(sets.items())
+            WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform], users.names)
+            for key, (_, users) in sorted(needed.wheels.items())
+            for platform in sorted(set(users.platforms) & set(lock.wheels[key].files))
+        ),
+        tuple(
+            Packages(
+                _for(wanted, platform),
+                platform,
+                users.names,
+                needed.keyrings if wanted.repositories else "",
+            )
+            for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
             if wanted.names
             for platform in sorted(users.platforms)
         ),
-        tuple(repositories[name] for name in sorted(repositories)),
+        tuple(needed.repositories[name][0] for name in sorted(needed.repositories)),
     )
+
+
+def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    return wanted.base, wanted.names, tuple(r.name for r in wanted.repositories)
 
 
 def _for(wanted: PackageSet, platform: str) -> PackageSet:

@@ -19,8 +19,6 @@ from bakestone.core.lock.demand import Users
 from bakestone.core.lock.model import LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
-from bakestone.core.render.packages import apt_more as pins_apt
-from bakestone.core.render.packages import dnf_more as pins_dnf
 from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble
 
 _UPDATE, _ANSWER = "update", "answer"
@@ -74,7 +72,7 @@ class Question:
 
 
 def questions(
-    sets: Mapping[tuple[str, tuple[str, ...]], tuple[PackageSet, Users]],
+    sets: Mapping[PackageSet, Users],
     packages: Mapping[str, LockedPackages],
     bases: Mapping[str, LockedBase],
     vendors: Mapping[str, set[str]],
@@ -86,7 +84,8 @@ def questions(
     there is not asked of the distro.
     """
     found: dict[tuple[str, str], Question] = {}
-    for (ref, names), (wanted, users) in sets.items():
+    for wanted, users in sets.items():
+        ref, names = wanted.base, wanted.names
         locked = packages[ref]
         if (
             locked.pins == "snapshot"
@@ -165,7 +164,7 @@ def _dnf(origin: str, question: Question, now: str) -> str:
     ]
     lines += [
         f"if ! \"$python\" - '{wanted}' > /out/log 2>&1 <<'PYTHON'",
-        pins_dnf.SCRIPT + "PYTHON",
+        dnf.resolver() + "PYTHON",
         f"then mv /out/log /out/{_ANSWER}0; fi",
     ]
     return f"FROM {origin} AS ask\n{dnf.run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
@@ -224,7 +223,7 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
     """
     if _UPDATE in files:
         lines = files[_UPDATE].splitlines()
-        return [_archive(question, pins_apt.reasons(lines) or lines[-3:], tuple(question.variants))]
+        return [_archive(question, apt.reasons(lines) or lines[-3:], tuple(question.variants))]
     gone: dict[str, dict[str, None]] = {}
     troubles = []
     for number, (words, variants) in enumerate(
@@ -242,9 +241,7 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
             )
             gone.setdefault(word, {}).update(dict.fromkeys(users))
         if not unknown:
-            reasons = (
-                pins_dnf.reasons(lines) if question.manager == "dnf" else pins_apt.reasons(lines)
-            )
+            reasons = dnf.reasons(lines) if question.manager == "dnf" else apt.reasons(lines)
             troubles.append(_archive(question, reasons or lines[-3:], tuple(variants)))
     return troubles + _rows(question, gone)
 
@@ -255,8 +252,8 @@ def _united(question: Question) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _unknown(manager: str, lines: list[str], words: Iterable[str]) -> list[str]:
     if manager == "dnf":
-        return sorted(pins_dnf.unknown(lines))
-    names = pins_apt.unknown(lines) | {
+        return sorted(dnf.unknown(lines))
+    names = apt.unknown(lines) | {
         f"{name}={version}" for line in lines for version, name in _CANNOT_DOWNLOAD.findall(line)
     }
     # a package that is gone altogether is told by its name alone

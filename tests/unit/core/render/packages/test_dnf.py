@@ -17,7 +17,6 @@ from bakestone.core.library.component import Repository
 from bakestone.core.lock.model import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages import dnf
-from bakestone.core.render.packages import dnf_more as ask
 from bakestone.core.render.packages import install as packages
 from tests.support.samples import NOW, ROOT, refused
 
@@ -111,7 +110,7 @@ def test_the_scripts_are_clean_shell(wanted: PackageSet) -> None:
     for text in (
         rendered(wanted, AMD64),
         rendered(wanted, AMD64, ARM64),
-        ask.question("base", [wanted], BOTH[0], NOW, ""),
+        dnf.question("base", [wanted], BOTH[0], NOW, ""),
     ):
         script = text.partition("<<'EOF'\n")[2].partition("\nEOF\n")[0]
         done = subprocess.run(
@@ -171,7 +170,7 @@ def test_a_set_that_the_lock_lacks_is_an_error(wanted: PackageSet) -> None:
 def test_the_question_names_each_set_and_is_never_answered_from_the_cache(
     wanted: PackageSet,
 ) -> None:
-    text = ask.question(
+    text = dnf.question(
         "base@sha256:1",
         [wanted, PackageSet(wanted.base, wanted.distro, ("git",))],
         BOTH[0],
@@ -184,7 +183,7 @@ def test_the_question_names_each_set_and_is_never_answered_from_the_cache(
 
 
 def test_scripts_run_on_the_python_of_version_8(wanted: PackageSet) -> None:
-    text = ask.question("base", [wanted], BOTH[0], NOW, "")
+    text = dnf.question("base", [wanted], BOTH[0], NOW, "")
     scripts = re.findall(r"<<'PYTHON'\n(.*?)\nPYTHON\n", text, re.DOTALL)
     assert len(scripts) == 2
     for script in scripts:
@@ -192,10 +191,10 @@ def test_scripts_run_on_the_python_of_version_8(wanted: PackageSet) -> None:
 
 
 def test_an_answer_is_a_package_a_line() -> None:
-    assert ask.closure(
+    assert dnf.closure(
         "gcc-c++.x86_64 0:8.5.0-22.el8_10\nlibX_odd.aarch64 2:1.0^git5~rc1-3.el8\n"
     ) == {"gcc-c++.x86_64": "0:8.5.0-22.el8_10", "libX_odd.aarch64": "2:1.0^git5~rc1-3.el8"}
-    assert ask.closure("") == {}
+    assert dnf.closure("") == {}
 
 
 @pytest.mark.parametrize(
@@ -211,12 +210,12 @@ def test_an_answer_is_a_package_a_line() -> None:
 )
 def test_anything_else_in_an_answer_is_an_error(line: str) -> None:
     with pytest.raises(ValueError, match="not a package"):
-        ask.closure(f"gcc.x86_64 0:1-1\n{line}\n")
+        dnf.closure(f"gcc.x86_64 0:1-1\n{line}\n")
 
 
 def test_a_package_in_two_versions_is_an_error() -> None:
     with pytest.raises(ValueError, match="two versions"):
-        ask.closure("kernel.x86_64 0:1-1\nkernel.x86_64 0:2-1\n")
+        dnf.closure("kernel.x86_64 0:1-1\nkernel.x86_64 0:2-1\n")
 
 
 def test_unknown_packages_and_reasons_are_told_apart() -> None:
@@ -226,8 +225,8 @@ def test_unknown_packages_and_reasons_are_told_apart() -> None:
         "bakestone: no package gcc-d++",
         "bakestone: dnf: Cannot download repomd.xml",
     ]
-    assert ask.unknown(log) == {"nonsense", "gcc-d++"}
-    assert ask.reasons(log) == ["dnf: Cannot download repomd.xml"]
+    assert dnf.unknown(log) == {"nonsense", "gcc-d++"}
+    assert dnf.reasons(log) == ["dnf: Cannot download repomd.xml"]
 
 
 def mirrored(tmp_path: Path, repository: str, mirrors: str) -> str | None:
