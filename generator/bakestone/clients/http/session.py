@@ -50,7 +50,8 @@ PASSING = (429, 500, 502, 503, 504)
 """Answers that may be other ones a moment later."""
 PIECE = 2**18
 """Bytes that are read at a time, at most; also of what unpacks to more."""
-LATE = "no answer in time"
+LATE, STOPPED, SLOW = "no answer in time", "it stopped coming", "it came too slowly"
+"""Reasons of `UnreachableError` (the first) and `BrokenError` that callers know apart."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 _KNOWN = (
     "Name or service not known", "Temporary failure in name resolution", "Connection refused",
@@ -65,40 +66,45 @@ _UP = (
 )
 
 
-class UnreachableError(Exception):
-    """A host gave no answer at all: whatever was to be asked of it is not known.
-
-    `host` is HOST or HOST:PORT, `reason` a part of a sentence; another try may go well when it
-    `heals`.
+class HttpError(Exception):
+    """Why a question has no answer that is of use: `reason` is a part of a sentence; another try
+    may go well when it `heals`.
     """
 
-    def __init__(self, host: str, reason: str, hint: str = _UP, *, heals: bool = True) -> None:
-        super().__init__(f"{host}: {reason}")
-        self.host = host
+    def __init__(self, reason: str, hint: str = "", *, heals: bool = False) -> None:
+        super().__init__(reason)
         self.reason = reason
         self.hint = hint
         self.heals = heals
 
 
-class BrokenError(Exception):
-    """An answer that did not come whole; another try may go well when it `heals`."""
+class UnreachableError(HttpError):
+    """A host (HOST or HOST:PORT) gave no answer at all: what was to be asked of it is not known."""
 
-    def __init__(self, reason: str, *, heals: bool) -> None:
-        super().__init__(reason)
-        self.heals = heals
+    def __init__(self, host: str, reason: str, hint: str = _UP, *, heals: bool = True) -> None:
+        super().__init__(reason, hint, heals=heals)
+        self.host = host
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.reason}"
 
 
-class LedAstrayError(Exception):
-    """Redirects that lead nowhere, or an address that is none; the text is a part of a sentence."""
+class BrokenError(HttpError):
+    """An answer that did not come whole, or is none to what was asked."""
+
+
+class LedAstrayError(HttpError):
+    """Redirects that lead nowhere, or an address that is none."""
 
 
 @dataclass(frozen=True)
 class Request:
     """One question.
 
-    `auth` None is the site's account for each URL on the way. `follow` goes after redirects of GET
-    and HEAD; `allow` is called with each URL before it is asked, and may raise. `proxies` replaces
-    the site's. `mirrored` begins at the site's mirror of the URL. `connect` and `idle` in seconds.
+    `auth` None is the site's account for each URL on the way, or the one that a URL holds. `follow`
+    goes after redirects of GET and HEAD; `allow` is called with each URL before it is asked, and
+    may raise. `proxies` replaces the site's. `mirrored` begins at the site's mirror of the URL.
+    `connect` and `idle` in seconds.
     """
 
     method: str
@@ -139,20 +145,23 @@ class Session:
         over https. Raises `UnreachableError` and `LedAstrayError`; `BakestoneError` when the secret
         of an account cannot be read.
         """
-        url, own = _taken_apart(
-            self.site.mirror_url(request.url) if request.mirrored else request.url
-        )
-        start = _origin(url)
+        url = self.site.mirror_url(request.url) if request.mirrored else request.url
+        start = account = ""
         for _ in range(MAX_REDIRECTS + 1):
             if request.allow:
                 request.allow(url)
+            url, own = _taken_apart(url)
+            start, account = start or _origin(url), account or own
             here = _origin(url) == start
-            response = self._ask(request, url, own if here else "", here=here)
+            response = self._ask(request, url, own or (account if here else ""), here=here)
             target = self._browser().target(response)
             if not target or not request.follow or request.method not in ("GET", "HEAD"):
                 return response
             response.close()
-            url, _ = _taken_apart(target, url)
+            try:
+                url = urljoin(url, target)
+            except ValueError as problem:
+                raise LedAstrayError(f"leads to {shown(target)}, which is no address") from problem
         raise LedAstrayError(f"more than {MAX_REDIRECTS} redirects, the last to {shown(url)}")
 
     def _ask(self, request: Request, url: str, own: str, *, here: bool) -> requests.Response:
@@ -160,7 +169,7 @@ class Session:
         where the question began, so that its headers may hold a secret.
         """
         host = host_of(url)
-        self._alive(host)
+        self.alive(host)
         login, ca = self.site.login(url), self.site.files.get("ca")
         auth = request.auth if here else None
         proxies: Any = request.proxies or self.site.proxies.choice(url)
@@ -186,8 +195,8 @@ class Session:
         except (requests.exceptions.InvalidURL, UnicodeError) as problem:
             raise LedAstrayError(f"leads to {shown(url)}, which is no address") from problem
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
-            raise self._dead(unreachable(host, problem)) from problem
-        self._note(host, response.headers)
+            raise self.dead(unreachable(host, problem)) from problem
+        self.note(host, response.headers)
         return response
 
     def _browser(self) -> _Browser:
@@ -197,19 +206,21 @@ class Session:
             browser = self._threads.browser = _Browser()
         return browser
 
-    def _alive(self, host: str) -> None:
+    def alive(self, host: str) -> None:
+        """Raise `UnreachableError` when the host is known to give no answer."""
         with self._lock:
             silent = self._silent.get(host, [])
             if len(silent) >= self.give_up:
                 last = silent[-1]
                 raise UnreachableError(host, last.reason, last.hint, heals=False) from last
 
-    def _dead(self, problem: UnreachableError) -> UnreachableError:
+    def dead(self, problem: UnreachableError) -> UnreachableError:
+        """Note that a host gave no answer."""
         with self._lock:
             self._silent.setdefault(problem.host, []).append(problem)
         return problem
 
-    def _note(self, host: str, headers: Mapping[str, str]) -> None:
+    def note(self, host: str, headers: Mapping[str, str]) -> None:
         """A host that answered is not silent, and says what time it is; a cache says how old its
         answer is (Age).
         """
@@ -353,7 +364,7 @@ def body(response: requests.Response, limit: int, end: float) -> bytes:
     for piece in pieces(response, end):
         content += piece
         if len(content) > limit:
-            raise BrokenError(f"it is longer than {limit} bytes", heals=False)
+            raise BrokenError(f"it is longer than {limit} bytes")
     return bytes(content)
 
 
@@ -363,7 +374,7 @@ def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
     Raises `BrokenError`; `end` as above.
     """
     count = 0
-    late = BrokenError("it came too slowly", heals=False)
+    late = BrokenError(SLOW)
     with _cut_off(response.raw.shutdown, end) as over:
         try:
             while piece := response.raw.read1(PIECE, decode_content=True):
@@ -372,9 +383,9 @@ def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
                 count += len(piece)
                 yield piece
         except ReadTimeoutError as problem:
-            raise BrokenError("it stopped coming", heals=False) from problem
+            raise BrokenError(STOPPED) from problem
         except DecodeError as problem:
-            raise BrokenError("it cannot be unpacked", heals=False) from problem
+            raise BrokenError("it cannot be unpacked") from problem
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             early = BrokenError(f"it ended too early, after {count} bytes", heals=True)
             raise (late if over.is_set() else early) from problem
@@ -467,17 +478,16 @@ def _words(problem: BaseException | None) -> str:
     return str(text or type(problem).__name__)[:200]
 
 
-def _taken_apart(text: str, base: str = "") -> tuple[str, str]:
+def _taken_apart(url: str) -> tuple[str, str]:
     """A URL without the account in it, and the header `Authorization` that stands for that.
 
     Raises `LedAstrayError` when it is no http or https URL.
     """
     try:
-        url = urljoin(base, text)
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as problem:  # a port that is none
-        raise LedAstrayError(f"leads to {shown(text)}, which is no address") from problem
+        raise LedAstrayError(f"leads to {shown(url)}, which is no address") from problem
     if not good:
         raise LedAstrayError(f"leads to {shown(url)}, which is neither http nor https")
     account, _, place = parts.netloc.rpartition("@")
@@ -488,9 +498,9 @@ def _taken_apart(text: str, base: str = "") -> tuple[str, str]:
     return parts._replace(netloc=place).geturl(), f"Basic {base64.b64encode(plain).decode()}"
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _origin(url: str) -> str:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80}.get(parts.scheme, 443)}"
 
 
 def shown(url: str) -> str:

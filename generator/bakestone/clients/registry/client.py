@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
+from bakestone.clients.http.session import unreachable
 from bakestone.clients.registry import manifest as answers
 from bakestone.clients.registry.documents import Documents, SilentError, too_many, unfit
 from bakestone.clients.registry.documents import Reference as Reference
@@ -230,7 +231,7 @@ class Registry:
                 "name the CA bundle under `ca` in the site file",
                 name=host,
                 code=ENVIRONMENT,
-            ) from None
+            ) from unreachable(host, problem)
         except requests.exceptions.JSONDecodeError:
             raise unfit(host) from None
         except requests.exceptions.RequestException as problem:
@@ -247,7 +248,7 @@ class Registry:
                     )
                 ],
                 ENVIRONMENT,
-            ) from None
+            ) from unreachable(host, problem)
         except ValueError:
             raise self._denied(host, reference, provider.auth.refused) from None
         if response.status_code == 404:

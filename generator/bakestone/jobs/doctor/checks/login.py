@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import contextlib
 
-from bakestone.clients.http.ask import Hosts
+from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Reference, Registry
 from bakestone.errors import BakestoneError
 from bakestone.jobs.doctor.checks.bases import silent
 from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
 
 
-def check(repository: str, registry: Registry, hosts: Hosts) -> list[Trouble]:
+def check(repository: str, registry: Registry, hosts: Session) -> list[Trouble]:
     """What is wrong with pushing to HOST/REPOSITORY.
 
     Raises `UnreachableError` when its registry gives no answer.
@@ -23,7 +23,7 @@ def check(repository: str, registry: Registry, hosts: Hosts) -> list[Trouble]:
     try:
         begun = registry.request(parsed, "POST", "blobs/uploads/", headers={"Content-Length": "0"})
     except BakestoneError as problem:
-        told = silent(parsed.host, problem, hosts)
+        told = silent(problem, hosts)
         if told is not problem:
             raise told from problem
         return [
