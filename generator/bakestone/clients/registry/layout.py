@@ -13,10 +13,8 @@ import threading
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
 
-from bakestone.clients.registry import manifest as answers
-from bakestone.clients.registry.client import Manifest
+from bakestone.clients.registry.manifest import Json, Manifest, is_digest
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.files import open_regular
 
@@ -46,9 +44,8 @@ def temporary(prefix: str) -> Iterator[Path]:
             made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
         except OSError as problem:
             reason = f"cannot write below {tempfile.gettempdir()}: {problem.strerror}"
-            raise fail(
-                reason, "make room, or let TMPDIR name another folder", code=ENVIRONMENT
-            ) from None
+            hint = "make room, or let TMPDIR name another folder"
+            raise fail(reason, hint, code=ENVIRONMENT) from problem
         with made as folder:
             yield Path(folder)
     finally:
@@ -64,7 +61,7 @@ class Layout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def named(self, name: str) -> dict[str, Any]:
+    def named(self, name: str) -> Json:
         """The descriptor of the image that was exported under a name."""
         for entry in parsed(self._content(self.folder / "index.json"), "index.json").get(
             "manifests", []
@@ -88,15 +85,15 @@ class Layout:
         found = Manifest(entry["digest"], entry["mediaType"], self.read(entry["digest"]))
         return found.platforms if "manifests" in found.data else {"": entry["digest"]}
 
-    def manifest(self, digest: str) -> dict[str, Any]:
+    def manifest(self, digest: str) -> Json:
         """A manifest or index."""
         return parsed(self.read(digest), digest)
 
-    def document(self, descriptor: dict[str, Any]) -> dict[str, Any]:
+    def document(self, descriptor: Json) -> Json:
         """A JSON blob."""
         return parsed(self.read(descriptor["digest"]), descriptor["digest"])
 
-    def open(self, descriptor: dict[str, Any]) -> BufferedReader:
+    def open(self, descriptor: Json) -> BufferedReader:
         """A blob as a stream."""
         digest = descriptor["digest"]
         try:
@@ -104,7 +101,7 @@ class Layout:
         except OSError as problem:
             raise self._broken(digest, problem.strerror) from problem
 
-    def checked(self, descriptor: dict[str, Any]) -> IO[bytes]:
+    def checked(self, descriptor: Json) -> BufferedReader:
         """A blob as a stream, after it was read once and found to have its digest and size."""
         digest, stream = descriptor["digest"], self.open(descriptor)
         try:
@@ -127,7 +124,7 @@ class Layout:
         return content
 
     def _path(self, digest: str) -> Path:
-        if not answers.is_digest(digest):
+        if not is_digest(digest):
             raise fail(f"{digest} is no SHA-256 digest", "was the image made by something else?")
         return self.folder / "blobs" / digest.replace(":", "/")
 
@@ -151,11 +148,11 @@ class Layout:
         )
 
 
-def parsed(content: bytes, what: str) -> dict[str, Any]:
+def parsed(content: bytes, what: str) -> Json:
     """A JSON object. Raises `BakestoneError` for anything else; `what` is its name there."""
     try:
         loaded = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         loaded = None
     if not isinstance(loaded, dict):
         raise fail(f"{what} is no JSON object", "was the image made by something else?")

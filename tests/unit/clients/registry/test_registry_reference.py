@@ -27,7 +27,7 @@ def test_a_reference_has_a_host_a_repository_and_a_tag(
     text: str, parts: tuple[str, str, str]
 ) -> None:
     reference = Reference.parse(text)
-    assert (reference.host, reference.repository, reference.tag) == parts
+    assert (reference.host, reference.repository, reference.target) == parts
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ blob is stored.
 
 from __future__ import annotations
 
-import contextlib
-
 from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Reference, Registry
 from bakestone.errors import BakestoneError
@@ -18,10 +16,10 @@ def check(repository: str, registry: Registry, hosts: Session) -> list[Trouble]:
 
     Raises `UnreachableError` when its registry gives no answer.
     """
-    parsed = Reference.parse(repository)
-    hosts.alive(parsed.host)
+    host = Reference.parse(repository).host
+    hosts.alive(host)
     try:
-        begun = registry.request(parsed, "POST", "blobs/uploads/", headers={"Content-Length": "0"})
+        registry.probe(repository)
     except BakestoneError as problem:
         told = silent(problem, hosts)
         if told is not problem:
@@ -30,21 +28,5 @@ def check(repository: str, registry: Registry, hosts: Session) -> list[Trouble]:
             Trouble("registry", repository, f.message, f.hint, ENVIRONMENTAL)
             for f in problem.findings
         ]
-    if begun is None:
-        return [
-            Trouble(
-                "registry",
-                repository,
-                "the registry has no such repository, and makes none by itself",
-                "create it there",
-                ENVIRONMENTAL,
-            )
-        ]
-    hosts.note(parsed.host, begun.headers)
-    place = begun.headers.get("Location", "")
-    if place:
-        with contextlib.suppress(
-            BakestoneError
-        ):  # some registries do not take it back; they forget it by themselves
-            registry.request(parsed, "DELETE", place)
+    hosts.skews |= registry.session.skews
     return []
