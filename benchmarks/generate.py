@@ -41,9 +41,8 @@ from hpccm.primitives import baseimage, environment, label, shell, user, workdir
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the working copy, also when another bakestone is installed
 
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import needs, survey
-from bakestone.core.lock.model import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
+from bakestone.core.lock import lockfile, needs, survey
+from bakestone.core.lock.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
 from bakestone.core.matrix.variant import Variant
 from bakestone.project import Project
 

@@ -14,13 +14,11 @@ from pathlib import Path
 
 from bakestone.clients.site import site
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import budget, survey
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import model as lock_module
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import budget, lockfile, staleness, survey
+from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix import expansion, spec
-from bakestone.core.matrix import selectors as select
 from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
 from bakestone.core.render.bakefile import WHOLE, Form
@@ -89,13 +87,13 @@ class Project:
 
     def select(self, selectors: Sequence[str]) -> list[Variant]:
         """The variants that selectors name."""
-        return select.select(self.matrix.variants, selectors)
+        return select(self.matrix.variants, selectors)
 
     @cached_property
     def lock(self) -> Lock:
         """The lock, checked against the matrix: a stale one is an error."""
         loaded = lockfile.load(self.lock_path)
-        lock_module.check_fresh(
+        staleness.check_fresh(
             loaded,
             survey.collect(self.select(loaded.selection), self.matrix.library),
             self.lock_path,
@@ -109,7 +107,7 @@ class Project:
         """
         loaded = lockfile.load(self.lock_path)
         variants = self.select(loaded.selection)
-        found = lock_module.stale(
+        found = staleness.stale(
             loaded, survey.collect(variants, self.matrix.library), self.lock_path
         )
         found += budget.unpinned(loaded)

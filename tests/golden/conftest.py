@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.project import Project
 from tests.support.samples import made_up_lock
 

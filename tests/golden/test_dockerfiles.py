@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.project import Project
 from tests.golden.conftest import GOLDEN, HINT, Compare
 from tests.support.samples import made_up_lock

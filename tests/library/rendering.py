@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.dockerfile import Renderer

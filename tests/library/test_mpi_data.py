@@ -14,7 +14,7 @@ import yaml
 
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.project import Project

@@ -21,9 +21,8 @@ import yaml
 
 from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import survey
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import lockfile, survey
+from bakestone.core.lock.lock import Lock
 from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.project import Project
 from tests.support import team

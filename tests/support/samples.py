@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import survey
-from bakestone.core.lock.model import (
+from bakestone.core.lock import lockfile, survey
+from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
     LockedBase,

@@ -7,7 +7,7 @@ from typing import Any
 
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.version import Base, texts
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.checks import lifecycle

@@ -86,7 +86,7 @@ def test_the_lock_of_another_process_with_another_hash_seed_is_the_same(
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from tests.support.samples import made_up_lock, project
 made = project(Path(sys.argv[1]), Path(sys.argv[1], "images.yaml").read_text())
 print(lockfile.dump(made_up_lock(made.matrix.variants, made.matrix.library)), end="")
@@ -173,7 +173,7 @@ def test_files_of_others_are_left_alone(made: Project, library: Library, tmp_pat
 def test_a_lock_for_a_selection_gives_the_selections_files(
     library: Library, tmp_path: Path
 ) -> None:
-    from bakestone.core.lock import file as lockfile
+    from bakestone.core.lock import lockfile
 
     made = project(tmp_path, MANY, library=library)
     lock = made_up_lock(made.select(["family=gpu"]), library)

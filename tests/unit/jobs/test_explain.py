@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.jobs.explain import Line, explain
 from bakestone.project import Project
 from tests.support.samples import EPOCH, MANY, ROOT, locked, project, refused

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bakestone.clients.site.site import Site
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 
 IMAGE = "docker-image://"
 _ANY = "@sha256:*"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import survey
-from bakestone.core.lock.model import Lock, LockedPackages
+from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.matrix.spec import MaxAge
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import Finding

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock import survey
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, PackageSet, Wheel
 from bakestone.core.matrix.variant import Variant
 

@@ -15,7 +15,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Patterns, Version, patterns
 from bakestone.core.lock import survey
-from bakestone.core.lock.model import (
+from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
     LockedBase,

@@ -14,7 +14,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.lock import survey
 from bakestone.core.lock.needs import Needs
 from bakestone.core.lock.survey import Survey
-from bakestone.core.matrix import selectors as select
+from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import INHERITED, Variant
 from bakestone.errors import BakestoneError, fail
 
@@ -74,7 +74,7 @@ def named(
             _check(word, variants, needs, components)
             selectors.append(word)
     if selectors:
-        scope |= Scope.of(survey.collect(select.select(variants, selectors), library))
+        scope |= Scope.of(survey.collect(select(variants, selectors), library))
     return scope
 
 
@@ -123,7 +123,7 @@ def _of_components(
 def _check(word: str, variants: Sequence[Variant], needs: Needs, components: Iterable[str]) -> None:
     """Raise when the word is no selector either."""
     try:
-        select.select(variants, [word])
+        select(variants, [word])
     except BakestoneError:
         slot, mark, _ = word.partition("=")
         if mark and slot.isidentifier():

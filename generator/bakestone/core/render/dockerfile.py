@@ -7,7 +7,7 @@ from typing import Any
 from bakestone.core.documents import template
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import Base
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, Stage, VendorPackages
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.conditions import python

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakestone.core.documents import template
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.checks.terms import accepted
 from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Chosen, Variant

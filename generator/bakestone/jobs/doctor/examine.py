@@ -13,10 +13,8 @@ from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
-from bakestone.core.lock import demand, survey
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import model as lock_module
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import demand, lockfile, staleness, survey
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding
@@ -129,7 +127,7 @@ class _Examination:
         """Whether the lock fits the matrix."""
         locked_for = self.project.select(self.lock.selection)
         try:
-            lock_module.check_fresh(
+            staleness.check_fresh(
                 self.lock,
                 survey.collect(locked_for, self.project.matrix.library),
                 self.project.lock_path,

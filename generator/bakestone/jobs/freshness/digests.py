@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bakestone.clients.registry.client import PARALLEL, Manifest, Reference, Registry
-from bakestone.core.lock.model import LockedBase
+from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import BakestoneError, Finding
 
 

@@ -14,8 +14,8 @@ from types import ModuleType
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock.model import Lock, LockedBase, LockedPackages
+from bakestone.core.lock import lockfile
+from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import KEYRING_BUILDER, Survey
 from bakestone.core.matrix.variant import Variant

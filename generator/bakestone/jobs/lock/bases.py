@@ -10,7 +10,7 @@ from bakestone.clients.registry import manifest as answers
 from bakestone.clients.registry.client import Manifest, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.documents.patterns import version_key
-from bakestone.core.lock.model import LIBRARY, REGISTRY, LockedBase
+from bakestone.core.lock.lock import LIBRARY, REGISTRY, LockedBase
 from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
 

@@ -15,7 +15,7 @@ from bakestone.clients.http.ask import QUICK, Asker
 from bakestone.clients.http.session import Session
 from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
-from bakestone.core.lock.model import (
+from bakestone.core.lock.lock import (
     CLOCK,
     IMAGE,
     LIBRARY,

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bakestone.clients.site.site import Site
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock.model import Lock, LockedBase, LockedPackages
+from bakestone.core.lock import lockfile
+from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
 from bakestone.errors import BakestoneError
 
 MAX_AGE = timedelta(days=1)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.engine.events import State
-from bakestone.core.lock.model import IMAGE, LockedBase, LockedPackages
+from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import scope, survey
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import lockfile, scope, survey
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.scope import Scope
 from bakestone.errors import ENVIRONMENT, INPUT, USAGE, BakestoneError, Finding, fail
 from bakestone.jobs.lock.entries import Entries

@@ -11,7 +11,7 @@ from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import BrokenError, HttpError
 from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
-from bakestone.core.lock.model import CLOCK, SNAPSHOT
+from bakestone.core.lock.lock import CLOCK, SNAPSHOT
 from bakestone.core.lock.needs import Distro
 from bakestone.errors import ENVIRONMENT, fail
 

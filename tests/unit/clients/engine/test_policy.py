@@ -11,7 +11,7 @@ from typing import Any
 from bakestone.clients.engine.policy import locked_sources, names, source_policy
 from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
-from bakestone.core.lock.model import Lock, LockedArtifact, LockedBase, LockedKeyring
+from bakestone.core.lock.lock import Lock, LockedArtifact, LockedBase, LockedKeyring
 from tests.unit.clients.site.test_site import with_secrets
 
 DIGEST = "sha256:" + "a" * 64

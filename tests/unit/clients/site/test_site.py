@@ -10,7 +10,7 @@ from bakestone.clients.engine.policy import source_policy
 from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from tests.support.samples import MANY, ROOT, Marked, locked, made_up_lock, project, refused
 
 SITE = """\

@@ -18,7 +18,7 @@ from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.errors import render
 from bakestone.jobs.publish import release
 from bakestone.jobs.publish.release import Image

@@ -15,9 +15,8 @@ import pytest
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.registry.client import Registry
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import budget
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import budget, lockfile
+from bakestone.core.lock.lock import Lock
 from tests.support.samples import MANY, Marked, locked, project, refused
 from tests.unit.conftest import Command
 

@@ -11,10 +11,8 @@ import yaml
 
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock import model as lock_module
-from bakestone.core.lock import survey
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import lockfile, staleness, survey
+from bakestone.core.lock.lock import Lock, LockedArtifact, LockedBase
 from bakestone.errors import BakestoneError
 from bakestone.project import Project
 from tests.support.samples import FIRST, MANY, locked, made_up_lock, project, refused
@@ -68,7 +66,7 @@ def test_the_order_of_entries_does_not_show_in_the_file(lock: Lock) -> None:
 
 def test_a_base_without_a_digest_is_kept_as_such(lock: Lock, tmp_path: Path) -> None:
     ref = next(iter(lock.bases))
-    lock.bases[ref] = lock_module.LockedBase(
+    lock.bases[ref] = LockedBase(
         "", {}, "library", "2026-11-22T00:00:00Z", 0, "nobody knows it"
     )
     path = tmp_path / "images.lock.yaml"
@@ -166,10 +164,10 @@ def test_a_tampered_checksum_in_the_library_makes_the_lock_stale(
     wanted = survey.collect(made.matrix.variants, library)
     lock = lockfile.load(made.lock_path)
     url = next(iter(lock.artifacts))
-    lock.artifacts[url] = lock_module.LockedArtifact("0" * 64, 0, "x")
+    lock.artifacts[url] = LockedArtifact("0" * 64, 0, "x")
     lock.inputs = "sha256:" + "0" * 64
     with pytest.raises(BakestoneError, match="has another checksum in the library"):
-        lock_module.check_fresh(lock, wanted, made.lock_path)
+        staleness.check_fresh(lock, wanted, made.lock_path)
 
 
 Change = Callable[[dict[str, dict[str, dict[str, object]]]], None]

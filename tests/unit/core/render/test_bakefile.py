@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.model import LockedBase
+from bakestone.core.lock.lock import LockedBase
 from bakestone.core.render import bakefile
 from bakestone.project import Project
 from tests.support.samples import EPOCH, FIRST, MANY, locked, refused

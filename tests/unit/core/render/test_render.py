@@ -10,7 +10,7 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
-from bakestone.core.lock.model import Lock, LockedBase
+from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.render.dockerfile import UID, Renderer
 from bakestone.core.render.inventory import HEREDOC

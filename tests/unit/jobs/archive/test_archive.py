@@ -15,7 +15,7 @@ import pytest
 
 from bakestone.clients.site.site import Site, load
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.errors import BakestoneError
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import (

@@ -16,7 +16,7 @@ import pytest
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site, load
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import LockedBase
+from bakestone.core.lock.lock import LockedBase
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import IMAGE, PART, WHEEL, ArchivedBlob, Catalog
 from bakestone.jobs.archive.collect import images, wheels

@@ -19,7 +19,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component, Repository
 from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import LockedBase, LockedPackages
+from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.jobs.doctor import run as parallel
 from bakestone.jobs.doctor.checks import index, machine, packages

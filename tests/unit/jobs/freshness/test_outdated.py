@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.core.render.packages import apt, debversion, dnf
 from bakestone.project import Project
 from tests.support import imageserver

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bakestone.clients.registry.client import Manifest, Registry
-from bakestone.core.lock import file as lockfile
+from bakestone.core.lock import lockfile
 from bakestone.jobs.lock import bases, resolve
 from bakestone.project import Project
 from tests.support.samples import refused

@@ -13,8 +13,8 @@ from bakestone.clients.http.session import GIVE_UP
 from bakestone.clients.registry import client as registry
 from bakestone.clients.registry import manifest as answers
 from bakestone.clients.site import site
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import lockfile
+from bakestone.core.lock.lock import Lock
 from bakestone.errors import BakestoneError
 from tests.support.registryserver import EPOCH, RegistryServer
 from tests.support.webserver import Answer, body, chunked, cut, first, serving, status

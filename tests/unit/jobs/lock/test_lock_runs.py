@@ -22,8 +22,8 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
-from bakestone.core.lock import file as lockfile
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock import lockfile
+from bakestone.core.lock.lock import Lock
 from bakestone.jobs.lock import journal, resolve
 from tests.support.registryserver import RegistryServer
 from tests.support.samples import ROOT

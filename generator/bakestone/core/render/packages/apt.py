@@ -11,7 +11,7 @@ from itertools import groupby
 
 from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
-from bakestone.core.lock.model import LockedPackages
+from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.frames import frame, program
 from bakestone.core.render.packages import debversion

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakestone.core.lock.model import LockedPackages
+from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.errors import fail
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from bakestone.core.lock.model import LockedPackages
+from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.frames import program
 from bakestone.core.render.packages.closure import by_platform, closures, command

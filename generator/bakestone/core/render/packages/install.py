@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
 from bakestone.core.render.packages.pip import pip

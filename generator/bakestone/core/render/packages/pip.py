@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bakestone.core.lock.model import Lock, LockedWheel
+from bakestone.core.lock.lock import Lock, LockedWheel
 from bakestone.core.lock.needs import Wheel
 from bakestone.errors import fail
 

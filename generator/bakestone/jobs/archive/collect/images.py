@@ -10,7 +10,7 @@ from typing import Any
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import LockedBase
+from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.archive.catalog import IMAGE, PART, ArchivedBlob, is_digest
 from bakestone.jobs.archive.layout import ArchiveLayout

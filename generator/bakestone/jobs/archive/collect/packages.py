@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.site.site import Site
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import hash_of, open_regular

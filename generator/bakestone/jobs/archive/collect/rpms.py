@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bakestone.core.lock.model import LockedPackages
+from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.render.packages import dnf
 from bakestone.core.render.packages.closure import closures
 from bakestone.jobs.archive.collect.wanted import Packages

@@ -12,7 +12,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding

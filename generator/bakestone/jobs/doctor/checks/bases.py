@@ -13,7 +13,7 @@ from bakestone.clients.http.session import Session, UnreachableError
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import LockedBase
+from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import BakestoneError
 from bakestone.jobs.doctor.report import Trouble
 

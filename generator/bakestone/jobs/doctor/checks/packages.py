@@ -16,7 +16,7 @@ from pathlib import Path
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.clients.engine.events import State
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import LockedBase, LockedPackages
+from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
 from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble

@@ -13,7 +13,7 @@ from bakestone.clients.http.session import UnreachableError, host_of
 from bakestone.clients.site.site import Site
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.model import LockedWheel
+from bakestone.core.lock.lock import LockedWheel
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.doctor.checks import files, index
 from bakestone.jobs.doctor.checks.index import Listed, Places

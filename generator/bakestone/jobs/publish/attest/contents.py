@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet, Stage, Wheel
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank

@@ -14,7 +14,7 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
-from bakestone.core.lock.model import Lock, LockedPackages
+from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages import dnf
 from bakestone.core.render.packages import install as packages

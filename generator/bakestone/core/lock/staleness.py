@@ -1,98 +1,12 @@
-"""The lock: what every name in images.yaml resolved to, and whether it still fits the matrix."""
+"""Whether a lock still fits the matrix, and what changed when it does not."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Needs
 from bakestone.errors import BakestoneError, Finding
-
-LIBRARY, REGISTRY, IMAGE, SNAPSHOT, CLOCK = "library", "registry", "image", "snapshot", "clock"
-"""Where an entry is from: the component library, a registry, the package manager inside the base
-image, a snapshot
-service that was asked, and the clock where no snapshot service answered."""
-
-
-@dataclass(frozen=True)
-class LockedBase:
-    """A base image. `digest` goes behind FROM; empty when nobody knows it (`note` says why).
-
-    `provides` is what it was wanted with: slot -> version, of an image that brings more than a
-    distro.
-    """
-
-    digest: str
-    platforms: dict[str, str]
-    resolved_from: str
-    resolved: str
-    epoch: int = 0
-    note: str = ""
-    provides: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class LockedPackages:
-    """How the packages on one base are pinned.
-
-    `snapshot`: the archive as it was at a time. `versions`: platform -> direct names -> {package:
-    version}, all that one installation brings, resolved inside the base. `frozen`: an archive that
-    no longer changes, with the direct versions that are known. `install` are the direct names of
-    each installation that was asked for; with `versions` they are in there.
-    """
-
-    pins: str
-    distro: str
-    resolved: str
-    snapshot: str = ""
-    versions: dict[str, dict[tuple[str, ...], dict[str, str]]] = field(default_factory=dict)
-    known: dict[str, str] = field(default_factory=dict)
-    resolved_from: str = ""
-    note: str = ""
-    install: tuple[tuple[str, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class LockedWheel:
-    """A wheel: platform -> (filename, sha256, size)."""
-
-    files: dict[str, tuple[str, str, int]]
-    resolved_from: str = ""
-    resolved: str = ""
-
-
-@dataclass(frozen=True)
-class LockedArtifact:
-    """A file: its checksum, its size in bytes (0 when unknown), and which component asks for it."""
-
-    sha256: str
-    size: int
-    component: str
-    resolved_from: str = ""
-    resolved: str = ""
-
-
-@dataclass(frozen=True)
-class LockedKeyring:
-    """The key of a vendor's package repository: where it is, and the fingerprint that it must have."""
-
-    url: str
-    fingerprint: str
-    resolved_from: str = ""
-    resolved: str = ""
-
-
-@dataclass
-class Lock:
-    """The whole file. `selection` is what it was made for; empty means every variant."""
-
-    inputs: str = ""
-    selection: tuple[str, ...] = ()
-    bases: dict[str, LockedBase] = field(default_factory=dict)
-    packages: dict[str, LockedPackages] = field(default_factory=dict)
-    artifacts: dict[str, LockedArtifact] = field(default_factory=dict)
-    wheels: dict[str, LockedWheel] = field(default_factory=dict)
-    keyrings: dict[str, LockedKeyring] = field(default_factory=dict)
 
 
 def check_fresh(lock: Lock, needs: Needs, path: Path) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.lock.model import (
+from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
     LockedBase,
