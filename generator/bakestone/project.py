@@ -20,9 +20,10 @@ from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
+from bakestone.core.render import bakefile, plan
 from bakestone.core.render.bakefile import WHOLE, Form
 from bakestone.core.render.dockerfile import Renderer
+from bakestone.core.render.plan import BuildPlan, RenderedVariant
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 
@@ -40,7 +41,6 @@ class Project:
     output: Path
     site_path: Path | None = None
     registry_override: str = ""
-    form: Form = WHOLE
 
     @cached_property
     def site(self) -> site.Site:
@@ -146,12 +146,25 @@ class Project:
     @cached_property
     def dockerfiles(self) -> dict[str, str]:
         """Variant name -> Dockerfile text, for every locked variant."""
-        renderer = Renderer(self.matrix.library, self.lock)
-        return {variant.name: renderer.dockerfile(variant) for variant in self.locked_variants}
+        return {v.name: self._renderer.dockerfile(v) for v in self.locked_variants}
+
+    @cached_property
+    def _renderer(self) -> Renderer:
+        return Renderer(self.matrix.library, self.lock)
+
+    def plan(self, variants: Sequence[Variant], form: Form = WHOLE) -> BuildPlan:
+        """What is to be done with some of the locked variants, made once for all who do it."""
+        rendered = [
+            RenderedVariant(v, self.dockerfiles[v.name], self._renderer.stages(v), self.path_of(v))
+            for v in variants
+        ]
+        matrix = self.matrix
+        known = matrix.variants
+        return plan.make(rendered, self.registry, known, self.lock, matrix.library, form)
 
     def fingerprint(self, variant: Variant) -> str:
         """What stands for everything the variant's image is made from."""
-        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock, self.form)
+        return bakefile.fingerprint(variant, self.dockerfiles[variant.name], self.lock)
 
     def path_of(self, variant: Variant) -> Path:
         """Where a variant's Dockerfile is."""

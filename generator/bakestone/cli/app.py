@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import signal
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ import click
 from bakestone import __version__
 from bakestone.cli import archive as archive_cli
 from bakestone.cli import base_cli, doctor_cli, freshness_cli
-from bakestone.cli import build as reproduce_cli
+from bakestone.cli import build as build_cli
 from bakestone.cli import library as library_cli
 from bakestone.cli import pins as lock_cli
 from bakestone.cli.options import (
@@ -25,7 +24,6 @@ from bakestone.cli.options import (
     project_of,
     project_options,
     selectors_argument,
-    today,
 )
 from bakestone.errors import BakestoneError, fail, render
 
@@ -186,109 +184,6 @@ def generate(check: bool, **paths: Any) -> None:
     )
 
 
-@main.command(
-    short_help="Build, measure and publish.",
-    epilog=examples(
-        "bakestone build                                  build and verify everything, publish"
-        " nothing",
-        "bakestone build family=debian --push             publish what is not in the registry yet",
-        "bakestone build openmpi5.0.10-debian12 --load    into the local engine",
-    ),
-)
-@selectors_argument
-@click.option(
-    "--push",
-    is_flag=True,
-    help="Push; move the floating tags when every selected variant is there.",
-)
-@click.option(
-    "--tags/--no-tags",
-    default=True,
-    show_default=True,
-    help="With --push: move the floating tags and write the release.",
-)
-@click.option(
-    "--attest/--no-attest",
-    default=True,
-    show_default=True,
-    help="With --push: add provenance and an SBOM, which leave the image as it is.",
-)
-@click.option(
-    "--reproducible/--no-reproducible",
-    default=True,
-    show_default=True,
-    help="With --push: rewrite times, so that a rebuild has the same digest.",
-)
-@click.option("--load", is_flag=True, help="Load the images into the local engine.")
-@click.option(
-    "--only-locked",
-    is_flag=True,
-    help="Refuse every base image, file and repository that is not in the lock.",
-)
-@click.option(
-    "--keep-going/--fail-fast",
-    default=True,
-    show_default=True,
-    help="After a failure, build the others all the same.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 100),
-    default=100,
-    show_default=True,
-    help="Variants handed to BuildKit in one call.",
-)
-@click.option(
-    "--release",
-    "release_path",
-    type=click.Path(path_type=Path),
-    help="Where release.json goes.  [default: release.json beside the lock]",
-)
-@project_options
-def build(
-    selectors: tuple[str, ...],
-    push: bool,
-    tags: bool,
-    attest: bool,
-    reproducible: bool,
-    load: bool,
-    only_locked: bool,
-    keep_going: bool,
-    jobs: int,
-    release_path: Path | None,
-    **paths: Any,
-) -> None:
-    """Build the variants that SELECTORS name; each is measured against its name.
-
-    What is already in the registry under its fingerprint is not built again.
-    """
-    from bakestone.core.render.bakefile import Form
-    from bakestone.jobs.publish import run
-
-    if push and load:
-        raise fail(
-            "--push and --load exclude each other",
-            "push first; then `docker pull` loads the image",
-            code=2,
-        )
-    project = project_of(**paths)
-    release = release_path or project.lock_path.with_name("release.json")
-    project.ends(today())
-    lock_cli.warn(project)
-    form = Form(rewrite=reproducible, attest=attest)
-    options = run.Options(
-        push=push,
-        form=form,
-        tags=tags,
-        load=load,
-        keep_going=keep_going,
-        chunk=jobs,
-        release=release,
-        only_locked=only_locked,
-    )
-    run.build(project, selectors, options)
-
-
 @main.group()
 def export() -> None:
     """Write the matrix in the form that another tool reads."""
@@ -321,7 +216,9 @@ def github(
     from bakestone.jobs.publish import github as export_github
 
     project = project_of(**paths)
-    click.echo(export_github.matrix(project, project.select(selectors), changed_since, max_jobs))
+    there = {v.name for v in project.locked_variants}
+    plan = project.plan([v for v in project.select(selectors) if v.name in there])
+    click.echo(export_github.matrix(plan, changed_since, max_jobs))
 
 
 @main.command(
@@ -352,7 +249,9 @@ for command in (
     library_cli.search,
     library_cli.versions,
     lock_cli.lock,
-    reproduce_cli.reproduce,
+    build_cli.build,
+    build_cli.reproduce,
+    build_cli.retire,
 ):
     main.add_command(command)
 

@@ -225,9 +225,10 @@ def _address(text: str) -> str:
     import ipaddress
 
     if text == "docker":
-        from bakestone.clients.engine import gateway
+        from bakestone.clients.engine.buildx import Engine
+        from bakestone.clients.site.site import Site
 
-        return gateway.of_docker()
+        return Engine(Site()).gateway()
     try:
         return str(ipaddress.IPv4Address(text))
     except ValueError:

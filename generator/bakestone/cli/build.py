@@ -1,19 +1,163 @@
-"""The command `bakestone reproduce`; parse, call, print."""
+"""The commands that build: build, reproduce, retire; parse, call, print."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
 
+from bakestone.cli import pins
 from bakestone.cli.options import (
     examples,
     format_option,
     project_of,
     project_options,
     selectors_argument,
+    today,
 )
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+
+release_option = click.option(
+    "--release",
+    "release_path",
+    type=click.Path(path_type=Path),
+    help="The release.  [default: release.json beside the lock]",
+)
+
+
+@click.command(
+    short_help="Build, measure and publish.",
+    epilog=examples(
+        "bakestone build                                  build and verify everything, publish"
+        " nothing",
+        "bakestone build family=debian --push             publish what is not in the registry yet",
+        "bakestone build openmpi5.0.10-debian12 --load    into the local engine",
+    ),
+)
+@selectors_argument
+@click.option(
+    "--push",
+    is_flag=True,
+    help="Push; move the floating tags when every selected variant is there.",
+)
+@click.option(
+    "--tags/--no-tags",
+    default=True,
+    show_default=True,
+    help="With --push: move the floating tags and write the release.",
+)
+@click.option(
+    "--attest/--no-attest",
+    default=True,
+    show_default=True,
+    help="With --push: add provenance and an SBOM, which leave the image as it is.",
+)
+@click.option(
+    "--reproducible/--no-reproducible",
+    default=True,
+    show_default=True,
+    help="With --push: rewrite times, so that a rebuild has the same digest.",
+)
+@click.option("--load", is_flag=True, help="Load the images into the local engine.")
+@click.option(
+    "--only-locked",
+    is_flag=True,
+    help="Refuse every base image, file and repository that is not in the lock.",
+)
+@click.option(
+    "--keep-going/--fail-fast",
+    default=True,
+    show_default=True,
+    help="After a failure, build the others all the same.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 100),
+    default=100,
+    show_default=True,
+    help="Variants handed to BuildKit in one call.",
+)
+@release_option
+@project_options
+def build(
+    selectors: tuple[str, ...],
+    push: bool,
+    tags: bool,
+    attest: bool,
+    reproducible: bool,
+    load: bool,
+    only_locked: bool,
+    keep_going: bool,
+    jobs: int,
+    release_path: Path | None,
+    **paths: Any,
+) -> None:
+    """Build the variants that SELECTORS name; each is measured against its name.
+
+    What is already in the registry under its fingerprint is not built again.
+    """
+    from bakestone.cli.views import build as show
+    from bakestone.clients.engine.buildx import Engine
+    from bakestone.clients.registry.client import Registry
+    from bakestone.core.render.bakefile import Form
+    from bakestone.jobs.publish import run
+
+    if push and load:
+        raise fail(
+            "--push and --load exclude each other",
+            "push first; then `docker pull` loads the image",
+            code=2,
+        )
+    project = project_of(**paths)
+    project.ends(today())
+    pins.warn(project)
+    plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))
+    project.require_generated()
+    options = run.Options(
+        release=release_path or project.lock_path.with_name("release.json"),
+        push=push,
+        tags=tags,
+        load=load,
+        keep_going=keep_going,
+        chunk=jobs,
+        only_locked=only_locked,
+    )
+    engine, registry = Engine(project.site), Registry(project.site)
+    found = run.build(plan, options, engine, registry, show.Screen())
+    show.outcome(found, options)
+    found.raise_failures()
+
+
+@click.command(
+    short_help="Take away the tags of variants that are gone from images.yaml.",
+    epilog=examples(
+        "bakestone retire             which tags that would be",
+        "bakestone retire --yes       take them away, from the registry and from release.json",
+    ),
+)
+@click.option("--yes", is_flag=True, help="Do it; without, it is only said.")
+@release_option
+@project_options
+def retire(yes: bool, release_path: Path | None, **paths: Any) -> None:
+    """Take away the floating tags of variants that release.json has and images.yaml has no more.
+
+    Only tags below this project's registry that are still on the recorded image. The images and
+    their fingerprint tags stay: whoever pulls by digest notices nothing.
+    """
+    from bakestone.cli.views import build as show
+    from bakestone.clients.registry.client import Registry
+    from bakestone.jobs.publish import retire as job
+
+    project = project_of(**paths)
+    known = [(v.family.name, v.name) for v in project.matrix.variants]
+    path = release_path or project.lock_path.with_name("release.json")
+    found = job.retire(path, project.registry, known, Registry(project.site), remove=yes)
+    show.retirements(found, removed=yes)
+    problems = [finding for one in found for finding in one.problem]
+    if problems:
+        raise BakestoneError(problems, ENVIRONMENT)
 
 
 @click.command(
@@ -64,13 +208,19 @@ def reproduce(
     """
     from bakestone.cli.views import reproduce as show
     from bakestone.cli.views.progress import Progress
+    from bakestone.clients.engine.buildx import Engine
+    from bakestone.clients.registry.client import Registry
     from bakestone.jobs.reproduce import rebuild
 
     as_json = output_format == "json"
+    project = project_of(**paths)
+    plan = project.plan(project.chosen(selectors))
+    project.require_generated()
     results = rebuild.reproduce(
-        project_of(**paths),
-        selectors,
+        plan,
         against,
+        Engine(project.site),
+        Registry(project.site),
         lambda variants: nullcontext() if as_json else Progress(variants),
     )
     show.results(results, limit, as_json=as_json)

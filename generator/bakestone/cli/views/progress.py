@@ -6,25 +6,43 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from bakestone.clients.engine.events import State
-from bakestone.core.matrix.variant import Variant
+from bakestone.jobs.publish.watching import Status
 
-WAITING, DONE, FAILED, PRESENT = "waiting", "done", "failed", "in the registry"
+_OVER = (Status.DONE, Status.FAILED, Status.PRESENT)
 _SCRIPT = re.compile(r"^RUN .*<<\S+ \((?:# (.*?)\.\.\.|.*)\)$", re.DOTALL)
 """How BuildKit names a RUN with a heredoc: its first line in parentheses."""
-_MARKS = {WAITING: "[dim]·[/]", DONE: "[green]✓[/]", FAILED: "[red]✗[/]", PRESENT: "[green]=[/]"}
+_MARKS = {
+    Status.WAITING: "[dim]·[/]",
+    Status.DONE: "[green]✓[/]",
+    Status.FAILED: "[red]✗[/]",
+    Status.PRESENT: "[green]=[/]",
+}
+
+
+class Shown(Protocol):
+    """What has a line of its own: a variant, by its own name and by that of its bake target."""
+
+    @property
+    def name(self) -> str:
+        """The variant's name."""
+
+    @property
+    def target(self) -> str:
+        """Its name in a bake definition."""
 
 
 class Progress:
     """Use as a context manager; `watch` takes BuildKit's state after each event."""
 
     def __init__(
-        self, variants: Sequence[Variant], *, clock: Callable[[], float] = time.monotonic
+        self, variants: Sequence[Shown], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         from bakestone.cli.terminal import console
 
@@ -32,11 +50,12 @@ class Progress:
         self.clock = clock
         self.began = clock()
         self.targets = {v.target: v.name for v in variants}
-        self.status = dict.fromkeys(self.targets.values(), WAITING)
+        self.status = dict.fromkeys(self.targets.values(), Status.WAITING)
         self.detail = dict.fromkeys(self.targets.values(), "")
         self.ended: dict[str, float] = {}
         self._live: Any = None
         self._said: set[tuple[str, str]] = set()
+        self._change = threading.RLock()
 
     def __enter__(self) -> Progress:
         if self.console.is_terminal:
@@ -60,43 +79,44 @@ class Progress:
         if self._live:
             self._live.__exit__(kind, value, trace)
 
-    def set(self, name: str, status: str, detail: str = "") -> None:
-        """Note the state of a variant."""
-        if self.status[name] == status and self.detail[name] == detail:
-            return
-        self.status[name], self.detail[name] = status, detail
-        if status in (DONE, FAILED, PRESENT):
-            self.ended.setdefault(name, self.clock())
-        self._say(name)
+    def set(self, name: str, status: Status, detail: str = "") -> None:
+        """Note the state of a variant. May be called by several threads."""
+        with self._change:
+            if self.status[name] == status and self.detail[name] == detail:
+                return
+            self.status[name], self.detail[name] = status, detail
+            if status in _OVER:
+                self.ended.setdefault(name, self.clock())
+            self._say(name)
 
     def watch(self, state: State) -> None:
         """Bring the lines up to date with what BuildKit said."""
-        for target in state.targets:
-            name = self.targets.get(target, "")
-            if not name or self.status[name] in (DONE, FAILED, PRESENT):
-                continue
-            step = state.running(target)
-            if step:
-                self.set(name, "building", f"{step.stage} {step.step}: {_short(step.instruction)}")
-            elif self.status[name] == "building" and state.exporting():
-                self.set(name, "building", "writing layers")
-            elif self.status[name] == "building" and state.measured(target):
-                self.set(name, "building", "measured")
-            elif self.status[name] == "building":
-                self.set(name, "building", "waiting for a stage that another variant builds")
+        with self._change:
+            for target in state.targets:
+                name = self.targets.get(target, "")
+                if name and self.status[name] not in (*_OVER, Status.PUBLISHING):
+                    detail = self._detail(name, target, state)
+                    if detail:
+                        self.set(name, Status.BUILDING, detail)
+
+    def _detail(self, name: str, target: str, state: State) -> str:
+        step = state.running(target)
+        if step:
+            return f"{step.stage} {step.step}: {_short(step.instruction)}"
+        if self.status[name] != Status.BUILDING:
+            return ""
+        if state.exporting():
+            return "writing layers"
+        measured = state.measured(target)
+        return "measured" if measured else "waiting for a stage that another variant builds"
 
     def _say(self, name: str) -> None:
         if self._live:
             return
-        mark = (
-            name,
-            f"{self.status[name]} {self.detail[name].split(' ')[0]}",
-        )  # each stage is said once
-        if (
-            mark not in self._said
-            and self.status[name] != WAITING
-            and not self.detail[name].startswith("waiting")
-        ):
+        detail = self.detail[name]
+        mark = (name, f"{self.status[name]} {detail.split(' ')[0]}")  # each stage is said once
+        quiet = self.status[name] == Status.WAITING or detail.startswith("waiting")
+        if mark not in self._said and not quiet:
             self._said.add(mark)
             text = f"{self.status[name]} {self.detail[name]}".strip()
             sys.stdout.write(f"[{self.clock() - self.began:5.0f}s] {name}: {text}\n")
@@ -117,7 +137,7 @@ class Progress:
                 _MARKS.get(status, "[yellow]▸[/]"),
                 name,
                 f"[dim]{_plain(text)}[/]",
-                f"{elapsed:4.0f}s" if status != WAITING else "",
+                f"{elapsed:4.0f}s" if status != Status.WAITING else "",
             )
         return table
 

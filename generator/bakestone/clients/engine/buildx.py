@@ -6,16 +6,18 @@ neither is seen in a Dockerfile, a cache key or an image.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bakestone.clients.engine import capabilities as output
-from bakestone.clients.engine import policy, secrets
+from bakestone.clients.engine import capabilities, policy, secrets
 from bakestone.clients.engine.capabilities import Abilities
 from bakestone.clients.engine.events import State
 from bakestone.clients.site.site import Site
@@ -26,8 +28,29 @@ if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
 Watch = Callable[[State], None]
+Target = dict[str, object]
+"""A bake target, in the words of bake's own JSON."""
+Definition = dict[str, dict[str, Target]]
+"""A bake definition: `target` -> name -> target."""
 PATIENCE = 10
 """Seconds that buildx gets to end by itself."""
+MAX_METADATA = 16 * 2**20
+"""Bytes of the file in which buildx tells of its results."""
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+"""Build arguments that buildx takes from `proxies` in Docker's configuration."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A bake call's files: `path` is the definition, `metadata` where buildx tells of its results.
+
+    `variables` are the environment that names the rest; `hidden` must not be shown.
+    """
+
+    path: Path
+    metadata: Path
+    variables: Mapping[str, str]
+    hidden: tuple[str, ...] = field(repr=False)
 
 
 class Engine:
@@ -39,6 +62,9 @@ class Engine:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.sources: Sequence[str] | None = None
+        self._running: set[subprocess.Popen[str]] = set()
+        self._change = threading.Lock()
+        self._stopped = False
 
     def client(self) -> DockerClient:
         """Docker's command line.
@@ -58,17 +84,12 @@ class Engine:
                 client.info()
         except DockerException as problem:
             reason = (problem.stderr or str(problem)).strip().splitlines()
-            raise fail(
-                f"Docker does not answer: {reason[-1] if reason else 'no reason given'}",
-                hint,
-                code=ENVIRONMENT,
-            ) from None
-        except (
-            Exception
-        ) as problem:  # without a client, python-on-whales raises errors of several kinds
-            raise fail(
-                f"Docker cannot be used: {str(problem).splitlines()[0]}", hint, code=ENVIRONMENT
-            ) from None
+            said = f"Docker does not answer: {reason[-1] if reason else 'no reason given'}"
+            raise fail(said, hint, code=ENVIRONMENT) from problem
+        except Exception as problem:
+            # without a client, python-on-whales raises errors of several kinds
+            said = f"Docker cannot be used: {(str(problem).splitlines() or ['no reason given'])[0]}"
+            raise fail(said, hint, code=ENVIRONMENT) from problem
         if not installed:
             raise fail("docker buildx is not installed", hint, code=ENVIRONMENT)
         return client
@@ -78,58 +99,70 @@ class Engine:
 
         Raises `BakestoneError` (exit 3) when there is no such builder.
         """
-        return output.abilities(self.client(), self.site.builder, export=self.site.export)
+        return capabilities.abilities(self.client(), self.site.builder, export=self.site.export)
 
-    def bake(self, definition: dict[str, Any], *, watch: Watch | None = None) -> tuple[State, bool]:
+    def gateway(self) -> str:
+        """This machine's address as build steps see it: the gateway of Docker's default bridge.
+
+        Raises `BakestoneError` (exit 3) when Docker does not answer or has none.
+        """
+        from python_on_whales import DockerException
+
+        with suppress(DockerException, ValueError):
+            network = self.client().network.inspect("bridge").ipam
+            for config in (network.config if network else None) or []:
+                address = str(config.get("Gateway") or "")
+                if ipaddress.ip_address(address).version == 4:
+                    return address
+        raise fail(
+            "Docker's default network has no gateway address on this machine",
+            "give --bind the address of this machine that containers see",
+            name="--bind docker",
+            code=ENVIRONMENT,
+        )
+
+    def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
         """Build every target of a bake definition.
 
-        Gives what BuildKit said, and whether all of it went well.
+        Gives what BuildKit said, and whether all of it went well. May be called by several threads.
 
         A target without a context gets an empty one. `watch` is called after each event.
         """
-        command = [
-            *self.client().client_config.docker_cmd,
-            "buildx",
-            "bake",
-            "--progress",
-            "rawjson",
-        ]
+        docker = self.client().client_config.docker_cmd
         targets = list(definition["target"])
-        with self._workspace(definition) as (path, variables, hidden):
-            state = State(tuple(targets), hidden=hidden)
-            command += [
-                *(["--builder", self.site.builder] if self.site.builder else []),
-                "--file",
-                str(path),
-                *targets,
-            ]
-            with _running(command, variables) as process:
+        with self.prepared(definition) as prepared:
+            state = State(tuple(targets), hidden=prepared.hidden)
+            command = [*docker, "buildx", "bake", "--progress", "rawjson"]
+            command += ["--builder", self.site.builder] if self.site.builder else []
+            command += ["--metadata-file", str(prepared.metadata), "--file", str(prepared.path)]
+            with self._process([*command, *targets], prepared.variables) as process:
                 for line in process.stdout or ():
                     state.feed(line)
                     if watch:
                         watch(state)
+            state.digests.update(_digests(prepared.metadata))
             return state, process.returncode == 0
 
+    def stop(self) -> None:
+        """End what runs now, and begin nothing more: for a run that is given up."""
+        with self._change:
+            self._stopped = True
+            for process in self._running:
+                process.terminate()
+
     @contextmanager
-    def _workspace(
-        self, definition: dict[str, Any]
-    ) -> Iterator[tuple[Path, dict[str, str], tuple[str, ...]]]:
-        """The bake file, the source policy and the secrets as files; the environment that names
-        them; what must not be shown.
-        """
+    def prepared(self, definition: Definition) -> Iterator[Prepared]:
+        """The bake file, the source policy and the secrets as files, for as long as it is open."""
         # Secrets and contexts are outside the working directory on purpose (engine pitfall 5).
         variables = {"BUILDX_BAKE_ENTITLEMENTS_FS": "0", "BUILDX_GIT_INFO": "false"}
         with secrets.folder() as folder:
             path, empty = folder / "bake.json", folder / "empty"
             empty.mkdir()
             found = secrets.write(self.site, folder)
-            extra = (
-                {"secret": [f"id={name},src={file}" for name, file in found.mounts.items()]}
-                if found.mounts
-                else {}
-            )
+            mounts = [f"id={name},src={file}" for name, file in found.mounts.items()]
+            extra: Target = {"secret": mounts} if mounts else {}
             targets = {
-                name: {"context": str(empty), **target, **extra}
+                name: {"context": str(empty), **_unproxied(target), **extra}
                 for name, target in definition["target"].items()
             }
             path.write_text(dump({**definition, "target": targets}), "utf-8")
@@ -138,39 +171,80 @@ class Engine:
                 policy_path = folder / "policy.json"
                 policy_path.write_text(json.dumps(rules), "utf-8")
                 variables["EXPERIMENTAL_BUILDKIT_SOURCE_POLICY"] = str(policy_path)
-            yield path, variables, found.hidden
+            yield Prepared(path, folder / "metadata.json", variables, found.hidden)
 
-
-@contextmanager
-def _running(command: list[str], variables: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A process whose output is read, and which is over afterwards: an export that is given up must
-    not go on writing.
-    """
-    process = subprocess.Popen(
-        command,
-        env=os.environ | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
-    with process:
+    @contextmanager
+    def _process(
+        self, command: Sequence[str], variables: Mapping[str, str]
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A process whose output is read, and which is over afterwards: an export that is given up
+        must not go on writing.
+        """
+        with self._change:
+            if self._stopped:
+                raise fail("the build was given up", "run it again to go on", code=ENVIRONMENT)
+            process = subprocess.Popen(
+                command,
+                env=os.environ | variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+            )
+            self._running.add(process)
         try:
-            yield process
-        except BaseException:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            raise
+            with process:
+                try:
+                    yield process
+                except BaseException:
+                    process.terminate()
+                    try:
+                        process.wait(PATIENCE)
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+                    raise
+        finally:
+            with self._change:
+                self._running.discard(process)
 
 
-def inline_target(
-    dockerfile: str, platform: str, destination: str, epoch: int = 0
-) -> dict[str, Any]:
+def _unproxied(target: Target) -> Target:
+    """A target whose provenance names no proxy: buildx would add those of Docker's configuration,
+    passwords included, as build arguments, and provenance tells all of these.
+
+    Arguments that are there already are kept by buildx; proxies are in no cache key. Targets
+    without provenance keep them, since their steps may need them.
+    """
+    attest = target.get("attest")
+    if not isinstance(attest, list) or not any("mode=max" in str(kind) for kind in attest):
+        return target
+    given = target.get("args")
+    args = dict(given) if isinstance(given, dict) else {}
+    blank = {name: "" for known in _PROXIES for name in (known, known.lower())}
+    return {**target, "args": {**blank, **args}}
+
+
+def _digests(metadata: Path) -> dict[str, str]:
+    """Target -> digest, as buildx's metadata file has them; without those that are no digests."""
+    try:
+        with metadata.open("rb") as stream:
+            loaded = json.loads(stream.read(MAX_METADATA))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    found = {}
+    for target, about in loaded.items() if isinstance(loaded, dict) else ():
+        about = about if isinstance(about, dict) else {}
+        descriptor = about.get("containerimage.descriptor")
+        stated = descriptor.get("digest") if isinstance(descriptor, dict) else None
+        stated = stated or about.get("containerimage.digest")
+        if isinstance(stated, str):
+            found[str(target)] = stated
+    return found
+
+
+def inline_target(dockerfile: str, platform: str, destination: str, epoch: int = 0) -> Target:
     """A bake target without a context, for a Dockerfile that needs none."""
-    target: dict[str, Any] = {
+    target: Target = {
         "dockerfile-inline": dockerfile,
         "platforms": [platform],
         "output": [destination],

@@ -1,10 +1,10 @@
 """Where a builder puts images: what it can do, and the outputs that ask for it.
 
-Measured: Docker 28.5 with the containerd image store rewrites times when no copy is kept
-(`store=false`), and gives the same digests as a BuildKit 0.32 of its own. With a copy,
-"rewrite-timestamp conflicts with unpack". Docker 26 fails without a copy ("tag does not exist"), so
-it cannot rewrite what it pushes; exports as OCI layouts it can, and those are then pushed from here
-(export.py).
+An image is brought to its registry by digest, and named when it is whole. Builders of their own
+(docker-container, remote, kubernetes) push by digest. Docker's builtin driver does not: "tag does
+not exist", or a copy in the engine that conflicts with rewritten times; it exports an OCI layout,
+which is pushed from here (jobs/publish/push_layout.py). Docker without the containerd image store
+can do neither, and pushes under a tag.
 """
 
 from __future__ import annotations
@@ -21,31 +21,30 @@ from bakestone.errors import ENVIRONMENT, fail
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
 
-FIRST_WITHOUT_COPY = 28
-"""The first Docker that pushes without keeping a copy."""
+BY_DIGEST, LAYOUT, BY_TAG = "by digest", "layout", "by tag"
+"""How images come from a builder to a registry."""
 
 
 @dataclass(frozen=True)
 class Abilities:
     """What a builder can do, and how its images come to a registry.
 
-    `form` is how it can write them, `copy` whether it pushes only what it keeps a copy of,
-    `layouts` whether it exports OCI layouts. With `export` it does not push: each image is
-    exported, and pushed from here.
+    `form` is how it can write them, `delivery` one of the three ways, `layouts` whether it exports
+    OCI layouts.
     """
 
     form: Form
-    copy: bool
+    delivery: str
     layouts: bool
     name: str
-    export: bool = False
 
-    def push(self, image: str, form: Form, *, plain_http: bool) -> str:
-        """The output that pushes an image under a reference."""
-        options = {"type": "image", "name": image, "push": "true", **form.output}
-        options |= {} if self.copy else {"store": "false"}
-        options |= {"registry.insecure": "true"} if plain_http else {}
-        return _text(options)
+
+def pushed(name: str, form: Form, *, by_digest: bool, plain_http: bool) -> str:
+    """The output that pushes an image: to the repository `name` by its digest, or to a tag."""
+    options = {"type": "image", "name": name, "push": "true", **form.output}
+    options |= {"push-by-digest": "true"} if by_digest else {}
+    options |= {"registry.insecure": "true"} if plain_http else {}
+    return _text(options)
 
 
 def layout(name: str, folder: Path, form: Form = WHOLE) -> str:
@@ -63,23 +62,13 @@ def choose(
     push them.
     """
     if driver != "docker":
-        return Abilities(Form(), copy=True, layouts=True, name=f"the builder {name}", export=export)
-    if not containerd:
-        return Abilities(
-            Form(rewrite=False, attest=False),
-            copy=True,
-            layouts=False,
-            name=f"Docker {version} without the containerd image store",
-        )
-    major = version.partition(".")[0]
-    without_copy = major.isdigit() and int(major) >= FIRST_WITHOUT_COPY
-    return Abilities(
-        Form(),
-        copy=not without_copy,
-        layouts=True,
-        name=f"Docker {version}",
-        export=export or not without_copy,
-    )
+        way = LAYOUT if export else BY_DIGEST
+        return Abilities(WHOLE, way, layouts=True, name=f"the builder {name}")
+    if containerd:
+        return Abilities(WHOLE, LAYOUT, layouts=True, name=f"Docker {version}")
+    plain = Form(rewrite=False, attest=False)
+    shown = f"Docker {version} without the containerd image store"
+    return Abilities(plain, BY_TAG, layouts=False, name=shown)
 
 
 def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:
@@ -95,7 +84,7 @@ def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Ab
     found = choose(
         driver, name, str(info.server_version or "0"), containerd=containerd, export=export
     )
-    if export and not found.export:
+    if export and found.delivery != LAYOUT:
         hint = (
             "use Docker's containerd image store or a builder of its own (docs/reproducible.md), or"
             " take `push` out of the site file"

@@ -41,6 +41,12 @@ class Step:
     _lines: list[str] = field(default_factory=list)
     _open: dict[int, bytes] = field(default_factory=dict)
 
+    @property
+    def last(self) -> bool:
+        """Whether it ends the stage without a name, which BuildKit calls stage-NUMBER."""
+        number, _, count = self.step.partition("/")
+        return self.stage.startswith("stage-") and number == count
+
     def write(self, stream: int, data: bytes) -> None:
         """Take what the step wrote.
 
@@ -75,7 +81,8 @@ class Failure:
 class State:
     """Everything known of one bake call.
 
-    `output` holds lines that are not JSON: buildx's own errors.
+    `output` holds lines that are not JSON: buildx's own errors. `digests` are those that buildx
+    tells of what it pushed, target -> digest; older ones tell that of the configuration.
 
     `hidden` are secrets, the longest first: asterisks stand for them in everything that is shown.
     """
@@ -84,6 +91,7 @@ class State:
     hidden: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
     steps: dict[str, Step] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list, repr=False)
 
     def feed(self, line: str) -> None:
@@ -153,11 +161,12 @@ class State:
             None,
         )
 
-    def measured(self, target: str) -> bool:
-        """Whether a target's inventory was taken: its last stage, which copies it, is done."""
-        return any(
-            s.done and not s.error and s.target == target and s.stage.startswith("stage-")
-            for s in self.steps.values()
+    def measured(self, target: str, platforms: int = 1) -> bool:
+        """Whether a target's inventory was taken on all its platforms: the last step of its last
+        stage, which has no name and copies the inventory, is done.
+        """
+        return platforms <= sum(
+            s.done and not s.error and s.last and s.target == target for s in self.steps.values()
         )
 
     def exporting(self) -> bool:

@@ -8,12 +8,14 @@ They are in no Dockerfile, cache key, layer or label. Dockerfiles mount `ca`, `p
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +26,15 @@ from bakestone.errors import read_text
 
 MAX_APT = 1_000_000
 """Bytes of a site's own apt.conf."""
+PREFIX = "bakestone-secrets-"
+"""What the names of folders with secrets begin with."""
+MEMORY = Path("/dev/shm")  # noqa: S108
+"""Where Linux keeps files in memory alone (shm_overview(7)); names in it are made unpredictable."""
+MOUNTS = Path("/proc/self/mounts")
 _HEADER = "HTTP_AUTH_HEADER_"
+_NAMED = re.compile(PREFIX + r"(?P<space>[0-9]+)-(?P<pid>[0-9]{1,9})-(?P<born>[0-9]+)-")
+_open: set[str] = set()
+"""The folders that are in use."""
 
 
 @dataclass(frozen=True)
@@ -37,32 +47,102 @@ class Secrets:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A folder for secrets, which is removed at the end; also when the process is told to end, as
-    CI systems do when a job is cancelled.
+    """A folder for secrets, in memory where the system has such a place, which is removed at the
+    end; also when the process is told to end, as CI systems do when a job is cancelled.
+
+    What killed processes left is removed first. Threads may have several at once.
     """
-    with tempfile.TemporaryDirectory(prefix="bakestone-") as name:
-        if (
-            threading.current_thread() is not threading.main_thread()
-        ):  # Python has signals in the main thread only
-            yield Path(name)
-            return
-
-        def leave(number: int, _: object) -> None:
-            shutil.rmtree(name, ignore_errors=True)
-            outer = before[
-                signal.Signals(number)
-            ]  # whoever made a folder around this one has something to remove as well
-            signal.signal(number, outer if callable(outer) else signal.SIG_DFL)
-            signal.raise_signal(number)
-
-        before = {
-            number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)
-        }
+    place = _place()
+    sweep(place)
+    with tempfile.TemporaryDirectory(prefix=_prefix(os.getpid()), dir=place) as name:
+        _open.add(name)
         try:
-            yield Path(name)
+            if threading.current_thread() is threading.main_thread():  # signals come there only
+                with _removed_when_told_to_end():
+                    yield Path(name)
+            else:
+                yield Path(name)
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            _open.discard(name)
+
+
+@contextmanager
+def _removed_when_told_to_end() -> Iterator[None]:
+    def leave(number: int, _: object) -> None:
+        for name in tuple(_open):
+            shutil.rmtree(name, ignore_errors=True)
+        # whoever made a folder around this one has something to remove as well
+        outer = before[signal.Signals(number)]
+        signal.signal(number, outer if callable(outer) else signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    before = {n: signal.signal(n, leave) for n in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def sweep(place: Path) -> list[Path]:
+    """Remove the folders below `place` whose processes are gone. Gives what was removed.
+
+    Only this user's, and only those of this process namespace: a container that shares the place
+    has processes that are not seen from here.
+    """
+    removed = []
+    for path in place.glob(f"{PREFIX}*"):
+        found = _NAMED.match(path.name)
+        if not found or found["space"] != _namespace():
+            continue
+        with suppress(OSError):
+            about = path.lstat()
+            ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
+            if ours and found["born"] != _born(int(found["pid"])):
+                shutil.rmtree(path)
+                removed.append(path)
+    return removed
+
+
+def _place() -> Path:
+    """Where secrets are kept: the system's memory file system, else where temporary files are."""
+    with suppress(OSError):
+        kinds = dict(
+            line.split()[1:3] for line in MOUNTS.read_text("utf-8", "replace").splitlines()
+        )
+        if kinds.get(str(MEMORY)) == "tmpfs" and os.access(MEMORY, os.W_OK | os.X_OK):
+            return MEMORY
+    return Path(tempfile.gettempdir())
+
+
+def _prefix(pid: int) -> str:
+    return f"{PREFIX}{_namespace()}-{pid}-{_born(pid)}-"
+
+
+def _namespace() -> str:
+    with suppress(OSError):
+        return str(os.stat("/proc/self/ns/pid").st_ino)
+    return "0"
+
+
+def _born(pid: int) -> str:
+    """When a process began, in the system's own count; empty for one that is not there.
+
+    Together with its number this is its own: a number is used again.
+    """
+    try:
+        # proc(5): the 22nd field; the second one is a name, which may hold blanks and parentheses
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    except (OSError, IndexError):
+        pass
+    try:  # a system without /proc: all there is to know is whether somebody has the number
+        os.kill(pid, 0)
+    except PermissionError:
+        return "0"
+    except (OSError, OverflowError):
+        return ""
+    return "0"
 
 
 def write(site: Site, place: Path) -> Secrets:
@@ -100,7 +180,7 @@ def write(site: Site, place: Path) -> Secrets:
 
 
 def pip(site: Site, known: Sequence[Login]) -> str:
-    """pip's configuration; empty when the site says nothing of it, or has a whole file of its own."""
+    """pip's configuration; empty when the site says nothing of it, or has a file of its own."""
     if "pip" in site.files:
         return ""
     index = site.indexes.get("pip")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from bakestone.core.documents import template
@@ -22,6 +24,17 @@ UID = 10001
 """User id of the images' user: above the ids that distros and cloud images hand out (Ubuntu 24.04
 has 1000 taken).
 """
+
+OWN = ("image", "inventory", "")
+"""The stages that are each variant's own; the last one has no name."""
+
+
+@dataclass(frozen=True)
+class RenderedStage:
+    """A stage of a Dockerfile; those with one `identity` are the same work, whoever has them."""
+
+    name: str
+    identity: str
 
 
 class Renderer:
@@ -69,6 +82,32 @@ class Renderer:
             context,
             origin="generator/bakestone/core/render/templates/Dockerfile.j2",
         )
+
+    def stages(self, variant: Variant) -> tuple[RenderedStage, ...]:
+        """The stages of a variant's Dockerfile, in the order of the text."""
+        found: list[RenderedStage] = []
+        keyrings = self._survey.keyrings(variant)
+        if keyrings:
+            names = tuple(r.name for r in keyrings.repositories)
+            key = _identity(keyrings.builder.ref, keyrings.packages.names, names)
+            found += [RenderedStage(n, f"{n} {key}") for n in ("keyring-files", "keyrings")]
+        vendors = tuple(
+            (v.chosen.text, v.chosen.seen, v.packages.names)
+            for v in self._survey.vendor_packages(variant)
+        )
+        names = self._survey.base_packages(variant).names
+        base = _identity(variant.base.ref, names, vendors, variant.platforms, variant.family.user)
+        found.append(RenderedStage("base", base))
+        made: dict[str, str] = {}
+        for stage in self._survey.stages(variant):
+            inputs = self._key(stage, variant, template.names(self._template(stage)[0]))
+            uses = tuple(made[slot] for slot in stage.uses if slot in made)
+            made[stage.chosen.slot] = _identity(inputs, uses, base if stage.on_base else "")
+            files = [str(f["name"]) for f in _file_stages(stage, variant.platforms)]
+            for name in (*files, stage.chosen.component.name):
+                found.append(RenderedStage(name, f"{name} {made[stage.chosen.slot]}"))
+        own = f"{variant.family.name}/{variant.name}"
+        return (*found, *(RenderedStage(name, f"{name} {own}") for name in OWN))
 
     def origin(self, base: Base) -> str:
         """What stands behind FROM: the reference with its locked digest."""
@@ -125,16 +164,9 @@ class Renderer:
         Its text depends on its own inputs only, so that variants share it.
         """
         chosen = stage.chosen
-        text, origin = chosen.component.template(chosen.method)
+        text, origin = self._template(stage)
         uses = tuple(variant.slots[slot].component.name for slot in stage.uses)
-        names = template.names(text)
-        key = (
-            stage.builder.ref,
-            stage.on_base,
-            uses,
-            variant.platforms,
-            *seen(chosen, variant, names),
-        )
+        key = self._key(stage, variant, template.names(text))
         if key not in self._stages:
             context: dict[str, Any] = stage_context(chosen, variant)
             context |= {
@@ -168,6 +200,21 @@ class Renderer:
                 origin="generator/bakestone/core/render/templates/stage.j2",
             )
         return self._stages[key]
+
+    @staticmethod
+    def _template(stage: Stage) -> tuple[str, str]:
+        return stage.chosen.component.template(stage.chosen.method)
+
+    @staticmethod
+    def _key(stage: Stage, variant: Variant, names: frozenset[str]) -> tuple[Any, ...]:
+        """What a stage's text depends on; `names` are those that its template uses."""
+        uses = tuple(variant.slots[slot].component.name for slot in stage.uses)
+        shared = (stage.builder.ref, stage.on_base, uses, variant.platforms)
+        return (*shared, *seen(stage.chosen, variant, names))
+
+
+def _identity(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _file_stages(stage: Stage, platforms: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -1,23 +1,25 @@
-"""What went wrong in a build, in a person's words: whose fault, expected and measured, what to do."""
+"""What went wrong in a build, in a person's words: whose fault, what was expected, what to do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bakestone.clients.engine import policy
 from bakestone.clients.engine.events import Failure, State
-from bakestone.core.matrix.variant import Variant
+from bakestone.clients.site.site import Site
+from bakestone.core.render.plan import PlannedVariant
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.publish.order import hit_by
-from bakestone.project import Project
 
 LOG_TAIL = 15
 """Lines of a failed step's log that are shown."""
 
 _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (\d+)', re.DOTALL)
 _INVENTORY = "bakestone: inventory: "
+_METADATA = "load metadata for "
+"""How BuildKit names the step that asks a registry for a base image."""
 _REGISTRY = (
     "failed to push",
     "unauthorized",
@@ -33,6 +35,15 @@ _NETWORK = (
     "TLS handshake timeout",
     "unexpected EOF",
 )
+_NETWORK_LOG = (
+    "Read timed out",
+    "Connection reset by peer",
+    "Connection timed out",
+    "Temporary failure",
+    "IncompleteRead",
+    "Connection refused",
+)
+"""What apt and pip write in a step's log when the network fails them."""
 _ALTERED = ("digest mismatch", "unexpected commit digest")
 """What BuildKit says of a file, and of a blob of a base image, that is not what was asked for."""
 _ALTERED_LOG = ("DO NOT MATCH THE HASHES", "Hash Sum mismatch", "but checksum doesn't match")
@@ -48,19 +59,26 @@ _OURS = (
 Others are the engine's own: measured, two merges at once that take each
 other's snapshot ("failed to commit ...: snapshot ... does not exist"), and "no such job"
 (buildx#3810)."""
-_NETWORK_LOG = (
-    "Read timed out",
-    "Connection reset by peer",
-    "Connection timed out",
-    "Temporary failure",
-    "IncompleteRead",
-    "Connection refused",
+_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+_BUSY = re.compile(r"\b429\b|toomanyrequests|too many requests", re.IGNORECASE)
+_LOCKED = re.compile(
+    r"pull access denied|insufficient_scope|may require authorization|failed to authorize"
+    r"|authorization failed|unauthorized|no basic auth|\b40[13] (?:Unauthorized|Forbidden)",
+    re.IGNORECASE,
 )
-"""What apt and pip write in a step's log when the network fails them."""
+"""What registries and BuildKit say of an image behind a login."""
+_ABSENT = re.compile(r"@sha256:[0-9a-f]{64}: not found|manifest[ _]unknown", re.IGNORECASE)
 _REFUSED = re.compile(
     r"invalid response status 40[13]\b|40[13] Error|\b40[13] +(?:Unauthorized|Forbidden)"
 )
 """What BuildKit, pip and apt say of a server that does not let them in."""
+_NO_INDEX = re.compile(
+    r"failed to push.*(?:\b40[056]\b|\b415\b|\b422\b|manifest[ _]invalid|unsupported)", re.DOTALL
+)
+"""What BuildKit says of a registry that takes no index of images."""
+_FOREIGN = "exec format error"
+_KILLED = "did not complete successfully: exit code: 137"
+_LEFT = re.compile(r"Unable to locate package|Version '.*' for '.*' was not found")
 _UNTRUSTED = (
     "certificate signed by unknown authority",
     "CERTIFICATE_VERIFY_FAILED",
@@ -76,65 +94,51 @@ _DENIED = re.compile(
 class FailedVariant:
     """A variant that could not be built.
 
-    `environment` tells that engine or network are to blame: another try may go well.
+    `environment` tells that engine or network are to blame; `heals` that another try may go well.
     """
 
     finding: Finding
     environment: bool
+    heals: bool = False
+
+
+@dataclass(frozen=True)
+class _Cause:
+    """A known cause: whether it is that, what to do, whose fault, whether another try may help.
+
+    Where `environment` is None, it is as for a failure of no known cause.
+    """
+
+    applies: Callable[[Failure], object]
+    hint: str
+    environment: bool | None = None
+    heals: bool | None = None
 
 
 def explain(
-    project: Project, state: State, remaining: Sequence[Variant]
+    state: State, remaining: Sequence[PlannedVariant], site: Site
 ) -> dict[str, FailedVariant]:
     """Variant name -> what happened, for those that failed and those that would fail in the same
     stage.
 
     Empty when no variant's step is to blame. Raises `BakestoneError` (exit 3)
-    when a registry refuses a push or cannot be reached.
+    when a registry refuses a push or cannot be reached, or when a disk is full.
     """
-    by_target = {v.target: v for v in remaining}
-    failed = _denied(project, state, remaining)
+    _raise_when_full(state)
+    failed = _denied(state, remaining, site)
     for failure in state.failures():
-        if not failure.stage and _has(failure.error, _REGISTRY):
-            continue  # a push, or the registry of a base image
-        first = by_target.get(failure.target)
-        hit = hit_by(failure.stage, first.name, remaining, project.dockerfiles) if first else []
-        for variant in hit:
-            failed.setdefault(variant.name, _failed(variant, failure, project))
+        if not failure.stage and not _is_base(failure) and _has(failure.error, _REGISTRY):
+            continue  # a push
+        for variant in _hit(failure, remaining):
+            failed.setdefault(variant.name, _failed(variant, failure, site))
     reason = _reason(state)
     if not failed and _has(reason, _REGISTRY + _NETWORK):
-        raise fail(
-            f"the build stopped: {reason}",
-            "is the registry up, and are you logged in to it?",
-            code=ENVIRONMENT,
-        )
-    return failed
-
-
-def _denied(
-    project: Project, state: State, remaining: Sequence[Variant]
-) -> dict[str, FailedVariant]:
-    """The variant whose Dockerfile wants a source that the lock does not hold. buildx names the
-    target, if it has several.
-    """
-    failed = {}
-    for found in filter(None, map(_DENIED.search, state.output)):
-        names = policy.names(project.site, found["source"])
-        for variant in remaining:
-            if found["target"] == variant.target or (
-                found["target"] is None and len(remaining) == 1
-            ):
-                source = next(
-                    (name for name in names if name in project.dockerfiles[variant.name]), names[0]
-                )
-                hint = (
-                    "only locked sources are allowed here (`only_locked`): take it out of the"
-                    " template, or add it to the component's data and lock"
-                )
-                name = f"{variant.name} ({project.path_of(variant)})"
-                failed[variant.name] = FailedVariant(
-                    Finding(f"the source {source} is not in the lock", hint, name=name), False
-                )
+        hint = "is the registry up, and are you logged in to it?"
+        if _BUSY.search(reason):
+            hint = "the registry limits its clients: wait, or log in with `docker login`"
+        elif _NO_INDEX.search(reason):
+            hint = "a registry that takes no index of images takes those of `--no-attest`"
+        raise fail(f"the build stopped: {reason}", hint, code=ENVIRONMENT)
     return failed
 
 
@@ -147,38 +151,83 @@ def stopped(state: State) -> BakestoneError:
     )
 
 
+def _raise_when_full(state: State) -> None:
+    """Another try would not help, and other variants would fail as well."""
+    said = [text for f in state.failures() for text in (f.error, *f.log[-LOG_TAIL:])]
+    for text in (*said, *state.output):
+        if _FULL.search(text):
+            hint = (
+                "make room for the engine, and below TMPDIR where images are exported (one at a"
+                " time); run it again to go on"
+            )
+            raise fail(f"the disk is full: {text[-300:].strip()}", hint, code=ENVIRONMENT)
+
+
+def _hit(failure: Failure, remaining: Sequence[PlannedVariant]) -> list[PlannedVariant]:
+    """Whom a failure stops: those that have the stage, or the base image."""
+    if _is_base(failure):
+        ref = failure.instruction.partition(_METADATA)[2].strip()
+        hit = [v for v in remaining if ref and f"FROM {ref}" in v.dockerfile]
+        if hit:
+            return hit
+    first = next((v for v in remaining if v.target == failure.target), None)
+    return hit_by(failure.stage, first, remaining) if first else []
+
+
+def _is_base(failure: Failure) -> bool:
+    return _METADATA in failure.instruction
+
+
+def _denied(
+    state: State, remaining: Sequence[PlannedVariant], site: Site
+) -> dict[str, FailedVariant]:
+    """The variant whose Dockerfile wants a source that the lock does not hold. buildx names the
+    target, if it has several.
+    """
+    failed = {}
+    for found in filter(None, map(_DENIED.search, state.output)):
+        names = policy.names(site, found["source"])
+        for variant in remaining:
+            alone = found["target"] is None and len(remaining) == 1
+            if alone or found["target"] == variant.target:
+                source = next((name for name in names if name in variant.dockerfile), names[0])
+                hint = (
+                    "only locked sources are allowed here (`only_locked`): take it out of the"
+                    " template, or add it to the component's data and lock"
+                )
+                said = f"the source {source} is not in the lock"
+                failed[variant.name] = FailedVariant(Finding(said, hint, name=variant.title), False)
+    return failed
+
+
 def _reason(state: State) -> str:
     known = [f.error for f in state.failures()]
-    return (
-        known
-        or [line for line in state.output if "ERROR" in line]
-        or state.output
-        or ["buildx gave no reason"]
-    )[-1][:600]
+    lines = [line for line in state.output if "ERROR" in line]
+    return (known or lines or state.output or ["buildx gave no reason"])[-1][:600]
 
 
-def _failed(variant: Variant, failure: Failure, project: Project) -> FailedVariant:
-    name = f"{variant.name} ({project.path_of(variant)})"
+def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVariant:
     wrong = [line.partition(_INVENTORY)[2] for line in failure.log if line.startswith(_INVENTORY)]
     if wrong:
-        message = "the image is not what its name says:\n" + "\n".join(
-            f"    {line}" for line in wrong
-        )
+        lines = "\n".join(f"    {line}" for line in wrong)
         hint = "nothing was pushed; correct the version in images.yaml or the component's data"
-        return FailedVariant(Finding(message, hint, name=name), False)
-    tail = "\n".join(f"    | {line}" for line in failure.log[-LOG_TAIL:])
+        said = f"the image is not what its name says:\n{lines}"
+        return FailedVariant(Finding(said, hint, name=variant.title), False)
+    tail = "".join(f"\n    | {line}" for line in failure.log[-LOG_TAIL:])
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
-    message = f"the stage {failure.stage or 'sources'} failed: {reason}" + (
-        f"\n{tail}" if tail else ""
-    )
+    message = f"the stage {failure.stage or 'sources'} failed: {reason}{tail}"
     environment = _is_network(failure) or not _has(failure.error, _OURS)
-    hint = _hint(failure)
-    if _is_altered(failure) and failure.instruction.startswith("ADD ") and project.site.credentials:
+    cause = next((c for c in _CAUSES if c.applies(failure)), _Cause(_is_network, ""))
+    if cause.environment is not None:
+        environment = cause.environment
+    heals = environment if cause.heals is None else cause.heals
+    hint = cause.hint
+    if _is_altered(failure) and failure.instruction.startswith("ADD ") and site.credentials:
         hint += (
             "; or the server refused the login, whose answer BuildKit takes for the file:"
             " `credentials` in the site file"
         )
-    return FailedVariant(Finding(message, hint, name=name), environment)
+    return FailedVariant(Finding(message, hint, name=variant.title), environment, heals)
 
 
 def _is_altered(failure: Failure) -> bool:
@@ -191,42 +240,77 @@ def _is_network(failure: Failure) -> bool:
     return _has(failure.error, _NETWORK) or any(_has(line, _NETWORK_LOG) for line in failure.log)
 
 
-def _hint(failure: Failure) -> str:
-    text = failure.error + "\n".join(failure.log)
-    if _is_altered(failure):
-        return (
-            "what was fetched does not have the checksum in the lock: the file or its mirror was"
-            " altered, or an error page came in its place"
-        )
-    if "Unable to locate package" in text or re.search(
-        r"Version '.*' for '.*' was not found", text
-    ):
-        return (
-            "an exact version has left the archive: `bakestone lock --update`, then `bakestone"
-            " generate`"
-        )
-    if _REFUSED.search(text):
-        return (
-            "the server does not let us in: `credentials` in the site file, and what the account"
-            " may read"
-        )
-    if _has(text, _UNTRUSTED):
-        return (
-            "a certificate is not trusted: `ca` in the site file for build steps; for ADD and FROM"
-            " the engine's own settings (docs/site.md)"
-        )
-    if _is_network(failure):
-        return (
-            "its server cannot be reached from the engine, or broke off; a mirror can be set under"
-            " `mirrors` in the site file"
-        )
-    if "failed to resolve source metadata" in text or "not found" in failure.error:
-        return (
-            "the base image or file is not where the lock says; a mirror can be set under `mirrors`"
-            " in the site file"
-        )
-    return ""
+def _text(failure: Failure) -> str:
+    return "\n".join((failure.error, *failure.log))
 
 
 def _has(text: str, words: tuple[str, ...]) -> bool:
     return any(word in text for word in words)
+
+
+_CAUSES = (
+    _Cause(
+        _is_altered,
+        "what was fetched does not have the checksum in the lock: the file or its mirror was"
+        " altered, or an error page came in its place",
+    ),
+    _Cause(
+        lambda f: _LEFT.search(_text(f)),
+        "an exact version has left the archive: `bakestone lock --update`, then `bakestone"
+        " generate`",
+    ),
+    _Cause(
+        lambda f: _FOREIGN in _text(f),
+        "the engine cannot run programs of that platform: `scripts/engine emulate`, or a builder"
+        " that has a node of it (`builder` in the site file)",
+        environment=True,
+        heals=False,
+    ),
+    _Cause(
+        lambda f: _KILLED in f.error,
+        "the step was killed, as the system does when memory runs out: give the engine more, or"
+        " build fewer variants in one call (`--jobs 1`)",
+        environment=True,
+        heals=False,
+    ),
+    _Cause(
+        lambda f: _BUSY.search(_text(f)),
+        "its server limits its clients: wait, log in to it (`docker login` for a base image), or"
+        " name a mirror under `mirrors` in the site file",
+        environment=True,
+    ),
+    _Cause(
+        lambda f: _is_base(f) and _LOCKED.search(f.error),
+        "the base image is behind a login: `docker login` to its registry, or a mirror of it under"
+        " `mirrors.registries` in the site file",
+        environment=True,
+        heals=False,
+    ),
+    _Cause(
+        lambda f: _REFUSED.search(_text(f)),
+        "the server does not let us in: `credentials` in the site file, and what the account"
+        " may read",
+    ),
+    _Cause(
+        lambda f: _has(_text(f), _UNTRUSTED),
+        "a certificate is not trusted: `ca` in the site file for build steps; for ADD and FROM"
+        " the engine's own settings (docs/site.md)",
+    ),
+    _Cause(
+        _is_network,
+        "its server cannot be reached from the engine, or broke off; a mirror can be set under"
+        " `mirrors` in the site file",
+    ),
+    _Cause(
+        lambda f: _ABSENT.search(f.error) or (_is_base(f) and "not found" in f.error),
+        "the base image is not where the lock says: it was removed, or its mirror does not have it;"
+        " a mirror can be set under `mirrors` in the site file",
+        environment=False,
+    ),
+    _Cause(
+        lambda f: "failed to resolve source metadata" in _text(f) or "not found" in f.error,
+        "the base image or file is not where the lock says; a mirror can be set under `mirrors`"
+        " in the site file",
+    ),
+)
+"""The known causes; the first that applies is named."""

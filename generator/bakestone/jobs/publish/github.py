@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
-from typing import Any
 
-from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.publish.order import order
-from bakestone.project import Project
 
 MAX_OUTPUT = 1_000_000
+"""Bytes of a job's outputs."""
 
 
-def matrix(
-    project: Project, variants: Sequence[Variant], changed_since: str | None, max_jobs: int
-) -> str:
+def matrix(plan: BuildPlan, changed_since: str | None, max_jobs: int) -> str:
     """One line of JSON: `include` with a name and the selectors of each job.
 
     Variants that share stages come into the same job when there are more
@@ -28,13 +24,11 @@ def matrix(
     differs from that commit. An empty matrix is `{"include": []}`; a workflow
     skips the job then, because GitHub refuses an empty one.
     """
-    locked = {v.name for v in project.locked_variants}
-    chosen = [v for v in variants if v.name in locked]
+    chosen = order(plan.variants)
     if changed_since is not None:
-        chosen = [v for v in chosen if _differs(project, v, changed_since)]
-    chosen = order(chosen, project.dockerfiles)
+        chosen = [v for v in chosen if _differs(v, changed_since)]
     jobs = min(max_jobs, len(chosen))
-    include: list[dict[str, Any]] = []
+    include: list[dict[str, str]] = []
     for index in range(jobs):
         start, end = index * len(chosen) // jobs, (index + 1) * len(chosen) // jobs
         part = chosen[start:end]
@@ -55,9 +49,9 @@ def matrix(
     return text
 
 
-def _differs(project: Project, variant: Variant, commit: str) -> bool:
+def _differs(variant: PlannedVariant, commit: str) -> bool:
     """Whether a variant's Dockerfile is another than at `commit`, or was not there."""
-    path = project.path_of(variant)
+    path = variant.path
     if commit.startswith("-"):
         raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=2)
     folder = path.parent if path.parent.is_dir() else "."
@@ -79,7 +73,6 @@ def _differs(project: Project, variant: Variant, commit: str) -> bool:
             ["git", "show", f"{commit}:./{path.name}"], cwd=folder, capture_output=True, check=False
         )
     except FileNotFoundError:
-        raise fail(
-            "git is not installed", "--changed-since compares with a commit", code=ENVIRONMENT
-        ) from None
-    return old.returncode != 0 or old.stdout != project.dockerfiles[variant.name].encode()
+        hint = "--changed-since compares with a commit"
+        raise fail("git is not installed", hint, code=ENVIRONMENT) from None
+    return old.returncode != 0 or old.stdout != variant.dockerfile.encode()

@@ -1,119 +1,66 @@
 """Publishing without the builder's push: an image is exported as an OCI layout, and pushed from
-here.
+here by its digest.
 
-For Docker before 28, which rewrites times when it exports and not when it pushes (output.py), and
-for sites whose builder does not reach the registry. One image at a time is on the disk, and it is
-removed when it is pushed.
+For Docker's builtin driver, which pushes nothing by digest, and for sites whose builder does not
+reach the registry. One image at a time is on the disk, and it is removed when it is pushed.
 """
 
 from __future__ import annotations
 
-import time
-from typing import Any
+from pathlib import Path
 
-from bakestone.clients.engine import capabilities as output
-from bakestone.clients.engine.buildx import Engine, Watch
-from bakestone.clients.engine.events import State
+from bakestone.clients.engine import capabilities
+from bakestone.clients.engine.buildx import Target
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry.client import Reference, Registry
-from bakestone.clients.registry.layout import Layout, parsed, temporary
-from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
-from bakestone.errors import ENVIRONMENT, BakestoneError, fail
-from bakestone.jobs.publish import failures, release
-from bakestone.project import Project
-
-TRIES = 3
-"""How often an export is tried when the engine failed."""
-PAUSE = 5
-"""Seconds between two tries."""
-_FULL = ("no space left on device", "disk quota exceeded")
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.layout import Layout, parsed
+from bakestone.clients.registry.manifest import is_digest
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
+from bakestone.errors import BakestoneError, fail
 
 
-def publish(
-    project: Project,
-    variant: Variant,
-    engine: Engine,
-    registry: Registry,
-    watch: Watch | None = None,
-) -> None:
-    """Bring a variant that is in the builder's cache to the registry, under its fingerprint.
+def target(plan: BuildPlan, variant: PlannedVariant, folder: Path) -> Target:
+    """The bake target that exports a variant, in the form that a push would give it."""
+    output = capabilities.layout(variant.kept, folder, plan.form)
+    return plan.target(variant, output, attest=plan.form.attest)
 
-    Needs room below TMPDIR for this one image. A run that is stopped leaves nothing there; blobs
-    that it pushed are not sent again by the next one. Raises `BakestoneError` (exit 3).
+
+def send(registry: Registry, layout: Layout, variant: PlannedVariant) -> str:
+    """Push a variant's image out of a layout, without a tag: what is named comes before what names
+    it. Gives its digest.
     """
-    reference = release.fingerprint_reference(project, variant)
-    for tries in range(1, TRIES + 1):
-        with temporary("bakestone-export-") as folder:
-            layout = Layout(folder / "image")
-            state, good = engine.bake(definition(project, variant, layout), watch=watch)
-            if good:
-                send(registry, layout, reference)
-                return
-            _raise_when_full(state, variant)
-        if tries == TRIES:
-            failed = failures.explain(project, state, [variant])
-            raise (
-                BakestoneError([f.finding for f in failed.values()], ENVIRONMENT)
-                if failed
-                else failures.stopped(state)
-            )
-        time.sleep(PAUSE)
+    top = layout.named(variant.kept)
+    _send(registry, layout, variant.repository, top)
+    return str(top["digest"])
 
 
-def definition(project: Project, variant: Variant, layout: Layout) -> dict[str, Any]:
-    """The bake definition that exports a variant, in the form and under the name that a push would
-    give it.
-    """
-    target = bakefile.target(
-        variant, project.lock, context=str(project.path_of(variant).parent.resolve())
-    )
-    target |= {"attest": bakefile.PROVENANCE} if project.form.attest else {}
-    reference = release.fingerprint_reference(project, variant)
-    return {
-        "target": {
-            variant.target: (
-                target | {"output": [output.layout(reference, layout.folder, project.form)]}
-            )
-        }
-    }
-
-
-def send(registry: Registry, layout: Layout, reference: str) -> None:
-    """Push the image that has the name `reference` in a layout: what is named comes before what
-    names it, the tag last.
-    """
-    place = Reference.parse(reference)
-    _send(registry, layout, f"{place.host}/{place.repository}", layout.named(reference), reference)
-
-
-def _send(
-    registry: Registry, layout: Layout, where: str, descriptor: dict[str, Any], reference: str
-) -> None:
-    raw = layout.read(descriptor["digest"])
-    data = parsed(raw, descriptor["digest"])
-    for entry in data.get("manifests", []):
-        _send(registry, layout, where, entry, f"{where}@{entry['digest']}")
-    for blob in [*data.get("layers", []), *([data["config"]] if "config" in data else [])]:
-        if not blobs.has(
-            registry, where, blob["digest"]
-        ):  # asked first: what is there need not be read
+def _send(registry: Registry, layout: Layout, where: str, descriptor: dict[str, object]) -> None:
+    digest = str(descriptor["digest"])
+    raw = layout.read(digest)
+    data = parsed(raw, digest)
+    for entry in _entries(data.get("manifests"), digest):
+        _send(registry, layout, where, entry)
+    config = [data["config"]] if "config" in data else []
+    for blob in _entries([*_entries(data.get("layers"), digest), *config], digest):
+        # asked first: what is there need not be read
+        if not blobs.has(registry, where, str(blob["digest"])):
             with layout.checked(blob) as stream:
-                blobs.push(registry, where, stream, blob["digest"], blob["size"])
-    blobs.push_manifest(registry, reference, raw, descriptor["mediaType"])
+                blobs.push(registry, where, stream, str(blob["digest"]), _size(blob, digest))
+    blobs.push_manifest(registry, f"{where}@{digest}", raw, str(descriptor["mediaType"]))
 
 
-def _raise_when_full(state: State, variant: Variant) -> None:
-    """Another try would not help. Raises `BakestoneError` (exit 3)."""
-    for said in (*(failure.error for failure in state.failures()), *state.output):
-        if any(word in said for word in _FULL):
-            hint = (
-                "make room below TMPDIR (one image at a time is exported there) and for the engine;"
-                " run it again to go on"
-            )
-            raise fail(
-                f"the disk is full: {said[-300:].strip()}",
-                hint,
-                name=variant.name,
-                code=ENVIRONMENT,
-            )
+def _entries(found: object, what: str) -> list[dict[str, object]]:
+    entries = found if isinstance(found, list) else []
+    if not all(isinstance(e, dict) and is_digest(e.get("digest")) for e in entries):
+        raise _odd(what)
+    return list(entries)
+
+
+def _size(blob: dict[str, object], what: str) -> int:
+    if not isinstance(size := blob.get("size"), int):
+        raise _odd(what)
+    return size
+
+
+def _odd(what: str) -> BakestoneError:
+    return fail(f"the builder exported an odd {what}", "was it made by something else?")

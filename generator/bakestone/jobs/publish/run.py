@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import click
-
-from bakestone.cli.terminal import console, put, table
-from bakestone.cli.views import progress as ui
-from bakestone.cli.views.progress import Progress
 from bakestone.clients.engine import policy
-from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.engine.capabilities import Abilities
-from bakestone.clients.registry.client import Registry
-from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
-from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding, render
-from bakestone.jobs.publish import failures, release
-from bakestone.jobs.publish import push_layout as export
-from bakestone.jobs.publish.attest import publish as attest
+from bakestone.clients.engine.buildx import Definition, Engine
+from bakestone.clients.engine.capabilities import LAYOUT, Abilities
+from bakestone.clients.engine.events import State
+from bakestone.clients.registry.client import PARALLEL, ImmutableTagError, Registry
+from bakestone.clients.registry.layout import temporary
+from bakestone.core.render import release
+from bakestone.core.render.bakefile import Form
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
+from bakestone.core.render.release import ReleasedImage, ReleaseRecord
+from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
+from bakestone.jobs.publish import deliver, failures, published, records
+from bakestone.jobs.publish.attest import index
+from bakestone.jobs.publish.deliver import Courier, Delivery
 from bakestone.jobs.publish.failures import FailedVariant
 from bakestone.jobs.publish.order import chunks, order
-from bakestone.project import Project
+from bakestone.jobs.publish.watching import Board, Status, Watcher
 
 TRIES = 3
 """How often a chunk is tried when engine or network failed: a gigabyte of wheels breaks off now and
@@ -39,81 +39,275 @@ PAUSE = 5
 class Options:
     """What the command line asked for."""
 
-    push: bool
-    form: bakefile.Form
-    tags: bool
-    load: bool
-    keep_going: bool
-    chunk: int
     release: Path
+    push: bool = False
+    tags: bool = True
+    load: bool = False
+    keep_going: bool = True
+    chunk: int = 100
     only_locked: bool = False
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
-    """What became of each variant."""
+    """What became of each variant, by name, and of the release.
 
-    built: list[Variant] = field(default_factory=list)
-    present: list[Variant] = field(default_factory=list)
+    `images` are those of the release, when it was published; `retired` those of variants that
+    images.yaml no longer has, and whose tags are still there.
+    """
+
+    plan: BuildPlan
+    built: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+    failed: tuple[FailedVariant, ...] = ()
+    images: tuple[ReleasedImage, ...] = ()
+    moved: tuple[str, ...] = ()
+    wrote: bool = False
+    retired: tuple[ReleasedImage, ...] = ()
+
+    def raise_failures(self) -> None:
+        """Raise `BakestoneError` with one finding for every variant that failed."""
+        if self.failed:
+            environment = all(f.environment for f in self.failed)
+            code = ENVIRONMENT if environment else INPUT
+            raise BakestoneError([f.finding for f in self.failed], code)
+
+
+def build(
+    plan: BuildPlan, options: Options, engine: Engine, registry: Registry, watcher: Watcher
+) -> Outcome:
+    """Build, verify and, with `push`, publish the variants of a plan.
+
+    When one fails, the floating tags stay as they were. Raises `BakestoneError` when engine or
+    registry are not there, or let no variant pass.
+    """
+    if options.only_locked or engine.site.only_locked:
+        engine.sources = policy.locked_sources(plan.lock)
+    run = _Run(plan, options, engine, registry, watcher)
+    if options.push:
+        run.record = release.read(options.release)
+        run.look()
+        if run.todo():
+            run.limit(engine.abilities())
+    if run.todo():
+        run.build()
+    return run.outcome()
+
+
+@dataclass
+class _Run:
+    """One run; what became of the variants is in `images`, `built` and `failed`."""
+
+    plan: BuildPlan
+    options: Options
+    engine: Engine
+    registry: Registry
+    watcher: Watcher
+    record: ReleaseRecord | None = None
+    way: str = ""
+    images: dict[str, ReleasedImage] = field(default_factory=dict)
+    floating: dict[str, str | None] = field(default_factory=dict)
+    built: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
     failed: dict[str, FailedVariant] = field(default_factory=dict)
 
+    def todo(self) -> list[PlannedVariant]:
+        """The variants that are neither there nor failed."""
+        done = {*self.present, *self.built, *self.failed}
+        return [v for v in self.plan.variants if v.name not in done]
 
-def build(project: Project, selectors: Sequence[str], options: Options) -> None:
-    """Build, verify and, with `push`, publish the selected variants.
+    def look(self) -> None:
+        """Find what the registry has under the fingerprints; it is believed when it agrees."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            found = list(pool.map(self._find, self.plan.variants))
+        for variant, image in zip(self.plan.variants, found, strict=True):
+            if isinstance(image, FailedVariant):
+                self.failed[variant.name] = image
+            elif image is not None:
+                self.images[variant.name] = image
+                self.present.append(variant.name)
 
-    Raises `BakestoneError` with one finding for every variant that failed;
-    the floating tags are then left as they were.
-    """
-    variants = project.chosen(selectors)
-    project.require_generated()
-    outcome, registry, engine = Outcome(), Registry(project.site), Engine(project.site)
-    project.form = options.form
-    if options.only_locked or project.site.only_locked:
-        engine.sources = policy.locked_sources(project.lock)
-    outcome.present = _present(project, variants, registry) if options.push else []
-    abilities = None
-    if options.push and len(outcome.present) < len(variants):
-        abilities = engine.abilities()
-        possible = bakefile.Form(
-            options.form.rewrite and abilities.form.rewrite,
-            options.form.attest and abilities.form.attest,
+    def _find(self, variant: PlannedVariant) -> ReleasedImage | FailedVariant | None:
+        """A variant's image in the registry.
+
+        One that release.json knows is asked for once: where its floating tag is on the digest that
+        was compared and recorded, there is nothing to read.
+        """
+        known = self._known(variant)
+        if known and self.options.tags:
+            self.floating[variant.name] = self.registry.head(variant.floating)
+            if self.floating[variant.name] == known.digest:
+                return known
+        if known and self.registry.head(variant.kept) == known.digest:
+            return known
+        try:
+            found = published.read(variant, variant.kept, self.registry)
+            if found is None:
+                return None
+            if self.plan.form.attest and not index.is_done(found.top.data):
+                # a run of an earlier version was stopped before its index was whole
+                return deliver.settle(self.plan, variant, found, self.registry)
+        except published.DisagreementError as problem:
+            return FailedVariant(problem.finding, environment=False)
+        return published.released(variant, found, found.top.digest)
+
+    def _known(self, variant: PlannedVariant) -> ReleasedImage | None:
+        images = self.record.images if self.record else ()
+        return next((i for i in images if published.is_known(variant, i)), None)
+
+    def limit(self, abilities: Abilities) -> None:
+        """Take the form that the builder can write, and look again when it is another."""
+        self.way, able, asked = abilities.delivery, abilities.form, self.plan.form
+        form = Form(asked.rewrite and able.rewrite, asked.attest and able.attest)
+        if form != asked:
+            self.watcher.warn(_plain(abilities))
+            self.plan = self.plan.in_form(form)
+            for before in (self.images, self.floating, self.failed, self.present):
+                before.clear()
+            self.look()
+
+    def build(self) -> None:
+        """Build what is to do, and deliver each variant as soon as it was measured."""
+        with self.watcher.building(self.plan.variants) as board, self._room() as folder:
+            for name in self.present:
+                board.set(name, Status.PRESENT)
+            for name, failed in self.failed.items():
+                board.set(name, Status.FAILED, failed.finding.message.splitlines()[0])
+            delivery = Delivery(self.plan, self.engine, self.registry, self.way, folder)
+
+            def hand_over(variant: PlannedVariant) -> None:
+                self._deliver(delivery, variant, board)
+
+            with deliver.courier(self.engine, hand_over) as courier:
+                for chunk in chunks(order(self.todo()), self.options.chunk):
+                    if not self._bake(chunk, board, courier):
+                        break
+
+    @contextmanager
+    def _room(self) -> Iterator[Path]:
+        """Where exports go. Made here, where a signal is heard, and not by the worker."""
+        if self.way != LAYOUT:
+            yield Path()
+            return
+        with temporary("bakestone-export-") as folder:
+            yield folder
+
+    def _bake(self, chunk: list[PlannedVariant], board: Board, courier: Courier) -> bool:
+        """Build a chunk; gives whether the others are to be built as well."""
+        remaining, tries = chunk, 1
+        while remaining:
+            state, good = self._call(remaining, board, courier)
+            if good:
+                for variant in remaining:
+                    if not self.options.push:
+                        self.built.append(variant.name)
+                        board.set(variant.name, Status.DONE)
+                    elif not courier.has(variant):
+                        self._hand(variant, board, courier)
+                return True
+            remaining = [v for v in remaining if not courier.has(v)]
+            failed = failures.explain(state, remaining, self.engine.site)
+            ours = {name: f for name, f in failed.items() if not f.environment}
+            if not ours and tries < TRIES and all(f.heals for f in failed.values()):
+                tries += 1  # what is done is in the cache
+                for name in failed:
+                    board.set(name, Status.BUILDING, "again: engine or network failed")
+                time.sleep(PAUSE)
+                continue
+            if not failed:
+                raise failures.stopped(state)
+            for name, one in (ours or failed).items():
+                self.failed[name] = one
+                board.set(name, Status.FAILED, one.finding.message.splitlines()[0])
+            if not self.options.keep_going:
+                return False
+            # bake stops at the first failure and cancels the others (buildx#1089): those are
+            # run again
+            remaining = [v for v in remaining if v.name not in self.failed]
+        return True
+
+    def _call(
+        self, variants: Sequence[PlannedVariant], board: Board, courier: Courier
+    ) -> tuple[State, bool]:
+        def watch(state: State) -> None:
+            board.watch(state)
+            courier.check()
+            for variant in variants if self.options.push else ():
+                done = state.measured(variant.target, len(variant.platforms))
+                if done and not courier.has(variant):
+                    self._hand(variant, board, courier)
+
+        return self.engine.bake(self._definition(variants), watch=watch)
+
+    def _definition(self, variants: Sequence[PlannedVariant]) -> Definition:
+        """A chunk: what is to be pushed is only built here, and delivered later."""
+        targets = {}
+        for variant in variants:
+            loaded = f"type=docker,name={variant.floating}"
+            output = loaded if self.options.load else "type=cacheonly"
+            targets[variant.target] = self.plan.target(variant, output, attest=False)
+        return {"target": targets}
+
+    @staticmethod
+    def _hand(variant: PlannedVariant, board: Board, courier: Courier) -> None:
+        board.set(variant.name, Status.PUBLISHING, "waiting for those before it")
+        courier.hand(variant)
+
+    def _deliver(self, delivery: Delivery, variant: PlannedVariant, board: Board) -> None:
+        """What the courier does with a variant."""
+        board.set(variant.name, Status.PUBLISHING)
+        try:
+            self.images[variant.name] = delivery.deliver(variant)
+        except published.DisagreementError as problem:
+            self.failed[variant.name] = FailedVariant(problem.finding, environment=False)
+            board.set(variant.name, Status.FAILED, problem.finding.message.splitlines()[0])
+            return
+        self.built.append(variant.name)
+        board.set(variant.name, Status.DONE)
+
+    def outcome(self) -> Outcome:
+        """What became of it all; a whole selection becomes the release."""
+        images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
+        whole = self.options.push and not self.failed
+        moved: list[str] = []
+        change = records.Change(wrote=False, retired=())
+        if whole and self.options.tags:
+            moved = self._move(images)
+            change = records.write(self.options.release, self.plan, images)
+        return Outcome(
+            self.plan,
+            tuple(self.built),
+            tuple(self.present),
+            tuple(self.failed.values()),
+            tuple(images) if whole else (),
+            tuple(moved),
+            change.wrote,
+            change.retired,
         )
-        if possible != options.form:
-            _warn_of_plain(abilities)
-            project.form = possible
-            outcome.present = _present(project, variants, registry)
-    todo = [v for v in variants if v not in outcome.present]
-    if todo:
-        _build_all(project, variants, todo, options, outcome, engine, abilities, registry)
-    if options.push and not outcome.failed:
-        _publish(project, variants, registry, options, outcome)
-    elif outcome.failed:
-        done = len(outcome.built)
-        click.echo(
-            f"{done} built, {len(outcome.present)} already there, {len(outcome.failed)} failed"
-            + ("; no floating tag was moved" if options.push else "")
-        )
-        environment = all(f.environment for f in outcome.failed.values())
-        raise BakestoneError(
-            [f.finding for f in outcome.failed.values()], ENVIRONMENT if environment else INPUT
-        )
-    else:
-        what = (
-            "loaded into the engine"
-            if options.load
-            else "verified; nothing was published (use --push or --load)"
-        )
-        click.echo(f"{len(outcome.built)} variants built and {what}")
+
+    def _move(self, images: Sequence[ReleasedImage]) -> list[str]:
+        """Point every floating tag at its new image, together, so that the time in between is
+        short. Gives the names of those that moved.
+        """
+        unknown = [i for i in images if i.name not in self.floating]
+        there = self.registry.heads(i.floating for i in unknown)
+        self.floating |= {i.name: there[i.floating] for i in unknown}
+        todo = [i for i in images if self.floating[i.name] != i.digest]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            refused = [problem for problem in pool.map(self._point, todo) if problem]
+        if refused:
+            raise BakestoneError([f for problem in refused for f in problem.findings], ENVIRONMENT)
+        return [i.name for i in todo]
+
+    def _point(self, image: ReleasedImage) -> ImmutableTagError | None:
+        try:
+            self.registry.tag(image.pinned, image.name)
+        except ImmutableTagError as problem:
+            return problem
+        return None
 
 
-def _present(project: Project, variants: list[Variant], registry: Registry) -> list[Variant]:
-    """The variants that the registry has under their fingerprints."""
-    tags = {v.name: release.fingerprint_reference(project, v) for v in variants}
-    there = registry.heads(tags.values())
-    return [v for v in variants if there[tags[v.name]]]
-
-
-def _warn_of_plain(abilities: Abilities) -> None:
+def _plain(abilities: Abilities) -> Finding:
     text = (
         f"{abilities.name} cannot rewrite times: two builds give two digests, and there is no"
         " provenance and no SBOM"
@@ -121,117 +315,4 @@ def _warn_of_plain(abilities: Abilities) -> None:
     hint = (
         "Docker with the containerd image store can, or a builder of its own: docs/reproducible.md"
     )
-    click.echo(render([Finding(text, hint, severity="warning")]), err=True)
-
-
-def _build_all(
-    project: Project,
-    variants: list[Variant],
-    todo: list[Variant],
-    options: Options,
-    outcome: Outcome,
-    engine: Engine,
-    abilities: Abilities | None,
-    registry: Registry,
-) -> None:
-    with Progress(variants) as progress:
-        for variant in outcome.present:
-            progress.set(variant.name, ui.PRESENT)
-        for chunk in chunks(order(todo, project.dockerfiles), options.chunk):
-            remaining, tries = chunk, 1
-            while remaining:
-                state, good = engine.bake(
-                    _definition(project, remaining, options, abilities), watch=progress.watch
-                )
-                if good:
-                    for variant in remaining:
-                        if abilities and abilities.export:
-                            export.publish(project, variant, engine, registry, progress.watch)
-                        outcome.built.append(variant)
-                        progress.set(variant.name, ui.DONE)
-                    break
-                failed = failures.explain(project, state, remaining)
-                ours = {name: f for name, f in failed.items() if not f.environment}
-                if not ours and tries < TRIES:
-                    tries += 1  # what is done is in the cache
-                    for name in failed:
-                        progress.set(name, "building", "again: engine or network failed")
-                    time.sleep(PAUSE)
-                    continue
-                if not failed:
-                    raise failures.stopped(state)
-                for name, failed_variant in (ours or failed).items():
-                    outcome.failed[name] = failed_variant
-                    progress.set(name, ui.FAILED, failed_variant.finding.message.splitlines()[0])
-                if not options.keep_going:
-                    return
-                # bake stops at the first failure and cancels the others (buildx#1089): those are
-                # run again
-                remaining = [v for v in remaining if v.name not in outcome.failed]
-
-
-def _definition(
-    project: Project, variants: list[Variant], options: Options, abilities: Abilities | None = None
-) -> dict[str, Any]:
-    """The bake definition; `abilities` are those of the builder that pushes.
-
-    What is exported afterwards (export.py) is only built.
-    """
-    targets = {}
-    for variant in variants:
-        target = bakefile.target(
-            variant, project.lock, context=str(project.path_of(variant).parent.resolve())
-        )
-        where = bakefile.repository(project.registry, variant)
-        if options.push and abilities and not abilities.export:
-            plain_http = project.site.plain_http(where.partition("/")[0])
-            output = abilities.push(
-                release.fingerprint_reference(project, variant), project.form, plain_http=plain_http
-            )
-            target |= {"attest": bakefile.PROVENANCE} if project.form.attest else {}
-        elif options.load:
-            output = f"type=docker,name={where}:{variant.name}"
-        else:
-            output = "type=cacheonly"
-        targets[variant.target] = target | {"output": [output]}
-    return {"target": targets}
-
-
-def _publish(
-    project: Project,
-    variants: list[Variant],
-    registry: Registry,
-    options: Options,
-    outcome: Outcome,
-) -> None:
-    """Every selected variant is there: read the digests back, move the floating tags, write the
-    release.
-    """
-    if project.form.attest:
-        attest.complete(project, variants, registry)
-    images = release.read_all(project, variants, registry)
-    moved = release.move_tags(images, registry) if options.tags else []
-    wrote = release.write(images, project, options.release) if options.tags else False
-    built = table()
-    for title in ("image", "digest", "MB", "measured"):
-        built.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
-    for image in images:
-        built.add_row(
-            f"{image.repository}:{image.variant.name}",
-            image.digest[:19],
-            f"{image.size / 1e6:.0f}",
-            release.measured(image),
-        )
-    put(built, console())
-    if not outcome.built and not moved and not wrote:
-        click.echo(
-            f"nothing to do: all {len(variants)} images are in {project.registry} under their"
-            " fingerprints"
-        )
-        return
-    done = f"{len(outcome.built)} built, {len(outcome.present)} already there"
-    click.echo(
-        f"{done}, {len(moved)} floating tags moved; {options.release}"
-        if options.tags
-        else f"{done}; no floating tag was asked for"
-    )
+    return Finding(text, hint, severity="warning")

@@ -5,7 +5,7 @@ with a second build.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,12 @@ from bakestone.clients.engine import policy
 from bakestone.clients.engine.buildx import Engine, Watch
 from bakestone.clients.registry.client import Reference, Registry
 from bakestone.clients.registry.layout import Layout, temporary
-from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
-from bakestone.jobs.publish import failures, release
+from bakestone.jobs.publish import failures
 from bakestone.jobs.publish.order import order
 from bakestone.jobs.reproduce.images import ImageDifference, compare
 from bakestone.jobs.reproduce.stores import Published, Store
-from bakestone.project import Project
 
 REGISTRY, REBUILD = "registry", "rebuild"
 """What a new build is compared with: what was published, or another new build."""
@@ -82,12 +80,13 @@ class _Known:
 
 
 def reproduce(
-    project: Project,
-    selectors: Sequence[str],
+    plan: BuildPlan,
     against: str,
-    watching: Callable[[list[Variant]], Any],
+    engine: Engine,
+    registry: Registry,
+    watching: Callable[[list[PlannedVariant]], Any],
 ) -> list[Result]:
-    """Build the selected variants again without a cache and compare platform by platform.
+    """Build the variants of a plan again without a cache and compare platform by platform.
 
     `against` is empty (what the registry has, else a second build), `registry`, `rebuild`, or a
     reference HOST/REPOSITORY@DIGEST for a single variant. `watching` gives a context manager with a
@@ -97,11 +96,9 @@ def reproduce(
     Raises `BakestoneError`: a build failed, the builder cannot export, something to compare with is
     not there.
     """
-    variants = order(project.chosen(selectors), project.dockerfiles)
-    project.require_generated()
-    engine, registry = Engine(project.site), Registry(project.site)
-    if project.site.only_locked:
-        engine.sources = policy.locked_sources(project.lock)
+    variants = order(plan.variants)
+    if engine.site.only_locked:
+        engine.sources = policy.locked_sources(plan.lock)
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
@@ -109,13 +106,13 @@ def reproduce(
             f"{abilities.name} cannot export an image with rewritten times", hint, code=ENVIRONMENT
         )
     with temporary("bakestone-reproduce-") as folder:
-        known = _published(project, variants, registry, against, folder)
+        known = _published(variants, registry, against, folder)
         first = Layout(folder / "first")
-        _build(project, variants, engine, first, watching)
+        _build(plan.of(variants), engine, first, watching)
         again = [v for v in variants if v.name not in known]
         if again:
             second = Layout(folder / "second")
-            _build(project, again, engine, second, watching)
+            _build(plan.of(again), engine, second, watching)
             known |= {
                 v.name: _Known("a second build", _platforms(second, v), second) for v in again
             }
@@ -123,13 +120,13 @@ def reproduce(
 
 
 def _published(
-    project: Project, variants: list[Variant], registry: Registry, against: str, folder: Path
+    variants: list[PlannedVariant], registry: Registry, against: str, folder: Path
 ) -> dict[str, _Known]:
     """Variant name -> the image to compare with; those that are not there are to be built twice."""
     if against == REBUILD:
         return {}
     if against in ("", REGISTRY):
-        references = {v.name: release.fingerprint_reference(project, v) for v in variants}
+        references = {v.name: v.kept for v in variants}
     elif len(variants) == 1:
         references = {variants[0].name: against}
     else:
@@ -161,32 +158,24 @@ def _published(
 
 
 def _build(
-    project: Project,
-    variants: list[Variant],
-    engine: Engine,
-    layout: Layout,
-    watching: Callable[[list[Variant]], Any],
+    plan: BuildPlan, engine: Engine, layout: Layout, watching: Callable[[list[PlannedVariant]], Any]
 ) -> None:
     """Build everything without a cache, into one layout: stages that variants share are built and
     stored once.
     """
     layout.folder.mkdir()
     targets = {}
-    for variant in variants:
-        target = bakefile.target(
-            variant, project.lock, context=str(project.path_of(variant).parent.resolve())
-        )
-        targets[variant.target] = target | {
-            "no-cache": True,
-            "output": [output.layout(_name(variant), layout.folder)],
-        }
+    for variant in plan.variants:
+        destination = output.layout(_name(variant), layout.folder)
+        target = plan.target(variant, destination, attest=False)
+        targets[variant.target] = target | {"no-cache": True}
     for tries in range(1, TRIES + 1):
-        with watching(variants) as progress:
+        with watching([*plan.variants]) as progress:
             watch: Watch | None = progress.watch if progress else None
             state, good = engine.bake({"target": targets}, watch=watch)
         if good:
             return
-        failed = failures.explain(project, state, variants)
+        failed = failures.explain(state, plan.variants, engine.site)
         ours = [f.finding for f in failed.values() if not f.environment]
         if ours:
             raise BakestoneError(ours)
@@ -199,7 +188,7 @@ def _build(
         time.sleep(PAUSE)
 
 
-def _compare(variant: Variant, known: _Known, layout: Layout) -> list[Result]:
+def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> list[Result]:
     results = []
     built = _platforms(layout, variant)
     for platform in variant.platforms:
@@ -216,10 +205,10 @@ def _compare(variant: Variant, known: _Known, layout: Layout) -> list[Result]:
     return results
 
 
-def _platforms(layout: Layout, variant: Variant) -> dict[str, str]:
+def _platforms(layout: Layout, variant: PlannedVariant) -> dict[str, str]:
     found = layout.platforms(_name(variant))
     return {variant.platforms[0]: found[""]} if "" in found else found
 
 
-def _name(variant: Variant) -> str:
-    return f"bakestone.invalid/{variant.family.name}:{variant.name}"
+def _name(variant: PlannedVariant) -> str:
+    return f"bakestone.invalid/{variant.family}:{variant.name}"

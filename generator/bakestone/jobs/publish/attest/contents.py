@@ -4,9 +4,10 @@ component. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+
+from packageurl import PackageURL
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
@@ -37,7 +38,7 @@ class Part:
     homepage: str = ""
     comment: str = ""
     of: str = ""
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def parts(
@@ -45,7 +46,7 @@ def parts(
     platform: str,
     lock: Lock,
     library: Library,
-    measured: dict[str, dict[str, str]],
+    measured: Mapping[str, Mapping[str, str]],
 ) -> list[Part]:
     """Everything that is in a variant's image, or that went into it.
 
@@ -67,20 +68,26 @@ def _base(variant: Variant, platform: str, lock: Lock) -> Iterator[Part]:
     locked = lock.bases[variant.base.ref]
     digest = locked.platforms.get(platform) or locked.digest
     name, _, tag = variant.base.ref.partition(":")
-    place, _, short = name.rpartition("/")
-    purl = f"pkg:oci/{short}@{quote(digest, safe='')}?repository_url={quote(f'{place}/{short}', safe='/')}&tag={quote(tag, safe='')}"
-    yield Part(
-        "base", variant.base.ref, digest, purl if digest else "", digest.removeprefix("sha256:")
-    )
+    purl = ""
+    if digest:
+        facts = {"repository_url": name, "tag": tag}
+        purl = PackageURL("oci", None, name.rpartition("/")[2], digest, facts).to_string()
+    yield Part("base", variant.base.ref, digest, purl, digest.removeprefix("sha256:"))
 
 
-def _component(chosen: Chosen, measured: dict[str, str]) -> Part:
-    data = chosen.component.data
-    comment = f"slot {chosen.slot}, by {chosen.method or 'the base image'}"
+def _component(chosen: Chosen, measured: Mapping[str, str]) -> Part:
+    data, name = chosen.component.data, chosen.component.name
     return Part(
-        "component", chosen.component.name, chosen.version.version, f"pkg:generic/{quote(chosen.component.name)}@{quote(chosen.version.version)}",
-        licence=str(data.get("licence", "")), homepage=str(data.get("homepage", "")), comment=comment, of=chosen.slot, facts=measured,
-    )  # fmt: skip
+        "component",
+        name,
+        chosen.version.version,
+        PackageURL("generic", None, name, chosen.version.version).to_string(),
+        licence=str(data.get("licence", "")),
+        homepage=str(data.get("homepage", "")),
+        comment=f"slot {chosen.slot}, by {chosen.method or 'the base image'}",
+        of=chosen.slot,
+        facts=measured,
+    )
 
 
 def _packages(
@@ -101,9 +108,9 @@ def _packages(
         closure = {name: version or locked.known.get(name, "") for name, version in named.items()}
     comment = f"of the archive as it was at {locked.snapshot}" if locked.snapshot else ""
     for name, version in sorted(closure.items()):
-        at = f"@{quote(version, safe='')}" if version else ""
-        purl = f"pkg:{'rpm' if rpm else 'deb'}/{distro}/{quote(name, safe='')}{at}?arch={architecture}&distro={distro}-{release}"
-        yield Part(role, name, version, purl, comment=comment, of=of)
+        facts = {"arch": architecture, "distro": f"{distro}-{release}"}
+        purl = PackageURL("rpm" if rpm else "deb", distro, name, version or None, facts)
+        yield Part(role, name, version, purl.to_string(), comment=comment, of=of)
 
 
 def _stage(stage: Stage, platform: str, lock: Lock) -> Iterator[Part]:
@@ -127,7 +134,6 @@ def _stage(stage: Stage, platform: str, lock: Lock) -> Iterator[Part]:
 def _wheel(wheel: Wheel, platform: str, lock: Lock, slot: str) -> Part:
     locked = lock.wheels.get(wheel.key)
     filename, sha256, _ = locked.files.get(platform, ("", "", 0)) if locked else ("", "", 0)
-    purl = f"pkg:pypi/{quote(wheel.name.lower().replace('_', '-'))}@{quote(wheel.version)}" + (
-        f"?file_name={quote(filename)}" if filename else ""
-    )
+    facts = {"file_name": filename} if filename else {}
+    purl = PackageURL("pypi", None, wheel.name, wheel.version, facts).to_string()
     return Part("source", wheel.name, wheel.version, purl, sha256, comment=filename, of=slot)

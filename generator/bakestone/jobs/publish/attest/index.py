@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from bakestone.core.render.measured import Json
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -39,12 +40,12 @@ class Blob:
         return "sha256:" + hashlib.sha256(self.content).hexdigest()
 
     @property
-    def descriptor(self) -> dict[str, Any]:
+    def descriptor(self) -> Json:
         """As a manifest names it."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.content)}
 
 
-def statement(predicate_type: str, name: str, digest: str, predicate: dict[str, Any]) -> Blob:
+def statement(predicate_type: str, name: str, digest: str, predicate: Json) -> Blob:
     """An in-toto statement about the image with this name and digest."""
     subject = [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
     return Blob(
@@ -60,7 +61,7 @@ def statement(predicate_type: str, name: str, digest: str, predicate: dict[str, 
     )
 
 
-def manifest(statements: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Blob, Blob]:
+def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
     """The attestation manifest of an image, and its configuration.
 
     `statements` are predicate types and descriptors of in-toto statements.
@@ -74,7 +75,7 @@ def manifest(statements: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Blob, Bl
         }
         for kind, d in statements
     ]
-    unknown = {"architecture": "unknown", "os": "unknown", "config": {}}
+    unknown: Json = {"architecture": "unknown", "os": "unknown", "config": {}}
     config = Blob(
         CONFIG,
         _json(
@@ -98,14 +99,14 @@ def manifest(statements: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Blob, Bl
     )
 
 
-def index(images: Sequence[dict[str, Any]], attestations: dict[str, Blob]) -> Blob:
+def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
     """The index of images, as they are described, with the attestation manifest of each;
 
     `attestations` is by image digest.
     """
     entries = [*images]
     for image in images:
-        found = attestations[image["digest"]]
+        found = attestations[str(image["digest"])]
         about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
         entries.append(
             found.descriptor
@@ -124,31 +125,36 @@ def index(images: Sequence[dict[str, Any]], attestations: dict[str, Blob]) -> Bl
     )
 
 
-def is_done(top: dict[str, Any]) -> bool:
+def is_done(top: Json) -> bool:
     """Whether an index has all its attestations."""
-    return DONE in (top.get("annotations") or {})
+    return DONE in _annotations(top)
 
 
-def attested_by(top: dict[str, Any], image: str) -> list[str]:
+def attested_by(top: Json, image: str) -> list[str]:
     """The digests of the attestation manifests of an image in an index."""
-    found = (
-        (entry["digest"], entry.get("annotations") or {}) for entry in top.get("manifests", [])
-    )
     return [
-        digest
-        for digest, about in found
-        if about.get(TYPE) == ATTESTATION and about.get(SUBJECT) == image
+        str(entry["digest"])
+        for entry in _entries(top)
+        if _annotations(entry).get(TYPE) == ATTESTATION
+        and _annotations(entry).get(SUBJECT) == image
     ]
 
 
-def images(top: dict[str, Any]) -> list[dict[str, Any]]:
+def images(top: Json) -> list[Json]:
     """The descriptors of the images in an index."""
-    return [
-        entry
-        for entry in top.get("manifests", [])
-        if (entry.get("annotations") or {}).get(TYPE) != ATTESTATION
-    ]
+    return [entry for entry in _entries(top) if _annotations(entry).get(TYPE) != ATTESTATION]
 
 
-def _json(data: dict[str, Any]) -> bytes:
+def _entries(top: Json) -> list[Json]:
+    """What an index names; registries' answers were checked to have entries with a digest."""
+    found = top.get("manifests")
+    return list(found) if isinstance(found, list) else []
+
+
+def _annotations(entry: Json) -> Mapping[str, object]:
+    found = entry.get("annotations")
+    return found if isinstance(found, dict) else {}
+
+
+def _json(data: Json) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode()

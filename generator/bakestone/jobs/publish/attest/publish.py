@@ -1,121 +1,113 @@
-"""Attestations of published images:
-
-BuildKit's provenance stays, the SBOM is added, the index takes the place of the one before.
+"""Attestations of an image that was pushed by its digest: BuildKit's provenance stays, the SBOM is
+added, and an index names them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-from urllib.parse import quote
+from collections.abc import Mapping
+
+from packageurl import PackageURL
 
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry.client import PARALLEL, Manifest, Registry
-from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
+from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
+from bakestone.clients.registry.manifest import is_digest
+from bakestone.core.render.measured import Json, parts
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import fail
-from bakestone.jobs.publish import release
-from bakestone.jobs.publish.attest import index, spdx
-from bakestone.jobs.publish.attest.contents import parts
+from bakestone.jobs.publish.attest import contents, index, spdx
 from bakestone.jobs.publish.attest.index import Blob
-from bakestone.project import Project
+from bakestone.jobs.publish.published import Found
 
 
-def complete(project: Project, variants: Sequence[Variant], registry: Registry) -> list[str]:
-    """Bring the index under each variant's fingerprint to its whole form.
+def complete(
+    plan: BuildPlan, variant: PlannedVariant, found: Found, registry: Registry
+) -> Manifest:
+    """The index of a variant's images with everything that belongs to them, put by its digest.
 
-    Gives the names of those that were not whole.
-
-    A run that is stopped between pushing an image and this leaves an index without an SBOM; the
-    next run adds it. The images in an index keep their digests.
+    The images in it keep their digests. One that is whole already is given as it is.
     """
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        added = list(pool.map(lambda variant: _complete(project, variant, registry), variants))
-    return [v.name for v, was_added in zip(variants, added, strict=True) if was_added]
-
-
-def _complete(project: Project, variant: Variant, registry: Registry) -> bool:
-    reference = release.fingerprint_reference(project, variant)
-    where = bakefile.repository(project.registry, variant)
-    top = registry.need(reference)
+    top, where = found.top, variant.repository
     if index.is_done(top.data):
-        return False
+        return top
     entries = index.images(top.data) or [_entry(top, variant)]
+    platforms = {digest: platform for platform, digest in found.platforms.items()}
     manifests = {}
     for entry in entries:
-        image = registry.need(f"{where}@{entry['digest']}")
-        inventory = release.read_inventory(registry, where, image.data["layers"])
-        platform = "/".join(entry["platform"][key] for key in ("os", "architecture"))
-        predicate = sbom(project, variant, platform, entry["digest"], inventory)
-        statement = index.statement(
-            spdx.PREDICATE, _purl(where, project, variant, platform), entry["digest"], predicate
-        )
+        digest = str(entry["digest"])
+        platform = platforms[digest]
+        predicate = sbom(plan, variant, platform, digest, found.inventories[platform])
+        subject = _docker_purl(variant, platform)
+        statement = index.statement(spdx.PREDICATE, subject, digest, predicate)
         kept = [
-            found
-            for digest in index.attested_by(top.data, entry["digest"])
-            for found in _statements(registry, where, digest)
+            one
+            for attested in index.attested_by(top.data, digest)
+            for one in _statements(registry, where, attested)
+            if one[0] != spdx.PREDICATE
         ]
-        manifest, config = index.manifest(
-            [*(k for k in kept if k[0] != spdx.PREDICATE), (spdx.PREDICATE, statement.descriptor)]
-        )
+        manifest, config = index.manifest([*kept, (spdx.PREDICATE, statement.descriptor)])
         for blob in (statement, config):
             blobs.push(registry, where, blob.content, blob.digest, len(blob.content))
-        _push(registry, f"{where}@{manifest.digest}", manifest)
-        manifests[entry["digest"]] = manifest
-    _push(registry, reference, index.index(entries, manifests))
-    return True
+        _push(registry, where, manifest)
+        manifests[digest] = manifest
+    whole = index.index(entries, manifests)
+    _push(registry, where, whole)
+    return Manifest(whole.digest, INDEX_TYPES[0], whole.content)
 
 
 def sbom(
-    project: Project, variant: Variant, platform: str, digest: str, inventory: dict[str, Any]
-) -> dict[str, Any]:
+    plan: BuildPlan, variant: PlannedVariant, platform: str, digest: str, inventory: Json
+) -> Json:
     """The SPDX document of one platform of a variant, whose manifest has this digest."""
-    measured = {slot: entry["measured"] for slot, entry in inventory.get("components", {}).items()}
-    found = parts(variant, platform, project.lock, project.matrix.library, measured)
-    where = bakefile.repository(project.registry, variant)
-    epoch = bakefile.epoch(variant, project.lock)
-    return spdx.document(
-        f"{variant.family.name}/{variant.name}",
-        _oci_purl(where, digest, platform),
-        digest,
-        epoch,
-        found,
-    )
+    measured = {slot: part.values for slot, part in parts(inventory).items()}
+    found = contents.parts(variant.variant, platform, plan.lock, plan.library, measured)
+    purl = _oci_purl(variant.repository, digest, platform)
+    title = f"{variant.family}/{variant.name}"
+    return spdx.document(title, purl, digest, variant.epoch, found)
 
 
-def _entry(top: Manifest, variant: Variant) -> dict[str, Any]:
+def _entry(top: Manifest, variant: PlannedVariant) -> Json:
     """The descriptor of an image that was pushed without an index."""
     system, _, architecture = variant.platforms[0].partition("/")
-    platform = {"architecture": architecture, "os": system}
     return {
         "mediaType": top.media_type,
         "digest": top.digest,
         "size": len(top.raw),
-        "platform": platform,
+        "platform": {"architecture": architecture, "os": system},
     }
 
 
-def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, dict[str, Any]]]:
-    layers = registry.need(f"{where}@{digest}").data.get("layers", [])
-    return [
-        ((layer.get("annotations") or {}).get(index.PREDICATE_TYPE, ""), layer)
-        for layer in layers
-        if layer["mediaType"] == index.IN_TOTO
-    ]
+def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, Json]]:
+    """The in-toto statements of an attestation manifest: predicate type and descriptor."""
+    layers = registry.need(f"{where}@{digest}").data.get("layers")
+    found: list[tuple[str, Json]] = []
+    for layer in layers if isinstance(layers, list) else ():
+        about = layer.get("annotations") if isinstance(layer, dict) else None
+        kind = about.get(index.PREDICATE_TYPE) if isinstance(about, Mapping) else None
+        fits = isinstance(kind, str) and is_digest(layer.get("digest")) and "size" in layer
+        if fits and layer.get("mediaType") == index.IN_TOTO:
+            found.append((str(kind), layer))
+    return found
 
 
-def _push(registry: Registry, reference: str, blob: Blob) -> None:
+def _push(registry: Registry, where: str, blob: Blob) -> None:
+    reference = f"{where}@{blob.digest}"
     if blobs.push_manifest(registry, reference, blob.content, blob.media_type) != blob.digest:
         raise fail(f"{reference} was not pushed as it is", "try again", name=reference)
 
 
-def _purl(where: str, project: Project, variant: Variant, platform: str) -> str:
+def _docker_purl(variant: PlannedVariant, platform: str) -> str:
     """The image's name, as BuildKit names it in its statements."""
-    tag = release.fingerprint_tag(project.fingerprint(variant))
-    return f"pkg:docker/{where}@{tag}?platform={quote(platform, safe='')}"
+    return PackageURL(
+        "docker", *_split(variant.repository), variant.tag, {"platform": platform}
+    ).to_string()
 
 
 def _oci_purl(where: str, digest: str, platform: str) -> str:
     name = where.rpartition("/")[2]
-    return f"pkg:oci/{quote(name)}@{quote(digest, safe='')}?arch={platform.partition('/')[2]}&repository_url={quote(where, safe='/')}"
+    facts = {"arch": platform.partition("/")[2], "repository_url": where}
+    return PackageURL("oci", None, name, digest, facts).to_string()
+
+
+def _split(repository: str) -> tuple[str, str]:
+    namespace, _, name = repository.rpartition("/")
+    return namespace, name

@@ -9,9 +9,9 @@ import datetime
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from bakestone import __version__
+from bakestone.core.render.measured import Json
 from bakestone.jobs.publish.attest.contents import Part
 
 PREDICATE = "https://spdx.dev/Document"
@@ -26,9 +26,7 @@ PURPOSES = {
 IMAGE = "SPDXRef-Image"
 
 
-def document(
-    name: str, purl: str, digest: str, epoch: int, found: Sequence[Part]
-) -> dict[str, Any]:
+def document(name: str, purl: str, digest: str, epoch: int, found: Sequence[Part]) -> Json:
     """The SBOM of a platform's image:
 
     `name` and `purl` name it, `digest` is its manifest's, `epoch` the seconds of its time stamp.
@@ -63,7 +61,7 @@ def document(
     licences = sorted(
         {word for part in found for word in re.findall(r"LicenseRef-[A-Za-z0-9.-]+", part.licence)}
     )
-    out: dict[str, Any] = {
+    out: Json = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": "SPDXRef-DOCUMENT",
@@ -79,8 +77,8 @@ def document(
     return out
 
 
-def _package(part: Part) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": part.name}
+def _package(part: Part) -> Json:
+    plain: Json = {"name": part.name}
     if part.version:
         plain["versionInfo"] = part.version
     plain |= {
@@ -126,7 +124,7 @@ def _relation(one: str, kind: str, other: str) -> dict[str, str]:
     return {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
 
 
-def _licence(name: str, found: Sequence[Part]) -> dict[str, Any]:
+def _licence(name: str, found: Sequence[Part]) -> Json:
     """Where to read a licence that SPDX has no name for."""
     pages = sorted({part.homepage for part in found if name in part.licence and part.homepage})
     titles = ", ".join(sorted({part.name for part in found if name in part.licence}))

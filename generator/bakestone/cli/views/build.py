@@ -1,0 +1,85 @@
+"""What a person sees of `bakestone build` and `bakestone retire`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from bakestone.cli.terminal import console, put, table
+from bakestone.cli.views.progress import Progress
+from bakestone.core.render.plan import PlannedVariant
+from bakestone.core.render.release import ReleasedImage
+from bakestone.errors import Finding, render
+from bakestone.jobs.publish.retire import Fate, Retirement
+from bakestone.jobs.publish.run import Options, Outcome
+
+
+class Screen:
+    """Who looks on at a build: the terminal."""
+
+    def warn(self, finding: Finding) -> None:
+        """Say a warning at once."""
+        click.echo(render([finding]), err=True)
+
+    def building(self, variants: Sequence[PlannedVariant]) -> Progress:
+        """A line for each variant."""
+        return Progress(variants)
+
+
+def outcome(found: Outcome, options: Options) -> None:
+    """Say what became of a build; failures are raised by whoever called it."""
+    built, present = len(found.built), len(found.present)
+    if found.failed:
+        said = f"{built} built, {present} already there, {len(found.failed)} failed"
+        click.echo(said + ("; no floating tag was moved" if options.push else ""))
+        return
+    if not options.push:
+        what = "verified; nothing was published (use --push or --load)"
+        what = "loaded into the engine" if options.load else what
+        click.echo(f"{built} variants built and {what}")
+        return
+    _images(found.images)
+    _retired(found.retired, options.release)
+    if not built and not found.moved and not found.wrote:
+        count = len(found.images)
+        where = f"{found.plan.registry} under their fingerprints"
+        click.echo(f"nothing to do: all {count} images are in {where}")
+        return
+    done = f"{built} built, {present} already there"
+    if options.tags:
+        click.echo(f"{done}, {len(found.moved)} floating tags moved; {options.release}")
+    else:
+        click.echo(f"{done}; no floating tag was asked for")
+
+
+def retirements(found: Sequence[Retirement], *, removed: bool) -> None:
+    """Say what became of the tags of retired variants."""
+    for one in found:
+        reason = f": {one.reason}" if one.reason else ""
+        click.echo(f"{one.image.floating}  {one.fate}{reason}")
+    if not found:
+        click.echo("nothing to retire: images.yaml has every variant of the release")
+    elif not removed and any(one.fate == Fate.TO_REMOVE for one in found):
+        click.echo("nothing was removed; --yes removes these tags, images by digest stay")
+
+
+def _images(images: Iterable[ReleasedImage]) -> None:
+    shown = table()
+    for title in ("image", "digest", "MB", "measured"):
+        shown.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
+    for image in images:
+        size = f"{image.size / 1e6:.0f}"
+        shown.add_row(image.floating, image.digest[:19], size, image.measured)
+    put(shown, console())
+
+
+def _retired(images: Sequence[ReleasedImage], path: Path) -> None:
+    if images:
+        names = ", ".join(image.floating for image in images[:5])
+        more = f" and {len(images) - 5} more" if len(images) > 5 else ""
+        verb = "is" if len(images) == 1 else "are"
+        said = f"{names}{more} {verb} in {path}, and no longer in images.yaml"
+        hint = "`bakestone retire` takes their tags away"
+        click.echo(render([Finding(said, hint, severity="warning")]), err=True)

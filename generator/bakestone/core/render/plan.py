@@ -1,0 +1,173 @@
+"""What a run does with variants: names, references, fingerprints, stages, made once. Pure.
+
+Whoever builds, publishes, rebuilds or explains takes the plan, and asks no project.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock.model import Lock
+from bakestone.core.matrix.variant import Variant
+from bakestone.core.render import bakefile
+from bakestone.core.render.bakefile import WHOLE, Form
+from bakestone.core.render.dockerfile import OWN, RenderedStage
+from bakestone.core.render.measured import Expected, expectations
+
+FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{64}")
+"""The tags that images are kept under; they never move."""
+
+
+@dataclass(frozen=True)
+class RenderedVariant:
+    """A variant with its Dockerfile's text, the stages in it, and where the file is."""
+
+    variant: Variant
+    dockerfile: str = field(repr=False)
+    stages: tuple[RenderedStage, ...] = field(repr=False)
+    path: Path
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """One variant of a plan: what it is called, where it goes, what it is made of."""
+
+    rendered: RenderedVariant
+    repository: str
+    fingerprint: str
+    epoch: int
+
+    @property
+    def variant(self) -> Variant:
+        """The variant itself."""
+        return self.rendered.variant
+
+    @property
+    def name(self) -> str:
+        """The variant's name, which is its floating tag as well."""
+        return self.variant.name
+
+    @property
+    def family(self) -> str:
+        """Its family in images.yaml."""
+        return self.variant.family.name
+
+    @property
+    def target(self) -> str:
+        """Its name in a bake definition."""
+        return self.variant.target
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """What it is built for."""
+        return self.variant.platforms
+
+    @property
+    def path(self) -> Path:
+        """Its Dockerfile."""
+        return self.rendered.path
+
+    @property
+    def dockerfile(self) -> str:
+        """The text of its Dockerfile."""
+        return self.rendered.dockerfile
+
+    @property
+    def title(self) -> str:
+        """How findings name it: the variant and its file."""
+        return f"{self.name} ({self.path})"
+
+    @property
+    def tag(self) -> str:
+        """The tag that it is kept under, which never moves."""
+        return f"fp-{self.fingerprint}"
+
+    @property
+    def kept(self) -> str:
+        """REPOSITORY:fp-FINGERPRINT."""
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def floating(self) -> str:
+        """REPOSITORY:NAME, which moves from release to release."""
+        return f"{self.repository}:{self.name}"
+
+    @cached_property
+    def stages(self) -> dict[str, str]:
+        """Stage name -> identity: equal ones are the same work. The last stage has no name."""
+        return {stage.name: stage.identity for stage in self.rendered.stages}
+
+    @cached_property
+    def shared(self) -> tuple[str, ...]:
+        """The identities of the stages that other variants may have as well."""
+        return tuple(sorted(i for name, i in self.stages.items() if name not in OWN))
+
+    @cached_property
+    def expected(self) -> tuple[Expected, ...]:
+        """What its inventory must say."""
+        return expectations(self.variant)
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """Variants of one project, for one registry and in one form.
+
+    `known` is the (family, name) of every variant in images.yaml, also of those that are not
+    chosen. `lock` and `library` are what the texts were made from: an SBOM names what is in them.
+    """
+
+    variants: tuple[PlannedVariant, ...]
+    registry: str
+    form: Form
+    known: tuple[tuple[str, str], ...] = field(repr=False)
+    lock: Lock = field(repr=False)
+    library: Library = field(repr=False)
+
+    def in_form(self, form: Form) -> BuildPlan:
+        """The same in another form, which has other fingerprints."""
+        variants = tuple(
+            replace(v, fingerprint=_fingerprint(v.rendered, self.lock, form)) for v in self.variants
+        )
+        return replace(self, variants=variants, form=form)
+
+    def target(self, variant: PlannedVariant, output: str, *, attest: bool) -> dict[str, object]:
+        """A variant's bake target with this output, with BuildKit's provenance or without."""
+        context = str(variant.path.parent.resolve())
+        target = bakefile.target(variant.variant, self.lock, context=context)
+        target |= {"attest": bakefile.PROVENANCE} if attest else {}
+        return target | {"output": [output]}
+
+    def of(self, variants: Iterable[PlannedVariant]) -> BuildPlan:
+        """The same for some of the variants, in the order that is given."""
+        return replace(self, variants=tuple(variants))
+
+
+def make(
+    rendered: Sequence[RenderedVariant],
+    registry: str,
+    known: Iterable[Variant],
+    lock: Lock,
+    library: Library,
+    form: Form = WHOLE,
+) -> BuildPlan:
+    """The plan of rendered variants; `known` are all of images.yaml."""
+    variants = tuple(
+        PlannedVariant(
+            one,
+            bakefile.repository(registry, one.variant),
+            _fingerprint(one, lock, form),
+            bakefile.epoch(one.variant, lock),
+        )
+        for one in rendered
+    )
+    names = tuple((v.family.name, v.name) for v in known)
+    return BuildPlan(variants, registry, form, names, lock, library)
+
+
+def _fingerprint(one: RenderedVariant, lock: Lock, form: Form) -> str:
+    return bakefile.fingerprint(one.variant, one.dockerfile, lock, form)

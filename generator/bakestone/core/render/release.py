@@ -1,0 +1,160 @@
+"""release.json: the images that were published together; read, merged, written. Pure.
+
+It may come from a pull request: its shape is checked, and nothing that it names is removed unless
+it lies where this project publishes (`jobs/publish/retire.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakestone.core.documents.schema import schema
+from bakestone.core.render.measured import Json, sentence
+from bakestone.errors import BakestoneError, fail, read_text
+
+MAX_BYTES = 64 * 2**20
+"""Size of a record that is read: 64 KB for each of a thousand images; real ones take four."""
+_HINT = "`bakestone build --push` writes it: take it from the last run, or remove it"
+
+
+@dataclass(frozen=True)
+class ReleasedImage:
+    """A published image, as the registry has it.
+
+    `size` is the compressed size of the first platform's layers in bytes.
+    """
+
+    name: str
+    family: str
+    repository: str
+    fingerprint: str
+    digest: str
+    platforms: Mapping[str, str]
+    size: int
+    base: str
+    slots: Mapping[str, str]
+    inventory: Json = field(repr=False)
+
+    @property
+    def pinned(self) -> str:
+        """The reference that never changes."""
+        return f"{self.repository}@{self.digest}"
+
+    @property
+    def floating(self) -> str:
+        """The reference that moves from release to release."""
+        return f"{self.repository}:{self.name}"
+
+    @property
+    def measured(self) -> str:
+        """The measured versions in one line."""
+        return sentence(self.inventory)
+
+    def plain(self) -> Json:
+        """As the file has it."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "repository": self.repository,
+            "tag": self.name,
+            "fingerprint": self.fingerprint,
+            "digest": self.digest,
+            "platforms": dict(self.platforms),
+            "size": self.size,
+            "base": {"ref": self.base},
+            "slots": dict(self.slots),
+            "inventory": self.inventory,
+        }
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """What release.json says."""
+
+    registry: str
+    images: tuple[ReleasedImage, ...]
+
+    @property
+    def text(self) -> str:
+        """The file; the same images give the same bytes."""
+        images = [image.plain() for image in self.images]
+        return (
+            json.dumps({"version": 1, "registry": self.registry, "images": images}, indent=2) + "\n"
+        )
+
+
+def read(path: Path) -> ReleaseRecord | None:
+    """The record in a file; None when there is no file.
+
+    Raises `BakestoneError` for what is too large or has another shape.
+    """
+    if not path.exists():
+        return None
+    text = read_text(path, "the release", limit=MAX_BYTES, hint=_HINT)
+    try:
+        loaded = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _unfit(path, "it is not JSON") from None
+    if isinstance(loaded, dict) and isinstance(number := loaded.get("version"), int) and number > 1:
+        raise fail(
+            f"the release was written by a newer bakestone: it has version {number}",
+            "upgrade bakestone",
+            name=str(path),
+        )
+    reason = _misshapen(loaded)
+    if reason:
+        raise _unfit(path, reason)
+    return ReleaseRecord(loaded["registry"], tuple(_image(one) for one in loaded["images"]))
+
+
+def retired(record: ReleaseRecord, known: Iterable[tuple[str, str]]) -> list[ReleasedImage]:
+    """The images of variants that images.yaml no longer has; `known` are its (family, name)."""
+    there = set(known)
+    return [image for image in record.images if (image.family, image.name) not in there]
+
+
+def merged(
+    before: ReleaseRecord | None,
+    registry: str,
+    images: Sequence[ReleasedImage],
+    order: Sequence[tuple[str, str]],
+) -> ReleaseRecord:
+    """The record with these images in it, and with what it had of others.
+
+    The order is that of images.yaml; what is no longer there comes last. A record of another
+    registry is not gone on with.
+    """
+    kept = before.images if before and before.registry == registry else ()
+    found = {(image.family, image.name): image for image in (*kept, *images)}
+    rank = {key: number for number, key in enumerate(order)}
+    names = sorted(found, key=lambda key: rank.get(key, len(rank)))
+    return ReleaseRecord(registry, tuple(found[key] for key in names))
+
+
+def _unfit(path: Path, reason: str) -> BakestoneError:
+    return fail(f"the release is no record of ours: {reason}", _HINT, name=str(path))
+
+
+def _misshapen(loaded: object) -> str:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    problem = best_match(Draft202012Validator(schema("release")).iter_errors(loaded))
+    if problem is not None:
+        return f"{problem.json_path} is not as schemas/release.schema.json says"
+    if re.search(r'\\n"', json.dumps(loaded)):
+        return "it has a line break at the end of a value"  # `$` in a pattern lets it pass
+    tags = (image for image in loaded["images"] if image["tag"] != image["name"])  # type: ignore[index]
+    return next((f"{image['name']} has another tag" for image in tags), "")
+
+
+def _image(plain: Mapping[str, object]) -> ReleasedImage:
+    """An entry whose shape was checked."""
+    values = {name: plain[name] for name in ReleasedImage.__dataclass_fields__ if name != "base"}
+    base = plain["base"]
+    ref = str(base["ref"]) if isinstance(base, dict) else ""
+    return ReleasedImage(**values, base=ref)  # type: ignore[arg-type]

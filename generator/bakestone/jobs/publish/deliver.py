@@ -1,0 +1,182 @@
+"""From the builder's cache to the registry: the image by its digest, what belongs to it, and at the
+very end the one tag that it is kept under.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakestone.clients.engine import capabilities
+from bakestone.clients.engine.buildx import Engine, Target
+from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
+from bakestone.clients.registry import blobs
+from bakestone.clients.registry.client import ImmutableTagError, Registry
+from bakestone.clients.registry.layout import Layout
+from bakestone.clients.registry.manifest import is_digest
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
+from bakestone.core.render.release import ReleasedImage
+from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, fail
+from bakestone.jobs.publish import failures, published, push_layout
+from bakestone.jobs.publish.attest import publish as attest
+from bakestone.jobs.publish.published import Found
+
+TRIES = 3
+"""How often a delivery is tried when the engine failed."""
+PAUSE = 5
+"""Seconds between two tries."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Brings variants that are in the builder's cache to the registry, in one of the ways of
+    capabilities.py. `folder` is where exports have room.
+    """
+
+    plan: BuildPlan
+    engine: Engine
+    registry: Registry
+    way: str
+    folder: Path
+
+    def deliver(self, variant: PlannedVariant) -> ReleasedImage:
+        """Bring a variant to the registry, whole, and put its fingerprint tag.
+
+        Raises `DisagreementError` for an image that is not what its name says; no tag is put then.
+        """
+        reference = self._bring(variant)
+        found = published.read(variant, reference, self.registry)
+        if found is None:
+            raise published.unpublished(reference)
+        if self.way == BY_TAG:
+            return published.released(variant, found, found.top.digest)
+        return settle(self.plan, variant, found, self.registry)
+
+    def _bring(self, variant: PlannedVariant) -> str:
+        """Have a variant pushed by its digest; gives the reference."""
+        if self.way == LAYOUT:
+            return self._export(variant)
+        plain_http = self.registry.site.plain_http(variant.repository.partition("/")[0])
+        name = variant.repository if self.way == BY_DIGEST else variant.kept
+        output = capabilities.pushed(
+            name, self.plan.form, by_digest=self.way == BY_DIGEST, plain_http=plain_http
+        )
+        digest = self._bake(variant, lambda: self._target(variant, output))
+        if self.way == BY_TAG:
+            return variant.kept
+        if not is_digest(digest):
+            hint = "use a newer buildx, or `push: export` in the site file"
+            said = "buildx does not tell the digest of what it pushed"
+            raise fail(said, hint, name=variant.name, code=ENVIRONMENT)
+        return f"{variant.repository}@{digest}"
+
+    def _export(self, variant: PlannedVariant) -> str:
+        layout = Layout(self.folder / "image")
+
+        def emptied() -> Target:
+            shutil.rmtree(layout.folder, ignore_errors=True)
+            return push_layout.target(self.plan, variant, layout.folder)
+
+        try:
+            self._bake(variant, emptied)
+            return f"{variant.repository}@{push_layout.send(self.registry, layout, variant)}"
+        finally:
+            shutil.rmtree(layout.folder, ignore_errors=True)
+
+    def _target(self, variant: PlannedVariant, output: str) -> Target:
+        return self.plan.target(variant, output, attest=self.plan.form.attest)
+
+    def _bake(self, variant: PlannedVariant, target: Callable[[], Target]) -> str:
+        """Have one variant exported or pushed; gives the digest that buildx tells of it."""
+        for tries in range(1, TRIES + 1):
+            state, good = self.engine.bake({"target": {variant.target: target()}})
+            if good:
+                return state.digests.get(variant.target, "")
+            failed = failures.explain(state, [variant], self.engine.site)
+            if tries == TRIES or not all(f.heals for f in failed.values()):
+                break
+            time.sleep(PAUSE)
+        if not failed:
+            raise failures.stopped(state)
+        code = ENVIRONMENT if all(f.environment for f in failed.values()) else INPUT
+        raise BakestoneError([f.finding for f in failed.values()], code)
+
+
+def settle(
+    plan: BuildPlan, variant: PlannedVariant, found: Found, registry: Registry
+) -> ReleasedImage:
+    """Make an image that is there by its digest whole, then put its fingerprint tag, once.
+
+    Where another run was quicker, the tag stays where it is, and that image counts.
+    """
+    top = attest.complete(plan, variant, found, registry) if plan.form.attest else found.top
+    there = registry.head(variant.kept)
+    if there not in (None, top.digest, found.top.digest):
+        return _first(variant, registry)
+    if there != top.digest:
+        try:
+            blobs.push_manifest(registry, variant.kept, top.raw, top.media_type)
+        except ImmutableTagError:
+            return _first(variant, registry)
+    return published.released(variant, found, top.digest)
+
+
+def _first(variant: PlannedVariant, registry: Registry) -> ReleasedImage:
+    """What another run put under a variant's fingerprint, read and compared as well."""
+    found = published.read(variant, variant.kept, registry)
+    if found is None:
+        raise published.unpublished(variant.kept)
+    return published.released(variant, found, found.top.digest)
+
+
+class Courier:
+    """One worker that is handed variants, and does something with one after the other while the
+    builder goes on.
+    """
+
+    def __init__(self, deliver: Callable[[PlannedVariant], None]) -> None:
+        self._deliver = deliver
+        self._worker = ThreadPoolExecutor(1, "deliver")
+        self._handed: dict[str, Future[None]] = {}
+
+    def has(self, variant: PlannedVariant) -> bool:
+        """Whether a variant was handed over."""
+        return variant.name in self._handed
+
+    def hand(self, variant: PlannedVariant) -> None:
+        """Have a variant delivered, when those before it are."""
+        self._handed[variant.name] = self._worker.submit(self._deliver, variant)
+
+    def check(self) -> None:
+        """Raise what a delivery ended with, if one has."""
+        for future in self._handed.values():
+            if future.done():
+                future.result()
+
+    def wait(self) -> None:
+        """Wait until everything that was handed over is delivered."""
+        for future in self._handed.values():
+            future.result()
+
+    def dismiss(self) -> None:
+        """Begin nothing more, and wait for what is being done."""
+        self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def courier(engine: Engine, deliver: Callable[[PlannedVariant], None]) -> Iterator[Courier]:
+    """A courier; when the block is left early, what the engine does for it is ended as well."""
+    worker = Courier(deliver)
+    try:
+        yield worker
+        worker.wait()
+    except BaseException:
+        engine.stop()
+        raise
+    finally:
+        worker.dismiss()

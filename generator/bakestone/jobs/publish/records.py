@@ -1,0 +1,62 @@
+"""release.json on the disk: one writer at a time, and what others wrote is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakestone.core.render import release
+from bakestone.core.render.plan import BuildPlan
+from bakestone.core.render.release import ReleasedImage
+from bakestone.errors import ENVIRONMENT, fail
+from bakestone.files import write_text
+
+PATIENCE = 120
+"""Seconds that another run gets to write the file; it takes a fraction of one."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of the file; `retired` are entries of variants that images.yaml has no more."""
+
+    wrote: bool
+    retired: tuple[ReleasedImage, ...]
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other runs on this machine away from a record, for as long as it takes.
+
+    Raises `BakestoneError` (exit 3) when another one does not let go of it.
+    """
+    from filelock import FileLock, Timeout
+
+    mark = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(mark, timeout=PATIENCE):
+            try:
+                yield
+            finally:
+                mark.unlink(missing_ok=True)  # whoever waits for it takes a new one
+    except Timeout as problem:
+        hint = "wait until the other run has ended, then run this again"
+        raise fail(f"another run holds {path}", hint, name=str(path), code=ENVIRONMENT) from problem
+    except OSError as problem:
+        said = f"cannot write {path}: {problem.strerror or problem}"
+        hint = "make room, or check the permissions"
+        raise fail(said, hint, name=str(path), code=ENVIRONMENT) from problem
+
+
+def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> Change:
+    """Bring published images into the record; what it has of other variants stays."""
+    with alone(path):
+        merged = release.merged(release.read(path), plan.registry, images, plan.known)
+        retired = tuple(release.retired(merged, plan.known))
+        text = merged.text
+        if path.is_file() and path.read_text("utf-8") == text:
+            return Change(wrote=False, retired=retired)
+        write_text(path, text)
+        return Change(wrote=True, retired=retired)

@@ -1,0 +1,100 @@
+"""`bakestone retire`: take away the floating tags of variants that images.yaml no longer has.
+
+release.json says which there were, and may come from a pull request: a tag is touched only below
+this project's registry, in the repository of its family, and where it is still on the image that
+was recorded. Images themselves and their fingerprint tags stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from bakestone.clients.registry.client import Registry
+from bakestone.core.render import release
+from bakestone.core.render.plan import FINGERPRINT_TAG
+from bakestone.core.render.release import ReleasedImage, ReleaseRecord
+from bakestone.errors import BakestoneError, Finding, fail
+from bakestone.files import write_text
+from bakestone.jobs.publish import records
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_FAMILY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+
+
+class Fate(StrEnum):
+    """What becomes of a retired variant's floating tag."""
+
+    TO_REMOVE = "to remove"
+    REMOVED = "removed"
+    GONE = "gone already"
+    LEFT = "left"
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """A retired variant's tag; `reason` says why one is left as it is."""
+
+    image: ReleasedImage
+    fate: Fate
+    reason: str = ""
+    problem: tuple[Finding, ...] = ()
+    """What the registry said when it did not remove it."""
+
+
+def retire(
+    path: Path, place: str, known: Sequence[tuple[str, str]], registry: Registry, *, remove: bool
+) -> list[Retirement]:
+    """The retired variants of a record; with `remove`, their tags go, from the record as well.
+
+    `place` is the project's registry, `known` the (family, name) of every variant in images.yaml.
+    Raises `BakestoneError` when there is no record, or none of good shape.
+    """
+    if not remove:
+        return [_judge(one, place, registry) for one in release.retired(_record(path), known)]
+    with records.alone(path):
+        record, done = _record(path), []
+        for image in release.retired(record, known):
+            found = _judge(image, place, registry)
+            if found.fate == Fate.TO_REMOVE:
+                found = _remove(found, registry)
+            done.append(found)
+        over = {d.image.pinned for d in done if d.fate in (Fate.REMOVED, Fate.GONE)}
+        names = {d.image.name for d in done if d.image.pinned in over}
+        if over:
+            kept = (i for i in record.images if i.pinned not in over or i.name not in names)
+            write_text(path, replace(record, images=tuple(kept)).text)
+    return done
+
+
+def _record(path: Path) -> ReleaseRecord:
+    record = release.read(path)
+    if record is None:
+        hint = "`bakestone build --push` writes it; --release names another one"
+        raise fail(f"the release not found: {path}", hint, name=str(path))
+    return record
+
+
+def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
+    if not _FAMILY.fullmatch(image.family) or image.repository != f"{place}/{image.family}":
+        return Retirement(image, Fate.LEFT, f"{image.repository} is not of {place}")
+    if not _TAG.fullmatch(image.name) or FINGERPRINT_TAG.fullmatch(image.name):
+        return Retirement(image, Fate.LEFT, "its name is none of a variant")
+    there = registry.head(image.floating)
+    if there is None:
+        return Retirement(image, Fate.GONE)
+    if there != image.digest:
+        return Retirement(image, Fate.LEFT, f"its tag is on another image now, {there[:19]}")
+    return Retirement(image, Fate.TO_REMOVE)
+
+
+def _remove(found: Retirement, registry: Registry) -> Retirement:
+    try:
+        registry.delete_tag(found.image.floating)
+    except BakestoneError as problem:
+        reason = problem.findings[0].message
+        return replace(found, fate=Fate.LEFT, reason=reason, problem=tuple(problem.findings))
+    return replace(found, fate=Fate.REMOVED)
