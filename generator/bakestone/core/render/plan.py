@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.model import Lock
+from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
 from bakestone.core.render.bakefile import WHOLE, Form

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from bakestone.jobs.publish.release import Image
 from jsonschema import Draft202012Validator
 
 from bakestone.core.documents import schema
@@ -21,7 +22,6 @@ from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock import lockfile
 from bakestone.errors import render
 from bakestone.jobs.publish import release
-from bakestone.jobs.publish.release import Image
 from tests.support.samples import FIRST, MANY, ROOT, Marked, locked, made_up, project, refused
 from tests.unit.clients.site.test_site import SITE
 
