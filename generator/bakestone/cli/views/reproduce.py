@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import click
 
@@ -132,6 +131,6 @@ def _time(seconds: float) -> str:
         return str(seconds)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."

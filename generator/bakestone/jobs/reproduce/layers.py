@@ -9,8 +9,9 @@ import hashlib
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
+from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
 
 CHUNK = 2**20
@@ -54,7 +55,7 @@ class Difference:
     before: LayerFile | None
     after: LayerFile | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For `--format json`."""
         return {
             "path": self.path,
@@ -113,9 +114,8 @@ def _differences(before: dict[str, LayerFile], after: dict[str, LayerFile]) -> I
 def _what(before: LayerFile, after: LayerFile) -> tuple[str, ...]:
     facts = ("kind", "content", "size", "mode", "owner", "time", "attributes")
     found = tuple(fact for fact in facts if getattr(before, fact) != getattr(after, fact))
-    return (
-        tuple(fact for fact in found if fact != "size") or found
-    )  # another size is another content
+    # another size is another content
+    return tuple(fact for fact in found if fact != "size") or found
 
 
 def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> LayerFile:
@@ -133,18 +133,11 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> LayerFile:
         sorted((k, v) for k, v in member.pax_headers.items() if k.startswith("SCHILY.xattr."))
     )
     size = member.size if member.isreg() else 0
-    return LayerFile(
-        kind,
-        content,
-        size,
-        member.mode,
-        f"{member.uid}:{member.gid}",
-        float(member.mtime),
-        attributes,
-    )
+    owner, time = f"{member.uid}:{member.gid}", float(member.mtime)
+    return LayerFile(kind, content, size, member.mode, owner, time, attributes)
 
 
-def _plain(entry: LayerFile | None) -> dict[str, Any] | None:
+def _plain(entry: LayerFile | None) -> Json | None:
     if entry is None:
         return None
     plain = {
