@@ -1,11 +1,15 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and files of others that are opened with care."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from filelock import lock_descriptor
@@ -54,6 +58,34 @@ def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
         raise _refused(f"cannot write in {where}", where, problem) from problem
     with folder as name:
         yield Path(name)
+
+
+class StrangeFileError(OSError):
+    """A link, a FIFO, a folder or a device where a file should be."""
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """A file under a name that somebody else gave, as a stream.
+
+    Raises `OSError`, and `StrangeFileError` for all but regular files: a link may lead anywhere,
+    and a FIFO would be waited for.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as problem:
+        if problem.errno in (errno.ELOOP, errno.ENXIO):  # a link; a socket
+            raise StrangeFileError(problem.errno, "it is no regular file") from problem
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise StrangeFileError(errno.EINVAL, "it is no regular file")
+    return open(handle, "rb")
+
+
+def hash_of(path: Path) -> tuple[str, int]:
+    """Digest, as registries write it, and size of a regular file. Raises `OSError`."""
+    with open_regular(path) as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}", stream.tell()
 
 
 @contextlib.contextmanager

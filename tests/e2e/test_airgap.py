@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, Entry
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.catalog import FILE, PACKAGE, PART, WHEEL, ArchivedBlob
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 from tests.e2e import components
 from tests.e2e.engine import Engine
@@ -77,9 +77,9 @@ def isolated(archived: Workspace) -> Iterator[tuple[IsolatedNetwork, Workspace]]
             yield here, inside
 
 
-def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
+def flipped(workspace: Workspace, chosen: Callable[[ArchivedBlob], bool]) -> Path:
     """Turn over one bit of a blob of the archive. Gives its path."""
-    layout = Layout(workspace.folder / "archive")
+    layout = ArchiveLayout(workspace.folder / "archive")
     entry = max((e for e in layout.catalog().entries if chosen(e)), key=lambda e: e.size)
     path = layout.path(entry.digest)
     path.write_bytes(components.altered(path.read_bytes()))
@@ -98,7 +98,7 @@ def flipped(workspace: Workspace, chosen: Callable[[Entry], bool]) -> Path:
     ],
 )
 def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
-    isolated: tuple[IsolatedNetwork, Workspace], chosen: Callable[[Entry], bool]
+    isolated: tuple[IsolatedNetwork, Workspace], chosen: Callable[[ArchivedBlob], bool]
 ) -> None:
     here, inside = isolated
     path = flipped(inside, chosen)

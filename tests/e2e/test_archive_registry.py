@@ -7,8 +7,8 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from bakestone.jobs.archive.catalog import FILE, WHEEL, Catalog, Entry, merged
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.catalog import FILE, WHEEL, ArchivedBlob, Catalog, merged
+from bakestone.jobs.archive.layout import ArchiveLayout
 from tests.e2e.engine import Engine
 from tests.e2e.oci import Repository
 from tests.e2e.workspace import Workspace
@@ -20,12 +20,12 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def made(folder: Path) -> tuple[Layout, str]:
+def made(folder: Path) -> tuple[ArchiveLayout, str]:
     """An archive of a file and a wheel that were never seen before.
 
     Gives the wheel's digest as well.
     """
-    layout = Layout(folder)
+    layout = ArchiveLayout(folder)
     layout.prepare()
     names = {
         FILE: "https://files.example.com/greeting-1.0.tar.gz",
@@ -33,7 +33,7 @@ def made(folder: Path) -> tuple[Layout, str]:
     }
     contents = {kind: f"{kind} {secrets.token_hex(8)}".encode() for kind in names}
     entries = [
-        Entry(kind, name, layout.put(contents[kind]), len(contents[kind]), variants=("v1",))
+        ArchivedBlob(kind, name, layout.put(contents[kind]), len(contents[kind]), variants=("v1",))
         for kind, name in names.items()
     ]
     layout.seal(Catalog((), "", "", secrets.token_hex(8), merged(entries)))
@@ -57,7 +57,7 @@ def test_an_archive_pushed_and_pulled_is_the_same_and_an_altered_one_is_not_push
 
     workspace.bakestone("archive", "pull", f"{place}:one", "copy")
     assert files(workspace.folder / "copy") == files(folder)
-    Layout(workspace.folder / "copy").path(wheel).write_bytes(b"another")
+    ArchiveLayout(workspace.folder / "copy").path(wheel).write_bytes(b"another")
     assert "1 of 2" in workspace.bakestone("archive", "pull", f"{place}:one", "copy").err
     assert files(workspace.folder / "copy") == files(folder)
 

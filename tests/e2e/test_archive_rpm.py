@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 from tests.e2e import components, rpmdistro
 from tests.e2e.engine import Engine
@@ -103,7 +103,7 @@ def test_rpms_and_the_whole_metadata_are_under_the_address_in_the_repository_fil
     archived: tuple[Workspace, FileServer],
 ) -> None:
     workspace, _ = archived
-    layout = Layout(workspace.folder / "archive")
+    layout = ArchiveLayout(workspace.folder / "archive")
     entries = layout.catalog().entries
     rpms = [e.name for e in entries if e.kind == PACKAGE]
     assert sorted(name.rpartition("/")[2] for name in rpms) == RPMS, "the closure and nothing else"
@@ -131,7 +131,7 @@ def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(
     archived: tuple[Workspace, FileServer], engine: Engine
 ) -> None:
     workspace, server = archived
-    layout = Layout(workspace.folder / "archive")
+    layout = ArchiveLayout(workspace.folder / "archive")
     (entry,) = (e for e in layout.catalog().entries if e.kind == PACKAGE and "/greet-" in e.name)
     path = layout.path(entry.digest)
     repository, content = Repository(f"{workspace.registry}/rpm"), path.read_bytes()

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bakestone.jobs.archive.catalog import Catalog
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve.routes import Answers
 from tests.e2e import components
 from tests.e2e.engine import CA, Engine
@@ -288,7 +288,7 @@ def test_an_archive_answers_for_the_vendor_with_what_the_vendor_gave(
 ) -> None:
     project.lock_and_generate()
     project.bakestone("archive", "create", "archive")
-    _check_archive(Layout(project.folder / "archive").catalog(), nvidia)
+    _check_archive(ArchiveLayout(project.folder / "archive").catalog(), nvidia)
 
 
 def _check_archive(catalog: Catalog, nvidia: FileServer) -> None:

@@ -23,7 +23,7 @@ from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import lockfile, survey
 from bakestone.core.lock.lock import Lock
-from bakestone.jobs.doctor.checks.repositories import Source
+from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.project import Project
 from tests.support import team
 from tests.support.samples import made_up, made_up_lock
@@ -304,7 +304,7 @@ def _archives(mirror: Mirror) -> dict[str, str]:
             text = line.replace("{{ time }}", packages.snapshot).replace(
                 "{{ codename }}", component.versions[version].data["codename"]
             )
-            folder = Source.parse(text).folder
+            folder = AptSource.parse(text).folder
             prefix = "/".join(folder.split("/")[:3]) + "/"
             urls[prefix] = f"{mirror.server.url}{name}-snapshots/"
             path = _path(mirror.server, urls[prefix] + folder.removeprefix(prefix) + "/InRelease")

@@ -81,9 +81,9 @@ def verify(folder: Path, output_format: str) -> None:
     what cannot be built without them.
     """
     from bakestone.cli.views import archive as archive_view
-    from bakestone.jobs.archive.layout import Layout
+    from bakestone.jobs.archive.layout import ArchiveLayout
 
-    catalog, findings = Layout(folder).verify()
+    catalog, findings = ArchiveLayout(folder).verify()
     if findings:
         raise BakestoneError(findings)
     archive_view.verified(folder, catalog, as_json=output_format == "json")
@@ -133,22 +133,19 @@ def serve(
     """
     from bakestone.cli.views import archive as archive_view
     from bakestone.clients.site import site
-    from bakestone.jobs.archive.layout import Layout
+    from bakestone.jobs.archive.layout import ArchiveLayout
     from bakestone.jobs.archive.serve import serve as serving
     from bakestone.jobs.archive.serve import sitefile
 
-    layout, here = Layout(folder), site.load(site_path)
+    layout, here = ArchiveLayout(folder), site.load(site_path)
     catalog = layout.catalog()
     addresses = [serving.LOOPBACK, *(_address(text) for text in binds)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    seen: set[str] = set()
 
     def missed(what: str) -> None:
-        if what not in seen and len(seen) < 10_000:
-            seen.add(what)
-            say(f"not in the archive: {serving.printable(what)}")
+        say(f"not in the archive: {what}")
 
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(serving.serving(layout, addresses, port, missed))
@@ -305,7 +302,7 @@ def base(
 
     what = make.release(distro, library_beside(matrix_path))
     names = platforms.split(",") if platforms else [f"linux/{machine.NATIVE}"]
-    wish = make.Wish(
+    wish = make.BaseWish(
         tuple(dict.fromkeys(make.architecture(name) for name in names)),
         to,
         mirror,

@@ -360,7 +360,7 @@ def doctor(
     from bakestone.jobs.doctor import examine
 
     project = project_of(**paths)
-    options = examine.Options(deep=deep, skip=frozenset(skip), max_time=max_time)
+    options = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
     world = examine.World(Engine(project.site), Registry(project.site))
     with checks() as watch:
         found = examine.examine(project, selectors, options, world, watch)

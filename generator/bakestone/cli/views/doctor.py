@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bakestone.cli.terminal import console, fits, paragraph, put, put_json, table
-from bakestone.jobs.doctor.report import KINDS, NETWORK, Report, Trouble
+from bakestone.jobs.doctor.report import KINDS, NETWORK, DoctorReport, Trouble
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ _PLURAL = {
 }
 
 
-def report(found: Report, *, as_json: bool, code: int) -> None:
+def report(found: DoctorReport, *, as_json: bool, code: int) -> None:
     """Print the report; `code` is what the command ends with."""
     if as_json:
         plain = {

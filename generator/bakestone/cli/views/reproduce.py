@@ -12,7 +12,7 @@ import click
 
 from bakestone.cli.terminal import console, put, put_json, table
 from bakestone.jobs.reproduce.images import ConfigDifference, LayerDifference
-from bakestone.jobs.reproduce.layers import Difference, Entry
+from bakestone.jobs.reproduce.layers import Difference, LayerFile
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
 
 
@@ -87,7 +87,7 @@ def _file(file: Difference) -> str:
     return ", ".join(_fact(fact, file.before, file.after) for fact in file.what)
 
 
-def _fact(fact: str, before: Entry, after: Entry) -> str:
+def _fact(fact: str, before: LayerFile, after: LayerFile) -> str:
     if fact == "content" and before.kind == after.kind == "file":
         became = f" -> {after.size}" if before.size != after.size else ""
         return f"content ({before.size}{became} bytes)"

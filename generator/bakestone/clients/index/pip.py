@@ -54,7 +54,7 @@ def _settings(config: Path) -> dict[str, str]:
     try:
         parser.read_string(read_text(config, "pip's configuration", limit=_CONFIG))
     except configparser.Error:
-        # the parser's message shows lines of the file, which may hold a password
+        # without its cause, which shows lines of the file: they may hold a password
         raise fail(
             "pip's configuration cannot be read",
             "correct it; `pip config list` shows it",

@@ -11,11 +11,12 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from bakestone.clients.registry.manifest import Json, Manifest, is_digest
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+from bakestone.files import open_regular
 
 MAX_JSON = 8 * 2**20
 """Bytes of a manifest or image configuration."""
@@ -92,18 +93,17 @@ class Layout:
         """A JSON blob."""
         return parsed(self.read(descriptor["digest"]), descriptor["digest"])
 
-    def open(self, descriptor: Json) -> IO[bytes]:
+    def open(self, descriptor: Json) -> BufferedReader:
         """A blob as a stream."""
-        return self._path(descriptor["digest"]).open("rb")
-
-    def checked(self, descriptor: Json) -> IO[bytes]:
-        """A blob as a stream, after it was read once and found to have its digest and size."""
         digest = descriptor["digest"]
-        path = self._path(digest)
         try:
-            stream = path.open("rb")
+            return open_regular(self._path(digest))
         except OSError as problem:
             raise self._broken(digest, problem.strerror) from problem
+
+    def checked(self, descriptor: Json) -> BufferedReader:
+        """A blob as a stream, after it was read once and found to have its digest and size."""
+        digest, stream = descriptor["digest"], self.open(descriptor)
         try:
             if (
                 "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest() != digest
@@ -130,7 +130,7 @@ class Layout:
 
     def _content(self, path: Path) -> bytes:
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 content = stream.read(MAX_JSON + 1)
         except OSError as problem:
             raise self._broken(path.name, problem.strerror) from problem

@@ -17,15 +17,8 @@ ARTIFACT = "application/vnd.bakestone.archive.v1"
 CONFIG = "application/vnd.bakestone.archive.catalog.v1+json"
 PLAIN = "application/octet-stream"
 
-IMAGE, PART, FILE, KEY, PACKAGE, INDEX, WHEEL = (
-    "image",
-    "part",
-    "file",
-    "key",
-    "package",
-    "index",
-    "wheel",
-)
+IMAGE, PART, FILE, KEY = "image", "part", "file", "key"
+PACKAGE, INDEX, WHEEL = "package", "index", "wheel"
 KINDS = {
     IMAGE: "base image",
     PART: "part of the base image",
@@ -51,7 +44,7 @@ _TYPE = re.compile(r"[a-z]+/[A-Za-z0-9.+-]{1,120}")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchivedBlob:
     """A blob. `size` is in bytes, `media_type` what a registry says of it."""
 
     kind: str
@@ -75,11 +68,11 @@ class Catalog:
     matrix: str
     lock: str
     packages: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ArchivedBlob, ...]
 
-    def blobs(self) -> dict[str, Entry]:
+    def blobs(self) -> dict[str, ArchivedBlob]:
         """Digest -> the first entry that names it."""
-        found: dict[str, Entry] = {}
+        found: dict[str, ArchivedBlob] = {}
         for entry in self.entries:
             found.setdefault(entry.digest, entry)
         return found
@@ -96,12 +89,12 @@ class Catalog:
         return sum(entry.size for entry in self.blobs().values())
 
 
-def merged(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def merged(entries: Iterable[ArchivedBlob]) -> tuple[ArchivedBlob, ...]:
     """One entry for each name and blob, with the variants of all of them, in a fixed order.
 
     Raises `BakestoneError` when one URL, wheel or image has two contents.
     """
-    found: dict[tuple[str, str, str], Entry] = {}
+    found: dict[tuple[str, str, str], ArchivedBlob] = {}
     names: dict[tuple[str, str], str] = {}
     for entry in entries:
         key = (entry.kind, entry.name, entry.digest)
@@ -169,7 +162,12 @@ def parse(raw: bytes, name: str) -> Catalog:
             f"the archive's catalog cannot be read: {str(problem)[:200]}",
             "copy the archive again, or make it anew",
             name=name,
-        ) from None
+        ) from problem
+
+
+def is_name(kind: str, text: str) -> bool:
+    """Whether a text can name something of a kind: a reference, a file name or a URL."""
+    return _NAMES.get(kind, _URL).fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:
@@ -177,19 +175,12 @@ def is_digest(text: str) -> bool:
     return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
 
 
-def _entry(data: dict[str, Any]) -> Entry:
+def _entry(data: dict[str, Any]) -> ArchivedBlob:
     kind, name, digest, size = data["kind"], data["name"], data["digest"], data["size"]
-    if (
-        kind not in KINDS
-        or not _NAMES.get(kind, _URL).fullmatch(name)
-        or not _DIGEST.fullmatch(digest)
-    ):
+    if kind not in KINDS or not is_name(kind, name) or not is_digest(digest):
         raise ValueError(f"entry {str(name)[:80]!r}")
-    if (
-        not isinstance(size, int)
-        or isinstance(size, bool)
-        or size < 0
-        or not _TYPE.fullmatch(data["mediaType"])
-    ):
+    if type(size) is not int or size < 0 or not _TYPE.fullmatch(data["mediaType"]):
         raise ValueError(f"size or type of {name[:80]!r}")
-    return Entry(kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"])))
+    return ArchivedBlob(
+        kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"]))
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bakestone.errors import ENVIRONMENT, Finding, fail
-from bakestone.files import write_text
+from bakestone.files import StrangeFileError, hash_of, open_regular, write_text
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import ARTIFACT, CONFIG, IMAGE, PLAIN, Catalog
 
@@ -28,7 +28,7 @@ _MAX_INDEX, MAX_CATALOG = 2**20, 2**28
 
 
 class Written:
-    """What `Layout.writing` gives: takes bytes, and knows their digest and size."""
+    """What `ArchiveLayout.writing` gives: takes bytes, and knows their digest and size."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -47,8 +47,11 @@ class Written:
         return f"sha256:{self._sum.hexdigest()}"
 
 
-class Layout:
-    """The archive in a folder, which need not be there yet."""
+class ArchiveLayout:
+    """The archive in a folder, which need not be there yet.
+
+    Anybody may have made it: only regular files are read, and nothing outside is changed.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,22 +65,20 @@ class Layout:
         """Whether a blob is there, with the bytes that its digest says."""
         try:
             return hash_of(self.path(digest))[0] == digest
-        except FileNotFoundError:
+        except (FileNotFoundError, StrangeFileError):
             return False
         except OSError as problem:
-            raise self._unreadable(self.path(digest), problem) from None
+            raise self._unreadable(self.path(digest), problem) from problem
 
     def prepare(self) -> None:
         """Make the folder, or take one that holds an archive or the beginning of one.
 
         Raises `BakestoneError` for any other.
         """
+        self._own()
         try:
-            strange = (
-                self.folder.is_dir()
-                and any(self.folder.iterdir())
-                and not (self.folder / "oci-layout").is_file()
-            )
+            marked = (self.folder / "oci-layout").is_file()
+            strange = not marked and self.folder.is_dir() and any(self.folder.iterdir())
             if strange or ((self.folder / "index.json").is_file() and not self._descriptors()):
                 raise fail(
                     "there is something else in it",
@@ -85,13 +86,11 @@ class Layout:
                     name=str(self.folder),
                 )
             self.blobs.mkdir(parents=True, exist_ok=True)
-            for left in [
-                *self.blobs.glob(".new-*"),
-                *self.folder.glob(".new-*"),
-            ]:  # of a run that was killed
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+            # of a run that was killed
+            for left in [*self.blobs.glob(".new-*"), *self.folder.glob(".new-*")]:
+                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         except OSError as problem:
-            raise self._unwritable(problem) from None
+            raise self._unwritable(problem) from problem
         write_text(self.folder / "oci-layout", _MARK)
 
     @contextmanager
@@ -118,7 +117,7 @@ class Layout:
             finally:
                 Path(temporary).unlink(missing_ok=True)
         except OSError as problem:
-            raise self._unwritable(problem) from None
+            raise self._unwritable(problem) from problem
 
     def put(self, content: bytes) -> str:
         """Write a small blob. Gives its digest."""
@@ -133,7 +132,7 @@ class Layout:
             os.chmod(path, 0o644)
             os.replace(path, self.path(digest))
         except OSError as problem:
-            raise self._unwritable(problem) from None
+            raise self._unwritable(problem) from problem
         return digest, size
 
     def read(self, digest: str, limit: int = MAX_CATALOG) -> bytes:
@@ -200,6 +199,7 @@ class Layout:
 
         Raises `BakestoneError` when the folder holds no archive.
         """
+        self._own()
         found = self._descriptors()
         if not found:
             raise fail(
@@ -225,18 +225,12 @@ class Layout:
         ):
             if self.right(digest):
                 continue
-            what = "is altered" if self.path(digest).exists() else "is missing"
-            variants = catalog.variants_of(digest)
-            hit = (
-                "; without it"
-                f" {', '.join(variants[:5])}{' and others' if len(variants) > 5 else ''} cannot be"
-                " built"
-                if variants
-                else ""
-            )
+            names = catalog.variants_of(digest)
+            hit = f"{', '.join(names[:5])}{' and others' if len(names) > 5 else ''}"
+            without = f"; without it {hit} cannot be built" if names else ""
             findings.append(
                 Finding(
-                    f"the {entry} {what}{hit}",
+                    f"the {entry} {self._fault(digest)}{without}",
                     "copy it again, or run `bakestone archive create` again where there is a"
                     " network: it fetches this blob only",
                     name=str(self.path(digest)),
@@ -255,17 +249,17 @@ class Layout:
                 for m in listed
                 if m.get("artifactType") == ARTIFACT and catalogs.is_digest(m["digest"])
             ]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
             raise fail(
                 "it is no index of an OCI layout", "copy the archive again", name=str(path)
-            ) from None
+            ) from problem
 
     def _bytes(self, path: Path, limit: int) -> bytes:
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 raw = stream.read(limit + 1)
         except OSError as problem:
-            raise self._unreadable(path, problem) from None
+            raise self._unreadable(path, problem) from problem
         if len(raw) > limit:
             raise fail(
                 f"it is longer than {limit} bytes",
@@ -276,8 +270,21 @@ class Layout:
 
     def _prune(self, named: set[str]) -> None:
         for path in self.blobs.iterdir():
-            if not path.name.startswith(".new-") and f"sha256:{path.name}" not in named:
+            digest = f"sha256:{path.name}"
+            if catalogs.is_digest(digest) and digest not in named and not path.is_dir():
                 path.unlink()
+
+    def _fault(self, digest: str) -> str:
+        path = self.path(digest)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            return "is no regular file"
+        return "is altered" if path.exists() else "is missing"
+
+    def _own(self) -> None:
+        """Refuse a folder of blobs that is a link: what it leads to is not the archive's."""
+        for place in (self.blobs.parent, self.blobs):
+            if place.is_symlink():
+                raise fail("it is a link, not a folder", "copy the archive again", name=str(place))
 
     def _unwritable(self, problem: OSError) -> Exception:
         return fail(
@@ -311,10 +318,3 @@ def config_of(manifest: bytes, name: str) -> str:
     raise fail(
         "it is no manifest of an archive", "was it made by `bakestone archive create`?", name=name
     )
-
-
-def hash_of(path: Path) -> tuple[str, int]:
-    """Digest and size of a file. Raises `OSError`."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256")
-        return f"sha256:{digest.hexdigest()}", stream.tell()

@@ -16,7 +16,7 @@ from bakestone.core.documents import schema
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
-from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, Layout, config_of
+from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
 
 Say = Callable[[str], None]
 MAX_MANIFEST = 4 * 2**20
@@ -49,7 +49,7 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
     The tag is moved last, when all blobs are there. Raises `BakestoneError` when a blob is not
     right or the registry fails.
     """
-    layout = Layout(folder)
+    layout = ArchiveLayout(folder)
     digest, raw = layout.manifest()
     if len(raw) > MAX_MANIFEST:
         raise fail(
@@ -87,7 +87,7 @@ def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
     Raises `BakestoneError` when it is none, or is not whole.
     """
     manifest = registry.need(reference)
-    layout = Layout(folder)
+    layout = ArchiveLayout(folder)
     layout.prepare()
     config = config_of(manifest.raw, reference)
     sizes = {config: _size(manifest.data, reference)}
@@ -98,7 +98,7 @@ def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
     return Made(layout.seal(catalog), catalog)
 
 
-def _fetch(layout: Layout, registry: Registry, reference: str, sizes: dict[str, int]) -> int:
+def _fetch(layout: ArchiveLayout, registry: Registry, reference: str, sizes: dict[str, int]) -> int:
     def one(digest: str) -> int:
         if layout.right(digest):
             return 0

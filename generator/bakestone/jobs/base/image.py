@@ -15,7 +15,7 @@ from typing import Any
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Registry
 from bakestone.errors import fail
-from bakestone.jobs.archive.layout import hash_of
+from bakestone.files import hash_of
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -26,7 +26,7 @@ _CHUNK = 2**20
 
 
 @dataclass(frozen=True)
-class Part:
+class PlatformImage:
     """An image of one platform, as an index names it."""
 
     architecture: str
@@ -37,27 +37,23 @@ class Part:
 
 def push(
     tarball: Path, architecture: str, epoch: int, repository: str, registry: Registry
-) -> tuple[Part, bytes]:
+) -> tuple[PlatformImage, bytes]:
     """Push layer and configuration into a repository.
 
     Gives the manifest, which is pushed under its digest only.
     """
     packed = tarball.with_suffix(".tar.gz")
-    diff = _pack(tarball, packed)
+    diff = pack(tarball, packed)
     layer, size = hash_of(packed)
+    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = _json(
         {
-            "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "created": created,
             "architecture": architecture,
             "os": "linux",
             "config": {"Env": [f"PATH={_PATH}"], "Cmd": ["bash"]},
             "rootfs": {"type": "layers", "diff_ids": [diff]},
-            "history": [
-                {
-                    "created_by": "bakestone base, by mmdebstrap",
-                    "created": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                }
-            ],
+            "history": [{"created_by": "bakestone base, by mmdebstrap", "created": created}],
         }
     )
     reference = f"{repository}:latest"
@@ -73,7 +69,7 @@ def push(
         }
     )
     blobs.push_manifest(registry, f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
-    return Part(architecture, _digest(manifest), len(manifest)), manifest
+    return PlatformImage(architecture, _digest(manifest), len(manifest)), manifest
 
 
 def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> str:
@@ -83,7 +79,7 @@ def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> st
     return _digest(raw)
 
 
-def index(parts: list[Part]) -> bytes:
+def index(parts: list[PlatformImage]) -> bytes:
     """The index of images of several platforms."""
     manifests = [
         {
@@ -97,7 +93,7 @@ def index(parts: list[Part]) -> bytes:
     return _json({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
 
 
-def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Part]]:
+def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, PlatformImage]]:
     """The digest behind a tag, and its images by architecture: those of an index, or the one image.
 
     Empty when nothing is there.
@@ -107,33 +103,30 @@ def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Part]]:
         return "", {}
     repository = reference.rpartition(":")[0]
     if manifest.media_type not in INDEX_TYPES:
-        architecture = str(
-            registry.config(f"{repository}@{manifest.digest}", manifest).get("architecture", "")
-        )
-        return manifest.digest, {
-            architecture: Part(
-                architecture, manifest.digest, len(manifest.raw), manifest.media_type
-            )
-        }
-    found: dict[str, Part] = {}
+        config = registry.config(f"{repository}@{manifest.digest}", manifest)
+        only = str(config.get("architecture", ""))
+        part = PlatformImage(only, manifest.digest, len(manifest.raw), manifest.media_type)
+        return manifest.digest, {only: part}
     try:
-        for entry in manifest.data["manifests"]:
-            about = entry.get("platform", {})
-            if about.get("os") == "linux":
-                architecture = str(about["architecture"])
-                found[architecture] = Part(
-                    architecture, str(entry["digest"]), int(entry["size"]), str(entry["mediaType"])
-                )
-    except (KeyError, TypeError, ValueError, AttributeError):
+        parts = [_part(entry) for entry in manifest.data["manifests"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise fail(
             "the index behind this tag is of a form that is not known",
             "--force replaces it",
             name=reference,
-        ) from None
-    return manifest.digest, found
+        ) from problem
+    return manifest.digest, {part.architecture: part for part in parts if part}
 
 
-def _pack(tarball: Path, packed: Path) -> str:
+def _part(entry: dict[str, Any]) -> PlatformImage | None:
+    about = entry.get("platform", {})
+    if about.get("os") != "linux":
+        return None
+    digest, size = str(entry["digest"]), int(entry["size"])
+    return PlatformImage(str(about["architecture"]), digest, size, str(entry["mediaType"]))
+
+
+def pack(tarball: Path, packed: Path) -> str:
     """Compress without name or time. Gives the digest of what is inside."""
     sum_ = hashlib.sha256()
     with (

@@ -72,9 +72,8 @@ def need(program: str, packages: tuple[str, ...], say: Say) -> None:
     say(f"apt-get install {' '.join(packages)}")
     checked("apt-get update", "apt-get", "update")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    checked(
-        "apt-get install", "apt-get", "install", "-y", "--no-install-recommends", *packages, env=env
-    )
+    install = ("apt-get", "install", "-y", "--no-install-recommends")
+    checked("apt-get install", *install, *packages, env=env)
 
 
 def emulate(architecture: str, say: Say) -> None:
@@ -101,18 +100,11 @@ def emulate(architecture: str, say: Say) -> None:
 
 def mirrors(say: Say) -> dict[str, str]:
     """The label of each of Debian's archives -> where this machine's apt gets it."""
-    query = (
-        "apt-get",
-        "indextargets",
-        "--format",
-        "$(ORIGIN)|$(LABEL)|$(REPO_URI)",
-        "Created-By: Packages",
-    )
+    form = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
+    query = ("apt-get", "indextargets", "--format", form, "Created-By: Packages")
     listed = run(*query).stdout
-    if (
-        "Debian|" not in listed and os.geteuid() == 0 and shutil.which("apt-get")
-    ):  # nobody has asked for package lists yet
-        say("apt-get update")
+    if "Debian|" not in listed and os.geteuid() == 0 and shutil.which("apt-get"):
+        say("apt-get update")  # nobody has asked for package lists yet
         run("apt-get", "update")
         listed = run(*query).stdout
     found: dict[str, str] = {}
@@ -130,14 +122,8 @@ def release_date(uri: str, suite: str) -> int | None:
     """
     with tempfile.TemporaryDirectory(prefix="bakestone-release-") as folder:
         target = Path(folder, "InRelease")
-        got = run(
-            "/usr/lib/apt/apt-helper",
-            "-o",
-            "APT::Sandbox::User=root",
-            "download-file",
-            f"{uri}/dists/{suite}/InRelease",
-            str(target),
-        )
+        fetch = ("/usr/lib/apt/apt-helper", "-o", "APT::Sandbox::User=root", "download-file")
+        got = run(*fetch, f"{uri}/dists/{suite}/InRelease", str(target))
         if got.returncode or not target.is_file():
             return None
         date = re.search(r"^Date: (.*)$", target.read_text("utf-8", "replace"), re.M)
@@ -151,7 +137,5 @@ def dates_unchecked() -> bool:
     """Whether this machine's apt takes lists that are out of date: its mirror then needs that in an
     image as well.
     """
-    return (
-        'Check-Valid-Until "false"'
-        in run("apt-config", "dump", "Acquire::Check-Valid-Until").stdout
-    )
+    said = run("apt-config", "dump", "Acquire::Check-Valid-Until").stdout
+    return 'Check-Valid-Until "false"' in said

@@ -20,8 +20,8 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.jobs.base import image, machine, root
-from bakestone.jobs.base.image import INDEX, MANIFEST, Part
-from bakestone.jobs.base.root import Recipe, Source
+from bakestone.jobs.base.image import INDEX, MANIFEST, PlatformImage
+from bakestone.jobs.base.root import Recipe, SuiteSource
 
 Say = Callable[[str], None]
 DISTRO = "debian"
@@ -32,7 +32,7 @@ _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~%+@=-]+)
 
 
 @dataclass(frozen=True)
-class Wish:
+class BaseWish:
     """What the command line asked for; empty texts and None stand for what the site, the machine or
     the mirror says.
     """
@@ -94,7 +94,7 @@ def architecture(platform: str) -> str:
     return found
 
 
-def make(what: Release, wish: Wish, registry: Registry, say: Say) -> str:
+def make(what: Release, wish: BaseWish, registry: Registry, say: Say) -> str:
     """Make the image for each architecture and push it. Gives its reference with the digest."""
     for option, url in (("--mirror", wish.mirror), ("--security-mirror", wish.security)):
         if url and not _URL.fullmatch(url):
@@ -103,7 +103,7 @@ def make(what: Release, wish: Wish, registry: Registry, say: Say) -> str:
                 "an http or https URL without credentials",
                 code=USAGE,
             )
-    names = _names(what, wish.to, registry.site)
+    names = references(what, wish.to, registry.site)
     if len(wish.architectures) > 1:
         if wish.keep:
             raise fail(
@@ -114,13 +114,12 @@ def make(what: Release, wish: Wish, registry: Registry, say: Say) -> str:
         return _several(what, wish, names, registry, say)
     (only,) = wish.architectures
     if only != machine.NATIVE and not _tagged(wish.to):
-        names = [
-            f"{name}-{only}" for name in names
-        ]  # it does not take the plain tag from this machine's
+        # it does not take the plain tag from this machine's
+        names = [f"{name}-{only}" for name in names]
     return f"{names[0]}@{_one(what, wish, only, names, registry, say)[0]}"
 
 
-def _names(what: Release, to: str, site: Site) -> list[str]:
+def references(what: Release, to: str, site: Site) -> list[str]:
     """The references to push: what was given, or where this site's builds look for the image."""
     if not to:
         mirrored = site.mirror(what.ref)
@@ -137,7 +136,7 @@ def _names(what: Release, to: str, site: Site) -> list[str]:
                 name="base",
                 code=USAGE,
             )
-    repository, tag = (to.rpartition(":")[0], to.rpartition(":")[2]) if _tagged(to) else (to, "")
+    repository, _, tag = to.rpartition(":") if _tagged(to) else (to, "", "")
     schema.check_value(repository, "site", "place", "--to")
     if "/" not in repository or (tag and not _TAG.fullmatch(tag)):
         raise fail(f"--to cannot be {to[:120]!r}", "HOST[:PORT]/REPOSITORY[:TAG]", code=USAGE)
@@ -148,7 +147,7 @@ def _tagged(to: str) -> bool:
     return ":" in to.rpartition("/")[2]
 
 
-def _several(what: Release, wish: Wish, names: list[str], registry: Registry, say: Say) -> str:
+def _several(what: Release, wish: BaseWish, names: list[str], registry: Registry, say: Say) -> str:
     """One tag for several platforms: an index of their images, each of which has a tag NAME-ARCH as
     well.
     """
@@ -164,14 +163,15 @@ def _several(what: Release, wish: Wish, names: list[str], registry: Registry, sa
     # what the tag had for a platform that is not asked for stays in it
     parts = dict(there)
     for arch in lacking:
-        _, parts[arch] = _one(what, wish, arch, [f"{name}-{arch}" for name in names], registry, say)
+        own = [f"{name}-{arch}" for name in names]
+        _, parts[arch] = _one(what, wish, arch, own, registry, say)
     say(f"push {' '.join(names)} for {', '.join(sorted(parts))}")
     return f"{names[0]}@{image.tag(image.index(list(parts.values())), INDEX, names, registry)}"
 
 
 def _one(
-    what: Release, wish: Wish, arch: str, names: list[str], registry: Registry, say: Say
-) -> tuple[str, Part]:
+    what: Release, wish: BaseWish, arch: str, names: list[str], registry: Registry, say: Say
+) -> tuple[str, PlatformImage]:
     """The image of one architecture, under each name; the first one is looked for.
 
     Gives the digest behind the names, and the image.
@@ -196,9 +196,8 @@ def _one(
         say(f"make Debian {what.version} ({what.codename}, {arch}) as of {when} UTC")
         root.make(recipe, tarball)
         say(f"push {' '.join(names)}")
-        part, manifest = image.push(
-            tarball, arch, recipe.epoch, names[0].rpartition(":")[0], registry
-        )
+        repository = names[0].rpartition(":")[0]
+        part, manifest = image.push(tarball, arch, recipe.epoch, repository, registry)
         image.tag(manifest, MANIFEST, names, registry)
         if wish.keep:
             wish.keep.parent.mkdir(parents=True, exist_ok=True)
@@ -207,16 +206,15 @@ def _one(
     return part.digest, part
 
 
-def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recipe:
+def _recipe(what: Release, wish: BaseWish, arch: str, site: Site, say: Say) -> Recipe:
     """From which mirror, and as of when.
 
     Raises `BakestoneError` (exit 3) when there is none with the suite.
     """
     known = machine.mirrors(say) if not (wish.mirror and wish.security) else {}
     main = (wish.mirror or known.get("Debian", "")).rstrip("/")
-    security = (wish.security or ("" if wish.mirror else known.get("Debian-Security", ""))).rstrip(
-        "/"
-    )
+    own = "" if wish.mirror else known.get("Debian-Security", "")
+    security = (wish.security or own).rstrip("/")
     if not main:
         raise fail(
             "this machine's apt has no Debian mirror",
@@ -228,13 +226,11 @@ def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recip
         say("note: no security suite is known here; the image does without (--security-mirror)")
     found: dict[str, int] = {}
     sources = []
-    for uri, suites in (
-        (main, (what.codename, f"{what.codename}-updates")),
-        (security, (f"{what.codename}-security",)),
-    ):
-        if not uri:
-            continue
-        fetched = _mirrored(uri, site)
+    wanted = {main: (what.codename, f"{what.codename}-updates")}
+    if security:
+        wanted[security] = (*wanted.get(security, ()), f"{what.codename}-security")
+    for uri, suites in wanted.items():
+        fetched = site.mirror_url(f"{uri}/").rstrip("/")  # the image keeps the name outside
         dates = {suite: machine.release_date(fetched, suite) for suite in suites}
         there = tuple(suite for suite in suites if dates[suite] is not None)
         if what.codename in suites and what.codename not in there:
@@ -248,17 +244,9 @@ def _recipe(what: Release, wish: Wish, arch: str, site: Site, say: Say) -> Recip
             if suite not in there:
                 say(f"note: the mirror has no {suite}; the image does without")
         found |= {suite: date for suite, date in dates.items() if date is not None}
-        sources += [Source(uri, fetched, there)] if there else []
+        sources += [SuiteSource(uri, fetched, there)] if there else []
     stale = machine.dates_unchecked()
     if stale:
         say("note: apt's date check is off on this machine, and so it is in the image")
     epoch = wish.epoch if wish.epoch is not None else max(found.values())
     return Recipe(what.codename, arch, tuple(sources), epoch, what.codename in _ONE_LINE, stale)
-
-
-def _mirrored(uri: str, site: Site) -> str:
-    """Where the site fetches a package archive from; the image keeps the name outside."""
-    for prefix in sorted(site.urls, key=len, reverse=True):
-        if f"{uri}/".startswith(prefix):
-            return (site.urls[prefix] + f"{uri}/"[len(prefix) :]).rstrip("/")
-    return uri

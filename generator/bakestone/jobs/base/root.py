@@ -14,19 +14,7 @@ from bakestone.jobs.base.machine import checked
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-_CLEAN = """\
-#!/bin/sh
-# Remove what tells about this machine or this run from the new root directory. Its tmp is left to mmdebstrap, which
-# keeps apt's configuration there: without that, its last apt calls would work on this machine's lists.
-set -e
-cd "${1:?}"
-rm -f etc/resolv.conf etc/hostname etc/*- var/lib/dpkg/*-old var/lib/apt/extended_states
-rm -rf var/lib/apt/lists/* var/cache/apt/*.bin var/cache/apt/archives/* var/cache/debconf/*-old
-rm -rf var/cache/ldconfig/aux-cache var/cache/man/* var/log/apt var/tmp/*
-mkdir -p var/lib/apt/lists/partial var/cache/apt/archives/partial
-find var/log -type f -exec truncate -s 0 {} +
-if [ -e etc/machine-id ]; then truncate -s 0 etc/machine-id; fi
-"""
+_CLEAN = Path(__file__).parent / "programs" / "clean.sh"
 _FILES = {
     "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
     "etc/apt/apt.conf.d/docker-clean": (
@@ -47,7 +35,7 @@ _DATES = {
 
 
 @dataclass(frozen=True)
-class Source:
+class SuiteSource:
     """Suites of one mirror:
 
     `uri` is what the image will use, `fetched` where they are fetched now.
@@ -67,7 +55,7 @@ class Recipe:
 
     codename: str
     architecture: str
-    sources: tuple[Source, ...]
+    sources: tuple[SuiteSource, ...]
     epoch: int
     one_line: bool
     """Whether the package sources are a sources.list, as up to Debian 11."""
@@ -85,27 +73,16 @@ def make(recipe: Recipe, tarball: Path) -> None:
             for source in recipe.sources
             for suite in source.suites
         ]
-        command = [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=minbase",
-            "--include=ca-certificates",
-            f"--architectures={recipe.architecture}",
-            "--format=tar",
-        ]
         # no device nodes: a builder without root cannot unpack them, and every runtime brings its
         # own
-        command += [
-            "--skip=output/dev",
-            *([f"--keyring={KEYRING}"] if os.path.exists(KEYRING) else []),
-            *hooks,
-        ]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"]
+        command += [f"--architectures={recipe.architecture}", "--format=tar", "--skip=output/dev"]
+        if os.path.exists(KEYRING):
+            command.append(f"--keyring={KEYRING}")
+        command += [*hooks, recipe.codename, str(tarball), *lines]
         checked(
             "mmdebstrap",
             *command,
-            recipe.codename,
-            str(tarball),
-            *lines,
             hint="can the mirror be reached? --mirror names another",
             env=environment,
         )
@@ -137,7 +114,4 @@ def _hooks(texts: dict[str, str], folder: Path) -> list[str]:
         hooks.append(
             f'--customize-hook=chmod {"755" if text.startswith("#!") else "644"} "$1/{name}"'
         )
-    script = folder / "clean"
-    script.write_text(_CLEAN, "utf-8")
-    script.chmod(0o755)
-    return [*hooks, f"--customize-hook={script}"]
+    return [*hooks, f'--customize-hook=sh {shlex.quote(str(_CLEAN))} "$1"']

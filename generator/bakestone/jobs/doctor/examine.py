@@ -24,7 +24,7 @@ from bakestone.jobs.doctor.checks import repositories as archives
 from bakestone.jobs.doctor.checks.bases import Bases
 from bakestone.jobs.doctor.checks.repositories import Repositories
 from bakestone.jobs.doctor.checks.wheels import Wheels
-from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Check, Report, Trouble
+from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Check, DoctorReport, Trouble
 from bakestone.project import Project
 
 MAX_TIME = 900.0
@@ -35,7 +35,7 @@ Watch = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
-class Options:
+class DoctorOptions:
     """`skip` holds kinds that are not looked at;
 
     `deep` downloads every file; `max_time` in seconds.
@@ -58,8 +58,8 @@ class World:
 
 
 def examine(
-    project: Project, selectors: Iterable[str], options: Options, world: World, watch: Watch
-) -> Report:
+    project: Project, selectors: Iterable[str], options: DoctorOptions, world: World, watch: Watch
+) -> DoctorReport:
     """Look at everything that the selected variants need.
 
     Raises `BakestoneError` when matrix, lock or selectors are not right.
@@ -67,7 +67,7 @@ def examine(
     lock = lockfile.load(project.lock_path)
     there = {v.name for v in project.select(lock.selection)}
     chosen = [v for v in project.select(tuple(selectors)) if v.name in there]
-    report = Report(tuple(v.name for v in chosen))
+    report = DoctorReport(tuple(v.name for v in chosen))
     work = _Examination(project, lock, chosen, options, world, report, watch)
     work.run()
     return report
@@ -79,9 +79,9 @@ class _Examination:
         project: Project,
         lock: Lock,
         variants: list[Variant],
-        options: Options,
+        options: DoctorOptions,
         world: World,
-        report: Report,
+        report: DoctorReport,
         watch: Watch,
     ) -> None:
         self.project = project

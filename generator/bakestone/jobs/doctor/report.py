@@ -65,7 +65,7 @@ class Check:
 
 
 @dataclass
-class Report:
+class DoctorReport:
     """What a run found: `asked` and `good` count checks a kind, `variants` are those that were
     looked at.
     """

@@ -13,7 +13,7 @@ from bakestone.jobs.doctor.report import (
     NETWORK,
     UNCHECKED,
     Check,
-    Report,
+    DoctorReport,
     Trouble,
 )
 
@@ -21,7 +21,7 @@ Tick = Callable[[Check], None]
 """Told each check that has come to an end."""
 
 
-def run(checks: Sequence[Check], report: Report, *, until: float, tick: Tick) -> None:
+def run(checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Tick) -> None:
     """Run all checks and add what they find to the report;
 
     `until` is a time of the monotonic clock.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
-from bakestone.jobs.reproduce.layers import Difference, differences, listing
+from bakestone.jobs.reproduce.layers import Difference, LayerFile, differences, listing
 from bakestone.jobs.reproduce.stores import Store
 
 
@@ -32,7 +32,7 @@ class LayerDifference:
     same_content: bool
     files: tuple[Difference, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For `--format json`."""
         sizes = {
             "before": {"digest": self.before, "size": self.size_before},
@@ -53,10 +53,10 @@ class ConfigDifference:
     """
 
     path: str
-    before: Any
-    after: Any
+    before: object
+    after: object
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For `--format json`."""
         return {"path": self.path, "before": self.before, "after": self.after}
 
@@ -76,12 +76,10 @@ class ImageDifference:
         """
         return not self.config and all(layer.same_content for layer in self.layers)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For `--format json`."""
-        return {
-            name: [d.as_dict() for d in getattr(self, name)]
-            for name in ("layers", "config", "manifest")
-        }
+        names = ("layers", "config", "manifest")
+        return {name: [one.as_dict() for one in getattr(self, name)] for name in names}
 
 
 def compare(before: Store, first: str, after: Store, second: str) -> ImageDifference:
@@ -128,30 +126,29 @@ def compare(before: Store, first: str, after: Store, second: str) -> ImageDiffer
     )
 
 
-def _facts(descriptor: dict[str, Any] | None) -> tuple[str, int]:
+def _facts(descriptor: Json | None) -> tuple[str, int]:
     return (descriptor["digest"], descriptor["size"]) if descriptor else ("", 0)
 
 
-def _files(store: Store, descriptor: dict[str, Any] | None) -> dict[str, Any]:
+def _files(store: Store, descriptor: Json | None) -> dict[str, LayerFile]:
     if descriptor is None:
         return {}
     with store.open(descriptor) as stream:
         return listing(stream, descriptor["digest"])
 
 
-def _instructions(config: dict[str, Any]) -> list[str]:
+def _instructions(config: Json) -> list[str]:
     """What made each layer, by the image's own history."""
     history = config.get("history") or []
     return [str(entry.get("created_by", "")) for entry in history if not entry.get("empty_layer")]
 
 
-def _without_layers(config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        k: v for k, v in config.items() if k != "rootfs"
-    }  # the layers' own digests: told with the layers
+def _without_layers(config: Json) -> Json:
+    # the layers' own digests: told with the layers
+    return {k: v for k, v in config.items() if k != "rootfs"}
 
 
-def _values(before: Any, after: Any, path: str = "") -> Iterator[ConfigDifference]:
+def _values(before: object, after: object, path: str = "") -> Iterator[ConfigDifference]:
     if before == after:
         return
     if isinstance(before, list) and isinstance(after, list):

@@ -9,8 +9,9 @@ import hashlib
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
+from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
 
 CHUNK = 2**20
@@ -27,7 +28,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class LayerFile:
     """A file of a layer. `content` is the SHA-256 of a regular file, or where a link leads;
 
     `size` is in bytes, `time` in seconds.
@@ -51,10 +52,10 @@ class Difference:
 
     path: str
     what: tuple[str, ...]
-    before: Entry | None
-    after: Entry | None
+    before: LayerFile | None
+    after: LayerFile | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For `--format json`."""
         return {
             "path": self.path,
@@ -64,13 +65,13 @@ class Difference:
         }
 
 
-def listing(stream: IO[bytes], name: str) -> dict[str, Entry]:
+def listing(stream: IO[bytes], name: str) -> dict[str, LayerFile]:
     """Path -> entry of a layer, in the layer's order. `name` says in errors which one it is.
 
     Raises `BakestoneError` when it is not a tar stream, or has too many entries. Nothing is
     unpacked.
     """
-    found: dict[str, Entry] = {}
+    found: dict[str, LayerFile] = {}
     try:
         with tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
@@ -86,11 +87,11 @@ def listing(stream: IO[bytes], name: str) -> dict[str, Entry]:
             f"the layer {name} cannot be read: {problem}",
             "layers are tar, as it is or gzipped",
             name=name,
-        ) from None
+        ) from problem
     return found
 
 
-def differences(before: dict[str, Entry], after: dict[str, Entry]) -> list[Difference]:
+def differences(before: dict[str, LayerFile], after: dict[str, LayerFile]) -> list[Difference]:
     """The files that differ, by path.
 
     Empty for layers with the same files, whatever their order and compression.
@@ -98,7 +99,7 @@ def differences(before: dict[str, Entry], after: dict[str, Entry]) -> list[Diffe
     return sorted(_differences(before, after), key=lambda d: d.path)
 
 
-def _differences(before: dict[str, Entry], after: dict[str, Entry]) -> Iterator[Difference]:
+def _differences(before: dict[str, LayerFile], after: dict[str, LayerFile]) -> Iterator[Difference]:
     for path, entry in before.items():
         other = after.get(path)
         if other is None:
@@ -110,15 +111,14 @@ def _differences(before: dict[str, Entry], after: dict[str, Entry]) -> Iterator[
             yield Difference(path, ("added",), None, entry)
 
 
-def _what(before: Entry, after: Entry) -> tuple[str, ...]:
+def _what(before: LayerFile, after: LayerFile) -> tuple[str, ...]:
     facts = ("kind", "content", "size", "mode", "owner", "time", "attributes")
     found = tuple(fact for fact in facts if getattr(before, fact) != getattr(after, fact))
-    return (
-        tuple(fact for fact in found if fact != "size") or found
-    )  # another size is another content
+    # another size is another content
+    return tuple(fact for fact in found if fact != "size") or found
 
 
-def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> LayerFile:
     kind = "file" if member.isreg() else KINDS.get(member.type, "other")
     content = member.linkname
     if member.isdev():
@@ -133,18 +133,11 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         sorted((k, v) for k, v in member.pax_headers.items() if k.startswith("SCHILY.xattr."))
     )
     size = member.size if member.isreg() else 0
-    return Entry(
-        kind,
-        content,
-        size,
-        member.mode,
-        f"{member.uid}:{member.gid}",
-        float(member.mtime),
-        attributes,
-    )
+    owner, time = f"{member.uid}:{member.gid}", float(member.mtime)
+    return LayerFile(kind, content, size, member.mode, owner, time, attributes)
 
 
-def _plain(entry: Entry | None) -> dict[str, Any] | None:
+def _plain(entry: LayerFile | None) -> Json | None:
     if entry is None:
         return None
     plain = {

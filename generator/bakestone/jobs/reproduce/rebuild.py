@@ -5,20 +5,21 @@ with a second build.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bakestone.clients.engine import capabilities as output
-from bakestone.clients.engine import policy
-from bakestone.clients.engine.buildx import Engine, Watch
+from bakestone.clients.engine import capabilities, policy
+from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.registry.client import Reference, Registry
 from bakestone.clients.registry.layout import Layout, temporary
+from bakestone.clients.registry.manifest import Json
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 from bakestone.jobs.publish import failures
 from bakestone.jobs.publish.order import order
+from bakestone.jobs.publish.watching import Board
 from bakestone.jobs.reproduce.images import ImageDifference, compare
 from bakestone.jobs.reproduce.stores import Published, Store
 
@@ -30,8 +31,12 @@ else.
 """
 TRIES = 3
 """How often a build is tried when engine or network failed."""
-PAUSE = 5
-"""Seconds between two tries."""
+FORGOTTEN = 15
+"""Seconds between two tries: a builder remembers a call that failed or was cancelled for a while,
+and ends the next one with "no such job" (buildx#3810).
+"""
+Watching = Callable[[Sequence[PlannedVariant]], AbstractContextManager[Board | None]]
+"""Gives a board for the variants of a build, or nothing where nobody looks on."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +60,17 @@ class Result:
             return EQUAL
         return SAME_CONTENT if self.difference.same_content else DIFFERENT
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Json:
         """For `--format json`."""
-        facts = {
+        facts: Json = {
             "variant": self.variant,
             "platform": self.platform,
             "result": self.verdict.lower(),
             "against": self.against,
+            "before": self.before,
+            "after": self.after,
         }
-        return (
-            facts
-            | {"before": self.before, "after": self.after}
-            | (self.difference.as_dict() if self.difference else {})
-        )
+        return facts | (self.difference.as_dict() if self.difference else {})
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,13 @@ class _Known:
 
 
 def reproduce(
-    plan: BuildPlan,
-    against: str,
-    engine: Engine,
-    registry: Registry,
-    watching: Callable[[list[PlannedVariant]], Any],
+    plan: BuildPlan, against: str, engine: Engine, registry: Registry, watching: Watching
 ) -> list[Result]:
     """Build the variants of a plan again without a cache and compare platform by platform.
 
     `against` is empty (what the registry has, else a second build), `registry`, `rebuild`, or a
-    reference HOST/REPOSITORY@DIGEST for a single variant. `watching` gives a context manager with a
-    `watch` for each build. Needs as much room below TMPDIR as the images have, twice where a second
-    build is made. Nothing is pushed.
+    reference HOST/REPOSITORY@DIGEST for a single variant. Nothing is pushed. Needs as much room
+    below TMPDIR as the images have, twice where a second build is made.
 
     Raises `BakestoneError`: a build failed, the builder cannot export, something to compare with is
     not there.
@@ -157,22 +155,19 @@ def _published(
     return known
 
 
-def _build(
-    plan: BuildPlan, engine: Engine, layout: Layout, watching: Callable[[list[PlannedVariant]], Any]
-) -> None:
+def _build(plan: BuildPlan, engine: Engine, layout: Layout, watching: Watching) -> None:
     """Build everything without a cache, into one layout: stages that variants share are built and
     stored once.
     """
     layout.folder.mkdir()
     targets = {}
     for variant in plan.variants:
-        destination = output.layout(_name(variant), layout.folder)
+        destination = capabilities.layout(_name(variant), layout.folder)
         target = plan.target(variant, destination, attest=False)
         targets[variant.target] = target | {"no-cache": True}
     for tries in range(1, TRIES + 1):
-        with watching([*plan.variants]) as progress:
-            watch: Watch | None = progress.watch if progress else None
-            state, good = engine.bake({"target": targets}, watch=watch)
+        with watching(plan.variants) as board:
+            state, good = engine.bake({"target": targets}, watch=board.watch if board else None)
         if good:
             return
         failed = failures.explain(state, plan.variants, engine.site)
@@ -180,12 +175,10 @@ def _build(
         if ours:
             raise BakestoneError(ours)
         if tries == TRIES:
-            raise (
-                BakestoneError([f.finding for f in failed.values()], ENVIRONMENT)
-                if failed
-                else failures.stopped(state)
-            )
-        time.sleep(PAUSE)
+            if failed:
+                raise BakestoneError([f.finding for f in failed.values()], ENVIRONMENT)
+            raise failures.stopped(state)
+        time.sleep(FORGOTTEN)
 
 
 def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> list[Result]:

@@ -1,4 +1,4 @@
-"""Where an image's parts are read from: an OCI layout on disk (build/layout.py), or a registry.
+"""Where an image's parts are read from: an OCI layout on disk, or a registry.
 
 Every part is checked against its digest.
 """
@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.layout import parsed
+from bakestone.clients.registry.manifest import Json
 
 
 class Store(Protocol):
     """What comparing two images needs of the place where one of them is."""
 
-    def manifest(self, digest: str) -> dict[str, Any]:
+    def manifest(self, digest: str) -> Json:
         """A manifest or index."""
 
-    def document(self, descriptor: dict[str, Any]) -> dict[str, Any]:
+    def document(self, descriptor: Json) -> Json:
         """A JSON blob, such as the image configuration."""
 
-    def open(self, descriptor: dict[str, Any]) -> Any:
+    def open(self, descriptor: Json) -> AbstractContextManager[IO[bytes]]:
         """A blob as a stream, in a `with` block."""
 
 
@@ -37,18 +38,18 @@ class Published:
     def __init__(self, registry: Registry, repository: str, folder: Path) -> None:
         self.registry, self.repository, self.folder = registry, repository, folder
 
-    def manifest(self, digest: str) -> dict[str, Any]:
+    def manifest(self, digest: str) -> Json:
         """A manifest or index."""
         return self.registry.need(f"{self.repository}@{digest}").data
 
-    def document(self, descriptor: dict[str, Any]) -> dict[str, Any]:
+    def document(self, descriptor: Json) -> Json:
         """A JSON blob."""
         return parsed(
             self.registry.blob(f"{self.repository}@{descriptor['digest']}"), descriptor["digest"]
         )
 
     @contextmanager
-    def open(self, descriptor: dict[str, Any]) -> Iterator[IO[bytes]]:
+    def open(self, descriptor: Json) -> Iterator[IO[bytes]]:
         """A blob as a stream, fetched whole and checked before anything is read from it."""
         with tempfile.TemporaryFile(dir=self.folder) as stream:
             blobs.fetch(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,9 +18,18 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
 from bakestone.errors import BakestoneError
 from bakestone.jobs.archive import catalog as catalogs
-from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, PACKAGE, PART, WHEEL, Catalog, Entry
+from bakestone.jobs.archive.catalog import (
+    FILE,
+    IMAGE,
+    INDEX,
+    PACKAGE,
+    PART,
+    WHEEL,
+    ArchivedBlob,
+    Catalog,
+)
 from bakestone.jobs.archive.collect import packages, rpms, wanted
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve import sitefile
 from bakestone.jobs.archive.serve.routes import Answers
 from bakestone.project import Project
@@ -35,9 +45,9 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def filled(folder: Path) -> tuple[Layout, Catalog]:
+def filled(folder: Path) -> tuple[ArchiveLayout, Catalog]:
     """An archive with one blob of each kind, whose bytes are the kind's name."""
-    layout = Layout(folder)
+    layout = ArchiveLayout(folder)
     layout.prepare()
     names = {
         IMAGE: "docker.io/library/debian:12",
@@ -48,7 +58,7 @@ def filled(folder: Path) -> tuple[Layout, Catalog]:
         WHEEL: WHEEL_FILE,
     }
     entries = [
-        Entry(
+        ArchivedBlob(
             kind,
             name,
             layout.put(kind.encode()),
@@ -112,6 +122,47 @@ def test_verify_names_a_blob_that_was_altered_and_one_that_is_gone_and_what_they
     assert "is missing; without it v1" in finding.message
 
 
+@pytest.mark.parametrize("strange", ["link", "FIFO", "folder"])
+def test_verify_names_a_blob_that_is_no_regular_file_and_waits_for_none(
+    tmp_path: Path, strange: str
+) -> None:
+    layout, _ = filled(tmp_path / "archive")
+    path = layout.path(digest(b"index"))
+    (tmp_path / "same").write_bytes(path.read_bytes())
+    path.unlink()
+    {"link": lambda: path.symlink_to(tmp_path / "same"), "FIFO": lambda: os.mkfifo(path)}.get(
+        strange, path.mkdir
+    )()
+    (finding,) = layout.verify()[1]
+    assert "is no regular file; without it v1 cannot be built" in finding.message
+
+
+@pytest.mark.parametrize("strange", ["link", "FIFO"])
+def test_an_index_that_is_no_regular_file_is_not_read(tmp_path: Path, strange: str) -> None:
+    layout, _ = filled(tmp_path / "archive")
+    path = layout.folder / "index.json"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere") if strange == "link" else os.mkfifo(path)
+    with pytest.raises(BakestoneError) as caught:
+        layout.verify()
+    (finding,) = caught.value.findings
+    assert finding.name == str(path if strange == "link" else layout.folder)
+
+
+def test_a_folder_of_blobs_that_leads_elsewhere_is_refused_and_nothing_there_is_removed(
+    tmp_path: Path,
+) -> None:
+    layout, _ = filled(tmp_path / "archive")
+    home = tmp_path / "home"
+    layout.blobs.rename(home)
+    (home / ".new-year").write_text("a letter", "utf-8")
+    layout.blobs.symlink_to(home)
+    for act in (layout.prepare, layout.verify):
+        (finding,) = refused(act)
+        assert finding.message == "it is a link, not a folder"
+    assert (home / ".new-year").exists()
+
+
 def test_verify_on_the_command_line_ends_with_1_and_says_all_in_json_too(
     tmp_path: Path, bakestone: Command
 ) -> None:
@@ -125,7 +176,7 @@ def test_verify_on_the_command_line_ends_with_1_and_says_all_in_json_too(
 
 
 def test_a_blob_that_is_not_what_was_expected_is_not_kept(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
+    layout = ArchiveLayout(tmp_path)
     layout.prepare()
     with (
         pytest.raises(BakestoneError, match="it came with the digest"),
@@ -138,7 +189,7 @@ def test_a_blob_that_is_not_what_was_expected_is_not_kept(tmp_path: Path) -> Non
 
 
 def test_what_a_killed_run_left_is_cleared_and_whole_blobs_stay(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
+    layout = ArchiveLayout(tmp_path)
     layout.prepare()
     kept = layout.put(b"whole")
     (layout.blobs / ".new-abc").write_bytes(b"ha")
@@ -158,7 +209,7 @@ def test_blobs_that_nothing_names_any_more_go_only_when_the_new_index_is_there(
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work", "utf-8")
-    (finding,) = refused(Layout(tmp_path).prepare)
+    (finding,) = refused(ArchiveLayout(tmp_path).prepare)
     assert finding.message == "there is something else in it"
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
@@ -166,7 +217,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 def test_another_layout_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "oci-layout").write_text("{}", "utf-8")
     (tmp_path / "index.json").write_text('{"manifests": [{"digest": "sha256:1"}]}', "utf-8")
-    (finding,) = refused(Layout(tmp_path).prepare)
+    (finding,) = refused(ArchiveLayout(tmp_path).prepare)
     assert finding.message == "there is something else in it"
 
 
@@ -233,7 +284,7 @@ def test_a_catalog_of_a_later_format_says_so() -> None:
 
 
 def test_one_url_with_two_contents_is_refused() -> None:
-    entries = [Entry(INDEX, LIST, digest(text), 1) for text in (b"a", b"b")]
+    entries = [ArchivedBlob(INDEX, LIST, digest(text), 1) for text in (b"a", b"b")]
     (finding,) = refused(lambda: catalogs.merged(entries))
     assert f"package index {LIST}: it came with two contents" in finding.text
 
@@ -312,7 +363,7 @@ def test_the_url_of_a_mirror_is_told_as_the_one_outside() -> None:
     assert packages.canonical("http://else.lab/x.deb", site) == "http://else.lab/x.deb"
 
 
-def on_rocky(folder: Path, library: Library) -> tuple[Project, Lock, list[packages.Step]]:
+def on_rocky(folder: Path, library: Library) -> tuple[Project, Lock, list[packages.PackageStep]]:
     """A project on Rocky Linux, and the steps that fetch its packages."""
     text = MANY.replace("distro: [debian@12]", "distro: [rocky@9]").replace(
         "platforms: [linux/amd64, linux/arm64]", "platforms: [linux/amd64]"
@@ -349,6 +400,7 @@ def test_the_script_for_dnf_is_python_as_old_as_version_8_has(
 ) -> None:
     _, _, (step,) = on_rocky(tmp_path, library)
     script = step.text.rpartition("<<'PYTHON'\n")[2].partition("\nPYTHON\n")[0]
+    assert "EOF" not in script
     tree = ast.parse(script, feature_version=(3, 6))
     assert {"spelled", "fetched", "closure"} <= {
         node.name for node in tree.body if isinstance(node, ast.FunctionDef)
@@ -372,7 +424,7 @@ def test_what_dnf_brings_is_kept_under_its_addresses_and_https_is_no_hindrance(
     tmp_path: Path, library: Library
 ) -> None:
     made, lock, (step,) = on_rocky(tmp_path, library)
-    layout = Layout(tmp_path / "archive")
+    layout = ArchiveLayout(tmp_path / "archive")
     layout.prepare()
     came = tmp_path / "came"
     (came / "debs").mkdir(parents=True)
@@ -398,6 +450,40 @@ def test_what_dnf_brings_is_kept_under_its_addresses_and_https_is_no_hindrance(
     )  # as dnf spells it
     assert asked is not None
     assert asked.digest == digest(b"an rpm")
+
+
+@pytest.mark.parametrize(
+    ("index", "uris"),
+    [
+        ("../../secret http://a.example.com/x", ""),
+        ("/etc/passwd http://a.example.com/x", ""),
+        ("0-0 file:///etc/passwd", ""),
+        ("0-0 http://a.example.com/x\x1b[2J", ""),
+        ("0-0", ""),
+        ("link http://a.example.com/x", ""),
+        ("", "http://a.example.com/x ../../secret"),
+        ("", "'http://a.example.com/x' .. 1 MD5Sum:0"),
+    ],
+)
+def test_what_a_base_image_writes_takes_no_file_of_this_machine(
+    tmp_path: Path, library: Library, index: str, uris: str
+) -> None:
+    made, lock, (step,) = on_rocky(tmp_path, library)
+    layout = ArchiveLayout(tmp_path / "archive")
+    layout.prepare()
+    secret = tmp_path / "secret"
+    secret.write_text("of this machine", "utf-8")
+    came = tmp_path / "came"
+    (came / "debs").mkdir(parents=True)
+    for number in range(len(step.sets)):
+        (came / str(number) / "lists").mkdir(parents=True)
+        (came / str(number) / "lists" / "link").symlink_to(secret)
+        (came / str(number) / "index").write_text(index, "utf-8")
+        (came / str(number) / "uris").write_text(uris, "utf-8")
+    found = wanted.of(made.matrix.variants, library, lock)
+    refused(lambda: packages.taken([(step, came)], found, lock, Site(), layout), code=3)
+    assert secret.exists()
+    assert list(layout.blobs.iterdir()) == []
 
 
 def test_a_base_without_a_digest_is_refused_by_name(tmp_path: Path, library: Library) -> None:

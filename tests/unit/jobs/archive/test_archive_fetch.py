@@ -18,10 +18,10 @@ from bakestone.clients.site.site import Site, load
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase
 from bakestone.jobs.archive import catalog as catalogs
-from bakestone.jobs.archive.catalog import IMAGE, PART, WHEEL, Catalog, Entry
+from bakestone.jobs.archive.catalog import IMAGE, PART, WHEEL, ArchivedBlob, Catalog
 from bakestone.jobs.archive.collect import images, wheels
 from bakestone.jobs.archive.collect.wanted import WheelFile
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve import sitefile
 from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
 from tests.support.samples import NOW, refused
@@ -32,7 +32,7 @@ FILENAME = "bakestone_greeting-1.0-py3-none-any.whl"
 
 
 @contextmanager
-def served(layout: Layout, entries: list[Entry], folder: Path) -> Iterator[Site]:
+def served(layout: ArchiveLayout, entries: list[ArchivedBlob], folder: Path) -> Iterator[Site]:
     """The site of a server that has these entries."""
     layout.seal(Catalog((), "", "", "", catalogs.merged(entries)))
     with serving(layout, [LOOPBACK], 0, lambda _what: None) as port:
@@ -40,8 +40,8 @@ def served(layout: Layout, entries: list[Entry], folder: Path) -> Iterator[Site]
         yield load(sitefile.write(folder, layout.catalog(), Site(), place, place))
 
 
-def empty(folder: Path) -> Layout:
-    layout = Layout(folder)
+def empty(folder: Path) -> ArchiveLayout:
+    layout = ArchiveLayout(folder)
     layout.prepare()
     return layout
 
@@ -69,8 +69,10 @@ def test_pip_fetches_the_wheel_of_the_lock_and_no_other(tmp_path: Path) -> None:
     there, here = empty(tmp_path / "there"), empty(tmp_path / "here")
     digest = there.put(wheel())
     wanted = WheelFile("bakestone-greeting==1.0", FILENAME, digest[7:], len(wheel()), ("v1",))
-    with served(there, [Entry(WHEEL, FILENAME, digest, len(wheel()))], tmp_path / "site") as site:
-        assert wheels.fetch(wanted, site, here) == Entry(
+    with served(
+        there, [ArchivedBlob(WHEEL, FILENAME, digest, len(wheel()))], tmp_path / "site"
+    ) as site:
+        assert wheels.fetch(wanted, site, here) == ArchivedBlob(
             WHEEL, FILENAME, digest, len(wheel()), variants=("v1",)
         )
         assert here.read(digest) == wheel()
@@ -85,7 +87,7 @@ def test_pip_fetches_the_wheel_of_the_lock_and_no_other(tmp_path: Path) -> None:
         assert here.path(digest).read_bytes() == b"altered", "nothing took its place"
 
 
-def image(layout: Layout) -> tuple[list[Entry], str, dict[str, bytes]]:
+def image(layout: ArchiveLayout) -> tuple[list[ArchivedBlob], str, dict[str, bytes]]:
     """An image for two platforms, as entries of an archive; its digest; its blobs."""
     blobs: dict[str, bytes] = {}
 
@@ -116,7 +118,7 @@ def image(layout: Layout) -> tuple[list[Entry], str, dict[str, bytes]]:
         kind = IMAGE if digest == root["digest"] else PART
         media = INDEX if kind == IMAGE else MANIFEST if b"layers" in content else catalogs.PLAIN
         entries.append(
-            Entry(
+            ArchivedBlob(
                 kind,
                 "docker.io/library/debian:12" if kind == IMAGE else "docker.io/library/debian",
                 digest,

@@ -17,9 +17,9 @@ from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.jobs.base import image, make, root
-from bakestone.jobs.base.image import Part
-from bakestone.jobs.base.make import Release, Wish
-from bakestone.jobs.base.root import Recipe, Source
+from bakestone.jobs.base.image import PlatformImage
+from bakestone.jobs.base.make import BaseWish, Release
+from bakestone.jobs.base.root import Recipe, SuiteSource
 from tests.support.samples import made_up, refused
 from tests.unit.conftest import Command
 from tests.unit.jobs.archive.test_archive_fetch import empty, served
@@ -27,12 +27,14 @@ from tests.unit.jobs.archive.test_archive_fetch import image as stored_image
 
 BOOKWORM = Release("12", "bookworm", "docker.io/library/debian:12")
 SOURCES = (
-    Source(
+    SuiteSource(
         "http://deb.example.com/debian",
         "http://mirror.lab/debian",
         ("bookworm", "bookworm-updates"),
     ),
-    Source("http://deb.example.com/security", "http://mirror.lab/security", ("bookworm-security",)),
+    SuiteSource(
+        "http://deb.example.com/security", "http://mirror.lab/security", ("bookworm-security",)
+    ),
 )
 
 
@@ -67,13 +69,13 @@ def test_without_a_place_it_goes_where_the_builds_of_this_site_look(
 ) -> None:
     monkeypatch.setenv("BAKESTONE_REGISTRY", "localhost:5000")
     site = Site(registries={"docker.io/library": "registry.lab:5000/hub"})
-    assert make._names(BOOKWORM, "", site) == [
+    assert make.references(BOOKWORM, "", site) == [
         "registry.lab:5000/hub/debian:12",
         "registry.lab:5000/hub/debian:bookworm",
     ]
-    assert make._names(BOOKWORM, "", Site())[0] == "localhost:5000/mirror/library/debian:12"
+    assert make.references(BOOKWORM, "", Site())[0] == "localhost:5000/mirror/library/debian:12"
     monkeypatch.delenv("BAKESTONE_REGISTRY")
-    (finding,) = refused(lambda: make._names(BOOKWORM, "", Site()), code=2)
+    (finding,) = refused(lambda: make.references(BOOKWORM, "", Site()), code=2)
     assert "--to" in finding.hint
 
 
@@ -88,7 +90,7 @@ def test_without_a_place_it_goes_where_the_builds_of_this_site_look(
     ],
 )
 def test_a_place_that_is_none_is_refused(to: str) -> None:
-    refused(lambda: make._names(BOOKWORM, to, Site()), code=2)
+    refused(lambda: make.references(BOOKWORM, to, Site()), code=2)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_a_place_that_is_none_is_refused(to: str) -> None:
 def test_a_mirror_is_checked_before_it_gets_into_an_image(url: str) -> None:
     refused(
         lambda: make.make(
-            BOOKWORM, Wish(("amd64",), to="localhost:1/x", mirror=url), Registry(Site()), print
+            BOOKWORM, BaseWish(("amd64",), to="localhost:1/x", mirror=url), Registry(Site()), print
         ),
         code=2,
     )
@@ -122,22 +124,8 @@ def test_the_image_names_the_archive_outside_even_when_a_mirror_was_read() -> No
     assert "etc/apt/apt.conf.d/mirror-dates" in old
 
 
-def test_the_sites_mirror_is_read_by_the_longest_prefix() -> None:
-    site = Site(
-        urls={
-            "http://deb.example.com/": "http://m.lab/all/",
-            "http://deb.example.com/debian/": "http://m.lab/debian/",
-        }
-    )
-    assert make._mirrored("http://deb.example.com/debian", site) == "http://m.lab/debian"
-    assert make._mirrored("http://deb.example.com/security", site) == "http://m.lab/all/security"
-    assert (
-        make._mirrored("http://other.example.com/debian", site) == "http://other.example.com/debian"
-    )
-
-
 def test_an_index_is_the_same_in_whatever_order_its_images_were_made() -> None:
-    parts = [Part(a, f"sha256:{made_up(a)}", 100) for a in ("amd64", "arm64")]
+    parts = [PlatformImage(a, f"sha256:{made_up(a)}", 100) for a in ("amd64", "arm64")]
     assert image.index(parts) == image.index(parts[::-1])
     listed = json.loads(image.index(parts))["manifests"]
     assert [m["platform"]["architecture"] for m in listed] == ["amd64", "arm64"]
@@ -151,9 +139,7 @@ def test_a_tarball_is_packed_without_its_name_or_the_time(tmp_path: Path) -> Non
     for name in ("one", "two"):
         tarball, packed = tmp_path / f"{name}.tar", tmp_path / f"{name}.gz"
         tarball.write_bytes(raw.getvalue())
-        assert (
-            image._pack(tarball, packed) == f"sha256:{hashlib.sha256(raw.getvalue()).hexdigest()}"
-        )
+        assert image.pack(tarball, packed) == f"sha256:{hashlib.sha256(raw.getvalue()).hexdigest()}"
         assert gzip.decompress(packed.read_bytes()) == raw.getvalue()
         digests.add(hashlib.sha256(packed.read_bytes()).hexdigest())
     assert len(digests) == 1
@@ -168,16 +154,16 @@ def test_a_tag_that_is_there_is_left_alone_and_one_without_the_platform_is_told(
     with served(there, entries, tmp_path / "site") as site:
         name, registry = site.mirror("docker.io/library/debian:12"), Registry(Site())
         assert (
-            make.make(BOOKWORM, Wish(("amd64",), to=name), registry, said.append)
+            make.make(BOOKWORM, BaseWish(("amd64",), to=name), registry, said.append)
             == f"{name}@{digest}"
         )
         assert (
-            make.make(BOOKWORM, Wish(("amd64", "arm64"), to=name), registry, said.append)
+            make.make(BOOKWORM, BaseWish(("amd64", "arm64"), to=name), registry, said.append)
             == f"{name}@{digest}"
         )
         assert all("is there already" in line for line in said)
         (finding,) = refused(
-            lambda: make.make(BOOKWORM, Wish(("s390x",), to=name), registry, print)
+            lambda: make.make(BOOKWORM, BaseWish(("s390x",), to=name), registry, print)
         )
         assert finding.message == "it is there, but not for linux/s390x"
 

@@ -19,7 +19,14 @@ import yaml
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.registry.client import Registry
 from bakestone.jobs.doctor import examine
-from bakestone.jobs.doctor.report import BROKEN, ENVIRONMENTAL, NETWORK, UNCHECKED, Report, Trouble
+from bakestone.jobs.doctor.report import (
+    BROKEN,
+    ENVIRONMENTAL,
+    NETWORK,
+    UNCHECKED,
+    DoctorReport,
+    Trouble,
+)
 from tests.support import mirror as mirrors
 from tests.support.mirror import (
     EVERY,
@@ -63,19 +70,19 @@ def look(
     now: Callable[[], float] = time.time,
     free: int = 100 * GIB,
     deep: bool = False,
-) -> Report:
+) -> DoctorReport:
     site = mirror.project.site
     world = examine.World(Engine(site), Registry(site), now, lambda _path: free)
     return examine.examine(
         mirror.project,
         selectors,
-        examine.Options(deep, frozenset(skip), 60),
+        examine.DoctorOptions(deep, frozenset(skip), 60),
         world,
         lambda _done, _all, _what: None,
     )
 
 
-def only(report: Report) -> Trouble:
+def only(report: DoctorReport) -> Trouble:
     """The one row of a report."""
     rows = report.rows()
     assert len(rows) == 1, rows
@@ -419,7 +426,7 @@ def test_no_time_left_is_not_checked_and_says_so(mirror: Mirror) -> None:
     report = examine.examine(
         mirror.project,
         (),
-        examine.Options(skip=frozenset(["engine"]), max_time=2),
+        examine.DoctorOptions(skip=frozenset(["engine"]), max_time=2),
         world,
         lambda *_: None,
     )

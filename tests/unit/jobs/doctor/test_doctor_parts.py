@@ -26,8 +26,15 @@ from bakestone.jobs.doctor.checks import machine, packages
 from bakestone.jobs.doctor.checks import repositories as archives
 from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.packages import Question
-from bakestone.jobs.doctor.checks.repositories import Source
-from bakestone.jobs.doctor.report import BROKEN, ENVIRONMENTAL, UNCHECKED, Check, Report, Trouble
+from bakestone.jobs.doctor.checks.repositories import AptSource
+from bakestone.jobs.doctor.report import (
+    BROKEN,
+    ENVIRONMENTAL,
+    UNCHECKED,
+    Check,
+    DoctorReport,
+    Trouble,
+)
 from tests.support.mirror import FIRST, KEYS
 from tests.support.samples import MANY, made_up, made_up_lock, project
 
@@ -76,7 +83,7 @@ def test_what_is_no_key_is_refused(content: bytes) -> None:
     ],
 )
 def test_a_source_says_where_its_lists_are(line: str, folder: str, lists: int) -> None:
-    source = Source.parse(line)
+    source = AptSource.parse(line)
     assert source.folder == folder
     assert len(source.lists("amd64")) == lists
     assert all(url.startswith(folder) for url in source.lists("amd64"))
@@ -310,7 +317,7 @@ def test_nonsense_from_a_server_is_a_row() -> None:
 
 
 def test_what_a_server_says_steers_no_terminal() -> None:
-    report = Report(("a",))
+    report = DoctorReport(("a",))
     report.add(
         Check("file", "x", ("a",), list),
         [
@@ -335,7 +342,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         parallel.run(
             [Check("wheel", "x", (), mistake)],
-            Report(()),
+            DoctorReport(()),
             until=time.monotonic() + 60,
             tick=lambda _check: None,
         )
@@ -352,7 +359,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
     ],
 )
 def test_the_exit_code_says_who_is_to_act(states: tuple[str, ...], code: int, offline: int) -> None:
-    report = Report(
+    report = DoctorReport(
         ("a",),
         Counter(),
         Counter(),

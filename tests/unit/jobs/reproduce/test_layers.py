@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
-import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bakestone.cli.views import reproduce as show
-from bakestone.clients.registry.layout import Layout
 from bakestone.jobs.reproduce.images import compare
 from bakestone.jobs.reproduce.layers import differences, listing
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
+from tests.support.layouts import File, Image, tar
 from tests.support.samples import refused
-
-File = dict[str, Any]
-
-
-def tar(*files: File) -> bytes:
-    """A tar with members by their TarInfo attributes; `content` is a regular file's."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for file in files:
-            content = file.get("content", b"")
-            member = tarfile.TarInfo(file["name"])
-            member.size = len(content)
-            for key in file.keys() - {"name", "content"}:
-                setattr(member, key, file[key])
-            archive.addfile(member, io.BytesIO(content))
-    return raw.getvalue()
 
 
 def found(before: bytes, after: bytes) -> dict[str, tuple[str, ...]]:
@@ -87,43 +71,6 @@ CUT = tar(PLAIN | {"content": b"x" * 2000})[:1500]
 def test_what_is_no_layer_is_one_error(raw: bytes) -> None:
     (said,) = refused(lambda: listing(io.BytesIO(raw), "sha256:abc"))
     assert "the layer sha256:abc cannot be read" in said.message
-
-
-class Image:
-    """An image in an OCI layout of its own; layers are (instruction, tar, compression level)."""
-
-    def __init__(self, folder: Path, layers: list[tuple[str, bytes, int]], **config: Any) -> None:
-        self.folder = folder
-        described = [self.blob(gzip.compress(raw, level, mtime=0)) for _, raw, level in layers]
-        diff_ids = [f"sha256:{hashlib.sha256(raw).hexdigest()}" for _, raw, _ in layers]
-        history = [{"created_by": text} for text, _, _ in layers] + [
-            {"created_by": "ENV A=b", "empty_layer": True}
-        ]
-        about = {
-            "history": history,
-            "rootfs": {"type": "layers", "diff_ids": diff_ids},
-            "config": config,
-        }
-        manifest = {
-            "schemaVersion": 2,
-            "config": self.blob(json.dumps(about).encode()),
-            "layers": described,
-        }
-        top = self.blob(json.dumps(manifest).encode())
-        self.digest = str(top["digest"])
-        entry = top | {
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "annotations": {"io.containerd.image.name": "x:1"},
-        }
-        (folder / "index.json").write_text(json.dumps({"manifests": [entry]}), "utf-8")
-        self.store = Layout(folder)
-
-    def blob(self, raw: bytes) -> dict[str, Any]:
-        digest = hashlib.sha256(raw).hexdigest()
-        path = self.folder / "blobs" / "sha256" / digest
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(raw)
-        return {"digest": f"sha256:{digest}", "size": len(raw)}
 
 
 BIG = tar({"name": "usr/lib/big", "content": bytes(range(256)) * 500})
@@ -186,3 +133,16 @@ def test_an_altered_part_of_a_layout_is_refused(tmp_path: Path) -> None:
     assert "no whole" in said.message
     (said,) = refused(lambda: image.store.manifest("sha256:../../../etc/passwd"))
     assert "is no SHA-256 digest" in said.message
+
+
+def test_a_part_of_a_layout_that_leads_elsewhere_is_not_opened(tmp_path: Path) -> None:
+    image = Image(tmp_path / "image", [("RUN a", BIG, 6)])
+    described = image.blob(b"{}")
+    path = tmp_path / "image" / "blobs" / "sha256" / str(described["digest"])[7:]
+    path.rename(tmp_path / "elsewhere")
+    for strange in ("link", "FIFO"):
+        path.symlink_to(tmp_path / "elsewhere") if strange == "link" else os.mkfifo(path)
+        for read in (image.store.open, image.store.checked, image.store.document):
+            (said,) = refused(functools.partial(read, described), code=3)
+            assert "it is no regular file" in said.message
+        path.unlink()

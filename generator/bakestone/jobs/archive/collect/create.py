@@ -16,11 +16,11 @@ from bakestone.clients.http.download import MAX_SIZE, Limits
 from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.errors import BakestoneError, read_text
-from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, Catalog, Entry, merged
+from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.collect import images, packages, wheels
 from bakestone.jobs.archive.collect import wanted as wants
-from bakestone.jobs.archive.collect.wanted import File, Wanted
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.collect.wanted import Wanted, WantedFile
+from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
 Say = Callable[[str], None]
@@ -45,7 +45,7 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     """
     variants = project.chosen(selectors)
     wanted = wants.of(variants, project.matrix.library, project.lock)
-    layout = Layout(folder)
+    layout = ArchiveLayout(folder)
     layout.prepare()
     before = _before(layout)
     entries = _downloads(project, wanted, layout, say)
@@ -71,10 +71,12 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     return Made(layout.seal(catalog), catalog)
 
 
-def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> list[Entry]:
+def _downloads(
+    project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say
+) -> list[ArchivedBlob]:
     """Images, files and wheels, several at a time; all failures are reported together."""
     registry = Registry(project.site)
-    entries: list[Entry] = []
+    entries: list[ArchivedBlob] = []
     jobs: list[images.Job] = []
     for ref, users in wanted.images.items():
         say(
@@ -88,7 +90,7 @@ def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> li
     jobs += [_wheel_job(wheel, project, layout, say) for wheel in wanted.wheels]
     problems: list[BakestoneError] = []
 
-    def run(job: images.Job) -> Entry | None:
+    def run(job: images.Job) -> ArchivedBlob | None:
         try:
             return job()
         except BakestoneError as problem:
@@ -104,26 +106,28 @@ def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> li
     return entries
 
 
-def _file_job(file: File, session: Session, layout: Layout, say: Say) -> images.Job:
-    def run() -> Entry:
+def _file_job(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> images.Job:
+    def run() -> ArchivedBlob:
         if file.sha256 and layout.right(f"sha256:{file.sha256}"):
             digest = f"sha256:{file.sha256}"
-            return Entry(
+            return ArchivedBlob(
                 FILE, file.url, digest, layout.path(digest).stat().st_size, variants=file.variants
             )
         say(file.url)
         with layout.writing(f"sha256:{file.sha256}" if file.sha256 else "") as sink:
             limits = Limits(size=max(MAX_SIZE, file.size))
             download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
-        return Entry(
+        return ArchivedBlob(
             FILE if file.sha256 else KEY, file.url, sink.digest, sink.size, variants=file.variants
         )
 
     return run
 
 
-def _wheel_job(wheel: wants.WheelFile, project: Project, layout: Layout, say: Say) -> images.Job:
-    def run() -> Entry:
+def _wheel_job(
+    wheel: wants.WheelFile, project: Project, layout: ArchiveLayout, say: Say
+) -> images.Job:
+    def run() -> ArchivedBlob:
         if not layout.right(f"sha256:{wheel.sha256}"):
             say(wheel.filename)
         return wheels.fetch(wheel, project.site, layout)
@@ -131,7 +135,7 @@ def _wheel_job(wheel: wants.WheelFile, project: Project, layout: Layout, say: Sa
     return run
 
 
-def _before(layout: Layout) -> Catalog | None:
+def _before(layout: ArchiveLayout) -> Catalog | None:
     """The archive as it was, when there is a whole one."""
     if not (layout.folder / "index.json").is_file():
         return None
@@ -141,7 +145,7 @@ def _before(layout: Layout) -> Catalog | None:
         return None  # it is made anew, and replaced
 
 
-def _kept(before: Catalog | None, key: str, layout: Layout) -> list[Entry] | None:
+def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
     """The packages of an earlier run, when they were asked for in the same way and are all there."""
     if before is None or before.packages != key:
         return None

@@ -12,15 +12,15 @@ from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.jobs.archive.catalog import IMAGE, PART, Entry, is_digest
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.catalog import IMAGE, PART, ArchivedBlob, is_digest
+from bakestone.jobs.archive.layout import ArchiveLayout
 
-Job = Callable[[], Entry]
+Job = Callable[[], ArchivedBlob]
 
 
 def copy(
-    ref: str, locked: LockedBase, users: Users, registry: Registry, layout: Layout
-) -> tuple[list[Entry], list[Job]]:
+    ref: str, locked: LockedBase, users: Users, registry: Registry, layout: ArchiveLayout
+) -> tuple[list[ArchivedBlob], list[Job]]:
     """Write what describes a base image; gives that, and a job for each of its blobs, which fetches
     it unless it is there.
 
@@ -52,9 +52,13 @@ def copy(
     return entries, jobs
 
 
-def _write(layout: Layout, kind: str, name: str, manifest: Manifest, users: Users) -> Entry:
+def _write(
+    layout: ArchiveLayout, kind: str, name: str, manifest: Manifest, users: Users
+) -> ArchivedBlob:
     layout.put(manifest.raw)
-    return Entry(kind, name, manifest.digest, len(manifest.raw), manifest.media_type, users.names)
+    return ArchivedBlob(
+        kind, name, manifest.digest, len(manifest.raw), manifest.media_type, users.names
+    )
 
 
 def _descriptors(manifest: Manifest, repository: str) -> Iterator[dict[str, Any]]:
@@ -85,15 +89,15 @@ def _job(
     descriptor: dict[str, Any],
     users: Users,
     registry: Registry,
-    layout: Layout,
+    layout: ArchiveLayout,
 ) -> Job:
     digest, size = descriptor["digest"], descriptor["size"]
 
-    def run() -> Entry:
+    def run() -> ArchivedBlob:
         if not layout.right(digest):
             with layout.writing(digest) as sink:
                 blobs.fetch(registry, reference, digest, sink, size)  # type: ignore[arg-type]
-        return Entry(PART, outside, digest, size, descriptor["mediaType"], users.names)
+        return ArchivedBlob(PART, outside, digest, size, descriptor["mediaType"], users.names)
 
     return run
 

@@ -9,6 +9,7 @@ again when the image is built.
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,13 +20,17 @@ from bakestone.clients.site.site import Site
 from bakestone.core.lock.lock import Lock
 from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.jobs.archive.catalog import INDEX, PACKAGE, Entry
+from bakestone.files import hash_of, open_regular
+from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
 from bakestone.jobs.archive.collect import rpms
 from bakestone.jobs.archive.collect.wanted import Packages, Wanted
-from bakestone.jobs.archive.layout import Layout, hash_of
+from bakestone.jobs.archive.layout import ArchiveLayout
 
 _TRIES = 3
 """How often the lists are asked for when a mirror changed between two of the steps."""
+_LONGEST = 2**26
+"""Bytes that are read of a list: a full desktop's packages are some 10**6."""
+_FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+%~-]{0,250}")
 _PRINT = (
     'apt-get "$@" -o Dir::Cache::Archives=/tmp/none install --print-uris -qq'
     " --no-install-recommends {names} >> /out/{number}/uris"
@@ -38,43 +43,11 @@ _SOURCES_CACHE = (
 where it stopped.
 """
 _OLD_HTTPS = ("apt-transport-https", "ca-certificates")
-_COPY = """\
-while read -r uri file rest; do
-  cp "/var/cache/apt/archives/$file" "/out/debs/$file"
-done < /out/{number}/uris
-# the indexes as they came, signed; apt itself keeps them unpacked only
-order="$(apt-config "$@" dump --format '%v ' Acquire::CompressionTypes::Order) xz gz bz2 zst lzma"
-number=0
-while IFS='|' read -r file uri key; do
-  above=${{uri%"$key"}}
-  stem=${{file%"$(printf %s "$key" | tr / _)"*}}
-  for name in InRelease Release Release.gpg; do
-    if [ ! -e "$stem$name" ]; then continue; fi
-    number=$((number + 1))
-    cp "$stem$name" "/out/{number}/lists/$number"
-    echo "$number $above$name" >> /out/{number}/index
-  done
-  release=${{stem}}InRelease
-  if [ ! -e "$release" ]; then release=${{stem}}Release; fi
-  number=$((number + 1))
-  got=
-  for ending in $order; do
-    sum=$(awk -v "name=$key.$ending" '/^SHA256:/ {{on = 1; next}} /^[^ ]/ {{on = 0}} on && $3 == name {{print $1; exit}}' "$release")
-    if [ -z "$sum" ]; then continue; fi
-    for from in "${{uri%/*}}/by-hash/SHA256/$sum" "$uri.$ending"; do
-      if /usr/lib/apt/apt-helper "$@" -o APT::Sandbox::User=root download-file "$from" "/out/{number}/lists/$number" "SHA256:$sum"; then
-        got=$ending
-        break 2
-      fi
-    done
-  done
-  if [ -z "$got" ]; then echo "E: $uri: its compressed form cannot be fetched" >&2; exit 1; fi
-  echo "$number $uri.$got" >> /out/{number}/index
-done < /out/{number}/targets"""
+_INDEXES = (Path(__file__).parent / "programs" / "indexes.sh").read_text("utf-8").splitlines()
 
 
 @dataclass(frozen=True)
-class Step:
+class PackageStep:
     """A build step: the packages of one base and platform.
 
     `text` is its Dockerfile, but for the moment that makes it new.
@@ -86,7 +59,7 @@ class Step:
     sets: tuple[Packages, ...]
 
 
-def steps(wanted: Wanted, lock: Lock) -> list[Step]:
+def steps(wanted: Wanted, lock: Lock) -> list[PackageStep]:
     """The build steps that fetch the packages of a selection.
 
     Pure. Raises `BakestoneError` when the lock lacks a set.
@@ -95,20 +68,25 @@ def steps(wanted: Wanted, lock: Lock) -> list[Step]:
     for packages in wanted.packages:
         grouped.setdefault((packages.wanted.base, packages.platform), []).append(packages)
     return [
-        Step(ref, platform, _dockerfile(sets, lock), tuple(sets))
+        PackageStep(ref, platform, _dockerfile(sets, lock), tuple(sets))
         for (ref, platform), sets in sorted(grouped.items())
     ]
 
 
-def key(found: Iterable[Step]) -> str:
+def key(found: Iterable[PackageStep]) -> str:
     """What stands for how packages were asked for, and for whom: equal keys, equal packages."""
     parts = [f"{s.ref} {s.platform} {[p.variants for p in s.sets]} {s.text}" for s in found]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def fetch(
-    found: list[Step], wanted: Wanted, lock: Lock, site: Site, layout: Layout, now: str
-) -> list[Entry]:
+    found: list[PackageStep],
+    wanted: Wanted,
+    lock: Lock,
+    site: Site,
+    layout: ArchiveLayout,
+    now: str,
+) -> list[ArchivedBlob]:
     """Run the steps and take in what they bring.
 
     Raises `BakestoneError` when apt, dnf or the engine fails.
@@ -124,8 +102,12 @@ def fetch(
 
 
 def taken(
-    results: list[tuple[Step, Path]], wanted: Wanted, lock: Lock, site: Site, layout: Layout
-) -> list[Entry]:
+    results: list[tuple[PackageStep, Path]],
+    wanted: Wanted,
+    lock: Lock,
+    site: Site,
+    layout: ArchiveLayout,
+) -> list[ArchivedBlob]:
     """Move what the steps brought into the archive.
 
     Raises `BakestoneError` for sources that an archive cannot answer for.
@@ -172,15 +154,14 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
 
     def act(names: list[str]) -> list[str]:
         targets = "apt-get \"$@\" indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
-        lines = [
-            'apt-get "$@" update',
-            _PRINT.format(names=" ".join(names), number=number),
-            _DOWNLOAD.format(names=" ".join(names)),
-        ]
+        words = " ".join(names)
         return [
-            *lines,
+            'apt-get "$@" update',
+            _PRINT.format(names=words, number=number),
+            _DOWNLOAD.format(names=words),
             f"{targets} > /out/{number}/targets",
-            *_COPY.format(number=number).splitlines(),
+            f"out=/out/{number}",
+            *_INDEXES,
         ]
 
     if any("https://" in r.line for r in packages.wanted.repositories):
@@ -201,7 +182,7 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
     return text.replace("RUN ", f"RUN {_SOURCES_CACHE} ", 1)
 
 
-def _run(found: list[Step], engine: Engine, folder: Path, now: str) -> None:
+def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> None:
     targets = {}
     for number, step in enumerate(found):
         # asked anew each time, never answered from the cache: the lists are of one moment
@@ -239,34 +220,73 @@ def _run(found: list[Step], engine: Engine, folder: Path, now: str) -> None:
     )
 
 
-def _agree(results: list[tuple[Step, Path]]) -> bool:
+def _agree(results: list[tuple[PackageStep, Path]]) -> bool:
     """Whether one URL of an index gave the same bytes to all steps."""
     known: dict[str, str] = {}
     return all(
-        known.setdefault(url, hash_of(path)[0]) == hash_of(path)[0]
+        known.setdefault(url, digest) == digest
         for step, came in results
         for url, path, _ in _lists(step, came)
+        for digest in (hash_of(path)[0],)
     )
 
 
-def _lists(step: Step, came: Path) -> Iterator[tuple[str, Path, Packages]]:
+def _lists(step: PackageStep, came: Path) -> Iterator[tuple[str, Path, Packages]]:
     for number, packages in enumerate(step.sets):
-        for line in (came / str(number) / "index").read_text("utf-8").splitlines():
-            name, _, url = line.partition(" ")
-            yield url, came / str(number) / "lists" / name, packages
+        folder = came / str(number)
+        for name, url in _lines(folder / "index"):
+            yield _address(url), folder / "lists" / _filename(name), packages
 
 
-def _entries(step: Step, came: Path, site: Site, layout: Layout) -> Iterator[Entry]:
+def _entries(
+    step: PackageStep, came: Path, site: Site, layout: ArchiveLayout
+) -> Iterator[ArchivedBlob]:
     for url, path, packages in _lists(step, came):
         digest, size = layout.adopt(path)
-        yield Entry(INDEX, canonical(url, site), digest, size, variants=packages.variants)
+        yield ArchivedBlob(INDEX, canonical(url, site), digest, size, variants=packages.variants)
     known: dict[str, tuple[str, int]] = {}
     for number, packages in enumerate(step.sets):
-        for line in (came / str(number) / "uris").read_text("utf-8").splitlines():
-            url, filename = line.split(" ")[0].strip("'"), line.split(" ")[1]
+        for quoted, filename, *_ in _lines(came / str(number) / "uris"):
+            url = canonical(_address(quoted.strip("'")), site)
             if filename not in known:
-                known[filename] = layout.adopt(came / "debs" / filename)
-            yield Entry(PACKAGE, canonical(url, site), *known[filename], variants=packages.variants)
+                known[filename] = layout.adopt(came / "debs" / _filename(filename))
+            yield ArchivedBlob(PACKAGE, url, *known[filename], variants=packages.variants)
+
+
+def _lines(path: Path) -> list[list[str]]:
+    """The words of each line of a list that was written inside a base image, by whatever is there.
+
+    Raises `BakestoneError` when it is no such list.
+    """
+    try:
+        with open_regular(path) as stream:
+            found = [line.split(" ") for line in stream.read(_LONGEST).decode().splitlines()]
+    except (OSError, ValueError) as problem:
+        raise _strange(f"its list {path.name} cannot be read") from problem
+    if any(len(words) < 2 for words in found):
+        raise _strange(f"its list {path.name} has a line of one word")
+    return found
+
+
+def _filename(text: str) -> str:
+    if not _FILENAME.fullmatch(text):
+        raise _strange(f"it names the file {text[:80]!r}")
+    return text
+
+
+def _address(text: str) -> str:
+    if not is_name(PACKAGE, text):
+        raise _strange(f"it names the address {text[:80]!r}")
+    return text
+
+
+def _strange(reason: str) -> Exception:
+    return fail(
+        f"what came out of the base image cannot be used: {reason}",
+        "is it the image that the distro publishes?",
+        name="packages",
+        code=ENVIRONMENT,
+    )
 
 
 def canonical(url: str, site: Site) -> str:
@@ -277,7 +297,7 @@ def canonical(url: str, site: Site) -> str:
     return next((here + url[len(there) :] for there, here in mirrors if url.startswith(there)), url)
 
 
-def _sources(entries: list[Entry], wanted: Wanted, lock: Lock) -> None:
+def _sources(entries: list[ArchivedBlob], wanted: Wanted, lock: Lock) -> None:
     """Refuse a base whose own sources are https: its apt would speak TLS through the archive's
     proxy, with nobody at the other end.
     """

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from bakestone.core.lock.lock import LockedPackages
-from bakestone.core.render.frames import program
 from bakestone.core.render.packages import dnf
 from bakestone.core.render.packages.closure import closures
 from bakestone.jobs.archive.collect.wanted import Packages
@@ -23,10 +23,12 @@ _MOUNT = f"--mount=type=cache,id=bakestone-archive-rpms,target={_CACHE},sharing=
 where it stopped.
 """
 
+_PROGRAM = (Path(__file__).parent / "programs" / "rpms.py").read_text("utf-8")
+
 
 def stage(origin: str, sets: Sequence[Packages], locked: LockedPackages) -> str:
-    """A Dockerfile whose result has, for each set by its number, `uris` and `index` as the script
-    for apt writes them.
+    """A Dockerfile whose result has, for each set by its number, `uris` and `index` as indexes.sh
+    writes them for apt.
 
     Raises `BakestoneError` when the lock does not hold a set.
     """
@@ -42,13 +44,12 @@ def stage(origin: str, sets: Sequence[Packages], locked: LockedPackages) -> str:
         "set -eu",
         *dnf.SITE,
         "mkdir -p /out/debs",
-        (
-            f'for folder in {folders}; do mkdir -p "$folder/lists"; touch "$folder/uris"'
-            ' "$folder/index"; done'
-        ),
+        f"for folder in {folders}; do",
+        '  mkdir -p "$folder/lists"; touch "$folder/uris" "$folder/index"',
+        "done",
     ]
     if pins:
-        ask = f"\"$python\" - '{json.dumps(pins)}' <<'PYTHON'"
-        lines += [ask, *program("archive.py"), "PYTHON"]
+        words = f"'{json.dumps(pins)}' {dnf.REPOSITORIES} {_CACHE}"
+        lines += [f"\"$python\" - {words} <<'PYTHON'\n{_PROGRAM}PYTHON"]
     run = dnf.run(lines).replace("RUN ", f"RUN {_MOUNT} ", 1)
     return f"FROM {origin} AS packages\n{run}\nFROM scratch\nCOPY --from=packages /out/ /\n"

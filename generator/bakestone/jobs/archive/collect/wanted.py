@@ -37,7 +37,7 @@ class Packages:
 
 
 @dataclass(frozen=True)
-class File:
+class WantedFile:
     """A file by URL; `sha256` is empty for the key of a package repository, which the library knows
     by its fingerprint.
     """
@@ -66,7 +66,7 @@ class Wanted:
     """
 
     images: dict[str, Users]
-    files: tuple[File, ...]
+    files: tuple[WantedFile, ...]
     wheels: tuple[WheelFile, ...]
     packages: tuple[Packages, ...]
     repositories: tuple[Repository, ...]
@@ -85,10 +85,12 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> Wanted:
     return Wanted(
         dict(sorted(needed.bases.items())),
         tuple(
-            File(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
+            WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
             for url, (_, users) in sorted(needed.artifacts.items())
         )
-        + tuple(File(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())),
+        + tuple(
+            WantedFile(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())
+        ),
         tuple(
             WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform], users.names)
             for key, (_, users) in sorted(needed.wheels.items())

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.jobs.archive.catalog import WHEEL, Entry
+from bakestone.jobs.archive.catalog import WHEEL, ArchivedBlob
 from bakestone.jobs.archive.collect.wanted import WheelFile
-from bakestone.jobs.archive.layout import Layout
+from bakestone.jobs.archive.layout import ArchiveLayout
 
 _SECONDS = 3600
 _OPTIONS = (
@@ -32,7 +32,7 @@ _OPTIONS = (
 _REASON = ("ERROR:", "error:")
 
 
-def fetch(wheel: WheelFile, site: Site, layout: Layout) -> Entry:
+def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout) -> ArchivedBlob:
     """Bring a wheel into the archive, unless it is there.
 
     Raises `BakestoneError` (exit 3) when pip does not get it.
@@ -49,7 +49,7 @@ def fetch(wheel: WheelFile, site: Site, layout: Layout) -> Entry:
                     name=wheel.filename,
                     code=ENVIRONMENT,
                 )
-    return Entry(
+    return ArchivedBlob(
         WHEEL, wheel.filename, digest, layout.path(digest).stat().st_size, variants=wheel.variants
     )
 

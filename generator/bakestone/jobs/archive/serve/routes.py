@@ -12,7 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from bakestone.jobs.archive.catalog import IMAGE, INDEX, KINDS, PART, PLAIN, WHEEL, Catalog, Entry
+from bakestone.jobs.archive.catalog import (
+    IMAGE,
+    INDEX,
+    KINDS,
+    PART,
+    PLAIN,
+    WHEEL,
+    ArchivedBlob,
+    Catalog,
+)
 
 _BY_HASH = re.compile(r"/by-hash/SHA256/([0-9a-f]{64})$")
 _REGISTRY = re.compile(
@@ -23,7 +32,7 @@ _URL = re.compile(r"/url/(?P<scheme>https?)/(?P<host>[A-Za-z0-9.-]+(_[0-9]+)?)(?
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """A blob by its digest, or `text` that is made here."""
 
     media_type: str
@@ -36,10 +45,10 @@ class Answers:
     """The requests that one archive answers."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._images: dict[tuple[str, str], Entry] = {}
-        self._urls: dict[str, Entry] = {}
-        self._indexes: dict[str, Entry] = {}
-        self._wheels: dict[str, Entry] = {}
+        self._images: dict[tuple[str, str], ArchivedBlob] = {}
+        self._urls: dict[str, ArchivedBlob] = {}
+        self._indexes: dict[str, ArchivedBlob] = {}
+        self._wheels: dict[str, ArchivedBlob] = {}
         self._projects: dict[str, list[str]] = {}
         for entry in catalog.entries:
             if entry.kind == IMAGE:
@@ -59,7 +68,7 @@ class Answers:
             ["Bakestone archive", *(f"{counts[kind]} x {what}" for kind, what in KINDS.items()), ""]
         ).encode()
 
-    def find(self, target: str) -> Answer | None:
+    def find(self, target: str) -> Reply | None:
         """The answer to a request's target: a path, or a whole URL as a proxy is sent it.
 
         None when the archive has nothing for it.
@@ -77,12 +86,12 @@ class Answers:
         except ValueError:  # no URL, such as http://[::1/
             return None
 
-    def _here(self, target: str) -> Answer | None:
+    def _here(self, target: str) -> Reply | None:
         path = target.partition("?")[0]
         if path == "/":
-            return Answer("text/plain", text=self._welcome)
+            return Reply("text/plain", text=self._welcome)
         if path in ("/v2", "/v2/"):
-            return Answer("application/json", text=b"{}")
+            return Reply("application/json", text=b"{}")
         if found := _REGISTRY.fullmatch(path):
             entry = self._images.get((found["name"], found["reference"]))
             return _blob(entry, entry.media_type) if entry else None
@@ -107,7 +116,7 @@ class Answers:
             )
         return None
 
-    def _url(self, url: str) -> Answer | None:
+    def _url(self, url: str) -> Reply | None:
         entry = self._urls.get(_normal(url))
         if entry is None and (found := _BY_HASH.search(url)):
             entry = self._indexes.get(f"sha256:{found[1]}")
@@ -143,13 +152,13 @@ def _normal(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}{query}"
 
 
-def _blob(entry: Entry, media_type: str = PLAIN) -> Answer:
-    return Answer(media_type, entry.digest, entry.size)
+def _blob(entry: ArchivedBlob, media_type: str = PLAIN) -> Reply:
+    return Reply(media_type, entry.digest, entry.size)
 
 
-def _page(links: Iterable[str]) -> Answer:
+def _page(links: Iterable[str]) -> Reply:
     lines = [
         f'<a href="{html.escape(link)}">{html.escape(link.rpartition("/")[2].partition("#")[0] or link)}</a><br>'
         for link in links
     ]
-    return Answer("text/html", text="\n".join(["<!DOCTYPE html>", *lines, ""]).encode())
+    return Reply("text/html", text="\n".join(["<!DOCTYPE html>", *lines, ""]).encode())

@@ -6,27 +6,77 @@ Read only.
 from __future__ import annotations
 
 import contextlib
+import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO, Any
+from typing import IO
 
 from bakestone import __version__
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.jobs.archive.layout import Layout
-from bakestone.jobs.archive.serve.routes import Answer, Answers
+from bakestone.files import open_regular
+from bakestone.jobs.archive.layout import ArchiveLayout
+from bakestone.jobs.archive.serve.routes import Answers, Reply
 
 LOOPBACK = "127.0.0.1"
 IDLE = 120
 """Seconds without a word after which a connection is closed."""
+WAITING = 128
+"""Connections that the kernel keeps until they are taken: an engine and apt open many at once, and
+Python's own 5 lose some to a timeout of seconds.
+"""
+LAST_WORDS = 2
+"""Seconds that the end waits for a listener."""
+TOLD = 200
+"""Paths that are named as missing; of more, there is only a count."""
 _CHUNK = 2**20
 _TLS = b"\x16"
 """The first byte of a TLS handshake; no HTTP request begins with it."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
-Missed = Callable[[str], None]
-"""Told what was asked for and is not in the archive."""
+Say = Callable[[str], None]
+"""Told what was asked for and is not in the archive, in a thread of its own: it may be slow."""
+
+
+class Missed:
+    """What was asked for and is not there: each path is told once, the first `TOLD` of them.
+
+    Requests wait for nobody who listens: a terminal that is stopped, or a pipe that nobody reads,
+    holds up no answer.
+    """
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._seen: set[str] = set()
+        self._more = 0
+        self._lock = threading.Lock()
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._teller = threading.Thread(target=self._tell, daemon=True)
+        self._teller.start()
+
+    def note(self, what: str) -> None:
+        """Take what was asked for."""
+        shown = printable(what)
+        with self._lock:
+            if shown in self._seen:
+                return
+            if len(self._seen) >= TOLD:
+                self._more += 1
+                return
+            self._seen.add(shown)
+        self._waiting.put(shown)
+
+    def close(self) -> None:
+        """Tell how many more there were, to a listener that listens."""
+        if self._more:
+            self._waiting.put(f"{self._more} requests for other things")
+        self._waiting.put(None)
+        self._teller.join(LAST_WORDS)
+
+    def _tell(self) -> None:
+        while (what := self._waiting.get()) is not None:
+            self._say(what)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -38,9 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = f"bakestone-archive/{__version__}"
     sys_version = ""
-    timeout = IDLE
     answers: Answers
-    layout: Layout
+    layout: ArchiveLayout
     missed: Missed
 
     def handle_one_request(self) -> None:
@@ -49,12 +98,12 @@ class _Handler(BaseHTTPRequestHandler):
         A client that speaks TLS is told in the clear, so that BuildKit turns to plain HTTP for
         loopback.
         """
-        with contextlib.suppress(OSError):
-            if self.rfile.peek(1)[:1] == _TLS:  # type: ignore[attr-defined]  # a BufferedReader
-                self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is plain HTTP\n")
-                self.close_connection = True
+        self.close_connection = True
+        with contextlib.suppress(OSError):  # silent for too long, or gone
+            if self.rfile.peek(1)[:1] != _TLS:  # type: ignore[attr-defined]  # a BufferedReader
+                super().handle_one_request()
                 return
-        super().handle_one_request()
+            self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is plain HTTP\n")
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
@@ -63,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def do_CONNECT(self) -> None:
-        type(self).missed(self.path)
+        self.missed.note(self.path)
         self.send_error(405, "this is an archive: it has no way to other hosts")
         self.close_connection = True
 
@@ -72,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError, TimeoutError):
             if found is None:
                 if "/by-hash/" not in self.path:
-                    type(self).missed(self.path)
+                    self.missed.note(self.path)
                 self._text(404, b"not in this archive\n", "text/plain", body)
             elif not found.digest:
                 self._text(200, found.text, found.media_type, body)
@@ -85,11 +134,11 @@ class _Handler(BaseHTTPRequestHandler):
         if body:
             self.wfile.write(text)
 
-    def _blob(self, found: Answer, body: bool) -> None:
+    def _blob(self, found: Reply, body: bool) -> None:
         try:
-            stream = self.layout.path(found.digest).open("rb")
+            stream = open_regular(self.layout.path(found.digest))
         except OSError:
-            type(self).missed(f"{self.path} (its blob {found.digest} cannot be read)")
+            self.missed.note(f"{self.path} (its blob {found.digest} cannot be read)")
             self._text(404, b"the blob is gone\n", "text/plain", body)
             return
         with stream:
@@ -126,40 +175,43 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(chunk)
             left -= len(chunk)
         if left:
-            self.close_connection = (
-                True  # cut off below our hands: the reader sees that bytes are missing
-            )
+            # cut off below our hands: the reader sees that bytes are missing
+            self.close_connection = True
 
     def _head(self, code: int, media_type: str, size: int) -> None:
         self.send_response(code)
         self.send_header("Content-Type", media_type)
         self.send_header("Content-Length", str(size))
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing is logged but what is missed."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = WAITING
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A client that breaks off is no concern of this server."""
 
 
 @contextmanager
-def serving(layout: Layout, addresses: Sequence[str], port: int, missed: Missed) -> Iterator[int]:
+def serving(layout: ArchiveLayout, addresses: Sequence[str], port: int, say: Say) -> Iterator[int]:
     """Serve an archive on each address, in threads, while the block runs.
 
-    Gives the port, a free one for 0.
+    Gives the port, a free one for 0. `say` is told what is missed.
 
     Raises `BakestoneError` (exit 3) when an address or the port cannot be had.
     """
-    handler = type(
-        "Handler",
-        (_Handler,),
-        {"answers": Answers(layout.catalog()), "layout": layout, "missed": staticmethod(missed)},
-    )
+    answers = Answers(layout.catalog())
     with ExitStack() as stack:
+        missed = Missed(say)
+        stack.callback(missed.close)
+        handler = type(
+            "Handler",
+            (_Handler,),
+            {"timeout": IDLE, "answers": answers, "layout": layout, "missed": missed},
+        )
         for address in dict.fromkeys(addresses):
             try:
                 server = _Server((address, port), handler)
@@ -170,7 +222,7 @@ def serving(layout: Layout, addresses: Sequence[str], port: int, missed: Missed)
                     " one that build steps see)",
                     name="archive serve",
                     code=ENVIRONMENT,
-                ) from None
+                ) from problem
             stack.callback(server.server_close)
             port = server.server_port
             thread = threading.Thread(

@@ -20,7 +20,7 @@ _HEADER = "# Everything from an archive. Written by `bakestone archive serve`; e
 
 
 def texts(catalog: Catalog, site: Site, images: str, steps: str) -> dict[str, str]:
-    """File name -> text. `images` is HOST:PORT for base images, which the engine pulls;
+    """WantedFile name -> text. `images` is HOST:PORT for base images, which the engine pulls;
 
     `steps` for what build steps fetch.
 

@@ -32,8 +32,8 @@ def fingerprints(content: bytes) -> list[str]:
         raise ValueError("it is no OpenPGP key")
     try:
         binary = [base64.b64decode(block) for block in blocks] or [content]
-    except binascii.Error:
-        raise ValueError("its armor is broken") from None
+    except binascii.Error as problem:
+        raise ValueError("its armor is broken") from problem
     found = [
         _fingerprint(body)
         for block in binary

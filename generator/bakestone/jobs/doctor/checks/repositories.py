@@ -28,7 +28,7 @@ _MIRROR = "name a mirror that has it under `mirrors.urls` in the site file"
 
 
 @dataclass(frozen=True)
-class Source:
+class AptSource:
     """A line of a source list:
 
     URL, suite, parts. A suite that ends with a slash is a folder without parts.
@@ -39,12 +39,12 @@ class Source:
     parts: tuple[str, ...]
 
     @staticmethod
-    def parse(line: str) -> Source:
+    def parse(line: str) -> AptSource:
         """From `deb [options] URL SUITE PARTS`. Raises `ValueError` for another line."""
         found = _DEB.match(line)
         if not found:
             raise ValueError(f"not a source: {line[:100]}")
-        return Source(found[1].rstrip("/"), found[2], tuple(found[3].split()))
+        return AptSource(found[1].rstrip("/"), found[2], tuple(found[3].split()))
 
     @property
     def folder(self) -> str:
@@ -72,7 +72,7 @@ def snapshot(distro: Distro, time: str, asker: Asker) -> list[Trouble]:
     ]
     gone: dict[str, list[str]] = {}
     what = f"{distro.text} at {time}"
-    for source in map(Source.parse, lines):
+    for source in map(AptSource.parse, lines):
         answer = asker.start(f"{source.folder}/InRelease", 256)
         reason = _wrong(answer)
         if answer.status == 429 or answer.status >= 500:
@@ -148,7 +148,7 @@ class Repositories:
 
     def fetch(self, repository: Repository, platforms: tuple[str, ...]) -> list[Trouble]:
         """Read the lists of a repository. What is wrong with it, when it has none."""
-        source, found = Source.parse(f"deb {repository.line}"), set()
+        source, found = AptSource.parse(f"deb {repository.line}"), set()
         wanted = [repository.platform] if repository.platform else list(platforms)
         for url in dict.fromkeys(url for p in wanted for url in source.lists(p.split("/")[1])):
             text, answer = self._list(url)
@@ -213,8 +213,8 @@ def _gunzip(data: bytes) -> bytes:
     work = zlib.decompressobj(wbits=31)
     try:
         return _whole(work.decompress(data, _UNPACKED), work.unconsumed_tail)
-    except zlib.error:
-        raise ValueError("a list of packages that cannot be unpacked") from None
+    except zlib.error as problem:
+        raise ValueError("a list of packages that cannot be unpacked") from problem
 
 
 def _unxz(data: bytes) -> bytes:
@@ -223,8 +223,8 @@ def _unxz(data: bytes) -> bytes:
         return _whole(
             work.decompress(data, _UNPACKED), b"" if work.needs_input or work.eof else b"more"
         )
-    except lzma.LZMAError:
-        raise ValueError("a list of packages that cannot be unpacked") from None
+    except lzma.LZMAError as problem:
+        raise ValueError("a list of packages that cannot be unpacked") from problem
 
 
 def _whole(unpacked: bytes, rest: bytes) -> bytes:

@@ -1,0 +1,87 @@
+"""`reproduce`: what a builder says once is tried again, when it has forgotten what was before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from bakestone.clients.engine.buildx import Definition, Engine, Watch
+from bakestone.clients.engine.capabilities import LAYOUT, Abilities
+from bakestone.clients.engine.events import State
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.site.site import Site
+from bakestone.core.library.catalog import Library
+from bakestone.core.render.bakefile import WHOLE
+from bakestone.core.render.plan import BuildPlan
+from bakestone.jobs.reproduce import rebuild
+from bakestone.jobs.reproduce.rebuild import EQUAL, FORGOTTEN, REBUILD, TRIES
+from tests.support.layouts import Image, tar
+from tests.support.samples import MANY, locked, refused
+
+GONE = "ERROR: failed to build: no such job 4bqzv5"
+
+
+class Forgetful(Engine):
+    """A builder that ends its first calls with some words, and then exports one image."""
+
+    def __init__(self, failures: int, name: str) -> None:
+        super().__init__(Site())
+        self.failures, self.name = failures, name
+
+    def abilities(self) -> Abilities:
+        return Abilities(WHOLE, LAYOUT, layouts=True, name="a builder")
+
+    def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
+        state = State(tuple(definition["target"]))
+        if self.failures:
+            self.failures -= 1
+            state.feed(GONE)
+            return state, False
+        (target,) = definition["target"].values()
+        assert target["no-cache"] is True
+        outputs = target["output"]
+        assert isinstance(outputs, list)
+        words = dict(word.partition("=")[::2] for word in outputs[0].split(","))
+        Image(Path(words["dest"]), [("RUN a", tar({"name": "a"}), 6)], name=self.name)
+        return state, True
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+@pytest.fixture
+def plan(tmp_path: Path, library: Library) -> BuildPlan:
+    made = locked(tmp_path, MANY, library=library)
+    return made.plan([v for v in made.matrix.variants if len(v.platforms) == 1][:1])
+
+
+def run(plan: BuildPlan, failures: int) -> Callable[[], list[rebuild.Result]]:
+    (variant,) = plan.variants
+    engine = Forgetful(failures, f"bakestone.invalid/{variant.family}:{variant.name}")
+    return lambda: rebuild.reproduce(
+        plan, REBUILD, engine, Registry(Site()), lambda _variants: nullcontext()
+    )
+
+
+def test_a_builder_that_lost_the_job_is_asked_again_when_it_has_forgotten(
+    plan: BuildPlan, waited: list[float]
+) -> None:
+    results = run(plan, TRIES - 1)()
+    assert {result.verdict for result in results} == {EQUAL}
+    assert waited == [FORGOTTEN] * (TRIES - 1)
+
+
+def test_a_builder_that_loses_every_job_is_told_in_its_words(
+    plan: BuildPlan, waited: list[float]
+) -> None:
+    (finding,) = refused(run(plan, TRIES), code=3)
+    assert "no such job" in finding.message
+    assert waited == [FORGOTTEN] * (TRIES - 1)
