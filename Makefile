@@ -26,7 +26,8 @@ test: check library demo ## everything: check, library, demo, end-to-end tests w
 lint: venv
 	$(BIN)/ruff format --check generator tests benchmarks
 	$(BIN)/ruff check generator tests benchmarks
-	$(BIN)/shellcheck generator/bakestone/jobs/library/starters/*.sh scripts/venv scripts/demo scripts/actionlint .ci/run
+	$(BIN)/shellcheck scripts/venv scripts/demo scripts/actionlint .ci/run
+	find generator/bakestone/jobs -name '*.sh' -print0 | xargs -0 $(BIN)/shellcheck
 	scripts/actionlint
 	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
 	find dockerfiles -name Dockerfile -print0 | xargs -0 $(BIN)/hadolint
