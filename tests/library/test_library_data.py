@@ -16,6 +16,7 @@ from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN, Component
 from bakestone.core.matrix.variant import SLOT_ORDER, slot_rank
+from bakestone.jobs.library import check
 
 NAMES = sorted(p.parent.name for p in BUILT_IN.glob("*/component.yaml"))
 FETCHED = ("source", "installer", "archive")
@@ -273,3 +274,11 @@ def test_a_component_that_is_not_there_is_answered_with_the_nearest(library: Lib
     assert library.get("opnmpi") is None
     assert library.suggest("opnmpi") == "did you mean openmpi?"
     assert library.suggest("zzzzzz").startswith("known components: cuda, ")
+
+
+def test_components_pass_the_check_that_a_team_runs_on_its_own(
+    component: Component, library: Library
+) -> None:
+    report = check.check(component, library)
+    assert [f"{f.name}: {f.message}" for f in report.findings] == []
+    assert report.rendered >= len(component.versions)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bakestone.core.documents.suggest import near
+from bakestone.core.documents.words import count
 from bakestone.core.library.version import Base, texts
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
@@ -203,9 +204,7 @@ def _about(variant: Variant) -> list[Line]:
             )
         )
     asked = {
-        terms.id: terms
-        for terms in (chosen.component.terms for chosen in variant.slots.values())
-        if terms
+        c.component.terms.id: c.component.terms for c in variant.slots.values() if c.component.terms
     }
     for name, terms in sorted(asked.items()):
         lines.append(
@@ -224,24 +223,25 @@ def _about(variant: Variant) -> list[Line]:
 
 def _packages(lock: Lock | None, wanted: PackageSet) -> Line:
     locked = lock.packages.get(wanted.base) if lock else None
+    asked = f"{len(wanted.names)} asked for"
     if locked is None:
-        return Line("packages", f"{len(wanted.names)} asked for (not locked)", "")
+        return Line("packages", f"{asked} (not locked)", "")
     if locked.pins == "snapshot":
         return Line(
             "packages",
-            f"{len(wanted.names)} asked for, the archive as of {locked.snapshot}",
+            f"{asked}, the archive as of {locked.snapshot}",
             f"snapshot of {locked.distro}, {locked.resolved}",
         )
     if locked.pins == "frozen":
         pinned = ", ".join(f"{k}={v}" for k, v in locked.known.items() if k in wanted.names)
         return Line(
             "packages",
-            f"{len(wanted.names)} asked for, {pinned or 'no direct version known'}",
+            f"{asked}, {pinned or 'no direct version known'}",
             f"the archive of {locked.distro} is frozen",
         )
-    count = sum(len(sets.get(wanted.names, {})) for sets in locked.versions.values())
+    exact = sum(len(sets.get(wanted.names, {})) for sets in locked.versions.values())
     return Line(
         "packages",
-        f"{count} exact versions for {len(wanted.names)} asked for",
+        f"{count(exact, 'exact version')} for {asked}",
         f"resolved inside {wanted.base}, {locked.resolved}",
     )

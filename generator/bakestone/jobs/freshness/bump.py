@@ -117,9 +117,8 @@ class _Bump:
     def which(self) -> str:
         """The version that is to be replaced. Raises unless it is clear."""
         there = self.versions(self.component)
-        scope = (
-            f"{self.path}{' (' + ', '.join(self.wish.families) + ')' if self.wish.families else ''}"
-        )
+        families = ", ".join(self.wish.families)
+        scope = f"{self.path} ({families})" if families else str(self.path)
         name = self.component.name
         if not there:
             listed = sorted({p.component.name for p in self.places if not p.pattern})
@@ -218,11 +217,8 @@ class _Bump:
 
     @cached_property
     def touched(self) -> list[Place]:
-        return [
-            p
-            for p in self.places
-            if p.component.name == self.component.name and p.version == self.old
-        ]
+        of = [p for p in self.places if p.component.name == self.component.name]
+        return [place for place in of if place.version == self.old]
 
     @cached_property
     def by_path(self) -> dict[Path_, Place]:
@@ -246,13 +242,10 @@ class _Bump:
             self.check_version(self.known(name), version)
             found = [other for other in self.beside(place) if other.component.name == name]
             if not found and not place.pattern:
-                there = (
-                    ", ".join(sorted({other.component.name for other in self.beside(place)}))
-                    or "nothing"
-                )
+                there = ", ".join(sorted({other.component.name for other in self.beside(place)}))
                 raise fail(
                     f"{name} does not come along with this {self.component.name}",
-                    f"beside it is {there}",
+                    f"beside it is {there or 'nothing'}",
                     where=place.where,
                 )
             yield from ((other.path, other.with_version(version)) for other in found)
@@ -274,6 +267,11 @@ class _Bump:
         place = next(p for p in self.touched if not p.pattern)
         return {self.component.slot: _chosen(place, version)}
 
+    def becomes(self, changes: Mapping[Path_, str]) -> dict[str, Chosen]:
+        """Slot -> what it is after the changes."""
+        values = [(self.by_path[path], value) for path, value in changes.items()]
+        return {place.slot: _chosen(place, value.rpartition("@")[2]) for place, value in values}
+
     def offered(self, version: str) -> dict[Path_, str] | None:
         """New values for what stands beside the component, with which the rules hold;
 
@@ -282,10 +280,7 @@ class _Bump:
         found: dict[Path_, str] = {}
         for place in (p for p in self.touched if not p.pattern):
             given = dict(self.given(place))
-            fixed = self.picked(version) | {
-                self.by_path[p].slot: _chosen(self.by_path[p], v.rpartition("@")[2])
-                for p, v in given.items()
-            }
+            fixed = self.picked(version) | self.becomes(given)
             free = {other.slot: other for other in self.beside(place) if other.path not in given}
             picked = companions.find(self.judge, self.affected([place]), fixed, list(free))
             for slot, chosen in (picked or {}).items():
@@ -338,25 +333,14 @@ class _Bump:
         listed.sort(key=lambda change: (change.where.line, change.where.column))
         notes = tuple(self.notes(version, beside, affected, len(after.variants)))
         names = tuple(v.name for v in affected)
-        return BumpPlan(
-            self.component.name,
-            self.old,
-            version,
-            self.texts(beside),
-            tuple(listed),
-            text,
-            names,
-            notes,
-        )
+        name, along = self.component.name, self.texts(beside)
+        return BumpPlan(name, self.old, version, along, tuple(listed), text, names, notes)
 
     def notes(
         self, version: str, beside: Mapping[Path_, str], affected: Sequence[Variant], after: int
     ) -> Iterator[str]:
         """What a person would not expect."""
-        picked = self.picked(version) | {
-            self.by_path[p].slot: _chosen(self.by_path[p], v.rpartition("@")[2])
-            for p, v in beside.items()
-        }
+        picked = self.picked(version) | self.becomes(beside)
         for slot, (old, new) in self.judge.moved(affected, picked).items():
             yield f"{slot} is installed by `{new}` instead of `{old}`"
         before = len(self.matrix.variants)

@@ -5,7 +5,7 @@ excludes that name one version.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bakestone.core.documents.yaml import Document, Path_
@@ -123,16 +123,9 @@ class _Finder:
         value = self.value(path)
         component = self.meant(slot, value)
         if component is not None and value != "none":
-            yield Place(
-                path,
-                self.family["name"],
-                slot,
-                component,
-                value.rpartition("@")[2],
-                value,
-                self.document.position(path),
-                False,
-                tuple(companions),
+            version = value.rpartition("@")[2]
+            yield replace(
+                self.place(path, slot, component, version, value), companions=tuple(companions)
             )
 
     def exact(self, path: Path_, slot: str, pattern: str, built: list[Place]) -> Iterator[Place]:
@@ -147,16 +140,14 @@ class _Finder:
         }
         component = fitting.get(name) if mark else next(iter(fitting.values()), None)
         if component is not None and (mark or len(fitting) == 1):
-            yield Place(
-                path,
-                self.family["name"],
-                slot,
-                component,
-                version if mark else pattern,
-                pattern,
-                self.document.position(path),
-                True,
-            )
+            found = self.place(path, slot, component, version if mark else pattern, pattern)
+            yield replace(found, pattern=True)
+
+    def place(
+        self, path: Path_, slot: str, component: Component, version: str, value: str
+    ) -> Place:
+        family, where = self.family["name"], self.document.position(path)
+        return Place(path, family, slot, component, version, value, where)
 
     def value(self, path: Path_) -> str:
         inner = self.document.data

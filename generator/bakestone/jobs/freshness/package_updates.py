@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,33 @@ from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.freshness.base_use import BaseUse
 from bakestone.jobs.freshness.rows import OutdatedRow
+
+_Closures = Mapping[tuple[str, ...], dict[str, str]]
+"""What each set of packages installs, on one platform: package -> version."""
+
+
+@dataclass(frozen=True, order=True)
+class _Move:
+    """A package with its version and a newer one; `inside` when it came with the base image."""
+
+    package: str
+    old: str
+    new: str
+    inside: bool
+
+
+@dataclass
+class _Hit:
+    """The variants that a move is for, each with whether it is in the image or in build stages."""
+
+    variants: dict[str, bool] = field(default_factory=dict)
+    security: bool = False
+
+    def add(self, variants: Mapping[str, bool], *, security: bool) -> None:
+        """The same move on another platform, or in another set."""
+        for name, image in variants.items():
+            self.variants[name] = image or self.variants.get(name, False)
+        self.security |= security
 
 
 class PackageUpdates:
@@ -34,102 +62,55 @@ class PackageUpdates:
 
         Raises `BakestoneError` (exit 3) when the package manager does not answer.
         """
-        locked = self.lock.packages[ref]
-        found: dict[tuple[str, str, str, bool], tuple[dict[str, bool], bool]] = {}
-
-        def add(key: tuple[str, str, str, bool], users: dict[str, bool], *, security: bool) -> None:
-            before, marked = found.get(key, ({}, False))
-            merged = {name: image or before.get(name, False) for name, image in users.items()}
-            found[key] = ({**before, **merged}, marked or security)
-
+        found: dict[_Move, _Hit] = {}
         for platform in sorted(use.platforms):
-            sets = [
-                s
-                for names, s in sorted(use.sets.items())
-                if names in locked.versions.get(platform, {})
-            ]
-            if not sets:
-                continue
-            updates = self._question(ref, sets, platform)
-            for number, packages in enumerate(sets):
-                for name, (old, new) in updates.changed(
-                    number, locked.versions[platform][packages.names]
-                ).items():
-                    add(
-                        (name, old, new, False),
-                        use.users[packages.names],
-                        security=updates.security(name, old, new),
-                    )
-            for name, (old, new) in updates.upgrades.items():
-                users = {
-                    v: True
-                    for v in use.images
-                    if not self._installs(name, v, use, locked, platform)
-                }
-                if users:  # a package that an installation brings anew is pinned by the lock
-                    add((name, old, new, True), users, security=updates.security(name, old, new))
-        for (name, old, new, inside), (users, security) in sorted(found.items()):
-            yield self._row(ref, (name, old, new), users, security=security, inside=inside)
+            closures = self.lock.packages[ref].versions.get(platform, {})
+            sets = [wanted for names, wanted in sorted(use.sets.items()) if names in closures]
+            if sets:
+                updates = self._updates(ref, sets, platform)
+                for move, variants in _moves(updates, sets, closures, use):
+                    security = updates.security(move.package, move.old, move.new)
+                    found.setdefault(move, _Hit()).add(variants, security=security)
+        for move in sorted(found):
+            yield self._row(ref, move, found[move])
 
-    def _row(
-        self,
-        ref: str,
-        package: tuple[str, str, str],
-        users: dict[str, bool],
-        *,
-        security: bool,
-        inside: bool,
-    ) -> OutdatedRow:
-        move, note = (
-            f"bakestone lock --update {ref}",
-            "" if any(users.values()) else "in build stages only",
-        )
-        if inside and ref not in self.moving:
-            move, note = (
-                "",
-                (
-                    "in the base image, and there is no newer one: `packages:"
-                    f" [{package[0].partition('.')[0]}]` in images.yaml brings it"
-                ),
-            )
-        elif inside:
+    def _row(self, ref: str, move: _Move, hit: _Hit) -> OutdatedRow:
+        command = f"bakestone lock --update {ref}"
+        note = "" if any(hit.variants.values()) else "in build stages only"
+        if move.inside:
             note = "in the base image"
+            if ref not in self.moving:
+                command, name = "", move.package.partition(".")[0]
+                note += (
+                    f", and there is no newer one: `packages: [{name}]` in images.yaml brings it"
+                )
         return OutdatedRow(
-            "package", *package, move, tuple(users), base=ref, security=security, note=note
+            "package",
+            move.package,
+            move.old,
+            move.new,
+            command,
+            tuple(hit.variants),
+            base=ref,
+            security=hit.security,
+            note=note,
         )
 
-    @staticmethod
-    def _installs(
-        name: str, variant: str, use: BaseUse, locked: LockedPackages, platform: str
-    ) -> bool:
-        closures = locked.versions.get(platform, {})
-        return any(
-            name in closures.get(names, {})
-            for names, users in use.users.items()
-            if users.get(variant)
-        )
-
-    def _question(self, ref: str, sets: list[PackageSet], platform: str) -> Updates:
+    def _updates(self, ref: str, sets: list[PackageSet], platform: str) -> Updates:
+        """What the package manager of a base says on one platform."""
         manager: ModuleType = (
             dnf if sets[0].distro.component.data.get("package_manager") == "dnf" else apt
         )
-        base = self.lock.bases[ref]
+        origin = _origin(ref, self.lock.bases[ref])
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        text = manager.question(
-            _origin(ref, base), sets, platform, now, self._keyrings(), updates=True
-        )
+        text = manager.question(origin, sets, platform, now, self._keyrings(), updates=True)
         with tempfile.TemporaryDirectory(prefix="bakestone-updates-") as folder:
-            state, good = self.engine.bake(
-                {"target": {"updates": inline_target(text, platform, f"type=local,dest={folder}")}}
-            )
+            target = inline_target(text, platform, f"type=local,dest={folder}")
+            state, good = self.engine.bake({"target": {"updates": target}})
             if not good:
                 log = [line for failure in state.failures() for line in failure.log]
-                said = (
-                    manager.reasons(log)
-                    or log
-                    or [failure.error for failure in state.failures()]
-                    or state.output
-                )
+                errors = [failure.error for failure in state.failures()]
+                said = manager.reasons(log) or log or errors or state.output
                 raise fail(
                     " ".join(said[-3:])[:500] or "the build failed",
                     "can the base image and its archive be reached?",
@@ -137,16 +118,15 @@ class PackageUpdates:
                     code=ENVIRONMENT,
                 )
             try:
-                answer: Updates = manager.updates(
-                    {path.name: path.read_text("utf-8") for path in sorted(Path(folder).iterdir())}
-                )
+                answers = {p.name: p.read_text("utf-8") for p in sorted(Path(folder).iterdir())}
+                found: Updates = manager.updates(answers)
             except ValueError as problem:
                 raise fail(
                     f"its package manager's answer is not understood: {problem}"[:300],
                     name=ref,
                     code=ENVIRONMENT,
                 ) from problem
-            return answer
+            return found
 
     def _keyrings(self) -> str:
         """The image on which keyrings are made, with its digest; empty where nothing needs them."""
@@ -154,6 +134,25 @@ class PackageUpdates:
         component = self.library.get(name)
         ref = component.versions[version].base.ref if component else ""
         return _origin(ref, self.lock.bases[ref]) if ref in self.lock.bases else ""
+
+
+def _moves(
+    updates: Updates, sets: Sequence[PackageSet], closures: _Closures, use: BaseUse
+) -> Iterator[tuple[_Move, Mapping[str, bool]]]:
+    """Each package that is newer today, with the variants that have it."""
+    for number, wanted in enumerate(sets):
+        for name, (old, new) in updates.changed(number, closures[wanted.names]).items():
+            yield _Move(name, old, new, inside=False), use.users[wanted.names]
+    for name, (old, new) in updates.upgrades.items():
+        # a package that an installation brings anew is pinned by the lock
+        bringing = [names for names in use.users if name in closures.get(names, {})]
+        variants = {
+            variant: True
+            for variant in use.images
+            if not any(use.users[names].get(variant) for names in bringing)
+        }
+        if variants:
+            yield _Move(name, old, new, inside=True), variants
 
 
 def _origin(ref: str, base: LockedBase) -> str:

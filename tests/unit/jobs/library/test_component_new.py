@@ -17,8 +17,6 @@ import pytest
 import yaml
 from click.testing import Result
 
-from bakestone.core.library.catalog import Library
-from bakestone.core.library.component import BUILT_IN
 from bakestone.jobs.library import scaffold
 from bakestone.jobs.library.contents import contents
 from tests.support import webserver
@@ -772,14 +770,3 @@ def test_check_is_json_for_programs(bakestone: Command) -> None:
         "findings": [],
     }
     assert "did you mean jq?" in bakestone("component", "check", "jqq", "--format", "json").output
-
-
-@pytest.mark.parametrize("name", sorted(p.parent.name for p in BUILT_IN.glob("*/component.yaml")))
-def test_bakestones_own_components_are_whole(name: str, library: Library) -> None:
-    from bakestone.jobs.library.check import check
-
-    component = library.get(name)
-    assert component is not None
-    report = check(component, library)
-    assert [f"{f.name}: {f.message}" for f in report.findings] == []
-    assert report.rendered >= len(component.versions)

@@ -568,3 +568,12 @@ def test_what_an_unfinished_run_found_behind_another_mirror_is_not_used(
     server.server.asked.clear()
     assert "unfinished" not in lock()
     assert "/v2/library/debian/manifests/12" in server.server.asked
+
+
+def test_a_lock_of_one_thing_of_each_kind_says_so(
+    server: RegistryServer, lock: Runs, tmp_path: Path
+) -> None:
+    one = MATRIX[: MATRIX.index("  - name: other")]
+    one = one.replace(", debian@13", "").replace(", intelmpi@2021.16.1", "")
+    (tmp_path / "images.yaml").write_text(one, "utf-8")
+    assert "1 base image, 0 files, 1 wheel for 1 variant; written" in lock()
