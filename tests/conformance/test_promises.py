@@ -132,7 +132,7 @@ def test_an_index_goes_up_or_a_sentence_names_the_option(place: Place, repositor
     client = place.client()
     image = client.need(f"{repository}@{push(client, repository)}")
     entry = {"mediaType": MANIFEST_TYPES[0], "digest": image.digest, "size": len(image.raw)}
-    entry |= {"platform": {"os": "linux", "architecture": "amd64"}}  # type: ignore[dict-item]
+    entry |= {"platform": {"os": "linux", "architecture": "amd64"}}
     about = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": [entry]}
     raw = json.dumps(about).encode()
     if place.takes_index:
