@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from bakestone.cli.app import main
 from bakestone.clients.http.session import Request, Session
+from bakestone.clients.site.proxies import is_loopback
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 
@@ -35,7 +37,7 @@ def nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def within(self: Session, request: Request) -> requests.Response:
         target = self.site.mirror_url(request.url)
-        if request.mirrored and not target.startswith(("http://127.0.0.1:", "https://localhost:")):
+        if request.mirrored and not is_loopback(urlsplit(target).hostname or ""):
             request = replace(request, url="http://127.0.0.1:9/", mirrored=False)
         return send(self, request)
 

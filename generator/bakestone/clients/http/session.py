@@ -29,6 +29,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
+    LocationValueError,
     MaxRetryError,
     NewConnectionError,
     ReadTimeoutError,
@@ -192,7 +193,7 @@ class Session:
                 allow_redirects=False,
                 stream=True,
             )
-        except (requests.exceptions.InvalidURL, UnicodeError) as problem:
+        except (requests.exceptions.InvalidURL, LocationValueError, UnicodeError) as problem:
             raise LedAstrayError(f"leads to {shown(url)}, which is no address") from problem
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             raise self.dead(unreachable(host, problem)) from problem
@@ -258,7 +259,8 @@ class Patience(Retry):
         _stacktrace: Any = None,
     ) -> Any:
         """The retries that are left; raises when there are none, or another try is of no use."""
-        if _hung(error) or isinstance(_innermost(error), ssl.SSLCertVerificationError):
+        inner = _innermost(error)
+        if _hung(inner) or isinstance(inner, ssl.SSLCertVerificationError):
             raise error
         if response is not None and (self.get_retry_after(response) or 0) > MAX_WAIT:
             raise MaxRetryError(
