@@ -1,4 +1,4 @@
-"""The client before registries with manners of their own: it goes on, or a sentence says why not."""
+"""The client before registries with manners of their own: it goes on, or a sentence says why."""
 
 from __future__ import annotations
 
@@ -92,14 +92,12 @@ def test_a_blob_whose_put_is_refused_is_an_error(start: Start) -> None:
 
 
 def test_who_makes_no_repository_says_so(start: Start) -> None:
-    vendor = start(post=404)
-    for ask in (
-        lambda: Registry(Site()).probe(f"{vendor.address}/a"),
-        lambda: blobs.push(Registry(Site()), f"{vendor.address}/a", b"x", digest(b"x"), 1),
-    ):
-        with pytest.raises(BakestoneError, match="takes no uploads to a") as caught:
-            ask()
-        assert "created first" in str(caught.value)
+    client, where = Registry(Site()), f"{start(post=404).address}/a"
+    with pytest.raises(BakestoneError, match="takes no uploads to a") as caught:
+        client.probe(where)
+    assert "created first" in str(caught.value)
+    with pytest.raises(BakestoneError, match="takes no uploads to a"):
+        blobs.push(client, where, b"x", digest(b"x"), 1)
 
 
 @pytest.mark.parametrize("denied", [401, 403])
