@@ -59,6 +59,7 @@ most.
 """
 CONNECT, IDLE = 10, 60
 """Seconds to connect, and to wait for more of an answer."""
+SUCCESS = range(200, 300)
 TOTAL = 120
 """Seconds in which a document must have come, tries included."""
 TRIES = 3
@@ -106,6 +107,7 @@ class Registry:
         self._contents: dict[str, tuple[str, bytes]] = {}
         self._writable: dict[str, bool] = {}
         self._probing = threading.Lock()
+        self._headless: set[str] = set()
 
     # what is there
 
@@ -131,14 +133,16 @@ class Registry:
         there.
         """
         try:
-            for method in ("HEAD", "GET"):
+            for method in ("GET",) if place.host in self._headless else ("HEAD", "GET"):
                 with self._send(place, method, path) as response:
                     status = response.status_code
                     if status == 404:
                         return None
-                    if method == "GET" or status not in (405, 501):
-                        self._good(place, response)
-                        return response
+                    if method == "HEAD" and status in (405, 501):
+                        self._headless.add(place.host)
+                        continue
+                    self._good(place, response)
+                    return response
         except DeniedError as problem:
             if not self._is_writable(place):
                 raise self._denied(place, problem) from problem
@@ -371,7 +375,7 @@ class Registry:
         if response.status_code == 404 and method != "PUT":
             response.close()
             return None
-        good = (201,) if method == "PUT" else range(200, 300)
+        good = (201,) if method == "PUT" else SUCCESS
         if response.status_code not in good:
             with response:
                 raise self._unexpected(place, response.status_code, said(response))
@@ -501,7 +505,7 @@ class Registry:
     # what is said of answers
 
     def _good(self, place: Reference, response: requests.Response) -> None:
-        if not response.ok:
+        if response.status_code not in SUCCESS:  # redirects of GET and HEAD were followed
             raise self._unexpected(place, response.status_code, said(response))
 
     @staticmethod

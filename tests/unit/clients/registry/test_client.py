@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 
 from bakestone.clients.http.session import Request, Session
 from bakestone.clients.registry import blobs
@@ -188,8 +189,16 @@ class Told(Session):
         response = requests.Response()
         response.url, response.status_code = url or request.url, code
         response.headers.update(headers)
-        response.raw = io.BytesIO()
+        response.raw = urllib3.HTTPResponse(io.BytesIO(), preload_content=False)
         return response
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308, 304])
+def test_a_redirect_of_an_upload_is_no_place_for_it(code: int) -> None:
+    client = Registry(Site(), Told(("", code, {"Location": "https://other.example.com/u"})))
+    with pytest.raises(BakestoneError, match=f"answered {code} for a") as caught:
+        client.probe("registry.example.com/a")
+    assert caught.value.code == ENVIRONMENT
 
 
 PLACES = {
