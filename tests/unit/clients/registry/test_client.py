@@ -206,6 +206,7 @@ PLACES = {
     "empty": ({"Location": ""}, "no place"),
     "a file": ({"Location": "file:///etc/passwd"}, "no place"),
     "a port that is none": ({"Location": "https://a:b/"}, "no place"),
+    "half an address": ({"Location": "https://[a/"}, "no place"),
     "an account": ({"Location": "https://me:secret@registry.example.com/x"}, "no place"),
     "from https to http": ({"Location": "http://registry.example.com/x"}, "over plain http"),
     "http elsewhere": ({"Location": "http://other.example.com/x"}, "over plain http"),
@@ -293,6 +294,7 @@ def test_no_tags_are_no_error(raw: bytes, web: WebServer) -> None:
         ('<file:///etc/passwd>; rel="next"', 1),
         ('</v2/base/a/tags/list?n=1000>; rel="prev"', 1),
         ('</v2/base/a/tags/list?last=x>; rel="next"', 2),
+        ('<http://[x>; rel="next"', 1),
         ("<<<>;;;=", 1),
     ],
 )
@@ -329,6 +331,14 @@ def test_a_registry_that_deletes_no_tags_says_so(answer: int, start: Start) -> N
     vendor = start(deletes=answer)
     with pytest.raises(BakestoneError, match=rf"deletes no tags \({answer}\)"):
         Registry(Site()).delete_tag(f"{vendor.address}/a:x")
+
+
+@pytest.mark.parametrize("text", ["", f":x@sha256:{'0' * 64}", f"@sha256:{'0' * 64}"])
+def test_what_is_no_tag_is_not_deleted(text: str) -> None:
+    session = Told()
+    with pytest.raises(BakestoneError, match="is no tag"):
+        Registry(Site(), session).delete_tag(f"registry.example.com/a{text}")
+    assert session.requests == []
 
 
 def test_what_unpacks_to_a_lot_is_not_read(web: WebServer) -> None:
