@@ -19,10 +19,10 @@ import urllib3
 
 from bakestone.clients.http.session import Request, Session
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry import client as module
 from bakestone.clients.registry.client import (
     INDEX_TYPES,
     MANIFEST_TYPES,
+    PAGE,
     ImmutableTagError,
     Registry,
 )
@@ -317,13 +317,13 @@ def linked(raw: bytes, link: str) -> Answer:
 
 
 def test_pages_without_end_have_an_end(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_TAGS", 5000)
+    monkeypatch.setattr("bakestone.clients.registry.client.MAX_TAGS", 5000)
     count = iter(range(10**6))
     web.otherwise = lambda request: linked(
         b'{"tags": []}', f'</v2/base/a/tags/list?last={next(count)}>; rel="next"'
     )(request)
     assert Registry(Site()).tags(repository(web)) == []
-    assert len(web.asked) == 5000 / module.PAGE
+    assert len(web.asked) == 5000 / PAGE
 
 
 @pytest.mark.parametrize("answer", [400, 405, 501])
