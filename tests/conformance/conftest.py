@@ -50,18 +50,19 @@ class Real:
     life: float = 300
 
 
+_KINDS: dict[str, dict[str, Any]] = {
+    "open": {},
+    "htpasswd": {"login": "password"},
+    "token": {"login": "token"},
+    "short-token": {"login": "token", "life": 2},
+    "tls": {"tls": True},
+    "tls-htpasswd": {"login": "password", "tls": True},
+    "tls-token": {"login": "token", "tls": True},
+}
 REAL = {
     f"{name}-{kind}": Real(program, **about)
     for name, program in (("debian", debian), ("v3", newest))
-    for kind, about in {
-        "open": {},
-        "htpasswd": {"login": "password"},
-        "token": {"login": "token"},
-        "short-token": {"login": "token", "life": 2},
-        "tls": {"tls": True},
-        "tls-htpasswd": {"login": "password", "tls": True},
-        "tls-token": {"login": "token", "tls": True},
-    }.items()
+    for kind, about in _KINDS.items()
 }
 BEARER = 'Bearer realm="{realm}",service="{service}",scope="{scope}"'
 BASIC = 'Basic realm="Registry, Realm"'

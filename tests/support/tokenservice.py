@@ -113,6 +113,18 @@ class TokenService:
         request.wfile.write(raw)
 
 
+class Server(ThreadingHTTPServer):
+    """On a port of its own; a client that goes away is no news."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(folder: Path, tls: Certificate | None = None, host: str = "") -> Iterator[TokenService]:
     """A running service, over TLS under the name `host` when it is given a certificate."""
@@ -127,8 +139,7 @@ def serving(folder: Path, tls: Certificate | None = None, host: str = "") -> Ite
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
+    http = Server(Handler)
     if tls:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.certificate, tls.key)

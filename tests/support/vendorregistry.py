@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
-from tests.support.tokenservice import PASSWORD, SERVICE, USER, TokenService
+from tests.support.tokenservice import PASSWORD, SERVICE, USER, Server, TokenService
 
 _PATH = re.compile(r"/v2/(?P<name>.+?)/(?P<kind>manifests|blobs|tags|uploads)/(?P<rest>.+)?")
 NEEDS = {"GET": {"pull"}, "HEAD": {"pull"}, "DELETE": {"delete"}}
@@ -213,8 +213,7 @@ def serving(manners: Manners, tokens: TokenService | None = None) -> Iterator[Ve
     """A running registry; with a second one, where its uploads go elsewhere."""
     registry = VendorRegistry(manners, tokens)
     handler = type("Handler", (_Handler,), {"registry": registry})
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    http.daemon_threads = True
+    http = Server(handler)
     registry.address = f"127.0.0.1:{http.server_port}"
     threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True).start()
     try:
