@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.version import Version
 from bakestone.errors import BakestoneError, Finding
 
@@ -33,7 +33,7 @@ class VersionFiles:
     built_in: bool
     optional: bool
     needed: frozenset[str]
-    make: Callable[[str, dict[str, Any]], Version]
+    make: Callable[[str, Json], Version]
 
 
 class Versions(Mapping[str, Version]):
@@ -60,7 +60,7 @@ class Versions(Mapping[str, Version]):
         for overlay in files.overlays:
             self._add(checked(overlay, files))
 
-    def _add(self, known: Any) -> None:
+    def _add(self, known: Json) -> None:
         for name, data in known["versions"].items():
             self._read[str(name)] = self._make(str(name), data or {})
 
@@ -83,7 +83,7 @@ class Versions(Mapping[str, Version]):
         return len(self._names)
 
 
-def checked(path: Path, files: VersionFiles) -> Any:
+def checked(path: Path, files: VersionFiles) -> Json:
     """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles."""
     document = yamldoc.load(
         path,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
 
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Component, Repository
 from bakestone.core.library.version import Base, Version
 from bakestone.core.matrix.variant import Chosen
@@ -126,7 +126,7 @@ class Needs:
 
     def fingerprint(self) -> str:
         """`sha256:...` over all names and checksums: what makes a lock stale."""
-        plain: dict[str, Any] = {
+        plain: Json = {
             "bases": {
                 ref: [sorted(self.platforms[ref]), sorted(base.provides.items())]
                 for ref, base in sorted(self.bases.items())

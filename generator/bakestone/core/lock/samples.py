@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice, product
-from typing import Any
 
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Patterns, Version, patterns
@@ -66,7 +66,17 @@ def find(
 def lock(variants: Iterable[Variant], library: Library) -> Lock:
     """A lock that fits the variants, with digests and package versions that are made up."""
     wanted = survey.collect(variants, library)
-    out = Lock(inputs=wanted.fingerprint())
+    out = Lock(
+        inputs=wanted.fingerprint(),
+        artifacts={
+            url: LockedArtifact(a.sha256, a.size, a.component)
+            for url, a in wanted.artifacts.items()
+        },
+        wheels={key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()},
+        keyrings={
+            name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()
+        },
+    )
     for ref, base in wanted.bases.items():
         platforms = sorted(wanted.platforms[ref])
         out.bases[ref] = LockedBase(
@@ -80,13 +90,6 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
             "",
             versions={p: {key: _closure(s) for key, s in sets.items()} for p in platforms},
         )
-    out.artifacts = {
-        url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()
-    }
-    out.wheels = {key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()}
-    out.keyrings = {
-        name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()
-    }
     return out
 
 
@@ -148,7 +151,7 @@ def _with_images(own: Chosen, distros: list[Chosen], library: Library) -> Iterat
                 )
 
 
-def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, dict[str, Any]]]:
+def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
     """The images, each with the component that they are listed under."""
     listed = own.version.methods[INHERITED].get("images", [])
     yield from ((own, image) for image in listed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Method
 from bakestone.core.library.version import ENTRIES, Base, patterns
 from bakestone.core.matrix.checks.rules import seen
@@ -50,7 +51,7 @@ class Problem:
 
 _Result = tuple[_Slots, Base, list[Problem]]
 _Decision = tuple[Chosen | Problem, Base]
-Decisions = dict[tuple[Any, ...], _Decision]
+Decisions = dict[tuple[object, ...], _Decision]
 """Decisions of one family that were made before: most combinations share most of theirs."""
 
 
@@ -134,9 +135,9 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
     )
 
 
-def _selected(method: str, wish: _Wish) -> dict[str, Any]:
+def _selected(method: str, wish: _Wish) -> Json:
     """What versions.yaml says for a method, with those of its entries whose conditions hold."""
-    data = wish.chosen.version.methods[method]
+    data: Json = wish.chosen.version.methods[method]
     key = ENTRIES.get(method, "")
     if not any("when" in entry for entry in data.get(key, [])):
         return data
@@ -179,7 +180,7 @@ def _cannot(wish: _Wish, offered: dict[str, str]) -> Problem:
     return Problem(finding, tuple(dict.fromkeys((chosen.slot, *conditions, *together, "distro"))))
 
 
-def _offer(method: Method, data: dict[str, Any] | None, wish: _Wish) -> str:
+def _offer(method: Method, data: Json | None, wish: _Wish) -> str:
     """Why a method cannot be used, or an empty text when it can.
 
     `data` is what is left of its entries.
@@ -215,7 +216,7 @@ def _offer(method: Method, data: dict[str, Any] | None, wish: _Wish) -> str:
     return check(data, wish) if check else ""
 
 
-def _image_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _image_offer(data: Json, wish: _Wish) -> str:
     if not data.get("images"):
         provided = wish.base.provides.get(wish.chosen.slot)
         if provided == wish.chosen.version.version:
@@ -239,7 +240,7 @@ def _image_offer(data: dict[str, Any], wish: _Wish) -> str:
     return f"its images on {wish.distro.text} come with {have}"
 
 
-def _image(data: dict[str, Any], wish: _Wish) -> dict[str, Any] | None:
+def _image(data: Json, wish: _Wish) -> Json | None:
     """The first image whose distro and other contents are those of the variant; a deleted one only
     when it is asked for.
 
@@ -263,7 +264,7 @@ def _together(image: Mapping[str, Any], slots: _Slots) -> bool:
     )
 
 
-def _package_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _package_offer(data: Json, wish: _Wish) -> str:
     distro = wish.distro
     if "packages" in data:
         return _vendor_offer(data["packages"], wish)
@@ -275,7 +276,7 @@ def _package_offer(data: dict[str, Any], wish: _Wish) -> str:
     return f"{distro.text} has another version"
 
 
-def _vendor_offer(entries: list[dict[str, Any]], wish: _Wish) -> str:
+def _vendor_offer(entries: list[Json], wish: _Wish) -> str:
     """Packages of the vendor's repository: the same ones for every platform of the family."""
     names = [
         {
@@ -298,14 +299,14 @@ def _vendor_offer(entries: list[dict[str, Any]], wish: _Wish) -> str:
     )
 
 
-def _wheel_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _wheel_offer(data: Json, wish: _Wish) -> str:
     lacking = {
         p for p in wish.family.platforms for wheel in data["wheels"] if p not in wheel["files"]
     }
     return f"no wheel for {', '.join(sorted(lacking))}" if lacking else ""
 
 
-def _fetched_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _fetched_offer(data: Json, wish: _Wish) -> str:
     platforms = {a.get("platform") for a in data.get("artifacts", [])}
     if not platforms:
         return "no file with a checksum is known"
@@ -327,7 +328,7 @@ def _fetched_offer(data: dict[str, Any], wish: _Wish) -> str:
     )
 
 
-_CHECKS: dict[str, Callable[[dict[str, Any], _Wish], str]] = {
+_CHECKS: dict[str, Callable[[Json, _Wish], str]] = {
     INHERITED: _image_offer,
     **dict.fromkeys(PACKAGES, _package_offer),
     "wheel": _wheel_offer,

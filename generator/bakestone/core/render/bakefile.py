@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bakestone.core.documents.yaml import Json
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import fail
@@ -87,9 +88,9 @@ def repository(registry: str, variant: Variant) -> str:
     return f"{registry}/{variant.family.name}"
 
 
-def target(variant: Variant, lock: Lock, *, context: str) -> dict[str, Any]:
+def target(variant: Variant, lock: Lock, *, context: str) -> Json:
     """The bake target of a variant, without tags and output."""
-    out: dict[str, Any] = {
+    out: Json = {
         "context": context,
         "dockerfile": "Dockerfile",
         "platforms": list(variant.platforms),
@@ -108,7 +109,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
     variants = list(variants)
     groups: dict[str, list[str]] = {}
     families: dict[str, str] = {"default": ""}  # the group of all families
-    targets: dict[str, Any] = {}
+    targets: Json = {}
     for variant in variants:
         group = group_name(variant.family.name)
         if families.setdefault(group, variant.family.name) != variant.family.name:
@@ -144,7 +145,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
     return dump(everything)
 
 
-def dump(data: dict[str, Any]) -> str:
+def dump(data: Json) -> str:
     """Bake's JSON is read as HCL, so `${` and `%{` in a text are escaped."""
     return json.dumps(_escape(data), indent=2) + "\n"
 

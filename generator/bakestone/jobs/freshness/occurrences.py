@@ -159,7 +159,7 @@ class _Finder:
             )
 
     def value(self, path: Path_) -> str:
-        inner = self.document.data
+        inner: Any = self.document.data
         for part in path:
             inner = inner[part]
         return str(inner)
