@@ -190,9 +190,7 @@ def schema_text(about: Json) -> str:
     return text
 
 
-def _wrong_type(
-    document: Document, path: Path_, wanted: Any, value: Any, what: str
-) -> Finding:
+def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any, what: str) -> Finding:
     where = document.position(path)
     raw = document.raw.get(path, "")
     if wanted == "string" and isinstance(value, (int, float, bool, date, type(None))):

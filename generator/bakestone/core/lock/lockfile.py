@@ -36,7 +36,7 @@ _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 
 
 def load(path: Path) -> Lock:
-    """Read a lock. Raises `BakestoneError` when it is missing or holds anything that is not a pin."""
+    """Read a lock. Raises `BakestoneError` when it is missing or holds what is not a pin."""
     document = yamldoc.load(
         path, "the lock", hint="run `bakestone lock` to make it", limit=MAX_BYTES
     )

@@ -293,7 +293,7 @@ class Expansion:
         changeable: Iterable[str],
         passes: Callable[[_Slots], bool] | None = None,
     ) -> str:
-        """What to do about a combination that does not pass: the nearest that does, or an exclude."""
+        """What to do about a refused combination: the nearest that passes, or an exclude."""
         close = nearest.text(
             nearest.nearest(slots, changeable, passes or self.passes, self.library)
         )

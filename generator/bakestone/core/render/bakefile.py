@@ -1,4 +1,4 @@
-"""docker-bake.json and the fingerprint: how the Dockerfiles are built, with or without Bakestone."""
+"""docker-bake.json and the fingerprint: how Dockerfiles are built, with or without Bakestone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from bakestone.core.matrix.variant import Variant
 from bakestone.errors import fail
 
 OUTPUT = {"oci-mediatypes": "true", "compression": "gzip", "force-compression": "true"}
-"""Image options, explicit because BuildKit's defaults changed (0.32). gzip is what every engine can
-pull; without
-force, layers that the engine already has with another compression would keep it."""
+"""Image options, explicit because BuildKit's defaults changed (0.32).
+
+gzip is what every engine can pull; without force, layers that the engine already has with another
+compression would keep it.
+"""
 
 REWRITTEN = {"rewrite-timestamp": "true"}
 """No file of a layer is younger than SOURCE_DATE_EPOCH: what makes two builds equal, byte for byte.

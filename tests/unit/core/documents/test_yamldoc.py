@@ -129,8 +129,9 @@ def test_deep_nesting_is_refused() -> None:
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_nesting_without_end_does_not_crash_the_process(opening: str) -> None:
     code = (
-        f"from bakestone.core.documents import yaml as yamldoc\ntry:\n    yamldoc.parse({opening!r} * 60000, 'x')\nexcept"
-        " Exception as e:\n    print(type(e).__name__)"
+        "from bakestone.core.documents import yaml as yamldoc\n"
+        f"try:\n    yamldoc.parse({opening!r} * 60000, 'x')\n"
+        "except Exception as e:\n    print(type(e).__name__)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

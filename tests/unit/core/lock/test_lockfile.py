@@ -66,9 +66,7 @@ def test_the_order_of_entries_does_not_show_in_the_file(lock: Lock) -> None:
 
 def test_a_base_without_a_digest_is_kept_as_such(lock: Lock, tmp_path: Path) -> None:
     ref = next(iter(lock.bases))
-    lock.bases[ref] = LockedBase(
-        "", {}, "library", "2026-11-22T00:00:00Z", 0, "nobody knows it"
-    )
+    lock.bases[ref] = LockedBase("", {}, "library", "2026-11-22T00:00:00Z", 0, "nobody knows it")
     path = tmp_path / "images.lock.yaml"
     lockfile.write(lock, path)
     assert yaml.safe_load(path.read_text("utf-8"))["bases"][ref]["digest"] is None

@@ -201,7 +201,7 @@ def _applies(when: Mapping[str, Any], version: Version) -> bool:
 
 
 def _about_the_end(source: str | list[str]) -> str:
-    """Of the sources of a distro version, those that say so of its end; all of them when none does."""
+    """Of the sources of a distro version, those about its end; all of them when none says so."""
     listed = [source] if isinstance(source, str) else source
     return texts([text for text in listed if "end of life" in text] or listed)
 
