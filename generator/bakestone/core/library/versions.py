@@ -11,7 +11,7 @@ from pathlib import Path
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
-from bakestone.core.documents.yaml import Json
+from bakestone.core.documents.yaml import Document, Json
 from bakestone.core.library.version import Version
 from bakestone.errors import BakestoneError, Finding
 
@@ -102,6 +102,26 @@ def checked(path: Path, files: VersionFiles) -> Json:
         for name, keys in lacking.items()
         if keys
     ]
+    findings += _no_wheels(document)
     if findings:
         raise BakestoneError(findings)
     return document.data
+
+
+def _no_wheels(document: Document) -> Iterator[Finding]:
+    """Names of wheel files that are none: which Python and which machine they are for is in them."""
+    for name, data in document.data["versions"].items():
+        wheels = ((data or {}).get("methods", {}).get("wheel") or {}).get("wheels", [])
+        for number, wheel in enumerate(wheels):
+            for platform, file in wheel["files"].items():
+                from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+                try:
+                    parse_wheel_filename(file["filename"])
+                except InvalidWheelFilename:
+                    at = ("versions", name, "methods", "wheel", "wheels", number, "files", platform)
+                    yield Finding(
+                        f"{file['filename']} is no name of a wheel",
+                        "NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as the package index has it",
+                        document.position((*at, "filename")),
+                    )
