@@ -109,7 +109,7 @@ def checked(path: Path, files: VersionFiles) -> Json:
 
 
 def _no_wheels(document: Document) -> Iterator[Finding]:
-    """Names of wheel files that are none: which Python and which machine they are for is in them."""
+    """Names of wheel files that are none: which Python and machine they are for is in them."""
     for name, data in document.data["versions"].items():
         wheels = ((data or {}).get("methods", {}).get("wheel") or {}).get("wheels", [])
         for number, wheel in enumerate(wheels):

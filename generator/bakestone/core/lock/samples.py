@@ -27,6 +27,7 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix import methods
 from bakestone.core.matrix.checks import rules
 from bakestone.core.matrix.conditions import all_hold, slots_of
+from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
 from bakestone.errors import Position
@@ -45,13 +46,13 @@ _Combination = tuple[_Slots, dict[str, str]]
 
 def find(
     component: Component, version: Version, method: str, library: Library, distro: str = ""
-) -> Variant | str:
+) -> Variant | Obstacle:
     """A variant with this version by this method; or why the combination that came nearest does not
     pass.
 
     `distro` (component@version) is the only one to try; all when empty.
     """
-    reason = "there is no distro for it"
+    obstacle = Obstacle("there is no distro for it")
     for slots, asked in islice(_combinations(component, version, method, library, distro), TRIED):
         for platform in ("linux/amd64", "linux/arm64"):
             family = _family(asked | ({component.name: method} if method else {}), (platform,))
@@ -59,8 +60,9 @@ def find(
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
                 return Variant(f"{component.name}{version.label}", family, settled, base)
-            reason = [*(problem.finding.message for problem in problems), *refused][0]
-    return reason
+            why = [*(problem.finding.message for problem in problems), *refused]
+            obstacle = Obstacle(why[0])
+    return obstacle
 
 
 def lock(variants: Iterable[Variant], library: Library) -> Lock:

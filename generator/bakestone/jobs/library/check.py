@@ -12,7 +12,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples as rehearsal
-from bakestone.core.matrix.methods import FETCHED
+from bakestone.core.matrix.methods import FETCHED, Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
@@ -144,7 +144,7 @@ def _rendered(
     for method in version.methods or ([""] if component.slot == "distro" else []):
         try:
             found = rehearsal.find(component, version, method, library)
-            if isinstance(found, str):
+            if isinstance(found, Obstacle):
                 yield Finding(
                     f"method {method}: no combination was found that it can be installed in:"
                     f" {found}",
