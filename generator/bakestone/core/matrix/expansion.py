@@ -46,7 +46,7 @@ def expand(spec: Spec, library: Library) -> Matrix:
         try:
             work.run()
         except BakestoneError as problem:
-            findings += work.findings + problem.findings
+            findings += [*work.findings, *problem.findings]
             continue
         findings += work.findings
         matrix.variants.extend(work.variants)
