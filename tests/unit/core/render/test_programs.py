@@ -37,7 +37,7 @@ def test_python_runs_on_the_python_of_version_8(path: Path) -> None:
 
 
 def test_the_places_that_programs_and_callers_share_are_the_same() -> None:
-    for name in ("closure.py", "mirrors.py", "archive.py", "dnf_begin.sh", "dnf_end.sh"):
+    for name in ("closure.py", "mirrors.py", "dnf_begin.sh", "dnf_end.sh"):
         assert dnf.REPOSITORIES in "\n".join(program(name)), name
 
 
