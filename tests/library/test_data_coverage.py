@@ -18,7 +18,7 @@ from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples as rehearsal
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.conditions import python
-from bakestone.core.matrix.variant import PACKAGES
+from bakestone.core.matrix.variant import PACKAGES, Variant
 from bakestone.jobs import explain
 from tests.support.samples import locked, project, refused
 
@@ -318,7 +318,7 @@ def test_packages_are_for_distros_of_their_manager(library: Library) -> None:
 def test_a_rehearsal_names_packages_as_dnf_does(distro: str, library: Library) -> None:
     component = of(library, "git")
     found = rehearsal.find(component, component.versions["2.53.0"], "source", library, distro)
-    assert not isinstance(found, str), found
+    assert isinstance(found, Variant), found
     packages = rehearsal.lock([found], library).packages[found.base.ref].versions["linux/amd64"]
     assert all(name.endswith(".noarch") for closure in packages.values() for name in closure)
 

@@ -130,11 +130,10 @@ def _is_text(value: str) -> bool:
 
 
 def _expected(document: Document, changes: Mapping[Path_, str]) -> Any:
-    data = copy.deepcopy(
-        document.data
-    )  # what is behind an alias was converted once for each use, so nothing is shared
+    # what is behind an alias was converted once for each use, so nothing is shared
+    data = copy.deepcopy(document.data)
     for path, new in changes.items():
-        inner = data
+        inner: Any = data
         for part in path[:-1]:
             inner = inner[part]
         inner[path[-1]] = new

@@ -1,4 +1,4 @@
-"""Patterns over versions, the one little language of rules, excludes and selectors.
+"""Patterns over versions, the one little language of rules, excludes and selectors; what a tag is.
 
 `none` an empty slot; `*` a filled one; `openmpi` a component; `openmpi@5.*`,
 `5.*`, `5.0.10` a version (with * and ?); `>=12.0,<13` a range.
@@ -13,15 +13,24 @@ from functools import cache
 _PART = re.compile(r"(<=|>=|==|!=|<|>|=)\s*([0-9A-Za-z._+~-]+)")
 
 
+VersionKey = tuple[tuple[int, int, str], ...]
+"""What versions are sorted by."""
+
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+"""What a tag is (OCI distribution specification, "Pulling manifests")."""
+
+
 @cache
-def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
+def version_key(version: str) -> VersionKey:
     """Sort key of a version: numbers by value, letters by alphabet, numbers after letters;
 
     `py313_26.5.3` is a build of 26.5.3.
 
     >>> version_key("5.0.9") < version_key("5.0.10")
     True
-    >>> version_key("4.7.12") < version_key("py39_23.1.0-1") < version_key("py38_23.3.1-0") < version_key("py39_23.3.1-0")
+    >>> version_key("4.7.12") < version_key("py39_23.1.0-1") < version_key("py38_23.3.1-0")
+    True
+    >>> version_key("py38_23.3.1-0") < version_key("py39_23.3.1-0")
     True
     """
     build, mark, number = version.partition("_")

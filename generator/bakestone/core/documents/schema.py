@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from bakestone.core.documents.suggest import near
-from bakestone.core.documents.yaml import Document
+from bakestone.core.documents.yaml import Document, Json, Path_
 from bakestone.errors import USAGE, BakestoneError, Finding, fail
 
 _PACKAGE = Path(__file__).parents[2]
 
 
 @cache
-def schema(name: str) -> dict[str, Any]:
+def schema(name: str) -> Json:
     """The schema `name` ("images", "lock", ...) as plain data."""
     for folder in (_PACKAGE / "schemas", _PACKAGE.parent.parent / "schemas"):
         path = folder / f"{name}.schema.json"
         if path.is_file():
-            loaded: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            loaded: Json = json.loads(path.read_text("utf-8"))
             return loaded
     raise FileNotFoundError(f"schemas/{name}.schema.json is not installed with bakestone")
 
 
 def check(document: Document, name: str) -> None:
-    """Raise `BakestoneError` with every place where `document` does not follow the schema `name`."""
+    """Raise `BakestoneError` with every place where `document` does not follow a schema."""
     findings = list(findings_of(document, name))
     if findings:
         raise BakestoneError(findings)
@@ -54,8 +54,9 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    validator = extend(Draft202012Validator, {"pattern": _pattern})(schema(name))  # type: ignore[no-untyped-call]
-    errors = sorted(validator.iter_errors(document.data), key=lambda e: _order(document, e))
+    checker = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    found = checker(schema(name)).iter_errors(document.data)
+    errors = sorted(found, key=lambda e: _order(document, e))
     seen: set[tuple[str, str]] = set()
     private = {
         key for key, about in schema(name).get("properties", {}).items() if about.get("x-private")
@@ -182,16 +183,14 @@ def _explain_private(document: Document, error: Any) -> Iterator[Finding]:
         )
 
 
-def schema_text(about: dict[str, Any]) -> str:
+def schema_text(about: Json) -> str:
     """The description behind a `$ref` of the images schema, for hints."""
     name = about.get("$ref", "").rsplit("/", 1)[-1]
     text: str = schema("images")["$defs"].get(name, {}).get("description", "") if name else ""
     return text
 
 
-def _wrong_type(
-    document: Document, path: tuple[Any, ...], wanted: Any, value: Any, what: str
-) -> Finding:
+def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any, what: str) -> Finding:
     where = document.position(path)
     raw = document.raw.get(path, "")
     if wanted == "string" and isinstance(value, (int, float, bool, date, type(None))):
@@ -217,12 +216,12 @@ def _wrong_type(
     )
 
 
-def _name(path: tuple[Any, ...]) -> str:
+def _name(path: tuple[object, ...]) -> str:
     words = [str(p) for p in path if not isinstance(p, int)]
     return words[-1] if words else "the file"
 
 
-def _in(path: tuple[Any, ...]) -> str:
+def _in(path: tuple[object, ...]) -> str:
     return f" in {_name(path)}" if path else ""
 
 

@@ -6,8 +6,8 @@ run in Jinja's sandbox and see plain values only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -43,8 +43,8 @@ def names(text: str) -> frozenset[str]:
         return frozenset()
 
 
-def render(text: str, context: dict[str, Any], *, origin: str) -> str:
-    """Fill a template. `origin` is the file it came from, for the message when it cannot be filled."""
+def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
+    """Fill a template. `origin` is the file it came from, for the message when that fails."""
     if "{" not in text:
         return text
     try:
@@ -62,7 +62,7 @@ def render(text: str, context: dict[str, Any], *, origin: str) -> str:
             f"the template cannot be filled: {reason}",
             f"names known here: {', '.join(sorted(context))}",
             where=Position(origin, line, 1, shown, len(shown)),
-        ) from None
+        ) from problem
 
 
 def _line_of(problem: BaseException) -> int | None:

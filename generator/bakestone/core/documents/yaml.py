@@ -7,7 +7,7 @@ cannot multiply (a "billion laughs" file is refused before it is expanded).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +23,8 @@ MAX_NODES = 500_000
 """Most nodes after aliases are expanded."""
 MAX_DEPTH = 40
 
+Json = dict[str, Any]
+"""A mapping as a file has it: which keys it has, and what they hold, its schema says."""
 Path_ = tuple["str | int", ...]
 _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{kind}"
@@ -38,7 +40,7 @@ class Document:
     """A loaded YAML file: plain `data`, and where each value and key stands."""
 
     path: str
-    data: Any
+    data: Json
     lines: list[str] = field(repr=False)
     values: dict[Path_, tuple[int, int, int]] = field(default_factory=dict, repr=False)
     keys: dict[Path_, tuple[int, int, int]] = field(default_factory=dict, repr=False)
@@ -65,7 +67,7 @@ def load(path: Path, what: str, *, hint: str = "", limit: int = MAX_BYTES) -> Do
 
 
 def _shown(path: Path) -> str:
-    """A file as a person calls it: from the folder that the command runs in, where it is below it."""
+    """A file as a person calls it: from the folder that the command runs in, where it is below."""
     try:
         return str(path.relative_to(Path.cwd()) if path.is_absolute() else path)
     except (ValueError, OSError):
@@ -74,7 +76,7 @@ def _shown(path: Path) -> str:
 
 def parse(text: str, name: str, what: str = "file") -> Document:
     """Like `load`, from a string; `name` is used in messages."""
-    document = Document(name, None, text.splitlines())
+    document = Document(name, {}, text.splitlines())
     _check_characters(document, text)
     try:
         _check_depth(document, text)
@@ -88,10 +90,10 @@ def parse(text: str, name: str, what: str = "file") -> Document:
             if where and "\t" in where.text[: where.column]
             else "check quotes, colons and indentation"
         )
-        raise fail(f"not valid YAML: {reason}", hint, where=where, name=name) from None
+        raise fail(f"not valid YAML: {reason}", hint, where=where, name=name) from problem
     except yaml.YAMLError as problem:
         reason = str(problem).splitlines()[0]
-        raise fail(f"not valid YAML: {reason}", "remove control characters", name=name) from None
+        raise fail(f"not valid YAML: {reason}", "remove control characters", name=name) from problem
     if node is None:
         raise fail(
             f"{what} is empty",
@@ -99,20 +101,20 @@ def parse(text: str, name: str, what: str = "file") -> Document:
             where=document.position(),
             name=name,
         )
-    _Converter(document).run(node)
-    return document
+    return replace(document, data=_Converter(document).run(node))
 
 
-def fast(path: Path) -> Any:
+def fast(path: Path) -> Json:
     """Load a data file that is part of Bakestone or was checked before: no positions, still only
     plain data.
     """
     return fast_text(path.read_bytes())
 
 
-def fast_text(text: str | bytes) -> Any:
+def fast_text(text: str | bytes) -> Json:
     """Like `fast`, from a text."""
-    return yaml.load(text, _Loader)  # noqa: S506
+    loaded: Json = yaml.load(text, _Loader)  # noqa: S506
+    return loaded
 
 
 def _check_characters(document: Document, text: str) -> None:
@@ -131,7 +133,7 @@ def _check_characters(document: Document, text: str) -> None:
 
 
 def _check_depth(document: Document, text: str) -> None:
-    """Endless nesting is refused while it is read: composing recurses, and would overrun the stack."""
+    """Endless nesting is refused while it is read: composing recurses, and the stack has an end."""
     depth = 0
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -159,10 +161,11 @@ class _Converter:
         self.findings: list[Finding] = []
         self.nodes = 0
 
-    def run(self, node: Any) -> None:
-        self.document.data = self.convert(node, (), 0)
+    def run(self, node: Any) -> Any:
+        data = self.convert(node, (), 0)
         if self.findings:
             raise BakestoneError(self.findings)
+        return data
 
     def place(self, node: Any) -> tuple[int, int, int]:
         start, end = node.start_mark, node.end_mark
@@ -219,8 +222,8 @@ class _Converter:
             self.report(node, f"cannot read {node.value!r}", "put the value in quotes")
             return None
 
-    def mapping(self, node: Any, path: Path_, depth: int) -> dict[str, Any]:
-        out: dict[str, Any] = {}
+    def mapping(self, node: Any, path: Path_, depth: int) -> Json:
+        out: Json = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.report(key_node, "a key must be plain text", "write `key: value`")

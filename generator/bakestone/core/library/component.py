@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bakestone.core.documents import schema, template
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.version import Version, patterns, texts
 from bakestone.core.library.versions import VersionFiles, Versions
 from bakestone.errors import fail
@@ -54,7 +54,7 @@ class Method:
     uses: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
-    def of(name: str, data: dict[str, Any]) -> Method:
+    def of(name: str, data: Json) -> Method:
         """From an entry of `methods` in component.yaml."""
         uses = data.get("uses", {})
         return Method(
@@ -119,7 +119,7 @@ class Component:
     name: str
     slot: str
     folder: Path
-    data: dict[str, Any] = field(repr=False)
+    data: Json = field(repr=False)
     methods: dict[str, Method] = field(repr=False)
     rules: tuple[Rule, ...] = field(repr=False)
     origin: str
@@ -151,7 +151,7 @@ class Component:
             self.make_version,
         )
 
-    def make_version(self, version: str, data: dict[str, Any]) -> Version:
+    def make_version(self, version: str, data: Json) -> Version:
         """A version from its entry in versions.yaml."""
         measure = {"version": version} | {k: str(v) for k, v in data.get("measure", {}).items()}
         facts = {k: str(v) for k, v in data.get("facts", {}).items()}
@@ -290,7 +290,7 @@ def read(path: Path, origin: str, overlays: tuple[Path, ...] = ()) -> Component:
     )
 
 
-def _rules(data: dict[str, Any]) -> Iterator[Rule]:
+def _rules(data: Json) -> Iterator[Rule]:
     for rule in data.get("rules", []):
         yield Rule(
             rule["id"],

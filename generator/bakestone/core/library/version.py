@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+
+from bakestone.core.documents.yaml import Json
 
 ENTRIES = {
     "image": "images",
@@ -38,7 +39,7 @@ class Base:
     note: str = ""
 
     @staticmethod
-    def of(data: dict[str, Any]) -> Base:
+    def of(data: Json) -> Base:
         """From a distro version's data, or an entry of a method `image`."""
         source = data.get("source", "")
         return Base(
@@ -67,9 +68,9 @@ class Version:
     label: str
     measure: dict[str, str]
     facts: dict[str, str]
-    methods: dict[str, dict[str, Any]]
+    methods: dict[str, Json]
     platforms: tuple[str, ...]
-    data: dict[str, Any] = field(repr=False)
+    data: Json = field(repr=False)
 
     @property
     def major(self) -> str:
@@ -117,7 +118,7 @@ class Version:
         return tuple(sorted({key for entry in entries for key in entry.get("when", {})}))
 
 
-def patterns(mapping: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def patterns(mapping: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     """`when` and `require` as data: a pattern, or a list of them."""
     return {
         key: tuple(map(str, p)) if isinstance(p, list) else (str(p),) for key, p in mapping.items()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
+from bakestone.core.documents.yaml import Document, Json
 from bakestone.core.library.version import Version
 from bakestone.errors import BakestoneError, Finding
 
@@ -33,7 +33,7 @@ class VersionFiles:
     built_in: bool
     optional: bool
     needed: frozenset[str]
-    make: Callable[[str, dict[str, Any]], Version]
+    make: Callable[[str, Json], Version]
 
 
 class Versions(Mapping[str, Version]):
@@ -60,7 +60,7 @@ class Versions(Mapping[str, Version]):
         for overlay in files.overlays:
             self._add(checked(overlay, files))
 
-    def _add(self, known: Any) -> None:
+    def _add(self, known: Json) -> None:
         for name, data in known["versions"].items():
             self._read[str(name)] = self._make(str(name), data or {})
 
@@ -83,7 +83,7 @@ class Versions(Mapping[str, Version]):
         return len(self._names)
 
 
-def checked(path: Path, files: VersionFiles) -> Any:
+def checked(path: Path, files: VersionFiles) -> Json:
     """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles."""
     document = yamldoc.load(
         path,
@@ -102,6 +102,26 @@ def checked(path: Path, files: VersionFiles) -> Any:
         for name, keys in lacking.items()
         if keys
     ]
+    findings += _no_wheels(document)
     if findings:
         raise BakestoneError(findings)
     return document.data
+
+
+def _no_wheels(document: Document) -> Iterator[Finding]:
+    """Names of wheel files that are none: which Python and machine they are for is in them."""
+    for name, data in document.data["versions"].items():
+        wheels = ((data or {}).get("methods", {}).get("wheel") or {}).get("wheels", [])
+        for number, wheel in enumerate(wheels):
+            for platform, file in wheel["files"].items():
+                from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+                try:
+                    parse_wheel_filename(file["filename"])
+                except InvalidWheelFilename:
+                    at = ("versions", name, "methods", "wheel", "wheels", number, "files", platform)
+                    yield Finding(
+                        f"{file['filename']} is no name of a wheel",
+                        "NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as the package index has it",
+                        document.position((*at, "filename")),
+                    )

@@ -25,7 +25,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Entry:
+class AgeingEntry:
     """An entry that ages: what it is, and since when."""
 
     ref: str
@@ -37,11 +37,15 @@ class Entry:
         return f"{self.ref} ({self.kind}, {span(at - self.since)})"
 
 
-def entries(lock: Lock) -> list[Entry]:
+def entries(lock: Lock) -> list[AgeingEntry]:
     """Every entry that ages, the oldest first."""
-    found = [Entry(ref, "base image", _time(base.resolved)) for ref, base in lock.bases.items()]
+    found = [
+        AgeingEntry(ref, "base image", _time(base.resolved)) for ref, base in lock.bases.items()
+    ]
     found += [
-        Entry(ref, _kind(p), _since(p)) for ref, p in lock.packages.items() if p.pins != "frozen"
+        AgeingEntry(ref, _kind(p), _since(p))
+        for ref, p in lock.packages.items()
+        if p.pins != "frozen"
     ]
     return sorted(found, key=lambda e: (e.since, e.ref, e.kind))
 
@@ -69,7 +73,7 @@ def findings(
     return [_finding(limit, entries_, at, severity) for limit, entries_ in old.items() if entries_]
 
 
-def _finding(limit: MaxAge, old: list[Entry], at: datetime, severity: str) -> Finding:
+def _finding(limit: MaxAge, old: list[AgeingEntry], at: datetime, severity: str) -> Finding:
     more = f", and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
     count = f"{len(old)} entries of the lock are" if len(old) > 1 else "an entry of the lock is"
     return Finding(
@@ -95,7 +99,7 @@ def unpinned(lock: Lock) -> list[Finding]:
     ]
 
 
-def summary(found: list[Entry], at: datetime) -> str:
+def summary(found: list[AgeingEntry], at: datetime) -> str:
     """`the oldest of 9 entries that age: debian:12 (base image, 3 days)`."""
     if not found:
         return "nothing in it ages"
@@ -126,7 +130,7 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def plain(found: list[Entry], at: datetime) -> list[Mapping[str, object]]:
+def plain(found: list[AgeingEntry], at: datetime) -> list[Mapping[str, object]]:
     """For `--format json`: each entry with its age in hours."""
     return [
         {

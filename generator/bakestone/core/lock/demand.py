@@ -71,7 +71,7 @@ class Demand:
 
 def of(variants: list[Variant], library: Library) -> Demand:
     """What these variants need. Raises `BakestoneError` when a builder image is unknown."""
-    demand, shared = Demand(variants), survey.Survey(library)
+    demand, shared, builder = Demand(variants), survey.Survey(library), ""
     for variant in variants:
         needs = survey.collect([variant], library, shared)
         demand.images.setdefault(variant.family.name, Users()).add(variant)
@@ -88,8 +88,8 @@ def of(variants: list[Variant], library: Library) -> Demand:
             demand.repositories.setdefault(name, (repository, Users()))[1].add(variant)
         keyrings = shared.keyrings(variant)
         if keyrings:
-            demand.keyrings = keyrings.builder.ref
-    return demand
+            builder = keyrings.builder.ref
+    return replace(demand, keyrings=builder)
 
 
 def in_lock(demand: Demand, lock: Lock) -> Demand:

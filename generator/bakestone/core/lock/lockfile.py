@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.documents.yaml import Json
 from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
@@ -36,7 +36,7 @@ _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 
 
 def load(path: Path) -> Lock:
-    """Read a lock. Raises `BakestoneError` when it is missing or holds anything that is not a pin."""
+    """Read a lock. Raises `BakestoneError` when it is missing or holds what is not a pin."""
     document = yamldoc.load(
         path, "the lock", hint="run `bakestone lock` to make it", limit=MAX_BYTES
     )
@@ -125,7 +125,7 @@ def _unfit(lock: Lock, path: Path) -> Iterator[str]:
 
 def dump(lock: Lock) -> str:
     """The lock as YAML: sorted, so that a change is a small diff."""
-    plain: dict[str, Any] = {"version": 1, "inputs": lock.inputs}
+    plain: Json = {"version": 1, "inputs": lock.inputs}
     if lock.selection:
         plain["selection"] = list(lock.selection)
     plain["bases"] = {ref: _drop_empty(_plain_base(b)) for ref, b in sorted(lock.bases.items())}
@@ -163,7 +163,7 @@ def dump(lock: Lock) -> str:
     return HEADER + body
 
 
-def _drop_empty(mapping: dict[str, Any]) -> dict[str, Any]:
+def _drop_empty(mapping: Json) -> Json:
     return {k: v for k, v in mapping.items() if v or k == "digest"}
 
 
@@ -173,7 +173,7 @@ def _plain_origin(
     return {"from": entry.resolved_from, "resolved": entry.resolved}
 
 
-def _plain_base(base: LockedBase) -> dict[str, Any]:
+def _plain_base(base: LockedBase) -> Json:
     return {
         "digest": base.digest or None,
         "platforms": dict(sorted(base.platforms.items())),
@@ -185,7 +185,7 @@ def _plain_base(base: LockedBase) -> dict[str, Any]:
     }
 
 
-def _plain_packages(packages: LockedPackages) -> dict[str, Any]:
+def _plain_packages(packages: LockedPackages) -> Json:
     platforms = {
         platform: [
             {"install": list(names), "versions": dict(sorted(closure.items()))}
@@ -205,11 +205,11 @@ def _plain_packages(packages: LockedPackages) -> dict[str, Any]:
     }
 
 
-def _origin(data: dict[str, Any]) -> tuple[str, str]:
+def _origin(data: Json) -> tuple[str, str]:
     return data.get("from", ""), data.get("resolved", "")
 
 
-def _base(data: dict[str, Any]) -> LockedBase:
+def _base(data: Json) -> LockedBase:
     digest, platforms, provides = (
         data["digest"] or "",
         data.get("platforms", {}),
@@ -220,7 +220,7 @@ def _base(data: dict[str, Any]) -> LockedBase:
     )
 
 
-def _packages(data: dict[str, Any]) -> LockedPackages:
+def _packages(data: Json) -> LockedPackages:
     versions = {
         p: {tuple(entry["install"]): entry["versions"] for entry in sets}
         for p, sets in data.get("platforms", {}).items()
@@ -238,7 +238,7 @@ def _packages(data: dict[str, Any]) -> LockedPackages:
     )
 
 
-def _wheel(data: dict[str, Any]) -> LockedWheel:
+def _wheel(data: Json) -> LockedWheel:
     files = {
         p: (entry["filename"], entry["sha256"], entry.get("size", 0))
         for p, entry in data.items()

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Component, Repository
 from bakestone.core.library.version import Base, Version
 from bakestone.core.matrix.variant import Chosen
@@ -63,13 +64,13 @@ class Wheel:
         """As pip writes it."""
         return f"{self.name}=={self.version}"
 
-    @property
+    @cached_property
     def tag(self) -> str:
-        """The Python it was made for, such as cp311; empty when it fits every Python (wheel file
-        names, PEP 427).
-        """
-        python = self.files[0][1][0].rsplit("-", 3)[1]
-        return python if python.startswith("cp") else ""
+        """The Python it was made for, such as cp311; empty when it fits every Python."""
+        from packaging.utils import parse_wheel_filename  # 20 ms, which few commands need
+
+        tags = parse_wheel_filename(self.files[0][1][0])[3]
+        return ".".join(sorted({t.interpreter for t in tags if t.interpreter.startswith("cp")}))
 
     @property
     def key(self) -> str:
@@ -126,7 +127,7 @@ class Needs:
 
     def fingerprint(self) -> str:
         """`sha256:...` over all names and checksums: what makes a lock stale."""
-        plain: dict[str, Any] = {
+        plain: Json = {
             "bases": {
                 ref: [sorted(self.platforms[ref]), sorted(base.provides.items())]
                 for ref, base in sorted(self.bases.items())

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice, product
-from typing import Any
 
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Patterns, Version, patterns
@@ -27,6 +27,7 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix import methods
 from bakestone.core.matrix.checks import rules
 from bakestone.core.matrix.conditions import all_hold, slots_of
+from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
 from bakestone.errors import Position
@@ -45,13 +46,13 @@ _Combination = tuple[_Slots, dict[str, str]]
 
 def find(
     component: Component, version: Version, method: str, library: Library, distro: str = ""
-) -> Variant | str:
+) -> Variant | Obstacle:
     """A variant with this version by this method; or why the combination that came nearest does not
     pass.
 
     `distro` (component@version) is the only one to try; all when empty.
     """
-    reason = "there is no distro for it"
+    obstacle = Obstacle("there is no distro for it")
     for slots, asked in islice(_combinations(component, version, method, library, distro), TRIED):
         for platform in ("linux/amd64", "linux/arm64"):
             family = _family(asked | ({component.name: method} if method else {}), (platform,))
@@ -59,14 +60,25 @@ def find(
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
                 return Variant(f"{component.name}{version.label}", family, settled, base)
-            reason = [*(problem.finding.message for problem in problems), *refused][0]
-    return reason
+            why = [*(problem.finding.message for problem in problems), *refused]
+            obstacle = Obstacle(why[0])
+    return obstacle
 
 
 def lock(variants: Iterable[Variant], library: Library) -> Lock:
     """A lock that fits the variants, with digests and package versions that are made up."""
     wanted = survey.collect(variants, library)
-    out = Lock(inputs=wanted.fingerprint())
+    out = Lock(
+        inputs=wanted.fingerprint(),
+        artifacts={
+            url: LockedArtifact(a.sha256, a.size, a.component)
+            for url, a in wanted.artifacts.items()
+        },
+        wheels={key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()},
+        keyrings={
+            name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()
+        },
+    )
     for ref, base in wanted.bases.items():
         platforms = sorted(wanted.platforms[ref])
         out.bases[ref] = LockedBase(
@@ -80,13 +92,6 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
             "",
             versions={p: {key: _closure(s) for key, s in sets.items()} for p in platforms},
         )
-    out.artifacts = {
-        url: LockedArtifact(a.sha256, a.size, a.component) for url, a in wanted.artifacts.items()
-    }
-    out.wheels = {key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()}
-    out.keyrings = {
-        name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()
-    }
     return out
 
 
@@ -148,7 +153,7 @@ def _with_images(own: Chosen, distros: list[Chosen], library: Library) -> Iterat
                 )
 
 
-def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, dict[str, Any]]]:
+def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
     """The images, each with the component that they are listed under."""
     listed = own.version.methods[INHERITED].get("images", [])
     yield from ((own, image) for image in listed)

@@ -79,7 +79,7 @@ def named(
 
 
 def _components(variants: Iterable[Variant], needs: Needs) -> list[str]:
-    """Every `component@version` that is used: in a slot, or as the distro that a stage is built on."""
+    """Every `component@version` that is used: in a slot, or as the distro of a stage."""
     found = {c.text for v in variants for c in v.slots.values()}
     return sorted(
         found | {s.distro.text for sets in needs.packages.values() for s in sets.values()}
@@ -113,10 +113,10 @@ def _of_components(
             scope.bases.add(variant.base.ref)
         for vendor in shared.vendor_packages(variant):
             if vendor.chosen.text in texts:
-                scope.keyrings |= {r.name for r in vendor.packages.repositories}
+                scope |= Scope(keyrings={r.name for r in vendor.packages.repositories})
         for stage in shared.stages(variant):
             if stage.chosen.text in texts:
-                scope.wheels |= {wheel.key for wheel in stage.wheels}
+                scope |= Scope(wheels={wheel.key for wheel in stage.wheels})
     return scope
 
 
@@ -124,7 +124,7 @@ def _check(word: str, variants: Sequence[Variant], needs: Needs, components: Ite
     """Raise when the word is no selector either."""
     try:
         select(variants, [word])
-    except BakestoneError:
+    except BakestoneError as problem:
         slot, mark, _ = word.partition("=")
         if mark and slot.isidentifier():
             raise
@@ -143,4 +143,4 @@ def _check(word: str, variants: Sequence[Variant], needs: Needs, components: Ite
             " base image",
             cutoff=0.6,
         )
-        raise fail(f"nothing in this lock is named {word}", hint, name=word) from None
+        raise fail(f"nothing in this lock is named {word}", hint, name=word) from problem

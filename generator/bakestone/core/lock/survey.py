@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from bakestone.core.documents.suggest import near
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Base, Version
@@ -46,7 +46,7 @@ def collect(variants: Iterable[Variant], library: Library, survey: Survey | None
         keyrings = survey.keyrings(variant)
         if keyrings:
             _add_packages(needs, variant, keyrings.builder, keyrings.packages)
-            needs.repositories |= {r.name: r for r in keyrings.repositories}
+            needs.repositories.update({r.name: r for r in keyrings.repositories})
         for stage in survey.stages(variant):
             if id(stage) in seen:
                 continue
@@ -66,8 +66,8 @@ class Survey:
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self._packages: dict[tuple[Any, ...], PackageSet] = {}
-        self._stages: dict[tuple[Any, ...], Stage] = {}
+        self._packages: dict[tuple[object, ...], PackageSet] = {}
+        self._stages: dict[tuple[object, ...], Stage] = {}
 
     def base_packages(self, variant: Variant) -> PackageSet:
         """The distro packages of the finished image."""
@@ -264,7 +264,7 @@ def _artifacts(chosen: Chosen, platforms: tuple[str, ...]) -> Iterable[Artifact]
             )
 
 
-def _wheel(data: dict[str, Any]) -> Wheel:
+def _wheel(data: Json) -> Wheel:
     files = tuple(
         (p, (f["filename"], f["sha256"], int(f.get("size") or 0)))
         for p, f in sorted(data["files"].items())

@@ -6,14 +6,13 @@ Pure: no network, no clock, no disk beyond the library's own data.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import product
 
 from bakestone.core.documents import template
-from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.patterns import TAG, matches
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.core.matrix import methods, nearest
 from bakestone.core.matrix.checks import names, profiles, rules, terms
@@ -23,9 +22,6 @@ from bakestone.errors import BakestoneError, Finding
 
 MAX_VARIANTS = 20_000
 """Most combinations of one family: beyond it a typing error is likelier than a wish."""
-
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-"""What a tag is (OCI distribution specification, "Pulling manifests")."""
 
 _Slots = dict[str, Chosen]
 
@@ -53,8 +49,8 @@ def expand(spec: Spec, library: Library) -> Matrix:
             findings += [*work.findings, *problem.findings]
             continue
         findings += work.findings
-        matrix.variants += work.variants
-        matrix.excluded += work.excluded
+        matrix.variants.extend(work.variants)
+        matrix.excluded.extend(work.excluded)
     findings += _duplicates(matrix.variants)
     if findings:
         raise BakestoneError(findings)
@@ -287,7 +283,7 @@ class Expansion:
         self.findings += terms.findings(self.family, settled, self._told)
         if not unfit:
             name = self.name(slots)
-            if not _TAG.fullmatch(name):
+            if not TAG.fullmatch(name):
                 self.unfit(name, slots)
             self.variants.append(Variant(name, self.family, settled, base))
 
@@ -297,7 +293,7 @@ class Expansion:
         changeable: Iterable[str],
         passes: Callable[[_Slots], bool] | None = None,
     ) -> str:
-        """What to do about a combination that does not pass: the nearest that does, or an exclude."""
+        """What to do about a refused combination: the nearest that passes, or an exclude."""
         close = nearest.text(
             nearest.nearest(slots, changeable, passes or self.passes, self.library)
         )
@@ -310,7 +306,7 @@ class Expansion:
         if mark not in self._refused:
             self._refused.add(mark)
             odd = next(
-                (c for c in slots.values() if not _TAG.fullmatch(f"x{c.version.label}")),
+                (c for c in slots.values() if not TAG.fullmatch(f"x{c.version.label}")),
                 slots["distro"],
             )
             why = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Method
 from bakestone.core.library.version import ENTRIES, Base, patterns
 from bakestone.core.matrix.checks.rules import seen
@@ -41,6 +41,16 @@ class _Wish:
 
 
 @dataclass(frozen=True)
+class Obstacle:
+    """Why a method cannot be used in a combination."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True)
 class Problem:
     """Why something cannot be installed; changing one of `slots` may help."""
 
@@ -50,7 +60,7 @@ class Problem:
 
 _Result = tuple[_Slots, Base, list[Problem]]
 _Decision = tuple[Chosen | Problem, Base]
-Decisions = dict[tuple[Any, ...], _Decision]
+Decisions = dict[tuple[object, ...], _Decision]
 """Decisions of one family that were made before: most combinations share most of theirs."""
 
 
@@ -108,35 +118,22 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
         name: _offer(method, data.get(name), wish)
         for name, method in chosen.component.methods.items()
     }
-    usable = [name for name, problem in offered.items() if not problem]
+    usable = [name for name, obstacle in offered.items() if obstacle is None]
     if wish.asked and wish.asked not in usable:
-        return (
-            _cannot(
-                wish,
-                {wish.asked: offered.get(wish.asked) or "it is not a method of this component"},
-            ),
-            base,
-        )
+        obstacle = offered.get(wish.asked) or Obstacle("it is not a method of this component")
+        return _cannot(wish, {wish.asked: obstacle}), base
     if not usable:
         return _cannot(wish, offered), base
     method = wish.asked or usable[0]
     if method == INHERITED and data[method].get("images"):
         base = Base.of(_image(data[method], wish) or {})
-    return (
-        replace(
-            chosen,
-            method=method,
-            why=_why(method, wish.asked, offered),
-            data=data[method],
-            seen=conditions,
-        ),
-        base,
-    )
+    why = _why(method, wish.asked, offered)
+    return replace(chosen, method=method, why=why, data=data[method], seen=conditions), base
 
 
-def _selected(method: str, wish: _Wish) -> dict[str, Any]:
+def _selected(method: str, wish: _Wish) -> Json:
     """What versions.yaml says for a method, with those of its entries whose conditions hold."""
-    data = wish.chosen.version.methods[method]
+    data: Json = wish.chosen.version.methods[method]
     key = ENTRIES.get(method, "")
     if not any("when" in entry for entry in data.get(key, [])):
         return data
@@ -150,7 +147,7 @@ def _selected(method: str, wish: _Wish) -> dict[str, Any]:
     }
 
 
-def _why(method: str, wanted: str, offered: dict[str, str]) -> str:
+def _why(method: str, wanted: str, offered: Mapping[str, Obstacle | None]) -> str:
     if wanted:
         return "the family's `methods` asks for it"
     before = [
@@ -160,7 +157,7 @@ def _why(method: str, wanted: str, offered: dict[str, str]) -> str:
     return "the first that fits" + (f" ({'; '.join(before)})" if before else "")
 
 
-def _cannot(wish: _Wish, offered: dict[str, str]) -> Problem:
+def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Problem:
     chosen, slots = wish.chosen, wish.slots
     reasons = "; ".join(f"{name}: {problem}" for name, problem in offered.items())
     finding = Finding(
@@ -179,27 +176,24 @@ def _cannot(wish: _Wish, offered: dict[str, str]) -> Problem:
     return Problem(finding, tuple(dict.fromkeys((chosen.slot, *conditions, *together, "distro"))))
 
 
-def _offer(method: Method, data: dict[str, Any] | None, wish: _Wish) -> str:
-    """Why a method cannot be used, or an empty text when it can.
-
-    `data` is what is left of its entries.
-    """
+def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
+    """Why a method cannot be used; `data` is what is left of its entries."""
     version = wish.chosen.version
     if data is None:
-        return f"not offered for {version.version}"
+        return Obstacle(f"not offered for {version.version}")
     missing = [p for p in wish.family.platforms if version.platforms and p not in version.platforms]
     if missing:
-        return f"not for {', '.join(missing)}"
+        return Obstacle(f"not for {', '.join(missing)}")
     distro = wish.distro
     if method.distros and not any(
         matches(pattern, distro.component.name, distro.version.version)
         for pattern in method.distros
     ):
-        return f"made for {', '.join(method.distros)}"
+        return Obstacle(f"made for {', '.join(method.distros)}")
     for key, wanted in method.require.items():
         if not all_hold(wish.slots, {key: wanted}, wish.family.host):
             because = f": {method.because}" if method.because else ""
-            return (
+            return Obstacle(
                 f"needs {condition({key: wanted})}, not"
                 f" {shown(wish.slots, key, wish.family.host)}{because}"
             )
@@ -208,38 +202,39 @@ def _offer(method: Method, data: dict[str, Any] | None, wish: _Wish) -> str:
         conditions = dict.fromkeys(
             condition(patterns(e["when"])) for e in version.methods[method.name][key]
         )
-        return (
+        return Obstacle(
             f"there for {'; '.join(list(conditions)[:4])}{'; ...' if len(conditions) > 4 else ''}"
         )
     check = _CHECKS.get(method.name)
-    return check(data, wish) if check else ""
+    return check(data, wish) if check else None
 
 
-def _image_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _image_offer(data: Json, wish: _Wish) -> Obstacle | None:
     if not data.get("images"):
         provided = wish.base.provides.get(wish.chosen.slot)
         if provided == wish.chosen.version.version:
-            return ""
-        return f"the base image {wish.base.ref} has {provided or 'none'}"
+            return None
+        return Obstacle(f"the base image {wish.base.ref} has {provided or 'none'}")
     if _image(data, wish):
-        return ""
+        return None
     here = [i for i in data["images"] if i["distro"] == wish.distro.text]
     if not here:
-        return (
+        return Obstacle(
             f"no image of it on {wish.distro.text}; there are"
             f" {', '.join(sorted({i['distro'] for i in data['images']}))}"
         )
     fitting = [i for i in here if _together(i, wish.slots)]
     if fitting:
-        return f"{fitting[0]['ref']} was deleted from its registry: {fitting[0]['deleted']}"
+        gone = fitting[0]
+        return Obstacle(f"{gone['ref']} was deleted from its registry: {gone['deleted']}")
     have = " or ".join(
         " + ".join(f"{k} {v}" for k, v in i.get("provides", {}).items()) or "nothing else"
         for i in here
     )
-    return f"its images on {wish.distro.text} come with {have}"
+    return Obstacle(f"its images on {wish.distro.text} come with {have}")
 
 
-def _image(data: dict[str, Any], wish: _Wish) -> dict[str, Any] | None:
+def _image(data: Json, wish: _Wish) -> Json | None:
     """The first image whose distro and other contents are those of the variant; a deleted one only
     when it is asked for.
 
@@ -252,18 +247,18 @@ def _image(data: dict[str, Any], wish: _Wish) -> dict[str, Any] | None:
     return None
 
 
-def _together(image: Mapping[str, Any], slots: _Slots) -> bool:
+def _together(image: Json, slots: _Slots) -> bool:
     """Whether the other slots that an image fills are those of the variant, or come by another
     method.
     """
-    provides: Mapping[str, Any] = image.get("provides", {})
+    provides: Json = image.get("provides", {})
     return all(
         slot in slots and slots[slot].version.version == str(version)
         for slot, version in provides.items()
     )
 
 
-def _package_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _package_offer(data: Json, wish: _Wish) -> Obstacle | None:
     distro = wish.distro
     if "packages" in data:
         return _vendor_offer(data["packages"], wish)
@@ -271,11 +266,11 @@ def _package_offer(data: dict[str, Any], wish: _Wish) -> str:
         matches(key, distro.component.name, distro.version.version)
         for key in data.get("versions", {})
     ):
-        return ""
-    return f"{distro.text} has another version"
+        return None
+    return Obstacle(f"{distro.text} has another version")
 
 
-def _vendor_offer(entries: list[dict[str, Any]], wish: _Wish) -> str:
+def _vendor_offer(entries: list[Json], wish: _Wish) -> Obstacle | None:
     """Packages of the vendor's repository: the same ones for every platform of the family."""
     names = [
         {
@@ -290,25 +285,23 @@ def _vendor_offer(entries: list[dict[str, Any]], wish: _Wish) -> str:
         platform for platform, found in zip(wish.family.platforms, names, strict=True) if not found
     ]
     if lacking:
-        return f"no packages for {', '.join(lacking)}"
-    return (
-        ""
-        if all(found == names[0] for found in names)
-        else "its packages are others on each platform"
-    )
+        return Obstacle(f"no packages for {', '.join(lacking)}")
+    if any(found != names[0] for found in names):
+        return Obstacle("its packages are others on each platform")
+    return None
 
 
-def _wheel_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _wheel_offer(data: Json, wish: _Wish) -> Obstacle | None:
     lacking = {
         p for p in wish.family.platforms for wheel in data["wheels"] if p not in wheel["files"]
     }
-    return f"no wheel for {', '.join(sorted(lacking))}" if lacking else ""
+    return Obstacle(f"no wheel for {', '.join(sorted(lacking))}") if lacking else None
 
 
-def _fetched_offer(data: dict[str, Any], wish: _Wish) -> str:
+def _fetched_offer(data: Json, wish: _Wish) -> Obstacle | None:
     platforms = {a.get("platform") for a in data.get("artifacts", [])}
     if not platforms:
-        return "no file with a checksum is known"
+        return Obstacle("no file with a checksum is known")
     lacking = [p for p in wish.family.platforms if None not in platforms and p not in platforms]
     known = [
         e
@@ -320,14 +313,13 @@ def _fetched_offer(data: dict[str, Any], wish: _Wish) -> str:
         for e in known
         if "when" in e and e.get("platform") in lacking
     )
-    return (
-        f"no file for {', '.join(lacking)}{' unless ' if elsewhere else ''}{' or '.join(elsewhere)}"
-        if lacking
-        else ""
-    )
+    if not lacking:
+        return None
+    unless = f" unless {' or '.join(elsewhere)}" if elsewhere else ""
+    return Obstacle(f"no file for {', '.join(lacking)}{unless}")
 
 
-_CHECKS: dict[str, Callable[[dict[str, Any], _Wish], str]] = {
+_CHECKS: dict[str, Callable[[Json, _Wish], Obstacle | None]] = {
     INHERITED: _image_offer,
     **dict.fromkeys(PACKAGES, _package_offer),
     "wheel": _wheel_offer,

@@ -81,4 +81,5 @@ def _holds(variant: Variant, slot: str, pattern: str) -> bool:
             else matches(pattern, None, None)
         )
     except ValueError as problem:
-        raise fail(str(problem), "write a range as >=12.0,<13", name=f"{slot}={pattern}") from None
+        hint = "write a range as >=12.0,<13"
+        raise fail(str(problem), hint, name=f"{slot}={pattern}") from problem

@@ -10,6 +10,7 @@ from typing import Any
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
+from bakestone.core.documents.yaml import Json
 from bakestone.errors import BakestoneError, Finding, Position
 
 DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "distro")
@@ -150,7 +151,7 @@ class _Reader:
         self.document = document
         self.findings: list[Finding] = []
 
-    def family(self, index: int, data: dict[str, Any]) -> Family:
+    def family(self, index: int, data: Json) -> Family:
         at: tuple[str | int, ...] = ("families", index)
         position = self.document.position
         methods = data.get("methods", {})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Any
 
 from bakestone.core.documents import template
+from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Component, Method
 from bakestone.core.library.version import Base, Version
 from bakestone.core.matrix.spec import Exclude, Family
@@ -55,7 +55,7 @@ class Chosen:
     where: Position
     method: str = ""
     why: str = ""
-    data: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    data: Json = field(default_factory=dict, compare=False, repr=False)
     seen: tuple[str, ...] = ()
 
     @cached_property

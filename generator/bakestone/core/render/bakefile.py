@@ -1,4 +1,4 @@
-"""docker-bake.json and the fingerprint: how the Dockerfiles are built, with or without Bakestone."""
+"""docker-bake.json and the fingerprint: how Dockerfiles are built, with or without Bakestone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bakestone.core.documents.yaml import Json
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import fail
 
 OUTPUT = {"oci-mediatypes": "true", "compression": "gzip", "force-compression": "true"}
-"""Image options, explicit because BuildKit's defaults changed (0.32). gzip is what every engine can
-pull; without
-force, layers that the engine already has with another compression would keep it."""
+"""Image options, explicit because BuildKit's defaults changed (0.32).
+
+gzip is what every engine can pull; without force, layers that the engine already has with another
+compression would keep it.
+"""
 
 REWRITTEN = {"rewrite-timestamp": "true"}
 """No file of a layer is younger than SOURCE_DATE_EPOCH: what makes two builds equal, byte for byte.
@@ -87,9 +90,9 @@ def repository(registry: str, variant: Variant) -> str:
     return f"{registry}/{variant.family.name}"
 
 
-def target(variant: Variant, lock: Lock, *, context: str) -> dict[str, Any]:
+def target(variant: Variant, lock: Lock, *, context: str) -> Json:
     """The bake target of a variant, without tags and output."""
-    out: dict[str, Any] = {
+    out: Json = {
         "context": context,
         "dockerfile": "Dockerfile",
         "platforms": list(variant.platforms),
@@ -108,7 +111,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
     variants = list(variants)
     groups: dict[str, list[str]] = {}
     families: dict[str, str] = {"default": ""}  # the group of all families
-    targets: dict[str, Any] = {}
+    targets: Json = {}
     for variant in variants:
         group = group_name(variant.family.name)
         if families.setdefault(group, variant.family.name) != variant.family.name:
@@ -144,7 +147,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
     return dump(everything)
 
 
-def dump(data: dict[str, Any]) -> str:
+def dump(data: Json) -> str:
     """Bake's JSON is read as HCL, so `${` and `%{` in a text are escaped."""
     return json.dumps(_escape(data), indent=2) + "\n"
 

@@ -17,7 +17,8 @@ from bakestone.core.matrix.variant import Variant, slot_rank
 from bakestone.core.render.environment import Environments, labels, seen, stage_context
 from bakestone.core.render.frames import frame, pairs
 from bakestone.core.render.inventory import HEREDOC, Inventories
-from bakestone.core.render.packages import install as packages
+from bakestone.core.render.packages.install import install
+from bakestone.core.render.packages.pip import pip
 from bakestone.errors import fail
 
 UID = 10001
@@ -120,7 +121,7 @@ class Renderer:
         wanted = self._survey.base_packages(variant)
         key = (wanted.base, wanted.names, variant.platforms)
         if key not in self._packages:
-            self._packages[key] = packages.install(wanted, self.lock, variant.platforms)
+            self._packages[key] = install(wanted, self.lock, variant.platforms)
         return self._packages[key]
 
     def _vendor_packages(self, vendor: VendorPackages, variant: Variant) -> str:
@@ -128,7 +129,7 @@ class Renderer:
         template adds.
         """
         chosen = vendor.chosen
-        text = packages.install(vendor.packages, self.lock, variant.platforms) + "\n"
+        text = install(vendor.packages, self.lock, variant.platforms) + "\n"
         if chosen.component.has_template(chosen.method):
             body, origin = chosen.component.template(chosen.method)
             text += (
@@ -144,7 +145,7 @@ class Renderer:
         context = {
             "repositories": [self._keyring(r.name) for r in wanted.repositories],
             "builder": self.origin(wanted.builder),
-            "packages": packages.install(wanted.packages, self.lock, variant.platforms),
+            "packages": install(wanted.packages, self.lock, variant.platforms),
         }
         return template.render(
             frame("keyrings.j2"),
@@ -180,14 +181,12 @@ class Renderer:
             around = {
                 "name": chosen.component.name,
                 "builder": "base" if stage.on_base else self.origin(stage.builder),
-                "packages": packages.install(stage.packages, self.lock, variant.platforms),
+                "packages": install(stage.packages, self.lock, variant.platforms),
                 "uses": uses,
                 "file_stages": _file_stages(stage, variant.platforms),
                 "body": (
                     (
-                        packages.pip(
-                            stage.wheels, self.lock, variant.platforms, python(variant.slots) or ""
-                        )
+                        pip(stage.wheels, self.lock, variant.platforms, python(variant.slots) or "")
                         if stage.wheels
                         else ""
                     )

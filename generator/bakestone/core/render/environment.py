@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from bakestone.core.documents import template
 from bakestone.core.lock.lock import Lock
@@ -31,7 +30,7 @@ class Environments:
     """ENV of many variants; what several have alike is rendered once."""
 
     def __init__(self) -> None:
-        self._settings: dict[tuple[Any, ...], _Settings] = {}
+        self._settings: dict[tuple[object, ...], _Settings] = {}
 
     def of(self, variant: Variant, filled: Iterable[Chosen]) -> dict[str, str]:
         """Every variable of a variant, sorted. `filled` are its slots in their order."""
@@ -57,7 +56,7 @@ class Environments:
         if key not in self._settings:
             context = stage_context(chosen, variant)
 
-            def fill(text: Any) -> str:
+            def fill(text: object) -> str:
                 return template.render(
                     str(text), context, origin=f"{component.origin}/component.yaml"
                 )
@@ -73,7 +72,7 @@ class Environments:
         return self._settings[key]
 
 
-def stage_context(chosen: Chosen, variant: Variant) -> dict[str, Any]:
+def stage_context(chosen: Chosen, variant: Variant) -> dict[str, object]:
     """What a component's templates see: its facts, every other slot under its name, `python`."""
     return {
         **variant.context,
@@ -82,7 +81,7 @@ def stage_context(chosen: Chosen, variant: Variant) -> dict[str, Any]:
     }
 
 
-def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[Any, ...]:
+def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[object, ...]:
     """All that a component's templates see of a variant, when they use `names`: where it is equal,
     so is their text.
     """

@@ -4,7 +4,6 @@ and fetched into one.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import schema
+from bakestone.core.documents.patterns import TAG
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
@@ -23,7 +23,6 @@ MAX_MANIFEST = 4 * 2**20
 """Bytes of a manifest that registries must take (OCI distribution specification); more need not
 work anywhere.
 """
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
 def target(text: str) -> str:
@@ -34,7 +33,7 @@ def target(text: str) -> str:
     head, slash, last = text.rpartition("/")
     name, colon, tag = last.partition(":")
     schema.check_value(head + slash + name, "site", "place", "the archive's place")
-    if not slash or (colon and not _TAG.fullmatch(tag)):
+    if not slash or (colon and not TAG.fullmatch(tag)):
         raise fail(
             f"the archive's place cannot be {text[:120]!r}",
             "HOST[:PORT]/REPOSITORY[:TAG]",

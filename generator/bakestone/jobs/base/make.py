@@ -16,6 +16,7 @@ from pathlib import Path
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
+from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.errors import ENVIRONMENT, USAGE, fail
@@ -27,7 +28,6 @@ Say = Callable[[str], None]
 DISTRO = "debian"
 _ONE_LINE = ("bullseye", "buster")
 """Suites whose images have a sources.list; from Debian 12 on there is a debian.sources instead."""
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~%+@=-]+)*/?")
 
 
@@ -138,7 +138,7 @@ def references(what: Release, to: str, site: Site) -> list[str]:
             )
     repository, _, tag = to.rpartition(":") if _tagged(to) else (to, "", "")
     schema.check_value(repository, "site", "place", "--to")
-    if "/" not in repository or (tag and not _TAG.fullmatch(tag)):
+    if "/" not in repository or (tag and not TAG.fullmatch(tag)):
         raise fail(f"--to cannot be {to[:120]!r}", "HOST[:PORT]/REPOSITORY[:TAG]", code=USAGE)
     return [to] if tag else [f"{to}:{name}" for name in (what.version, what.codename)]
 

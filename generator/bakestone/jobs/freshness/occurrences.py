@@ -150,7 +150,7 @@ class _Finder:
         return Place(path, family, slot, component, version, value, where)
 
     def value(self, path: Path_) -> str:
-        inner = self.document.data
+        inner: Any = self.document.data
         for part in path:
             inner = inner[part]
         return str(inner)

@@ -14,7 +14,7 @@ from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.checks.lifecycle import End
-from bakestone.core.matrix.variant import slot_rank
+from bakestone.core.matrix.variant import Variant, slot_rank
 
 BUILT_IN, TEAM, ADDED = "built-in", "team", "added by the team"
 _TRUST = ("high", "medium-high", "medium", "low")
@@ -93,7 +93,7 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Versi
             methods = tuple(
                 m
                 for m in methods
-                if not isinstance(samples.find(component, version, m, library, distro), str)
+                if isinstance(samples.find(component, version, m, library, distro), Variant)
             )
             if not methods:
                 continue

@@ -12,7 +12,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples
-from bakestone.core.matrix.methods import FETCHED
+from bakestone.core.matrix.methods import FETCHED, Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
@@ -150,7 +150,7 @@ def _rendered(
     """
     try:
         found = samples.find(component, version, method, library)
-        if not isinstance(found, str):
+        if not isinstance(found, Obstacle):
             Renderer(library, samples.lock([found], library)).dockerfile(found)
             return
     except BakestoneError as problem:

@@ -77,10 +77,20 @@ def test_only_none_matches_an_empty_slot() -> None:
 @pytest.mark.parametrize(
     ("pattern", "holds"),
     [
-        ("openmpi", True), ("open*", True), ("openmpi@5.*", True), ("openmpi@>=5.0,<6", True), ("5.*", True), ("5.0.1?", True),
-        (">=5.0.9", True), ("<5.0.9", False), ("openmpi@4.*", False), ("intelmpi", False), ("5", False), ("5.0.1", False),
+        ("openmpi", True),
+        ("open*", True),
+        ("openmpi@5.*", True),
+        ("openmpi@>=5.0,<6", True),
+        ("5.*", True),
+        ("5.0.1?", True),
+        (">=5.0.9", True),
+        ("<5.0.9", False),
+        ("openmpi@4.*", False),
+        ("intelmpi", False),
+        ("5", False),
+        ("5.0.1", False),
     ],
-)  # fmt: skip
+)
 def test_a_pattern_is_a_component_a_version_or_a_range(pattern: str, holds: bool) -> None:
     assert matches(pattern, "openmpi", "5.0.10") is holds
 

@@ -174,11 +174,16 @@ def test_a_release_that_is_written_follows_its_schema(library: Library, tmp_path
     made = locked(tmp_path, MANY, library=library)
     images = [
         Image(
-            variant, f"{made.registry}/{variant.family.name}", made.fingerprint(variant), f"sha256:{made_up(variant.name)}",
-            {p: f"sha256:{made_up(variant.name, p)}" for p in variant.platforms}, 123456789, inventory(made, variant),
+            variant,
+            f"{made.registry}/{variant.family.name}",
+            made.fingerprint(variant),
+            f"sha256:{made_up(variant.name)}",
+            {p: f"sha256:{made_up(variant.name, p)}" for p in variant.platforms},
+            123456789,
+            inventory(made, variant),
         )
         for variant in made.matrix.variants
-    ]  # fmt: skip
+    ]
     path = tmp_path / "release.json"
     assert release.write(images, made, path)
     assert not release.write(images, made, path)
@@ -207,8 +212,8 @@ methods:
 
 WRONG_COMPONENTS = {
     "unknown key": (COMPONENT + "«lable»: x\n", "did you mean label?"),
-    "quote in the title": (COMPONENT.replace("title: Tool", "title: «'a\"b'»"), "letters, digits"),
-    "dollar in the title": (COMPONENT.replace("title: Tool", "title: «$HOME»"), "letters, digits"),
+    "quote in a title": (COMPONENT.replace("title: Tool", "title: «'a\"b'»"), "letters, digits"),
+    "dollar in a title": (COMPONENT.replace("title: Tool", "title: «$HOME»"), "letters, digits"),
     "relative prefix": (COMPONENT.replace("/opt/tool", "«opt/tool»"), "absolute path"),
     "prefix that climbs": (COMPONENT.replace("/opt/tool", "«/opt/../etc»"), "no .."),
     "prefix with a space": (COMPONENT.replace("/opt/tool", "«/opt/a b»"), "absolute path"),
@@ -231,7 +236,7 @@ WRONG_COMPONENTS = {
         + "rules:\n  - «{id: a, when: {tool: '*'}, require: {cuda: '*'}, because: it is so}»\n",
         "Who says so",
     ),
-    "a file URL as home page": (COMPONENT.replace("https://example.com/", "«file:///etc»"), "URL"),
+    "a file as home page": (COMPONENT.replace("https://example.com/", "«file:///etc»"), "URL"),
     "quote in a snapshot source": (
         COMPONENT + 'snapshot: {source: x, sources: [«"deb http://x/\' main"»]}\n',
         "without quotes",
@@ -272,7 +277,7 @@ ENTRY = (
 GOOD = {"url": "https://example.com/a.tar.gz", "sha": made_up("a"), "name": "a.tar.gz"}
 
 WRONG_VERSIONS = {
-    "quote in a URL": ENTRY.format(**GOOD | {"url": "\"https://example.com/a'b\""}),
+    "quote in a URL": ENTRY.format(**GOOD | {"url": '"https://example.com/a\'b"'}),
     "newline in a URL": ENTRY.format(**GOOD | {"url": '"https://example.com/a\\nRUN id"'}),
     "dots in a URL": ENTRY.format(**GOOD | {"url": "https://example.com/../a"}),
     "query in a URL": ENTRY.format(**GOOD | {"url": "'https://example.com/a?b=c'"}),
@@ -284,12 +289,16 @@ WRONG_VERSIONS = {
     "option as a file name": ENTRY.format(**GOOD | {"name": "-rf"}),
     "unquoted version": "versions:\n  '1':\n    label: 1.10\n",
     "semicolon in a measured value": "versions:\n  '1':\n    measure: {version: '1; id'}\n",
-    "dollar in an apt version": "versions:\n  '1':\n    methods: {apt: {package: git, versions: {debian@12: '1$x'}}}\n",
+    "dollar in an apt version": (
+        "versions:\n  '1':\n    methods:\n      apt: {package: git, versions: {debian@12: '1$x'}}\n"
+    ),
     "image without a tag": "versions:\n  '1':\n    image: docker.io/library/debian\n",
-    "image with a digest": f"versions:\n  '1':\n    image: docker.io/library/debian:12@sha256:{'0' * 64}\n",
+    "image with a digest": (
+        f"versions:\n  '1':\n    image: docker.io/library/debian:12@sha256:{'0' * 64}\n"
+    ),
     "unknown way to pin": "versions:\n  '1':\n    pins: latest\n",
     "version with a slash": "versions:\n  '1/2': {}\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", WRONG_VERSIONS.values(), ids=list(WRONG_VERSIONS))

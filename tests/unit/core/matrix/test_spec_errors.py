@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "cuda must be text, and 9.0 is a number",
         '"9.0"',
     ),
-    "unquoted integer": (HEAD + "      git: [«2»]\n", "git must be text, and 2 is a number", '"2"'),
+    "a whole number": (HEAD + "      git: [«2»]\n", "git must be text, and 2 is a number", '"2"'),
     "unquoted date": (
         HEAD + "      git: [«2026-11-22»]\n",
         "git must be text, and 2026-11-22 is a date",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bakestone.core.documents.patterns import matches, version_key
+from bakestone.core.documents.patterns import VersionKey, matches, version_key
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Version, patterns, texts
 from bakestone.core.matrix.spec import Family
@@ -117,7 +117,7 @@ def findings(
                     (variant.family.name, end.what, end.date),
                     _Use(end, variant.family, variant.slots[end.slot]),
                 )
-                use.count += 1
+                use.add()
     return [use.finding(at, ahead) for use in seen.values()]
 
 
@@ -129,6 +129,9 @@ class _Use:
     family: Family
     chosen: Chosen
     count: int = 0
+
+    def add(self) -> None:
+        self.count += 1
 
     def finding(self, at: datetime.date, ahead: datetime.timedelta) -> Finding:
         message = (
@@ -145,7 +148,7 @@ class _Use:
 
 
 def _hint(chosen: Chosen, end: End, limit: datetime.date) -> str:
-    """The nearest newer version of the component that is supported beyond `limit`, and who says so."""
+    """The nearest newer version that is supported beyond `limit`, and who says so."""
     said = f"source: {end.source}"
     here = order(chosen.version)
     for version in sorted(chosen.component.versions.values(), key=order):
@@ -159,7 +162,7 @@ def _hint(chosen: Chosen, end: End, limit: datetime.date) -> str:
     return said
 
 
-def order(version: Version) -> Any:
+def order(version: Version) -> tuple[VersionKey, VersionKey]:
     """Sort key of the versions of a component: by the version that is measured: a build such as
     py313_26.5.3-1 has a name of its own.
     """
@@ -198,7 +201,7 @@ def _applies(when: Mapping[str, Any], version: Version) -> bool:
 
 
 def _about_the_end(source: str | list[str]) -> str:
-    """Of the sources of a distro version, those that say so of its end; all of them when none does."""
+    """Of the sources of a distro version, those about its end; all of them when none says so."""
     listed = [source] if isinstance(source, str) else source
     return texts([text for text in listed if "end of life" in text] or listed)
 
@@ -211,9 +214,9 @@ def _end(
         return End(
             component.slot, what, datetime.date.fromisoformat(str(last)), paid, source, after
         )
-    except ValueError:
+    except ValueError as problem:
         raise fail(
             f"{what}: {last} or {extended} is not a date",
             "write year, month and day: 2028-06-30",
             name=component.origin,
-        ) from None
+        ) from problem

@@ -13,7 +13,7 @@ from bakestone.errors import Finding
 
 
 def check(family: Family, library: Library) -> Iterator[Finding]:
-    """A finding for every axis, pattern, method and name slot that names nothing, or is set twice."""
+    """A finding for each axis, pattern, method and name slot that names nothing or is set twice."""
     known = library.slots
     one_of = f"one of: {', '.join(known)}"
     set_slots: dict[str, str] = {}

@@ -213,13 +213,17 @@ def _read(name: str, folder: Path, library: Library) -> Profile:
     if findings:
         raise BakestoneError(findings)
     data = document.data
-    return Profile(name, data["title"], tuple(
+    requirements = tuple(
         Requirement(
-            entry["id"], patterns(entry.get("require", {})), tuple(entry.get("packages", ())),
-            entry["because"], texts(entry.get("source", data["source"])),
+            entry["id"],
+            patterns(entry.get("require", {})),
+            tuple(entry.get("packages", ())),
+            entry["because"],
+            texts(entry.get("source", data["source"])),
         )
         for entry in data["requirements"]
-    ))  # fmt: skip
+    )
+    return Profile(name, data["title"], requirements)
 
 
 def _wrong(document: yamldoc.Document, name: str, library: Library) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def refusals(
 
 
 def seen(slots: Slots, keys: tuple[str, ...]) -> Iterator[str]:
-    """What `keys` see of a combination: where it is equal, so is every answer that depends on them."""
+    """What `keys` see of a combination: where it is equal, so is every answer they decide."""
     for key in keys:
         for slot in slots_of(key):
             yield slots[slot].text if slot in slots else ""

@@ -247,7 +247,7 @@ def _versions(
 def _beside(
     packages: PackageSet, platforms: tuple[str, ...], lines: list[str], *, with_parts: bool
 ) -> list[str]:
-    """Shell lines, run with the vendors' repositories of a package set, which are gone after them."""
+    """Shell lines, with the vendors' repositories of a package set, which are gone after them."""
     before = vendor_sources(packages.repositories, platforms, with_parts=with_parts)
     return [*before, *lines, VENDOR_GONE] if before else lines
 

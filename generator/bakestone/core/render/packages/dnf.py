@@ -1,4 +1,4 @@
-"""dnf: the RUN instruction that installs packages at exact versions, and the question what dnf would
+"""dnf: the RUN instruction that installs packages at exact versions, and the question what it would
 install today, asked of dnf inside the base image itself.
 """
 

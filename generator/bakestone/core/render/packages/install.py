@@ -1,14 +1,11 @@
-"""The RUN instructions that install distro packages and wheels, each in one way for all stages."""
+"""The RUN instruction that installs distro packages, one for all stages and package managers."""
 
 from __future__ import annotations
 
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
-from bakestone.core.render.packages.pip import pip
 from bakestone.errors import fail
-
-__all__ = ["install", "pip"]
 
 
 def install(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str:

@@ -59,12 +59,14 @@ def _platform_tags(wheels: list[LockedWheel], platforms: tuple[str, ...]) -> lis
     """The tags that pip is told to accept: it does not know that manylinux_2_28 runs what
     manylinux_2_17 does.
     """
+    from packaging.utils import parse_wheel_filename  # 20 ms, which few commands need
+
     options = {}
     for platform in platforms:
         tags = {
-            tag
+            tag.platform
             for wheel in wheels
-            for tag in wheel.files[platform][0].removesuffix(".whl").rpartition("-")[2].split(".")
+            for tag in parse_wheel_filename(wheel.files[platform][0])[3]
         }
         options[platform] = "set -- " + " ".join(
             f"--platform {tag}" for tag in sorted(tags - {"any"})

@@ -35,7 +35,7 @@ class Updates:
         }
 
     def security(self, package: str, pinned: str, newest: str) -> bool:
-        """Whether one of the versions after the pinned one, up to the newest, is a security update."""
+        """Whether a version after the pinned one, up to the newest, is a security update."""
         return any(
             self.newer(v, pinned) and not self.newer(v, newest)
             for v in self.secure.get(package, ())

@@ -1,4 +1,4 @@
-"""What is no longer supported is said, before it happens and after, with the day and who says so."""
+"""What is no longer supported is said, before and after the day, with the day and who says so."""
 
 from __future__ import annotations
 

@@ -101,7 +101,9 @@ def test_every_suggestion_passes_when_it_is_taken(
     assert suggestions
     for index, found in enumerate(suggestions):
         right = wrong
-        for change in re.search(r"nearest that passes: ([^;]+);", found.hint)[1].split(" with "):  # type: ignore[index]
+        offered = re.search(r"nearest that passes: ([^;]+);", found.hint)
+        assert offered
+        for change in offered[1].split(" with "):
             component, _, version = change.partition("@")
             right = (
                 re.sub(rf'{component}: "[^"]*"', f'{component}: "{version}"', right)

@@ -173,7 +173,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=list(HOSTILE))
 def test_what_is_not_a_name_is_marked(value: str, place: Path) -> None:
-    marked = Marked.of(MATRIX.format(top=f"accept: [«{value}»]\n", solver="fresolv@1.0", family=""))
+    text = MATRIX.format(top=f"accept: [«{value}»]\n", solver="fresolv@1.0", family="")
+    marked = Marked.of(text)
     found = refused(lambda: project(place, marked.text).matrix)
     assert (found[0].line, found[0].column) == (marked.line, marked.column)
 

@@ -17,7 +17,7 @@ from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages import dnf
-from bakestone.core.render.packages import install as packages
+from bakestone.core.render.packages.install import install
 from tests.support.samples import NOW, ROOT, refused
 
 BOTH = ("linux/amd64", "linux/arm64")
@@ -68,16 +68,20 @@ def rendered(wanted: PackageSet, *closures: dict[str, str], pins: str = "version
     lock = Lock(
         packages={wanted.base: LockedPackages(pins, wanted.distro.text, NOW, versions=versions)}
     )
-    return packages.install(wanted, lock, platforms)
+    return install(wanted, lock, platforms)
 
 
 def test_every_package_is_named_with_epoch_version_release_and_architecture(
     wanted: PackageSet,
 ) -> None:
     text = rendered(wanted, AMD64)
-    assert re.findall(r"^  (\S+)", text[text.index('dnf "$@" install --assumeyes \\') :], re.MULTILINE) == [
-        "gcc-0:8.5.0-22.el8_10.x86_64", "glibc-0:2.28-251.el8_10.2.x86_64", "tzdata-0:2026a-1.el8.noarch",
-    ]  # fmt: skip
+    assert re.findall(
+        r"^  (\S+)", text[text.index('dnf "$@" install --assumeyes \\') :], re.MULTILINE
+    ) == [
+        "gcc-0:8.5.0-22.el8_10.x86_64",
+        "glibc-0:2.28-251.el8_10.2.x86_64",
+        "tzdata-0:2026a-1.el8.noarch",
+    ]
     assert "apt" not in text
 
 
@@ -158,7 +162,7 @@ def test_repositories_that_are_made_for_apt_are_refused(wanted: PackageSet) -> N
 
 def test_a_set_that_the_lock_lacks_is_an_error(wanted: PackageSet) -> None:
     lock = Lock(packages={wanted.base: LockedPackages("versions", "rocky@8", NOW)})
-    (found,) = refused(lambda: packages.install(wanted, lock, BOTH))
+    (found,) = refused(lambda: install(wanted, lock, BOTH))
     assert (
         found.message
         == "the lock has no versions of gcc, gcc-c++... on docker.io/rockylinux/rockylinux:8 for"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,7 +104,6 @@ def test_an_alias_bomb_is_refused_before_it_grows() -> None:
         f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 10)}]\n"
         for n in range(12)
     ]
-    began = time.monotonic()
     (found,) = refused(
         lambda: yamldoc.parse(
             "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(levels), "bomb.yaml"
@@ -113,7 +111,6 @@ def test_an_alias_bomb_is_refused_before_it_grows() -> None:
     )
     assert "once aliases (*name) are expanded" in found.message
     assert found.line >= 1
-    assert time.monotonic() - began < 10
 
 
 def test_an_alias_of_itself_is_refused() -> None:
@@ -129,8 +126,9 @@ def test_deep_nesting_is_refused() -> None:
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_nesting_without_end_does_not_crash_the_process(opening: str) -> None:
     code = (
-        f"from bakestone.core.documents import yaml as yamldoc\ntry:\n    yamldoc.parse({opening!r} * 60000, 'x')\nexcept"
-        " Exception as e:\n    print(type(e).__name__)"
+        "from bakestone.core.documents import yaml as yamldoc\n"
+        f"try:\n    yamldoc.parse({opening!r} * 60000, 'x')\n"
+        "except Exception as e:\n    print(type(e).__name__)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
