@@ -38,6 +38,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from bakestone import __version__
+from bakestone.clients.site.credentials import origin
 from bakestone.clients.site.site import Site
 
 CONNECT, IDLE = 10.0, 60.0
@@ -147,14 +148,15 @@ class Session:
         of an account cannot be read.
         """
         url = self.site.mirror_url(request.url) if request.mirrored else request.url
-        start = account = ""
+        start = account = None
         for _ in range(MAX_REDIRECTS + 1):
             if request.allow:
                 request.allow(url)
             url, own = _taken_apart(url)
-            start, account = start or _origin(url), account or own
-            here = _origin(url) == start
-            response = self._ask(request, url, own or (account if here else ""), here=here)
+            if start is None:
+                start, account = origin(url), own
+            here = origin(url) == start
+            response = self._ask(request, url, own or (account if here else None), here=here)
             target = self._browser().target(response)
             if not target or not request.follow or request.method not in ("GET", "HEAD"):
                 return response
@@ -165,7 +167,7 @@ class Session:
                 raise LedAstrayError(f"leads to {shown(target)}, which is no address") from problem
         raise LedAstrayError(f"more than {MAX_REDIRECTS} redirects, the last to {shown(url)}")
 
-    def _ask(self, request: Request, url: str, own: str, *, here: bool) -> requests.Response:
+    def _ask(self, request: Request, url: str, own: str | None, *, here: bool) -> requests.Response:
         """One question to one URL. `own` is the account of the URL itself, `here` whether it is
         where the question began, so that its headers may hold a secret.
         """
@@ -347,7 +349,7 @@ class _Browser(requests.Session):
 class _Account(AuthBase):
     """A header `Authorization`, or none."""
 
-    def __init__(self, authorization: str) -> None:
+    def __init__(self, authorization: str | None) -> None:
         self.authorization = authorization
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -480,7 +482,7 @@ def _words(problem: BaseException | None) -> str:
     return str(text or type(problem).__name__)[:200]
 
 
-def _taken_apart(url: str) -> tuple[str, str]:
+def _taken_apart(url: str) -> tuple[str, str | None]:
     """A URL without the account in it, and the header `Authorization` that stands for that.
 
     Raises `LedAstrayError` when it is no http or https URL.
@@ -494,15 +496,10 @@ def _taken_apart(url: str) -> tuple[str, str]:
         raise LedAstrayError(f"leads to {shown(url)}, which is neither http nor https")
     account, _, place = parts.netloc.rpartition("@")
     if not account:
-        return url, ""
+        return url, None
     name, _, secret = account.partition(":")
     plain = f"{unquote(name)}:{unquote(secret)}".encode()
     return parts._replace(netloc=place).geturl(), f"Basic {base64.b64encode(plain).decode()}"
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80}.get(parts.scheme, 443)}"
 
 
 def shown(url: str) -> str:
