@@ -10,7 +10,7 @@ import base64
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -224,9 +224,11 @@ def _problem(entry: dict[str, Collection[str]]) -> tuple[str, str] | None:
 def _secret_place(
     document: Document, path: tuple[str | int, ...], data: dict[str, str], folder: Path
 ) -> SecretPlace:
-    if "env" in data:
-        return SecretPlace(document.position((*path, "env")), variable=data["env"])
-    return SecretPlace(document.position((*path, "file")), path=(folder / data["file"]).resolve())
+    kind = "env" if "env" in data else "file"
+    where = replace(document.position((*path, kind)), text="")  # no line of a site file is shown
+    if kind == "env":
+        return SecretPlace(where, variable=data["env"])
+    return SecretPlace(where, path=(folder / data["file"]).resolve())
 
 
 def covers(scope: str, url: str) -> bool:

@@ -326,6 +326,12 @@ def test_what_may_heal_is_asked_again(server: WebServer) -> None:
     assert len(server.asked) == 3
 
 
+def test_the_body_of_an_error_that_may_heal_is_not_read(server: WebServer) -> None:
+    start = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
+    answers = (server.endless(start, b"x" * 1000, 0.01), webserver.body(b"yes"))
+    assert ask(server.on("file", webserver.first(*answers))) == b"yes"
+
+
 def test_an_error_that_stays_is_the_answer(server: WebServer) -> None:
     url = server.on("file", webserver.status(500))
     with Session(Site()).send(Request("GET", url)) as response:

@@ -206,7 +206,7 @@ WRONG = {
         "without credentials",
     ),
     "no_proxy as one text": (
-        "version: 1\nproxies: {http: http://p.example:1, no_proxy: «'localhost,.example.com'»}\n",
+        "version: 1\nproxies: {http: http://p.example:1, no_proxy: «'localhost,.example'»}\n",
         "must be a list",
         "indentation",
     ),
@@ -378,7 +378,7 @@ LEAKS = {
     "an account in a mirror": "mirrors: {urls: {https://a/: 'https://ci:hunter2@b.example/'}}",
     "an account in what is mirrored": "mirrors: {urls: {'https://ci:hunter2@b.example/': 'x'}}",
     "an account in a registry": "registry: ci:hunter2@registry.example/base",
-    "an account in a mirror of images": "mirrors: {registries: {docker.io: 'ci:hunter2@m.example'}}",
+    "an account in a mirror of images": "mirrors: {registries: {a.example: 'ci:hunter2@b'}}",
     "an account in an index": "indexes: {pip: {url: 'https://ci:hunter2@a.example/simple'}}",
     "an account in a second index": (
         "indexes: {pip: {url: 'https://a.example', extra: ['https://ci:hunter2@b.example']}}"
