@@ -150,7 +150,11 @@ def body(content: bytes, kind: str = "application/octet-stream") -> Answer:
 
 def raw(content: bytes) -> Answer:
     """These bytes as they are, headers and all; then the connection ends."""
-    return lambda request: request.wfile.write(content) and None
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.wfile.write(content)
+
+    return answer
 
 
 def status(code: int, **headers: str) -> Answer:

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
-from typing import IO, Any
+from types import TracebackType
+from typing import IO, Any, Self
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
@@ -25,7 +26,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -38,6 +39,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from bakestone import __version__
+from bakestone.clients.site.credentials import origin
 from bakestone.clients.site.site import Site
 
 CONNECT, IDLE = 10.0, 60.0
@@ -147,14 +149,15 @@ class Session:
         of an account cannot be read.
         """
         url = self.site.mirror_url(request.url) if request.mirrored else request.url
-        start = account = ""
+        start = account = None
         for _ in range(MAX_REDIRECTS + 1):
             if request.allow:
                 request.allow(url)
             url, own = _taken_apart(url)
-            start, account = start or _origin(url), account or own
-            here = _origin(url) == start
-            response = self._ask(request, url, own or (account if here else ""), here=here)
+            if start is None:
+                start, account = origin(url), own
+            here = origin(url) == start
+            response = self._ask(request, url, own or (account if here else None), here=here)
             target = self._browser().target(response)
             if not target or not request.follow or request.method not in ("GET", "HEAD"):
                 return response
@@ -165,7 +168,7 @@ class Session:
                 raise LedAstrayError(f"leads to {shown(target)}, which is no address") from problem
         raise LedAstrayError(f"more than {MAX_REDIRECTS} redirects, the last to {shown(url)}")
 
-    def _ask(self, request: Request, url: str, own: str, *, here: bool) -> requests.Response:
+    def _ask(self, request: Request, url: str, own: str | None, *, here: bool) -> requests.Response:
         """One question to one URL. `own` is the account of the URL itself, `here` whether it is
         where the question began, so that its headers may hold a secret.
         """
@@ -251,22 +254,25 @@ class Patience(Retry):
 
     def increment(
         self,
-        method: Any = None,
-        url: Any = None,
-        response: Any = None,
-        error: Any = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> Any:
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
         """The retries that are left; raises when there are none, or another try is of no use."""
         inner = _innermost(error)
-        if _hung(inner) or isinstance(inner, ssl.SSLCertVerificationError):
+        if error and (_hung(inner) or isinstance(inner, ssl.SSLCertVerificationError)):
             raise error
-        if response is not None and (self.get_retry_after(response) or 0) > MAX_WAIT:
+        if response and _pool and (self.get_retry_after(response) or 0) > MAX_WAIT:
             raise MaxRetryError(
                 _pool, url, ResponseError(f"asked to wait more than {MAX_WAIT} seconds")
             )
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+        left = super().increment(method, url, response, error, _pool, _stacktrace)
+        if response:
+            response.close()  # or its body would be read to its end, which may not come
+        return left
 
 
 def patience() -> Patience:
@@ -306,20 +312,34 @@ class _EncryptedPool(HTTPSConnectionPool):
     ConnectionCls = _EncryptedConnection
 
 
-_POOLS = {"http": _Pool, "https": _EncryptedPool}
+class _Pools(urllib3.PoolManager):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
+
+
+class _ProxyPools(urllib3.ProxyManager):
+    def __init__(self, proxy: str, **options: Any) -> None:
+        super().__init__(proxy, **options)
+        self.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
 
 
 class _Adapter(HTTPAdapter):
     """With tries, and with a limit on the time that an answer's headers take."""
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+    def init_poolmanager(self, *_: Any, **__: Any) -> None:
+        self.poolmanager = _Pools()
 
-    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+    def proxy_manager_for(self, proxy: str, **options: Any) -> urllib3.ProxyManager:
+        found: urllib3.ProxyManager
+        if proxy.lower().startswith("socks"):
+            found = super().proxy_manager_for(proxy, **options)
+        elif proxy in self.proxy_manager:
+            found = self.proxy_manager[proxy]
+        else:
+            found = _ProxyPools(proxy, proxy_headers=self.proxy_headers(proxy), **options)
+            self.proxy_manager[proxy] = found
+        return found
 
 
 class _Browser(requests.Session):
@@ -347,7 +367,7 @@ class _Browser(requests.Session):
 class _Account(AuthBase):
     """A header `Authorization`, or none."""
 
-    def __init__(self, authorization: str) -> None:
+    def __init__(self, authorization: str | None) -> None:
         self.authorization = authorization
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -480,7 +500,7 @@ def _words(problem: BaseException | None) -> str:
     return str(text or type(problem).__name__)[:200]
 
 
-def _taken_apart(url: str) -> tuple[str, str]:
+def _taken_apart(url: str) -> tuple[str, str | None]:
     """A URL without the account in it, and the header `Authorization` that stands for that.
 
     Raises `LedAstrayError` when it is no http or https URL.
@@ -494,15 +514,10 @@ def _taken_apart(url: str) -> tuple[str, str]:
         raise LedAstrayError(f"leads to {shown(url)}, which is neither http nor https")
     account, _, place = parts.netloc.rpartition("@")
     if not account:
-        return url, ""
+        return url, None
     name, _, secret = account.partition(":")
     plain = f"{unquote(name)}:{unquote(secret)}".encode()
     return parts._replace(netloc=place).geturl(), f"Basic {base64.b64encode(plain).decode()}"
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80}.get(parts.scheme, 443)}"
 
 
 def shown(url: str) -> str:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from bakestone.core.documents.yaml import Document
@@ -26,7 +25,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
-class Reference:
+class SecretPlace:
     """Where a secret is: in the variable `variable`, or in the file `path`.
 
     `where` is its place in the site file.
@@ -47,7 +46,7 @@ class Reference:
             reason = f"the file {self.path} cannot be read: {problem.strerror}"
             raise self._wrong(
                 reason, "write the secret there; relative paths start at the site file's folder"
-            ) from None
+            ) from problem
         if not _WORD.fullmatch(value):
             raise self._wrong(
                 f"the secret in {self._name} is not one word of plain characters",
@@ -114,7 +113,7 @@ class Login:
 
     def covers(self, url: str) -> bool:
         """Whether it is for a URL."""
-        return _covers(self.scope, url)
+        return covers(self.scope, url)
 
     def within(self, url: str) -> str:
         """A URL with the name and the password in it.
@@ -134,15 +133,15 @@ class Credential:
 
     scope: str
     username: str
-    reference: Reference
+    secret: SecretPlace
 
     def covers(self, url: str) -> bool:
         """Whether it is for a URL."""
-        return _covers(self.scope, url)
+        return covers(self.scope, url)
 
     def login(self, environment: Mapping[str, str] = os.environ) -> Login:
         """The credential with its secret. Raises `BakestoneError` when that cannot be read."""
-        return Login(self.scope, self.username, self.reference.read(environment))
+        return Login(self.scope, self.username, self.secret.read(environment))
 
 
 def logins(
@@ -194,13 +193,13 @@ def parse(document: Document, folder: Path) -> tuple[list[Credential], list[Find
             Credential(
                 scope,
                 entry.get("username", ""),
-                _reference(document, ("credentials", index, key), entry[key], folder),
+                _secret_place(document, ("credentials", index, key), entry[key], folder),
             )
         )
     return credentials, findings
 
 
-def _problem(entry: dict[str, Any]) -> tuple[str, str] | None:
+def _problem(entry: dict[str, Collection[str]]) -> tuple[str, str] | None:
     if ("host" in entry) == ("url" in entry):
         return (
             "a credential has either `host` or `url`",
@@ -222,24 +221,32 @@ def _problem(entry: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _reference(
+def _secret_place(
     document: Document, path: tuple[str | int, ...], data: dict[str, str], folder: Path
-) -> Reference:
-    if "env" in data:
-        return Reference(document.position((*path, "env")), variable=data["env"])
-    return Reference(document.position((*path, "file")), path=(folder / data["file"]).resolve())
+) -> SecretPlace:
+    kind = "env" if "env" in data else "file"
+    where = replace(document.position((*path, kind)), text="")  # no line of a site file is shown
+    if kind == "env":
+        return SecretPlace(where, variable=data["env"])
+    return SecretPlace(where, path=(folder / data["file"]).resolve())
 
 
-def _covers(scope: str, url: str) -> bool:
+def covers(scope: str, url: str) -> bool:
     """Whether a URL is at or below a scope: the same scheme, host and port, and the beginning of
     its path.
     """
     try:
-        mine, theirs = urlsplit(scope), urlsplit(url)
-        return _origin(mine) == _origin(theirs) and f"{theirs.path}/".startswith(mine.path)
+        return origin(scope) == origin(url) and f"{urlsplit(url).path}/".startswith(
+            urlsplit(scope).path
+        )
     except ValueError:  # a port that is none, in what a server redirects to
         return False
 
 
-def _origin(parts: Any) -> tuple[str, str, int | None]:
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of a URL: where its secrets may go.
+
+    Raises `ValueError` for a port that is none.
+    """
+    parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bakestone.clients.site import credentials
@@ -17,6 +18,13 @@ from bakestone.errors import BakestoneError, Finding
 
 SECRETS = ("ca", "pip", "apt")
 """Files that build steps see as secrets of these ids, and that leave no trace in an image."""
+
+
+_QUOTED = re.compile(r"""\"(?:[^"\\]|\\.)*"?|'[^']*'?""")
+"""A value in a message; one that was cut has no quote at its end."""
+_ACCOUNT = re.compile(r"\S*[:/]\S*@\S*")
+_PARSED = re.compile(r"(?<=^not valid YAML: ).*'.*|(?<=^cannot read )'.*|(?<=^the tag )\S+")
+"""What a parser of YAML quotes of a file."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,32 @@ def load(path: Path | None) -> Site:
     """Read a site file; without one, the default site. Raises `BakestoneError` with positions."""
     if path is None:
         return Site()
+    try:
+        return _read(path)
+    except BakestoneError as problem:
+        told = BakestoneError([discreet(finding) for finding in problem.findings], problem.code)
+    raise told  # without its cause, which shows lines of the file
+
+
+def discreet(finding: Finding) -> Finding:
+    """A finding about a file in which somebody may have written a secret: without the line, and
+    without values that may hold an account.
+    """
+    message = _PARSED.sub("***", finding.message)
+    message, hint = (
+        _ACCOUNT.sub("***", _QUOTED.sub(_masked, text)) for text in (message, finding.hint)
+    )
+    where = replace(finding.where, text="") if finding.where else None
+    return replace(finding, message=message, hint=hint, where=where)
+
+
+def _masked(found: re.Match[str]) -> str:
+    value, cut = found[0], found[0][-1] != found[0][0]
+    secret = (cut or "@" in value) and (":" in value or "/" in value)
+    return '"***"' if secret else value
+
+
+def _read(path: Path) -> Site:
     document = yamldoc.load(path, "the site file", hint="give it with --site or BAKESTONE_SITE")
     schema.check(document, "site")
     data, folder = document.data, path.parent

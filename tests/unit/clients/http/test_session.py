@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_netrc_is_not_read(
 def test_cookies_are_not_kept_for_another_port_of_the_same_host(server: WebServer) -> None:
     cookies: list[str | None] = []
 
-    def noting(request: webserver.BaseHTTPRequestHandler) -> None:
+    def noting(request: BaseHTTPRequestHandler) -> None:
         cookies.append(request.headers.get("Cookie"))
         webserver.body(b"content")(request)
 
@@ -323,6 +324,12 @@ def test_what_may_heal_is_asked_again(server: WebServer) -> None:
     url = server.on("file", webserver.first(webserver.status(503), broken, webserver.body(b"yes")))
     assert ask(url) == b"yes"
     assert len(server.asked) == 3
+
+
+def test_the_body_of_an_error_that_may_heal_is_not_read(server: WebServer) -> None:
+    start = b"HTTP/1.1 503 Service Unavailable\r\n\r\n"
+    answers = (server.endless(start, b"x" * 1000, 0.01), webserver.body(b"yes"))
+    assert ask(server.on("file", webserver.first(*answers))) == b"yes"
 
 
 def test_an_error_that_stays_is_the_answer(server: WebServer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import file as lockfile
+from bakestone.errors import BakestoneError
 from tests.support.samples import MANY, ROOT, Marked, locked, made_up_lock, project, refused
 
 SITE = """\
@@ -203,7 +206,7 @@ WRONG = {
         "without credentials",
     ),
     "no_proxy as one text": (
-        "version: 1\nproxies: {http: http://p.example:1, no_proxy: «'localhost,.example.com'»}\n",
+        "version: 1\nproxies: {http: http://p.example:1, no_proxy: «'localhost,.example'»}\n",
         "must be a list",
         "indentation",
     ),
@@ -268,6 +271,27 @@ WRONG = {
         "pip cannot send a token",
         "as the password",
     ),
+    "a port that is none": (
+        "version: 1\nregistry: «localhost:99999/b»\n",
+        'registry cannot be "localhost:99999/b"',
+        "a port of 1 to 65535",
+    ),
+    "port zero": ("version: 1\nregistry: «localhost:0»\n", "registry cannot be", "1 to 65535"),
+    "a port of a mirror that is none": (
+        "version: 1\nmirrors: {urls: {https://a.example/: «https://b.example:65536/»}}\n",
+        "cannot be",
+        "ends with a slash",
+    ),
+    "a port of a proxy that is none": (
+        "version: 1\nproxies: {http: «http://proxy.example.com:70000»}\n",
+        "http cannot be",
+        "http://HOST:PORT",
+    ),
+    "a port of a credential that is none": (
+        "version: 1\ncredentials: [{host: «'a.example:65536'», token: {env: A}}]\n",
+        "host is not written as it must be",
+        "HOST:PORT",
+    ),
     "a comma in a path": ("version: 1\nca: «'a,b'»\n", "ca cannot be", "a path"),
 }
 
@@ -282,7 +306,7 @@ def test_a_wrong_site_file_is_marked_and_explained(
     (found,) = refused(lambda: site.load(path))
     assert message in found.message
     assert hint in found.hint
-    assert (found.line, found.column, found.marked) == (marked.line, marked.column, marked.marked)
+    assert (found.line, found.column, found.marked) == (marked.line, marked.column, "")
 
 
 INLINE = {
@@ -347,6 +371,48 @@ def test_a_secret_in_the_site_file_is_refused_and_never_shown(
     assert (found.line, found.column) == (marked.line, marked.column)
     assert "hunter2" not in found.text
     assert "4711" not in found.text
+
+
+LEAKS = {
+    "an account in a proxy": "proxies: {http: 'http://ci:hunter2@proxy.example:3128'}",
+    "an account in a mirror": "mirrors: {urls: {https://a/: 'https://ci:hunter2@b.example/'}}",
+    "an account in what is mirrored": "mirrors: {urls: {'https://ci:hunter2@b.example/': 'x'}}",
+    "an account in a registry": "registry: ci:hunter2@registry.example/base",
+    "an account in a mirror of images": "mirrors: {registries: {a.example: 'ci:hunter2@b'}}",
+    "an account in an index": "indexes: {pip: {url: 'https://ci:hunter2@a.example/simple'}}",
+    "an account in a second index": (
+        "indexes: {pip: {url: 'https://a.example', extra: ['https://ci:hunter2@b.example']}}"
+    ),
+    "an account that is cut": f"registry: ci:hunter2{'x' * 100}@registry.example",
+    "an account with a quote and spaces": "registry: 'ci:hunter2\" hunter2@registry.example'",
+    "an account in a key": "'https://ci:hunter2@a.example/': 1",
+    "an account in a list": "insecure: ['ci:hunter2@a.example']",
+    "an account in no_proxy": "proxies: {http: 'http://p:1', no_proxy: ['ci:hunter2@a.example']}",
+    "an account in the place of a mapping": "mirrors: 'https://ci:hunter2@a.example/'",
+    "an account in a file's name": "ca: 'https://ci:hunter2@a.example/ca.pem'",
+    "a misspelt key": "credential: [{host: a.example, token: hunter2}]",
+    "a misspelt key of credentials": "credentials: [{host: a.example, hunter2: {env: A}}]",
+    "broken YAML": "credentials: [{host: a.example, token: hunter2}",
+    "broken YAML on the line": "credentials: [{host: a.example, token: 'hunter2}]",
+    "an alias": "credentials: [{host: a.example, token: *hunter2}]",
+    "a tag": "credentials: [{host: a.example, token: !hunter2 x}]",
+    "a date that is none": "credentials: [{host: a.example, token: 2026-99-99, password: hunter2}]",
+    "a key twice": "credentials: [{host: a.example, token: hunter2, token: hunter2}]",
+    "a control character": "credentials: [{host: a.example, token: hunter2\x07}]",
+    "a byte that is none": "credentials: [{host: a.example, token: hunter2\udcff}]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LEAKS.values(), ids=list(LEAKS))
+def test_nothing_that_may_be_a_secret_is_shown(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(f"version: 1\n{text}\n", "utf-8", errors="surrogateescape")
+    with pytest.raises(BakestoneError) as caught:
+        site.load(path)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in shown
+    assert "hunter2" not in json.dumps([finding.as_dict() for finding in caught.value.findings])
+    assert caught.value.__context__ is None
 
 
 def test_a_missing_site_file_is_answered_with_how_to_name_it(tmp_path: Path) -> None:
