@@ -72,12 +72,11 @@ def doctor(
     """
     from bakestone.cli.views import doctor as show
     from bakestone.clients.engine.buildx import Engine
-    from bakestone.clients.registry.client import Registry
     from bakestone.jobs.doctor import examine
 
     project = project_of(**paths)
     options = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
-    world = examine.World(Engine(project.site), Registry(project.site))
+    world = examine.World(Engine(project.site))
     with _progress() as watch:
         found = examine.examine(project, selectors, options, world, watch)
     code = found.code(offline_ok=offline_ok)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from bakestone.cli import terminal as screen
-from bakestone.jobs.doctor.report import KINDS, NETWORK, DoctorReport, Trouble
+from bakestone.jobs.doctor.report import KINDS, LEFT_OVER, NETWORK, DoctorReport, Trouble
 
 _NAMES = 2
 """Variants that a row names; the others are in the JSON."""
@@ -46,7 +46,7 @@ def report(found: DoctorReport, *, as_json: bool, code: int) -> None:
     hit = len(found.hit())
     if hit:
         click.echo(f"{hit} of {len(found.variants)} variants would not build today")
-    elif rows:
+    elif any(row.state != LEFT_OVER for row in rows):
         click.echo(
             f"nothing that is pinned was found broken for {len(found.variants)} variants; see above"
             " for what is in the way"

@@ -5,6 +5,7 @@ and dnf's answers, builders.
 from __future__ import annotations
 
 import lzma
+import os
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.buildx import Definition, Engine
 from bakestone.clients.engine.events import State
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
@@ -329,6 +330,24 @@ def test_one_bad_base_does_not_end_the_question_for_the_others() -> None:
         ("good:2 (linux/amd64)", BROKEN),
     ]
     assert len(engine.calls) == 2
+
+
+@pytest.mark.parametrize("strange", ["link", "FIFO"])
+def test_an_answer_that_is_no_file_is_not_read(tmp_path: Path, strange: str) -> None:
+    class Hostile(Failing):
+        def bake(self, definition: Definition, **_more: object) -> tuple[State, bool]:
+            found = super().bake(definition)
+            for target in definition["target"].values():
+                outputs = target["output"]
+                assert isinstance(outputs, list)
+                path = Path(outputs[0].partition("dest=")[2]) / "answer0"
+                path.symlink_to(tmp_path / "secret") if strange == "link" else os.mkfifo(path)
+            return found
+
+    (tmp_path / "secret").write_text("E: of this machine\n", "utf-8")
+    (row,) = packages.ask([QUESTION], Hostile("none"), "now")
+    assert (row.state, row.variants) == (UNCHECKED, ("a", "b", "c"))
+    assert "it is no regular file" in row.why
 
 
 def test_a_platform_that_the_builder_has_not_is_told_with_who_needs_it(
