@@ -1,4 +1,4 @@
-"""Archives made by hand: one blob of each kind, an image, and the site of a server that has them."""
+"""Archives made by hand: one blob of each kind, an image, the site of a server that has them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,7 @@ from bakestone.jobs.archive.serve import sitefile
 from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
 
 LIST = "http://deb.example.com/debian/dists/bookworm/InRelease"
-
-
 TARBALL = "https://files.example.com/greeting-1.0.tar.gz"
-
-
 WHEEL_FILE = "bakestone_greeting-1.0-py3-none-any.whl"
 
 
@@ -66,8 +62,6 @@ def filled(folder: Path) -> tuple[ArchiveLayout, Catalog]:
 
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
-
-
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -106,6 +100,7 @@ def image(layout: ArchiveLayout) -> tuple[list[ArchivedBlob], str, dict[str, byt
         raw = json.dumps(
             {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": [layer]}
         ).encode()
+        platform = {"os": "linux", "architecture": architecture}
         manifests.append(
             put(raw)
             | {

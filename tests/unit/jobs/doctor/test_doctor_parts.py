@@ -148,18 +148,26 @@ def test_lists_are_read_however_they_are_packed() -> None:
         " b\nVersion: 1\n"
     )
     assert archives.packages(text) == {"a=1:2-3", "b=1"}
-    assert archives._unxz(lzma.compress(text.encode())) == text.encode()
-    for unpack in (archives._gunzip, archives._unxz):
+    assert archives.unxz(lzma.compress(text.encode())) == text.encode()
+    for unpack in (archives.gunzip, archives.unxz):
         with pytest.raises(ValueError, match="unpacked"):
             unpack(b"an error page")
 
 
 BASE = LockedBase(f"sha256:{made_up('base')}", {}, "registry", "")
+SETS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (("git=1:2.39.5-1", "libc6=2.36-9"), ("a", "b")),
+    (("gcc=4:12.2", "libc6=2.36-9"), ("c",)),
+]
 QUESTION = Question(
-    "debian:12", "linux/amd64", BASE, "apt", variants=dict.fromkeys("abc"),
-    sets=[(("git=1:2.39.5-1", "libc6=2.36-9"), ("a", "b")), (("gcc=4:12.2", "libc6=2.36-9"), ("c",))],
+    "debian:12",
+    "linux/amd64",
+    BASE,
+    "apt",
+    variants=dict.fromkeys("abc"),
+    sets=SETS,
     loose=[(("wget=1.21",), ("c",))],
-)  # fmt: skip
+)
 
 
 def test_apt_s_answers_become_rows_by_who_is_hit() -> None:
@@ -356,13 +364,13 @@ def test_a_platform_that_the_builder_has_not_is_told_with_who_needs_it(
     made, users = project(tmp_path, MANY, library=library), Users()
     for variant in made.matrix.variants:
         users.add(variant)
-    (row,) = machine.Machine._platforms(frozenset(["linux/amd64"]), users, "big")
+    (row,) = machine.lacking(frozenset(["linux/amd64"]), users, "big")
     assert (row.state, row.what) == (ENVIRONMENTAL, "builder big for linux/arm64")
     assert row.variants == tuple(
         v.name for v in made.matrix.variants if "linux/arm64" in v.platforms
     )
     assert "scripts/engine emulate arm64" in row.hint
-    assert machine.Machine._platforms(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
+    assert machine.lacking(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
 
 
 def test_one_server_that_errs_is_not_this_machine_s_clock() -> None:

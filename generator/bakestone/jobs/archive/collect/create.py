@@ -57,9 +57,8 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
             f"packages: {len(wanted.packages)} sets are fetched inside"
             f" {len({s.ref for s in steps})} base images"
         )
-        kept = packages.fetch(
-            steps, wanted, project.lock, project.site, layout, datetime.now(UTC).isoformat()
-        )
+        now = datetime.now(UTC).isoformat()
+        kept = packages.fetch(steps, wanted, project.lock, project.site, layout, now)
     entries += kept or []
     catalog = Catalog(
         tuple(selectors),
@@ -79,10 +78,9 @@ def _downloads(
     entries: list[ArchivedBlob] = []
     jobs: list[images.Job] = []
     for ref, users in wanted.images.items():
-        say(
-            f"{ref}: {project.lock.bases[ref].digest[:19]} for {', '.join(sorted(users.platforms))}"
-        )
-        there, more = images.copy(ref, project.lock.bases[ref], users, registry, layout)
+        locked = project.lock.bases[ref]
+        say(f"{ref}: {locked.digest[:19]} for {', '.join(sorted(users.platforms))}")
+        there, more = images.copy(ref, locked, users, registry, layout)
         entries += there
         jobs += more
     session = Session(project.site)
@@ -100,26 +98,23 @@ def _downloads(
     with ThreadPoolExecutor(PARALLEL) as pool:
         entries += [entry for entry in pool.map(run, jobs) if entry]
     if problems:
-        raise BakestoneError(
-            [f for problem in problems for f in problem.findings], max(p.code for p in problems)
-        )
+        findings = [finding for problem in problems for finding in problem.findings]
+        raise BakestoneError(findings, max(problem.code for problem in problems))
     return entries
 
 
 def _file_job(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> images.Job:
+    digest, kind = (f"sha256:{file.sha256}", FILE) if file.sha256 else ("", KEY)
+
     def run() -> ArchivedBlob:
-        if file.sha256 and layout.right(f"sha256:{file.sha256}"):
-            digest = f"sha256:{file.sha256}"
-            return ArchivedBlob(
-                FILE, file.url, digest, layout.path(digest).stat().st_size, variants=file.variants
-            )
+        if digest and layout.right(digest):
+            size = layout.path(digest).stat().st_size
+            return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
         say(file.url)
-        with layout.writing(f"sha256:{file.sha256}" if file.sha256 else "") as sink:
+        with layout.writing(digest) as sink:
             limits = Limits(size=max(MAX_SIZE, file.size))
             download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
-        return ArchivedBlob(
-            FILE if file.sha256 else KEY, file.url, sink.digest, sink.size, variants=file.variants
-        )
+        return ArchivedBlob(kind, file.url, sink.digest, sink.size, variants=file.variants)
 
     return run
 
@@ -146,7 +141,7 @@ def _before(layout: ArchiveLayout) -> Catalog | None:
 
 
 def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
-    """The packages of an earlier run, when they were asked for in the same way and are all there."""
+    """The packages of an earlier run, when they were asked for alike and are all there."""
     if before is None or before.packages != key:
         return None
     found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]
