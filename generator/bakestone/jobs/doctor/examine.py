@@ -19,9 +19,8 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import release
 from bakestone.errors import BakestoneError, Finding
-from bakestone.jobs.doctor import run as parallel
-from bakestone.jobs.doctor.checks import bases, files, machine, packages
-from bakestone.jobs.doctor.checks import repositories as archives
+from bakestone.jobs.doctor import answers
+from bakestone.jobs.doctor.checks import bases, files, machine, packages, repositories
 from bakestone.jobs.doctor.checks.bases import Bases
 from bakestone.jobs.doctor.checks.packages import SHOWN
 from bakestone.jobs.doctor.checks.repositories import Repositories
@@ -110,7 +109,7 @@ class _Examination:
     def round(self, checks: list[Check]) -> None:
         wanted = [check for check in checks if check.kind not in self.options.skip]
         self.total += len(wanted)
-        parallel.run(
+        answers.run(
             wanted,
             self.report,
             until=self.until,
@@ -204,7 +203,10 @@ class _Examination:
         yield from self.snapshots()
         for name, (repository, users) in plan.repositories.items():
             yield Check(
-                "key", f"key of {name}", users.names, partial(archives.key, repository, self.asker)
+                "key",
+                f"key of {name}",
+                users.names,
+                partial(repositories.key, repository, self.asker),
             )
             yield Check(
                 "repository",
@@ -240,7 +242,7 @@ class _Examination:
                 "snapshot",
                 f"{text} at {at}",
                 self.plan.base_users(refs),
-                partial(archives.snapshot, distro, at, self.asker),
+                partial(repositories.snapshot, distro, at, self.asker),
             )
 
     def pinned_at_vendors(self) -> Iterator[Check]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.clients.engine.buildx import Definition, Engine
+from bakestone.clients.engine.buildx import Definition, Engine, Target
 from bakestone.clients.engine.events import State
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
@@ -22,9 +22,8 @@ from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
-from bakestone.jobs.doctor import run as parallel
-from bakestone.jobs.doctor.checks import index, machine, packages
-from bakestone.jobs.doctor.checks import repositories as archives
+from bakestone.jobs.doctor import answers
+from bakestone.jobs.doctor.checks import index, machine, packages, repositories
 from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.packages import Question
 from bakestone.jobs.doctor.checks.repositories import AptSource
@@ -147,9 +146,9 @@ def test_lists_are_read_however_they_are_packed() -> None:
         "Package: a\nArchitecture: all\nVersion: 1:2-3\nDescription: Version: no\n\nPackage:"
         " b\nVersion: 1\n"
     )
-    assert archives.packages(text) == {"a=1:2-3", "b=1"}
-    assert archives.unxz(lzma.compress(text.encode())) == text.encode()
-    for unpack in (archives.gunzip, archives.unxz):
+    assert repositories.packages(text) == {"a=1:2-3", "b=1"}
+    assert repositories.unxz(lzma.compress(text.encode())) == text.encode()
+    for unpack in (repositories.gunzip, repositories.unxz):
         with pytest.raises(ValueError, match="unpacked"):
             unpack(b"an error page")
 
@@ -301,6 +300,13 @@ def test_what_comes_from_a_vendor_is_not_asked_of_the_distro() -> None:
     assert asked({}) == [], "nothing is guessed where the vendor's list is not known"
 
 
+def destination(target: Target) -> Path:
+    """The folder that a target is exported to."""
+    outputs = target["output"]
+    assert isinstance(outputs, list)
+    return Path(outputs[0].partition("dest=")[2])
+
+
 class Failing(Engine):
     """An engine on which one base cannot be pulled; bake then ends for all, as BuildKit's does."""
 
@@ -309,19 +315,19 @@ class Failing(Engine):
         self.bad = bad
         self.calls: list[list[str]] = []
 
-    def bake(self, definition: dict, **_more: object) -> tuple[State, bool]:  # type: ignore[type-arg]
+    def bake(self, definition: Definition, **_more: object) -> tuple[State, bool]:
         targets = definition["target"]
         self.calls.append(list(targets))
         state = State(tuple(targets))
         for name, target in targets.items():
-            if self.bad in target["dockerfile-inline"]:
+            if self.bad in str(target["dockerfile-inline"]):
                 state.feed(
                     f'{{"vertexes": [{{"digest": "x", "name": "[{name} internal] load metadata for'
                     ' x", "error": "not found"}]}'
                 )
                 return state, False
         for target in targets.values():
-            folder = Path(target["output"][0].partition("dest=")[2])
+            folder = destination(target)
             folder.mkdir(parents=True)
             (folder / "answer2").write_text("E: Version '1.21' for 'wget' was not found\n", "utf-8")
         return state, True
@@ -346,9 +352,7 @@ def test_an_answer_that_is_no_file_is_not_read(tmp_path: Path, strange: str) -> 
         def bake(self, definition: Definition, **_more: object) -> tuple[State, bool]:
             found = super().bake(definition)
             for target in definition["target"].values():
-                outputs = target["output"]
-                assert isinstance(outputs, list)
-                path = Path(outputs[0].partition("dest=")[2]) / "answer0"
+                path = destination(target) / "answer0"
                 path.symlink_to(tmp_path / "secret") if strange == "link" else os.mkfifo(path)
             return found
 
@@ -390,7 +394,7 @@ def test_nonsense_from_a_server_is_a_row() -> None:
     def nonsense() -> list[Trouble]:
         raise KeyError("files")
 
-    (row,) = parallel.answer(Check("wheel", "x==1", (), nonsense))
+    (row,) = answers.answer(Check("wheel", "x==1", (), nonsense))
     assert (row.state, row.what) == (UNCHECKED, "x==1")
     assert "not understood" in row.why
 
@@ -419,7 +423,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        parallel.run(
+        answers.run(
             [Check("wheel", "x", (), mistake)],
             DoctorReport(()),
             until=time.monotonic() + 60,

@@ -17,9 +17,8 @@ from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.errors import BakestoneError, read_text
 from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
-from bakestone.jobs.archive.collect import images, packages, wheels
-from bakestone.jobs.archive.collect import wanted as wants
-from bakestone.jobs.archive.collect.wanted import Wanted, WantedFile
+from bakestone.jobs.archive.collect import images, packages, wanted, wheels
+from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts, WheelFile
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
@@ -44,21 +43,21 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     it was. Raises `BakestoneError` with a finding for everything that could not be fetched.
     """
     variants = project.chosen(selectors)
-    wanted = wants.of(variants, project.matrix.library, project.lock)
+    parts = wanted.of(variants, project.matrix.library, project.lock)
     layout = ArchiveLayout(folder)
     layout.prepare()
     before = _before(layout)
-    entries = _downloads(project, wanted, layout, say)
-    steps = packages.steps(wanted, project.lock)
+    entries = _downloads(project, parts, layout, say)
+    steps = packages.steps(parts, project.lock)
     key = packages.key(steps)
     kept = _kept(before, key, layout)
     if kept is None and steps:
         say(
-            f"packages: {len(wanted.packages)} sets are fetched inside"
+            f"packages: {len(parts.packages)} sets are fetched inside"
             f" {len({s.ref for s in steps})} base images"
         )
         now = datetime.now(UTC).isoformat()
-        kept = packages.fetch(steps, wanted, project.lock, project.site, layout, now)
+        kept = packages.fetch(steps, parts, project.lock, project.site, layout, now)
     entries += kept or []
     catalog = Catalog(
         tuple(selectors),
@@ -71,21 +70,21 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
 
 
 def _downloads(
-    project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say
+    project: Project, parts: WantedParts, layout: ArchiveLayout, say: Say
 ) -> list[ArchivedBlob]:
     """Images, files and wheels, several at a time; all failures are reported together."""
     registry = Registry(project.site)
     entries: list[ArchivedBlob] = []
     jobs: list[images.Job] = []
-    for ref, users in wanted.images.items():
+    for ref, users in parts.images.items():
         locked = project.lock.bases[ref]
         say(f"{ref}: {locked.digest[:19]} for {', '.join(sorted(users.platforms))}")
         there, more = images.copy(ref, locked, users, registry, layout)
         entries += there
         jobs += more
     session = Session(project.site)
-    jobs += [_file_job(file, session, layout, say) for file in wanted.files]
-    jobs += [_wheel_job(wheel, project, layout, say) for wheel in wanted.wheels]
+    jobs += [_file_job(file, session, layout, say) for file in parts.files]
+    jobs += [_wheel_job(wheel, project, layout, say) for wheel in parts.wheels]
     problems: list[BakestoneError] = []
 
     def run(job: images.Job) -> ArchivedBlob | None:
@@ -119,9 +118,7 @@ def _file_job(file: WantedFile, session: Session, layout: ArchiveLayout, say: Sa
     return run
 
 
-def _wheel_job(
-    wheel: wants.WheelFile, project: Project, layout: ArchiveLayout, say: Say
-) -> images.Job:
+def _wheel_job(wheel: WheelFile, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
     def run() -> ArchivedBlob:
         if not layout.right(f"sha256:{wheel.sha256}"):
             say(wheel.filename)

@@ -74,6 +74,11 @@ class Question:
     vendors' packages too.
     """
 
+    def add(self, words: tuple[str, ...], variants: tuple[str, ...], *, loose: bool) -> None:
+        """One more set."""
+        self.variants |= dict.fromkeys(variants)
+        (self.loose if loose else self.sets).append((words, variants))
+
     @property
     def what(self) -> str:
         """As a row names it."""
@@ -116,14 +121,11 @@ def questions(
             )
             if not words:
                 continue
-            question = found.setdefault(
-                (ref, platform),
-                Question(ref, platform, bases[ref], manager, locked.pins == "frozen"),
-            )
-            question.variants |= dict.fromkeys(users.on(platform))
-            (question.loose if wanted.repositories else question.sets).append(
-                (words, users.on(platform))
-            )
+            known = (ref, platform)
+            if known not in found:
+                frozen = locked.pins == "frozen"
+                found[known] = Question(ref, platform, bases[ref], manager, frozen)
+            found[known].add(words, users.on(platform), loose=bool(wanted.repositories))
     return [found[key] for key in sorted(found)]
 
 
