@@ -101,13 +101,7 @@ def image(layout: ArchiveLayout) -> tuple[list[ArchivedBlob], str, dict[str, byt
             {"schemaVersion": 2, "mediaType": MANIFEST_TYPE, "config": config, "layers": [layer]}
         ).encode()
         platform = {"os": "linux", "architecture": architecture}
-        manifests.append(
-            put(raw)
-            | {
-                "mediaType": MANIFEST_TYPE,
-                "platform": {"os": "linux", "architecture": architecture},
-            }
-        )
+        manifests.append(put(raw) | {"mediaType": MANIFEST_TYPE, "platform": platform})
     root = put(
         json.dumps({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}).encode()
     )
