@@ -361,7 +361,7 @@ def doctor(
 
     project = project_of(**paths)
     options = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
-    world = examine.World(Engine(project.site), Registry(project.site))
+    world = examine.World(Engine(project.site))
     with checks() as watch:
         found = examine.examine(project, selectors, options, world, watch)
     code = found.code(offline_ok=offline_ok)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bakestone.cli.terminal import console, fits, paragraph, put, put_json, table
-from bakestone.jobs.doctor.report import KINDS, NETWORK, DoctorReport, Trouble
+from bakestone.jobs.doctor.report import KINDS, LEFT_OVER, NETWORK, DoctorReport, Trouble
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +55,7 @@ def report(found: DoctorReport, *, as_json: bool, code: int) -> None:
     hit = len(found.hit())
     if hit:
         click.echo(f"{hit} of {len(found.variants)} variants would not build today")
-    elif rows:
+    elif any(row.state != LEFT_OVER for row in rows):
         click.echo(
             f"nothing that is pinned was found broken for {len(found.variants)} variants; see above"
             " for what is in the way"

@@ -9,6 +9,7 @@ from typing import IO
 
 import requests
 
+from bakestone.clients.http.download import Sink
 from bakestone.clients.http.session import BrokenError, pieces
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.reference import Reference
@@ -18,7 +19,7 @@ TOTAL = 6 * 3600
 """Seconds for one blob, however steadily it comes: ten gigabytes at half a megabyte a second."""
 
 
-def fetch(registry: Registry, reference: str, digest: str, sink: IO[bytes], limit: int) -> int:
+def fetch(registry: Registry, reference: str, digest: str, sink: Sink, limit: int) -> int:
     """Write the blob `digest` of the repository of `reference` to `sink`. Gives its size in bytes.
 
     Raises `BakestoneError` (exit 3) when it is not there, is longer than `limit` bytes, or is

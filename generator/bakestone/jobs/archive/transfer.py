@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
 from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.files import open_regular
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
 from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
@@ -64,12 +64,9 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
             return 0
         path = layout.path(blob)
         if not layout.right(blob):
-            raise fail(
-                "the archive's blob is missing or altered",
-                f"run `bakestone archive verify {folder}`",
-                name=str(path),
-            )
-        with path.open("rb") as stream:
+            hint = f"run `bakestone archive verify {folder}`"
+            raise fail("the archive's blob is missing or altered", hint, name=str(path))
+        with open_regular(path) as stream:
             blobs.push(registry, reference, stream, blob, path.stat().st_size)
         return 1
 
@@ -89,8 +86,11 @@ def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
     layout = ArchiveLayout(folder)
     layout.prepare()
     config = config_of(manifest.raw, reference)
-    sizes = {config: _size(manifest.data, reference)}
-    _fetch(layout, registry, reference, sizes)
+    stated = manifest.config.size if manifest.config else 0
+    if not 0 < stated <= MAX_CATALOG:
+        why = "its manifest does not say how long the catalog is"
+        raise fail(why, "push it again", name=reference, code=ENVIRONMENT)
+    _fetch(layout, registry, reference, {config: stated})
     catalog = catalogs.parse(layout.read(config), reference)
     wanted = {digest: entry.size for digest, entry in catalog.blobs().items()}
     say(f"{_fetch(layout, registry, reference, wanted)} of {len(wanted)} blobs fetched")
@@ -102,20 +102,8 @@ def _fetch(layout: ArchiveLayout, registry: Registry, reference: str, sizes: dic
         if layout.right(digest):
             return 0
         with layout.writing(digest) as sink:
-            blobs.fetch(registry, reference, digest, sink, sizes[digest])  # type: ignore[arg-type]
+            blobs.fetch(registry, reference, digest, sink, sizes[digest])
         return 1
 
     with ThreadPoolExecutor(PARALLEL) as pool:
         return sum(pool.map(one, sizes))
-
-
-def _size(data: dict[str, Any], reference: str) -> int:
-    size = data["config"].get("size")
-    if not isinstance(size, int) or not 0 <= size <= MAX_CATALOG:
-        raise fail(
-            "its manifest does not say how long the catalog is",
-            "push it again",
-            name=reference,
-            code=ENVIRONMENT,
-        )
-    return size

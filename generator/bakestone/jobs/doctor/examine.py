@@ -1,4 +1,4 @@
-"""The whole examination: what the lock names, then what needs an engine, then the machine itself."""
+"""The whole examination: what the lock names, what needs an engine, then the machine itself."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from bakestone.core.lock import demand, lockfile, staleness, survey
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
+from bakestone.core.render import release
 from bakestone.errors import BakestoneError, Finding
-from bakestone.jobs.doctor import run as parallel
-from bakestone.jobs.doctor.checks import files, login, machine, packages
-from bakestone.jobs.doctor.checks import repositories as archives
+from bakestone.jobs.doctor import answers
+from bakestone.jobs.doctor.checks import bases, files, machine, packages, repositories
 from bakestone.jobs.doctor.checks.bases import Bases
+from bakestone.jobs.doctor.checks.packages import SHOWN
 from bakestone.jobs.doctor.checks.repositories import Repositories
 from bakestone.jobs.doctor.checks.wheels import Wheels
-from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Check, DoctorReport, Trouble
+from bakestone.jobs.doctor.report import BROKEN, LEFT_OVER, UNCHECKED, Check, DoctorReport, Trouble
 from bakestone.project import Project
 
 MAX_TIME = 900.0
@@ -48,10 +49,9 @@ class DoctorOptions:
 
 @dataclass
 class World:
-    """What is outside: engine, registry, clock, disk. Tests put others in."""
+    """What is outside: engine, clock, disk. Tests put others in."""
 
     engine: Engine
-    registry: Registry
     now: Callable[[], float] = time.time
     free: machine.Free = machine.free
     folder: Path = field(default_factory=Path.cwd)
@@ -67,10 +67,9 @@ def examine(
     lock = lockfile.load(project.lock_path)
     there = {v.name for v in project.select(lock.selection)}
     chosen = [v for v in project.select(tuple(selectors)) if v.name in there]
-    report = DoctorReport(tuple(v.name for v in chosen))
-    work = _Examination(project, lock, chosen, options, world, report, watch)
+    work = _Examination(project, lock, chosen, options, world, watch)
     work.run()
-    return report
+    return work.report
 
 
 class _Examination:
@@ -81,20 +80,20 @@ class _Examination:
         variants: list[Variant],
         options: DoctorOptions,
         world: World,
-        report: DoctorReport,
         watch: Watch,
     ) -> None:
         self.project = project
         self.lock = lock
         self.options = options
         self.world = world
-        self.report = report
         self.watch = watch
+        self.report = DoctorReport(tuple(v.name for v in variants))
         self.whole = demand.of(variants, project.matrix.library)
         self.plan = demand.in_lock(self.whole, lock)
         self.hosts = Session(project.site, give_up=1, now=world.now)
         self.asker = Asker(self.hosts)
-        self.bases = Bases(world.registry, project.site, self.hosts)
+        self.registry = Registry(project.site, self.hosts)
+        self.bases = Bases(self.registry)
         self.wheels = Wheels(project.site, self.asker)
         self.repositories = Repositories(self.asker)
         self.machine = machine.Machine(world.engine)
@@ -110,7 +109,7 @@ class _Examination:
     def round(self, checks: list[Check]) -> None:
         wanted = [check for check in checks if check.kind not in self.options.skip]
         self.total += len(wanted)
-        parallel.run(
+        answers.run(
             wanted,
             self.report,
             until=self.until,
@@ -122,6 +121,21 @@ class _Examination:
         names = self.plan.names
         yield Check("lock", str(self.project.lock_path), names, self.stale)
         yield Check("dockerfile", str(self.project.output), names, self.drift)
+        path = self.project.lock_path.with_name("release.json")
+        yield Check("release", str(path), (), partial(self.left_over, path))
+
+    def left_over(self, path: Path) -> list[Trouble]:
+        """The images of a release whose variants are no longer in images.yaml."""
+        record = release.read(path)
+        known = [(v.family.name, v.name) for v in self.project.matrix.variants]
+        retired = release.retired(record, known) if record else []
+        if not retired:
+            return []
+        why = f"images.yaml no longer has {', '.join(image.name for image in retired[:SHOWN])}"
+        why += f" and {len(retired) - SHOWN} more" if len(retired) > SHOWN else ""
+        names = tuple(image.floating for image in retired)
+        hint = "their tags stay until `bakestone retire --yes` takes them away"
+        return [Trouble("release", str(path), why, hint, LEFT_OVER, items=names)]
 
     def stale(self) -> list[Trouble]:
         """Whether the lock fits the matrix."""
@@ -189,7 +203,10 @@ class _Examination:
         yield from self.snapshots()
         for name, (repository, users) in plan.repositories.items():
             yield Check(
-                "key", f"key of {name}", users.names, partial(archives.key, repository, self.asker)
+                "key",
+                f"key of {name}",
+                users.names,
+                partial(repositories.key, repository, self.asker),
             )
             yield Check(
                 "repository",
@@ -199,9 +216,7 @@ class _Examination:
             )
         for family in plan.images:
             place = f"{self.project.registry}/{family}"
-            yield Check(
-                "registry", place, (), partial(login.check, place, self.world.registry, self.hosts)
-            )
+            yield Check("registry", place, (), partial(bases.pushable, place, self.registry))
 
     def file(self, url: str, size: int) -> list[Trouble]:
         """A file: there and of the right size; with `deep`, of the right checksum."""
@@ -227,11 +242,11 @@ class _Examination:
                 "snapshot",
                 f"{text} at {at}",
                 self.plan.base_users(refs),
-                partial(archives.snapshot, distro, at, self.asker),
+                partial(repositories.snapshot, distro, at, self.asker),
             )
 
     def pinned_at_vendors(self) -> Iterator[Check]:
-        """The vendors' packages that the library pins, looked for in the lists that were fetched."""
+        """The vendors' packages that the library pins, looked for in the lists that came."""
         for wanted, users in self.plan.sets.items():
             if (
                 wanted.repositories and self.repositories.missing(wanted) is not None
@@ -246,8 +261,8 @@ class _Examination:
         gone = self.repositories.missing(wanted) or []
         if not gone:
             return []
-        more = f" and {len(gone) - packages.SHOWN} more" if len(gone) > packages.SHOWN else ""
-        why = f"the repository no longer has {', '.join(gone[: packages.SHOWN])}{more}"
+        more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+        why = f"the repository no longer has {', '.join(gone[:SHOWN])}{more}"
         hint = (
             "choose another version, or name a mirror that kept it under `mirrors.urls` in the site"
             " file"

@@ -1,11 +1,10 @@
-"""What the doctor finds: one row a thing that a person can act on, with the variants that it hits."""
+"""What the doctor finds: a row for each thing to act on, with the variants that it hits."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from bakestone.errors import ENVIRONMENT, INPUT
 
@@ -13,9 +12,11 @@ BROKEN, ENVIRONMENTAL, UNCHECKED = "broken", "environment", "not checked"
 """A pin that does not hold; something on this machine or its accounts; what could not be asked from
 here.
 """
-STATES = (BROKEN, ENVIRONMENTAL, UNCHECKED)
+LEFT_OVER = "left over"
+"""What no build needs any more: told, but no reason to end with anything but 0."""
+STATES = (BROKEN, ENVIRONMENTAL, UNCHECKED, LEFT_OVER)
 PINS = ("lock", "dockerfile", "base", "file", "wheel", "package", "snapshot", "repository", "key")
-MACHINE = ("engine", "registry", "disk", "clock")
+MACHINE = ("engine", "registry", "release", "disk", "clock")
 KINDS = (*PINS, *MACHINE)
 NETWORK = "network"
 """The kind of rows that stand for a whole host; no check is of that kind."""
@@ -38,16 +39,16 @@ class Trouble:
     variants: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The row for `--format json`."""
-        plain: dict[str, Any] = {
+        plain: dict[str, object] = {
             "state": self.state,
             "kind": self.kind,
             "what": self.what,
             "why": self.why,
             "hint": self.hint,
+            "variants": list(self.variants),
         }
-        plain["variants"] = list(self.variants)
         return plain | ({"items": list(self.items)} if self.items else {})
 
 
@@ -117,11 +118,8 @@ class DoctorReport:
         states = {row.state for row in self.troubles}
         if BROKEN in states:
             return INPUT
-        return (
-            ENVIRONMENT
-            if ENVIRONMENTAL in states or (UNCHECKED in states and not offline_ok)
-            else 0
-        )
+        unasked = UNCHECKED in states and not offline_ok
+        return ENVIRONMENT if ENVIRONMENTAL in states or unasked else 0
 
 
 def _clean(row: Trouble) -> Trouble:

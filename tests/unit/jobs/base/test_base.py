@@ -20,10 +20,10 @@ from bakestone.jobs.base import image, make, root
 from bakestone.jobs.base.image import PlatformImage
 from bakestone.jobs.base.make import BaseWish, Release
 from bakestone.jobs.base.root import Recipe, SuiteSource
+from tests.support.archives import empty, served
+from tests.support.archives import image as stored_image
 from tests.support.samples import made_up, refused
 from tests.unit.conftest import Command
-from tests.unit.jobs.archive.test_archive_fetch import empty, served
-from tests.unit.jobs.archive.test_archive_fetch import image as stored_image
 
 BOOKWORM = Release("12", "bookworm", "docker.io/library/debian:12")
 SOURCES = (

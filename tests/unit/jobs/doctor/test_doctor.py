@@ -9,6 +9,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -17,11 +18,12 @@ import pytest
 import yaml
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.registry.client import Registry
+from bakestone.core.render.release import ReleasedImage, ReleaseRecord
 from bakestone.jobs.doctor import examine
 from bakestone.jobs.doctor.report import (
     BROKEN,
     ENVIRONMENTAL,
+    LEFT_OVER,
     NETWORK,
     UNCHECKED,
     DoctorReport,
@@ -42,6 +44,7 @@ from tests.support.mirror import (
     Mirror,
     of_size,
 )
+from tests.support.samples import made_up
 from tests.support.webserver import Answer, body, redirect, serving, status
 from tests.unit.conftest import Command
 
@@ -72,7 +75,7 @@ def look(
     deep: bool = False,
 ) -> DoctorReport:
     site = mirror.project.site
-    world = examine.World(Engine(site), Registry(site), now, lambda _path: free)
+    world = examine.World(Engine(site), now, lambda _path: free)
     return examine.examine(
         mirror.project,
         selectors,
@@ -111,6 +114,7 @@ def test_a_whole_mirror_gives_no_rows(mirror: Mirror) -> None:
         "repository": 1,
         "key": 1,
         "registry": 3,
+        "release": 1,
     }
     assert dict(report.asked) == asked | {"disk": 1, "clock": 1} == dict(report.good)
 
@@ -375,6 +379,38 @@ def test_a_stale_lock_and_a_changed_dockerfile_are_told(mirror: Mirror) -> None:
     assert report.code(offline_ok=False) == 1
 
 
+def test_variants_that_a_release_has_and_the_matrix_no_longer_are_told_and_hinder_nothing(
+    mirror: Mirror,
+) -> None:
+    path = mirror.project.lock_path.with_name("release.json")
+    place = f"{mirror.project.registry}/cpu"
+    digest = f"sha256:{made_up('old')}"
+    ref, slots = "docker.io/library/debian:12", {"distro": "debian@12"}
+    part = {"component": "debian", "pinned": "12", "measured": {"version": "12"}}
+    inventory: dict[str, object] = {"variant": "openmpi3.1.2", "user": "root", "fuse": ""}
+    inventory["components"] = {"distro": part}
+    old = ReleasedImage(
+        "openmpi3.1.2",
+        "cpu",
+        place,
+        made_up("old"),
+        digest,
+        {"linux/amd64": digest},
+        1,
+        ref,
+        slots,
+        inventory,
+    )
+    there = replace(old, name=OLD_MPI)
+    path.write_text(ReleaseRecord(mirror.project.registry, (old, there)).text, "utf-8")
+    report = look(mirror)
+    row = only(report)
+    assert (row.kind, row.state, row.items) == ("release", LEFT_OVER, (f"{place}:openmpi3.1.2",))
+    assert "images.yaml no longer has openmpi3.1.2" in row.why
+    assert "bakestone retire" in row.hint
+    assert report.code(offline_ok=False) == 0
+
+
 def test_what_is_gone_from_a_repository_that_cannot_be_read_is_not_guessed(mirror: Mirror) -> None:
     mirror.lose("/acme/ubuntu/dists/jammy/main/binary-amd64/Packages.gz")
     report = look(mirror)
@@ -422,7 +458,7 @@ def test_each_thing_is_asked_for_once(mirror: Mirror) -> None:
 def test_no_time_left_is_not_checked_and_says_so(mirror: Mirror) -> None:
     mirror.set(path_of(mirror, "openmpi-4.1.8"), lambda _request: time.sleep(5))
     site = mirror.project.site
-    world = examine.World(Engine(site), Registry(site))
+    world = examine.World(Engine(site))
     report = examine.examine(
         mirror.project,
         (),

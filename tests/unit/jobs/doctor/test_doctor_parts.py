@@ -5,6 +5,7 @@ and dnf's answers, builders.
 from __future__ import annotations
 
 import lzma
+import os
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.buildx import Definition, Engine, Target
 from bakestone.clients.engine.events import State
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
@@ -21,9 +22,8 @@ from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
-from bakestone.jobs.doctor import run as parallel
-from bakestone.jobs.doctor.checks import machine, packages
-from bakestone.jobs.doctor.checks import repositories as archives
+from bakestone.jobs.doctor import answers
+from bakestone.jobs.doctor.checks import machine, packages, repositories
 from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.packages import Question
 from bakestone.jobs.doctor.checks.repositories import AptSource
@@ -94,19 +94,27 @@ def test_lists_are_read_however_they_are_packed() -> None:
         "Package: a\nArchitecture: all\nVersion: 1:2-3\nDescription: Version: no\n\nPackage:"
         " b\nVersion: 1\n"
     )
-    assert archives.packages(text) == {"a=1:2-3", "b=1"}
-    assert archives._unxz(lzma.compress(text.encode())) == text.encode()
-    for unpack in (archives._gunzip, archives._unxz):
+    assert repositories.packages(text) == {"a=1:2-3", "b=1"}
+    assert repositories.unxz(lzma.compress(text.encode())) == text.encode()
+    for unpack in (repositories.gunzip, repositories.unxz):
         with pytest.raises(ValueError, match="unpacked"):
             unpack(b"an error page")
 
 
 BASE = LockedBase(f"sha256:{made_up('base')}", {}, "registry", "")
+SETS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+    (("git=1:2.39.5-1", "libc6=2.36-9"), ("a", "b")),
+    (("gcc=4:12.2", "libc6=2.36-9"), ("c",)),
+]
 QUESTION = Question(
-    "debian:12", "linux/amd64", BASE, "apt", variants=dict.fromkeys("abc"),
-    sets=[(("git=1:2.39.5-1", "libc6=2.36-9"), ("a", "b")), (("gcc=4:12.2", "libc6=2.36-9"), ("c",))],
+    "debian:12",
+    "linux/amd64",
+    BASE,
+    "apt",
+    variants=dict.fromkeys("abc"),
+    sets=SETS,
     loose=[(("wget=1.21",), ("c",))],
-)  # fmt: skip
+)
 
 
 def test_apt_s_answers_become_rows_by_who_is_hit() -> None:
@@ -240,6 +248,13 @@ def test_what_comes_from_a_vendor_is_not_asked_of_the_distro() -> None:
     assert asked({}) == [], "nothing is guessed where the vendor's list is not known"
 
 
+def destination(target: Target) -> Path:
+    """The folder that a target is exported to."""
+    outputs = target["output"]
+    assert isinstance(outputs, list)
+    return Path(outputs[0].partition("dest=")[2])
+
+
 class Failing(Engine):
     """An engine on which one base cannot be pulled; bake then ends for all, as BuildKit's does."""
 
@@ -248,19 +263,19 @@ class Failing(Engine):
         self.bad = bad
         self.calls: list[list[str]] = []
 
-    def bake(self, definition: dict, **_more: object) -> tuple[State, bool]:  # type: ignore[type-arg]
+    def bake(self, definition: Definition, **_more: object) -> tuple[State, bool]:
         targets = definition["target"]
         self.calls.append(list(targets))
         state = State(tuple(targets))
         for name, target in targets.items():
-            if self.bad in target["dockerfile-inline"]:
+            if self.bad in str(target["dockerfile-inline"]):
                 state.feed(
                     f'{{"vertexes": [{{"digest": "x", "name": "[{name} internal] load metadata for'
                     ' x", "error": "not found"}]}'
                 )
                 return state, False
         for target in targets.values():
-            folder = Path(target["output"][0].partition("dest=")[2])
+            folder = destination(target)
             folder.mkdir(parents=True)
             (folder / "answer2").write_text("E: Version '1.21' for 'wget' was not found\n", "utf-8")
         return state, True
@@ -279,19 +294,35 @@ def test_one_bad_base_does_not_end_the_question_for_the_others() -> None:
     assert len(engine.calls) == 2
 
 
+@pytest.mark.parametrize("strange", ["link", "FIFO"])
+def test_an_answer_that_is_no_file_is_not_read(tmp_path: Path, strange: str) -> None:
+    class Hostile(Failing):
+        def bake(self, definition: Definition, **_more: object) -> tuple[State, bool]:
+            found = super().bake(definition)
+            for target in definition["target"].values():
+                path = destination(target) / "answer0"
+                path.symlink_to(tmp_path / "secret") if strange == "link" else os.mkfifo(path)
+            return found
+
+    (tmp_path / "secret").write_text("E: of this machine\n", "utf-8")
+    (row,) = packages.ask([QUESTION], Hostile("none"), "now")
+    assert (row.state, row.variants) == (UNCHECKED, ("a", "b", "c"))
+    assert "it is no regular file" in row.why
+
+
 def test_a_platform_that_the_builder_has_not_is_told_with_who_needs_it(
     library: Library, tmp_path: Path
 ) -> None:
     made, users = project(tmp_path, MANY, library=library), Users()
     for variant in made.matrix.variants:
         users.add(variant)
-    (row,) = machine.Machine._platforms(frozenset(["linux/amd64"]), users, "big")
+    (row,) = machine.lacking(frozenset(["linux/amd64"]), users, "big")
     assert (row.state, row.what) == (ENVIRONMENTAL, "builder big for linux/arm64")
     assert row.variants == tuple(
         v.name for v in made.matrix.variants if "linux/arm64" in v.platforms
     )
     assert "scripts/engine emulate arm64" in row.hint
-    assert machine.Machine._platforms(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
+    assert machine.lacking(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
 
 
 def test_one_server_that_errs_is_not_this_machine_s_clock() -> None:
@@ -311,7 +342,7 @@ def test_nonsense_from_a_server_is_a_row() -> None:
     def nonsense() -> list[Trouble]:
         raise KeyError("files")
 
-    (row,) = parallel.answer(Check("wheel", "x==1", (), nonsense))
+    (row,) = answers.answer(Check("wheel", "x==1", (), nonsense))
     assert (row.state, row.what) == (UNCHECKED, "x==1")
     assert "not understood" in row.why
 
@@ -340,7 +371,7 @@ def test_a_mistake_of_our_own_is_not_hidden() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        parallel.run(
+        answers.run(
             [Check("wheel", "x", (), mistake)],
             DoctorReport(()),
             until=time.monotonic() + 60,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.cli.views import reproduce as show
+from bakestone.cli.views import reproduce
 from bakestone.jobs.reproduce.images import compare
 from bakestone.jobs.reproduce.layers import differences, listing
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
@@ -111,7 +111,7 @@ def test_the_layer_the_file_and_the_setting_that_differ_are_shown(
     )
     compared = result(one, other)
     assert compared.verdict == DIFFERENT
-    show.results([compared], 1, as_json=False)
+    reproduce.results([compared], 1, as_json=False)
     text = capsys.readouterr().out
     assert "layer 2: RUN date" in text
     assert "layer 1" not in text
@@ -119,7 +119,7 @@ def test_the_layer_the_file_and_the_setting_that_differ_are_shown(
     assert "and 1 more" in text
     assert 'config config.Env.0: "A=1" -> "A=2"' in text
     assert text.endswith("1 DIFFERENT\n")
-    show.results([compared], 1, as_json=True)
+    reproduce.results([compared], 1, as_json=True)
     (image,) = json.loads(capsys.readouterr().out)["images"]
     assert image["result"] == "different"
     assert [f["path"] for f in image["layers"][0]["files"]] == ["new", "opt/x"]

@@ -17,9 +17,8 @@ from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.errors import BakestoneError, read_text
 from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
-from bakestone.jobs.archive.collect import images, packages, wheels
-from bakestone.jobs.archive.collect import wanted as wants
-from bakestone.jobs.archive.collect.wanted import Wanted, WantedFile
+from bakestone.jobs.archive.collect import images, packages, wanted, wheels
+from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts, WheelFile
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
@@ -44,22 +43,21 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     it was. Raises `BakestoneError` with a finding for everything that could not be fetched.
     """
     variants = project.chosen(selectors)
-    wanted = wants.of(variants, project.matrix.library, project.lock)
+    parts = wanted.of(variants, project.matrix.library, project.lock)
     layout = ArchiveLayout(folder)
     layout.prepare()
     before = _before(layout)
-    entries = _downloads(project, wanted, layout, say)
-    steps = packages.steps(wanted, project.lock)
+    entries = _downloads(project, parts, layout, say)
+    steps = packages.steps(parts, project.lock)
     key = packages.key(steps)
     kept = _kept(before, key, layout)
     if kept is None and steps:
         say(
-            f"packages: {len(wanted.packages)} sets are fetched inside"
+            f"packages: {len(parts.packages)} sets are fetched inside"
             f" {len({s.ref for s in steps})} base images"
         )
-        kept = packages.fetch(
-            steps, wanted, project.lock, project.site, layout, datetime.now(UTC).isoformat()
-        )
+        now = datetime.now(UTC).isoformat()
+        kept = packages.fetch(steps, parts, project.lock, project.site, layout, now)
     entries += kept or []
     catalog = Catalog(
         tuple(selectors),
@@ -72,22 +70,21 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
 
 
 def _downloads(
-    project: Project, wanted: Wanted, layout: ArchiveLayout, say: Say
+    project: Project, parts: WantedParts, layout: ArchiveLayout, say: Say
 ) -> list[ArchivedBlob]:
     """Images, files and wheels, several at a time; all failures are reported together."""
     registry = Registry(project.site)
     entries: list[ArchivedBlob] = []
     jobs: list[images.Job] = []
-    for ref, users in wanted.images.items():
-        say(
-            f"{ref}: {project.lock.bases[ref].digest[:19]} for {', '.join(sorted(users.platforms))}"
-        )
-        there, more = images.copy(ref, project.lock.bases[ref], users, registry, layout)
+    for ref, users in parts.images.items():
+        locked = project.lock.bases[ref]
+        say(f"{ref}: {locked.digest[:19]} for {', '.join(sorted(users.platforms))}")
+        there, more = images.copy(ref, locked, users, registry, layout)
         entries += there
         jobs += more
     session = Session(project.site)
-    jobs += [_file_job(file, session, layout, say) for file in wanted.files]
-    jobs += [_wheel_job(wheel, project, layout, say) for wheel in wanted.wheels]
+    jobs += [_file_job(file, session, layout, say) for file in parts.files]
+    jobs += [_wheel_job(wheel, project, layout, say) for wheel in parts.wheels]
     problems: list[BakestoneError] = []
 
     def run(job: images.Job) -> ArchivedBlob | None:
@@ -100,33 +97,28 @@ def _downloads(
     with ThreadPoolExecutor(PARALLEL) as pool:
         entries += [entry for entry in pool.map(run, jobs) if entry]
     if problems:
-        raise BakestoneError(
-            [f for problem in problems for f in problem.findings], max(p.code for p in problems)
-        )
+        findings = [finding for problem in problems for finding in problem.findings]
+        raise BakestoneError(findings, max(problem.code for problem in problems))
     return entries
 
 
 def _file_job(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> images.Job:
+    digest, kind = (f"sha256:{file.sha256}", FILE) if file.sha256 else ("", KEY)
+
     def run() -> ArchivedBlob:
-        if file.sha256 and layout.right(f"sha256:{file.sha256}"):
-            digest = f"sha256:{file.sha256}"
-            return ArchivedBlob(
-                FILE, file.url, digest, layout.path(digest).stat().st_size, variants=file.variants
-            )
+        if digest and layout.right(digest):
+            size = layout.path(digest).stat().st_size
+            return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
         say(file.url)
-        with layout.writing(f"sha256:{file.sha256}" if file.sha256 else "") as sink:
+        with layout.writing(digest) as sink:
             limits = Limits(size=max(MAX_SIZE, file.size))
             download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
-        return ArchivedBlob(
-            FILE if file.sha256 else KEY, file.url, sink.digest, sink.size, variants=file.variants
-        )
+        return ArchivedBlob(kind, file.url, sink.digest, sink.size, variants=file.variants)
 
     return run
 
 
-def _wheel_job(
-    wheel: wants.WheelFile, project: Project, layout: ArchiveLayout, say: Say
-) -> images.Job:
+def _wheel_job(wheel: WheelFile, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
     def run() -> ArchivedBlob:
         if not layout.right(f"sha256:{wheel.sha256}"):
             say(wheel.filename)
@@ -146,7 +138,7 @@ def _before(layout: ArchiveLayout) -> Catalog | None:
 
 
 def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
-    """The packages of an earlier run, when they were asked for in the same way and are all there."""
+    """The packages of an earlier run, when they were asked for alike and are all there."""
     if before is None or before.packages != key:
         return None
     found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]

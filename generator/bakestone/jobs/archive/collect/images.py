@@ -4,11 +4,11 @@ blobs, digests kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
+from bakestone.clients.registry.manifest import Descriptor
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import ENVIRONMENT, fail
@@ -36,18 +36,14 @@ def copy(
         there = root.platforms
         lacking = sorted(p for p in users.platforms if p not in there)
         if lacking:
-            raise fail(
-                f"{ref}@{locked.digest} is not there for {', '.join(lacking)}",
-                "lock again",
-                name=repository,
-                code=ENVIRONMENT,
-            )
+            why = f"{ref}@{locked.digest} is not there for {', '.join(lacking)}"
+            raise fail(why, "lock again", name=repository, code=ENVIRONMENT)
         parts = [registry.need(f"{repository}@{there[p]}") for p in sorted(users.platforms)]
         entries += [_write(layout, PART, outside, part, users) for part in parts]
     jobs = [
-        _job(f"{repository}:latest", outside, d, users, registry, layout)
+        _job(f"{repository}:latest", outside, blob, users, registry, layout)
         for part in parts
-        for d in _descriptors(part, repository)
+        for blob in _blobs(part, repository)
     ]
     return entries, jobs
 
@@ -56,48 +52,37 @@ def _write(
     layout: ArchiveLayout, kind: str, name: str, manifest: Manifest, users: Users
 ) -> ArchivedBlob:
     layout.put(manifest.raw)
-    return ArchivedBlob(
-        kind, name, manifest.digest, len(manifest.raw), manifest.media_type, users.names
-    )
+    size = len(manifest.raw)
+    return ArchivedBlob(kind, name, manifest.digest, size, manifest.media_type, users.names)
 
 
-def _descriptors(manifest: Manifest, repository: str) -> Iterator[dict[str, Any]]:
+def _blobs(manifest: Manifest, repository: str) -> list[Descriptor]:
     """The configuration and the layers of a manifest."""
-    try:
-        found = [manifest.data["config"], *manifest.data["layers"]]
-        if all(
-            is_digest(d["digest"])
-            and isinstance(d["size"], int)
-            and isinstance(d["mediaType"], str)
-            for d in found
-        ):
-            yield from found
-            return
-    except (KeyError, TypeError):
-        pass
-    raise fail(
-        f"the manifest {manifest.digest} is of a form that is not known",
-        "is it an image for Linux?",
-        name=repository,
-        code=ENVIRONMENT,
-    )
+    found = [manifest.config, *manifest.layers]
+    known = [d for d in found if d and is_digest(d.digest) and d.media_type]
+    if not manifest.config or not manifest.layers or len(known) < len(found):
+        raise fail(
+            f"the manifest {manifest.digest} is of a form that is not known",
+            "is it an image for Linux?",
+            name=repository,
+            code=ENVIRONMENT,
+        )
+    return known
 
 
 def _job(
     reference: str,
     outside: str,
-    descriptor: dict[str, Any],
+    blob: Descriptor,
     users: Users,
     registry: Registry,
     layout: ArchiveLayout,
 ) -> Job:
-    digest, size = descriptor["digest"], descriptor["size"]
-
     def run() -> ArchivedBlob:
-        if not layout.right(digest):
-            with layout.writing(digest) as sink:
-                blobs.fetch(registry, reference, digest, sink, size)  # type: ignore[arg-type]
-        return ArchivedBlob(PART, outside, digest, size, descriptor["mediaType"], users.names)
+        if not layout.right(blob.digest):
+            with layout.writing(blob.digest) as sink:
+                blobs.fetch(registry, reference, blob.digest, sink, blob.size)
+        return ArchivedBlob(PART, outside, blob.digest, blob.size, blob.media_type, users.names)
 
     return run
 

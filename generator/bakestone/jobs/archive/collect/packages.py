@@ -23,7 +23,7 @@ from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import hash_of, open_regular
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
 from bakestone.jobs.archive.collect import rpms
-from bakestone.jobs.archive.collect.wanted import Packages, Wanted
+from bakestone.jobs.archive.collect.wanted import Packages, WantedParts
 from bakestone.jobs.archive.layout import ArchiveLayout
 
 _TRIES = 3
@@ -59,7 +59,7 @@ class PackageStep:
     sets: tuple[Packages, ...]
 
 
-def steps(wanted: Wanted, lock: Lock) -> list[PackageStep]:
+def steps(wanted: WantedParts, lock: Lock) -> list[PackageStep]:
     """The build steps that fetch the packages of a selection.
 
     Pure. Raises `BakestoneError` when the lock lacks a set.
@@ -81,7 +81,7 @@ def key(found: Iterable[PackageStep]) -> str:
 
 def fetch(
     found: list[PackageStep],
-    wanted: Wanted,
+    wanted: WantedParts,
     lock: Lock,
     site: Site,
     layout: ArchiveLayout,
@@ -103,7 +103,7 @@ def fetch(
 
 def taken(
     results: list[tuple[PackageStep, Path]],
-    wanted: Wanted,
+    wanted: WantedParts,
     lock: Lock,
     site: Site,
     layout: ArchiveLayout,
@@ -297,7 +297,7 @@ def canonical(url: str, site: Site) -> str:
     return next((here + url[len(there) :] for there, here in mirrors if url.startswith(there)), url)
 
 
-def _sources(entries: list[ArchivedBlob], wanted: Wanted, lock: Lock) -> None:
+def _sources(entries: list[ArchivedBlob], wanted: WantedParts, lock: Lock) -> None:
     """Refuse a base whose own sources are https: its apt would speak TLS through the archive's
     proxy, with nobody at the other end.
     """

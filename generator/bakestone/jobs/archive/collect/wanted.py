@@ -60,7 +60,7 @@ class WheelFile:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedParts:
     """Everything. `images` maps a base's reference to who needs it, `repositories` are the vendors'
     that packages come from.
     """
@@ -72,7 +72,7 @@ class Wanted:
     repositories: tuple[Repository, ...]
 
 
-def of(variants: Iterable[Variant], library: Library, lock: Lock) -> Wanted:
+def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts:
     """What the variants need, as the lock pins it.
 
     Raises `BakestoneError` for what an archive cannot hold.
@@ -82,7 +82,7 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> Wanted:
     for repository, users in needed.repositories.values():
         keys.setdefault(repository.key, {}).update(dict.fromkeys(users.names))
     _check(needed.bases, lock)
-    return Wanted(
+    return WantedParts(
         dict(sorted(needed.bases.items())),
         tuple(
             WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)

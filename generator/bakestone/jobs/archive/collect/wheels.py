@@ -17,7 +17,7 @@ from bakestone.jobs.archive.collect.wanted import WheelFile
 from bakestone.jobs.archive.layout import ArchiveLayout
 
 _SECONDS = 3600
-_OPTIONS = (
+_OPTIONS = [
     "--disable-pip-version-check",
     "--quiet",
     "--no-input",
@@ -28,7 +28,12 @@ _OPTIONS = (
     "--progress-bar",
     "off",
     "--no-cache-dir",
-)
+    "--no-deps",
+    "--ignore-requires-python",
+    "--only-binary",
+    ":all:",
+    "--require-hashes",
+]
 _REASON = ("ERROR:", "error:")
 
 
@@ -43,15 +48,10 @@ def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout) -> ArchivedBlob:
             _download(wheel, site, Path(folder))
             found, _ = layout.adopt(Path(folder) / wheel.filename)
             if found != digest:
-                raise fail(
-                    f"it came with the digest {found}, not {digest}",
-                    "try again",
-                    name=wheel.filename,
-                    code=ENVIRONMENT,
-                )
-    return ArchivedBlob(
-        WHEEL, wheel.filename, digest, layout.path(digest).stat().st_size, variants=wheel.variants
-    )
+                why = f"it came with the digest {found}, not {digest}"
+                raise fail(why, "try again", name=wheel.filename, code=ENVIRONMENT)
+    size = layout.path(digest).stat().st_size
+    return ArchivedBlob(WHEEL, wheel.filename, digest, size, variants=wheel.variants)
 
 
 def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
@@ -64,18 +64,8 @@ def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
         tags += ["--implementation", "cp", "--abi", abi]
     if len(made_for) > 1:
         tags += ["--python-version", f"{made_for[0]}.{made_for[1:]}"]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        *_OPTIONS,
-        "--no-deps",
-        "--ignore-requires-python",
-        "--only-binary",
-        ":all:",
-        "--require-hashes",
-    ]
+    command = [sys.executable, "-m", "pip", "download", *_OPTIONS, *tags]
+    command += ["--dest", str(folder), "--requirement", str(requirements)]
     environment = dict(os.environ)
     if "pip" in site.files:
         environment["PIP_CONFIG_FILE"] = str(site.files["pip"])
@@ -83,19 +73,21 @@ def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
         environment["PIP_CERT"] = str(site.files["ca"])
     try:
         done = subprocess.run(
-            [*command, *tags, "--dest", str(folder), "--requirement", str(requirements)],
-            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_SECONDS, check=False,
-        )  # fmt: skip
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
         said, good = done.stderr, done.returncode == 0
     except (OSError, subprocess.TimeoutExpired) as problem:
         said, good = f"ERROR: {problem}", False
     if good and (folder / wheel.filename).is_file():
         return
-    lines = (
-        [line for line in said.splitlines() if line.startswith(_REASON)]
-        or said.splitlines()
-        or ["pip gave another file"]
-    )
+    known = [line for line in said.splitlines() if line.startswith(_REASON)]
+    lines = known or said.splitlines() or ["pip gave another file"]
     raise fail(
         f"pip does not get the wheel: {lines[-1].strip()[:300]}",
         "`pip` in the site file names the index; does it have this version, and is pip there for"

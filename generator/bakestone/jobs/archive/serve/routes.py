@@ -79,9 +79,8 @@ class Answers:
                 if found:
                     return found
                 parts = urlsplit(target)
-                target = parts.path + (
-                    f"?{parts.query}" if parts.query else ""
-                )  # this server's own address
+                query = f"?{parts.query}" if parts.query else ""
+                target = parts.path + query  # this server's own address
             return self._here(target)
         except ValueError:  # no URL, such as http://[::1/
             return None
@@ -98,15 +97,9 @@ class Answers:
         if path == "/simple/":
             return _page(f"{name}/" for name in sorted(self._projects))
         if found := _SIMPLE.fullmatch(path):
-            files = self._projects.get(project(found["project"]))
-            return (
-                _page(
-                    f"/wheel/{name}#sha256={self._wheels[name].digest[7:]}"
-                    for name in sorted(files)
-                )
-                if files
-                else None
-            )
+            files = sorted(self._projects.get(project(found["project"]), ()))
+            links = [f"/wheel/{name}#sha256={self._wheels[name].digest[7:]}" for name in files]
+            return _page(links) if links else None
         if path.startswith("/wheel/"):
             entry = self._wheels.get(unquote(path.removeprefix("/wheel/")))
             return _blob(entry) if entry else None
@@ -157,8 +150,8 @@ def _blob(entry: ArchivedBlob, media_type: str = PLAIN) -> Reply:
 
 
 def _page(links: Iterable[str]) -> Reply:
-    lines = [
-        f'<a href="{html.escape(link)}">{html.escape(link.rpartition("/")[2].partition("#")[0] or link)}</a><br>'
-        for link in links
-    ]
+    lines = []
+    for link in links:
+        name = link.rpartition("/")[2].partition("#")[0] or link
+        lines.append(f'<a href="{html.escape(link)}">{html.escape(name)}</a><br>')
     return Reply("text/html", text="\n".join(["<!DOCTYPE html>", *lines, ""]).encode())

@@ -1,23 +1,16 @@
-"""Base images: is each digest still in its registry, or in the site's mirror of it, for every
-platform?
+"""Registries: is each base image's digest still there, or in the site's mirror, for every platform;
+and may this account push where the images go?
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar
-
-from bakestone.clients.http.session import Session, UnreachableError
+from bakestone.clients.http.session import UnreachableError
 from bakestone.clients.registry.client import Manifest, Reference, Registry
-from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import BakestoneError
-from bakestone.jobs.doctor.report import Trouble
+from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
 
-_T = TypeVar("_T")
 _KEPT = "name a mirror that has it under `mirrors.registries` in the site file"
 
 
@@ -28,131 +21,87 @@ class Bases:
     base.
     """
 
-    def __init__(self, registry: Registry, site: Site, hosts: Session) -> None:
+    def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self.site = site
-        self.hosts = hosts
         self.sizes: dict[str, int] = {}
         self.there: set[tuple[str, str]] = set()
 
     def check(self, ref: str, locked: LockedBase, users: Users) -> list[Trouble]:
         """What is wrong with a base image.
 
-        Raises `BakestoneError` or `UnreachableError` when its registry cannot say.
+        Raises `BakestoneError` when its registry cannot say.
         """
-        reference = self.site.mirror(ref)
-        host = Reference.parse(reference).host
-        place = "" if reference == ref else f" (the mirror of {ref.partition('/')[0]})"
+        reference = self.registry.site.mirror(ref)
+        place = Reference.parse(reference).host
+        place += "" if reference == ref else f" (the mirror of {ref.partition('/')[0]})"
         if not locked.digest:
-            if self._ask(host, lambda: self.registry.head(reference)) is None:
-                return [
-                    Trouble(
-                        "base",
-                        ref,
-                        f"{host}{place} has no such tag, and no digest of it is known",
-                        _KEPT,
-                    )
-                ]
+            if self.registry.head(reference) is None:
+                why = f"{place} has no such tag, and no digest of it is known"
+                return [Trouble("base", ref, why, _KEPT)]
             self.there |= {(ref, platform) for platform in users.platforms}
             return []
-        repository = _repository(reference)
-        manifest = self._ask(host, lambda: self.registry.manifest(f"{repository}@{locked.digest}"))
+        pinned = _pinned(reference, locked.digest)
+        manifest = self.registry.manifest(pinned)
         if manifest is None:
-            return [self._gone(ref, reference, host + place, locked.digest)]
-        return self._platforms(ref, repository, host + place, manifest, users)
-
-    def _gone(self, ref: str, reference: str, place: str, digest: str) -> Trouble:
-        now = self._ask(Reference.parse(reference).host, lambda: self.registry.head(reference))
-        why = f"{place} no longer has {digest[:19]}"
-        if now is None:
-            return Trouble(
-                "base", ref, f"{why}, nor the tag", f"{_KEPT}, or choose another version"
-            )
-        return Trouble(
-            "base",
-            ref,
-            f"{why}; the tag is {now[:19]} now",
-            f"`bakestone lock --update` takes what the tag is now; or {_KEPT}",
-        )
-
-    def _platforms(
-        self, ref: str, repository: str, place: str, manifest: Manifest, users: Users
-    ) -> list[Trouble]:
-        data = _object(manifest.raw)
-        if "manifests" not in data:
+            return [self._gone(ref, reference, f"{place} no longer has {locked.digest[:19]}")]
+        if "manifests" not in manifest.data:
             self.there |= {(ref, platform) for platform in users.platforms}
-            self._weigh(ref, data)
+            self._weigh(ref, manifest)
             return []
-        there, troubles = manifest.platforms, []
-        for platform in users.platforms:
-            digest = there.get(platform)
-            if digest is None:
-                why, hint = (
-                    f"{place} has it for {', '.join(there) or 'no platform'}, not for {platform}",
-                    "take the platform out of the family",
-                )
-                troubles.append(
-                    Trouble(
-                        "base",
-                        ref,
-                        why,
-                        f"{hint}, or choose another version",
-                        variants=users.on(platform),
-                    )
-                )
-                continue
-            single = self._ask(
-                Reference.parse(repository).host,
-                partial(self.registry.manifest, f"{repository}@{digest}"),
-            )
-            if single is None:
-                why = (
-                    f"{place} has the index, but no longer {digest[:19]}, the image for {platform}"
-                )
-                troubles.append(
-                    Trouble(
-                        "base",
-                        ref,
-                        why,
-                        f"`bakestone lock --update`, or {_KEPT}",
-                        variants=users.on(platform),
-                    )
-                )
-            else:
-                self.there.add((ref, platform))
-                self._weigh(ref, _object(single.raw))
-        return troubles
+        lacking = {p: self._lacking(ref, pinned, manifest, p) for p in users.platforms}
+        return [
+            Trouble("base", ref, f"{place} {why}", hint, variants=users.on(platform))
+            for platform, found in lacking.items()
+            if found
+            for why, hint in (found,)
+        ]
 
-    def _ask(self, host: str, question: Callable[[], _T]) -> _T:
-        """A question to a registry; one that gives no answer at all is `UnreachableError`, and is
-        not asked again.
-        """
-        self.hosts.alive(host)
-        try:
-            return question()
-        except BakestoneError as problem:
-            raise silent(problem, self.hosts) from None
+    def _gone(self, ref: str, reference: str, why: str) -> Trouble:
+        now = self.registry.head(reference)
+        if now is None:
+            hint = f"{_KEPT}, or choose another version"
+            return Trouble("base", ref, f"{why}, nor the tag", hint)
+        hint = f"`bakestone lock --update` takes what the tag is now; or {_KEPT}"
+        return Trouble("base", ref, f"{why}; the tag is {now[:19]} now", hint)
 
-    def _weigh(self, ref: str, manifest: dict[str, Any]) -> None:
-        layers = manifest.get("layers", [])
-        self.sizes[ref] = self.sizes.get(ref, 0) + sum(
-            int(layer.get("size", 0)) for layer in layers if isinstance(layer, dict)
-        )
+    def _lacking(
+        self, ref: str, pinned: str, manifest: Manifest, platform: str
+    ) -> tuple[str, str] | None:
+        """Why the image of one platform is not there, and what to do; None when it is."""
+        there = manifest.platforms
+        digest = there.get(platform)
+        if digest is None:
+            why = f"has it for {', '.join(there) or 'no platform'}, not for {platform}"
+            return why, "take the platform out of the family, or choose another version"
+        single = self.registry.manifest(_pinned(pinned, digest))
+        if single is None:
+            why = f"has the index, but no longer {digest[:19]}, the image for {platform}"
+            return why, f"`bakestone lock --update`, or {_KEPT}"
+        self.there.add((ref, platform))
+        self._weigh(ref, single)
+        return None
+
+    def _weigh(self, ref: str, manifest: Manifest) -> None:
+        self.sizes[ref] = self.sizes.get(ref, 0) + sum(layer.size for layer in manifest.layers)
 
 
-def silent(problem: BakestoneError, hosts: Session) -> Exception:
-    """The error of a registry, or `UnreachableError` when it is that no answer came."""
-    reason = problem.__cause__
-    return hosts.dead(reason) if isinstance(reason, UnreachableError) else problem
+def pushable(repository: str, registry: Registry) -> list[Trouble]:
+    """What is in the way of pushing to HOST/REPOSITORY.
+
+    Raises `BakestoneError` when its registry gives no answer.
+    """
+    try:
+        registry.probe(repository)
+    except BakestoneError as problem:
+        if isinstance(problem.__cause__, UnreachableError):
+            raise
+        return [
+            Trouble("registry", repository, f.message, f.hint, ENVIRONMENTAL)
+            for f in problem.findings
+        ]
+    return []
 
 
-def _repository(reference: str) -> str:
-    parsed = Reference.parse(reference)
-    return f"{parsed.host}/{parsed.repository}"
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    loaded = json.loads(raw)
-    if not isinstance(loaded, dict):
-        raise ValueError("a manifest that is no object")
-    return loaded
+def _pinned(reference: str, digest: str) -> str:
+    place = Reference.parse(reference)
+    return f"{place.host}/{place.repository}@{digest}"

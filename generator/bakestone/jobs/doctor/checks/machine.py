@@ -93,25 +93,22 @@ class Machine:
                         'set "features": {"containerd-snapshotter": true} (docs/engine.md)',
                     )
                 )
-        return troubles + self._platforms(known, platforms, name) if running else troubles
+        return troubles + lacking(known, platforms, name) if running else troubles
 
-    @staticmethod
-    def _platforms(known: frozenset[str], wanted: Users, name: str) -> list[Trouble]:
-        troubles = []
-        for platform in wanted.platforms:
-            if platform not in known:
-                architecture = platform.split("/")[1]
-                hint = (
-                    f"`scripts/engine emulate {architecture}`, or a builder that has a node of it"
-                    " (`builder` in the site file)"
-                )
-                why = f"the builder has {', '.join(sorted(known)) or 'no platform'}"
-                troubles.append(
-                    _row(
-                        "engine", f"{_called(name)} for {platform}", why, hint, wanted.on(platform)
-                    )
-                )
-        return troubles
+
+def lacking(known: frozenset[str], wanted: Users, name: str) -> list[Trouble]:
+    """A row for each platform that is wanted and that the builder `name` does not have."""
+    troubles = []
+    why = f"the builder has {', '.join(sorted(known)) or 'no platform'}"
+    for platform in wanted.platforms:
+        if platform not in known:
+            hint = (
+                f"`scripts/engine emulate {platform.split('/')[1]}`, or a builder that has a node"
+                " of it (`builder` in the site file)"
+            )
+            what = f"{_called(name)} for {platform}"
+            troubles.append(_row("engine", what, why, hint, wanted.on(platform)))
+    return troubles
 
 
 def _builder(client: DockerClient, name: str) -> tuple[str, bool, frozenset[str]] | None:

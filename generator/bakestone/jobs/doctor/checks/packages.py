@@ -19,6 +19,7 @@ from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
+from bakestone.files import open_regular
 from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble
 
 _UPDATE, _ANSWER = "update", "answer"
@@ -26,9 +27,22 @@ _CANNOT_DOWNLOAD = re.compile(
     r"E: Can't find a source to download version '(\S+)' of '([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9]+)?'"
 )
 _NETWORK = (
-    "Could not connect", "Could not resolve", "Could not handshake", "Could not wait", "Cannot initiate the connection", "Temporary failure",
-    "Connection timed out", "Connection refused", "Connection failed", "certificate", "Failed to download metadata", "Curl error",
-)  # fmt: skip
+    "Could not connect",
+    "Could not resolve",
+    "Could not handshake",
+    "Could not wait",
+    "Cannot initiate the connection",
+    "Temporary failure",
+    "Connection timed out",
+    "Connection refused",
+    "Connection failed",
+    "certificate",
+    "Failed to download metadata",
+    "Curl error",
+)
+"""What apt and dnf say when their archive cannot be asked."""
+_LONGEST = 2**20
+"""Bytes that are read of an answer."""
 _AGAIN = (
     "`bakestone lock --update`, then `bakestone generate`; a `snapshot` lasts longer than"
     " `versions`"
@@ -59,6 +73,11 @@ class Question:
     """The same, of sets that cannot be installed by the distro's archive alone, as they have
     vendors' packages too.
     """
+
+    def add(self, words: tuple[str, ...], variants: tuple[str, ...], *, loose: bool) -> None:
+        """One more set."""
+        self.variants |= dict.fromkeys(variants)
+        (self.loose if loose else self.sets).append((words, variants))
 
     @property
     def what(self) -> str:
@@ -102,14 +121,11 @@ def questions(
             )
             if not words:
                 continue
-            question = found.setdefault(
-                (ref, platform),
-                Question(ref, platform, bases[ref], manager, locked.pins == "frozen"),
-            )
-            question.variants |= dict.fromkeys(users.on(platform))
-            (question.loose if wanted.repositories else question.sets).append(
-                (words, users.on(platform))
-            )
+            known = (ref, platform)
+            if known not in found:
+                frozen = locked.pins == "frozen"
+                found[known] = Question(ref, platform, bases[ref], manager, frozen)
+            found[known].add(words, users.on(platform), loose=bool(wanted.repositories))
     return [found[key] for key in sorted(found)]
 
 
@@ -190,14 +206,26 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
             for name in failed:
                 troubles.append(_unanswered(left.pop(name), name, state))
         for name, question in left.items():
-            troubles += found(
-                question,
-                {
-                    path.name: path.read_text("utf-8", "replace")
-                    for path in Path(folder, name).iterdir()
-                },
-            )
+            try:
+                troubles += found(question, _answers(Path(folder, name)))
+            except OSError as problem:
+                why = f"what came out of the base image cannot be read: {problem.strerror}"
+                hint = "is it the image that the distro publishes?"
+                users = tuple(question.variants)
+                troubles.append(Trouble("package", question.what, why, hint, UNCHECKED, users))
     return troubles
+
+
+def _answers(folder: Path) -> dict[str, str]:
+    """File name -> text; whatever is in the base image wrote them.
+
+    Raises `OSError` for anything but files.
+    """
+    texts = {}
+    for path in folder.iterdir():
+        with open_regular(path) as stream:
+            texts[path.name] = stream.read(_LONGEST).decode("utf-8", "replace")
+    return texts
 
 
 def _unanswered(question: Question, name: str, state: State) -> Trouble:

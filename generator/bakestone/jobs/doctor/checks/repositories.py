@@ -179,7 +179,7 @@ class Repositories:
         return []
 
     def _list(self, url: str) -> tuple[str | None, Answer]:
-        for ending, unpack in ((".gz", _gunzip), (".xz", _unxz), ("", bytes)):
+        for ending, unpack in ((".gz", gunzip), (".xz", unxz), ("", bytes)):
             answer = self.asker.page(url + ending, _LIST)
             if answer.good:
                 return unpack(answer.body).decode("utf-8", "replace"), answer
@@ -209,7 +209,8 @@ def packages(text: str) -> set[str]:
     return found
 
 
-def _gunzip(data: bytes) -> bytes:
+def gunzip(data: bytes) -> bytes:
+    """Raises `ValueError` for another form, and for more than fits in memory."""
     work = zlib.decompressobj(wbits=31)
     try:
         return _whole(work.decompress(data, _UNPACKED), work.unconsumed_tail)
@@ -217,7 +218,8 @@ def _gunzip(data: bytes) -> bytes:
         raise ValueError("a list of packages that cannot be unpacked") from problem
 
 
-def _unxz(data: bytes) -> bytes:
+def unxz(data: bytes) -> bytes:
+    """Raises `ValueError` like `gunzip`."""
     work = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_UNPACKED)
     try:
         return _whole(

@@ -21,8 +21,8 @@ from bakestone.clients.site.site import Site
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve import serve
 from bakestone.jobs.archive.serve.serve import LOOPBACK, TOLD, serving
+from tests.support.archives import LIST, WHEEL_FILE, digest, filled
 from tests.support.samples import refused
-from tests.unit.jobs.archive.test_archive import LIST, WHEEL_FILE, digest, filled
 
 
 @contextmanager

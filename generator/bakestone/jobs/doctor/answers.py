@@ -35,33 +35,21 @@ def run(checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Ti
         tick(check)
     for check in left.values():
         why = "the time for all checks ran out before these ended"
-        row = Trouble(
-            check.kind,
-            "checks",
-            why,
-            "give it more with --max-time, or select fewer variants",
-            UNCHECKED,
-            items=(check.what,),
-        )
+        hint = "give it more with --max-time, or select fewer variants"
+        row = Trouble(check.kind, "checks", why, hint, UNCHECKED, items=(check.what,))
         report.add(check, [row])
 
 
 def answer(check: Check) -> list[Trouble]:
     """What a check found; a world that does not answer, or answers nonsense, is a finding too."""
+    odd = "look at what the server sends; is it the right one?"
     try:
         return list(check.run())
     except UnreachableError as problem:
-        return [
-            Trouble(
-                NETWORK,
-                problem.host,
-                problem.reason,
-                problem.hint,
-                UNCHECKED,
-                items=(f"{check.kind}: {check.what}",),
-            )
-        ]
+        return [_silent(check, problem)]
     except BakestoneError as problem:
+        if isinstance(problem.__cause__, UnreachableError):
+            return [_silent(check, problem.__cause__)]
         state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
         return [
             Trouble(check.kind, f.name or check.what, f.message, f.hint, state, items=(check.what,))
@@ -69,23 +57,13 @@ def answer(check: Check) -> list[Trouble]:
         ]
     except HttpError as problem:
         why = f"the answer is of no use: {problem}"
-        return [
-            Trouble(
-                check.kind,
-                check.what,
-                why,
-                problem.hint or "look at what the server sends; is it the right one?",
-                UNCHECKED,
-            )
-        ]
+        return [Trouble(check.kind, check.what, why, problem.hint or odd, UNCHECKED)]
     except (ValueError, KeyError, TypeError, AttributeError, LookupError) as problem:
         why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"
-        return [
-            Trouble(
-                check.kind,
-                check.what,
-                why,
-                "look at what the server sends; is it the right one?",
-                UNCHECKED,
-            )
-        ]
+        return [Trouble(check.kind, check.what, why, odd, UNCHECKED)]
+
+
+def _silent(check: Check, problem: UnreachableError) -> Trouble:
+    """One row for all that was to be asked of a host."""
+    items = (f"{check.kind}: {check.what}",)
+    return Trouble(NETWORK, problem.host, problem.reason, problem.hint, UNCHECKED, items=items)
