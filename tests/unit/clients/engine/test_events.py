@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bakestone.clients.engine.events import LOG_LINES, State
-
-RECORDED = Path(__file__).parents[3] / "support" / "recorded"
+from tests.support.buildkit_events import RECORDED, vertex
 
 
 def replay(name: str, *targets: str) -> State:
@@ -122,21 +120,6 @@ def test_the_step_at_work_is_known_while_it_works() -> None:
                 seen.add((target, step.stage))
     assert ("bad", "inventory") in seen
     assert state.running("ok") is None
-
-
-def vertex(name: str, **more: object) -> str:
-    return json.dumps(
-        {
-            "vertexes": [
-                {
-                    "digest": f"sha256:{name}",
-                    "name": name,
-                    "started": "2026-11-22T00:00:00Z",
-                    **more,
-                }
-            ]
-        }
-    )
 
 
 NAMES = {

@@ -221,10 +221,7 @@ ODD: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("spoil", ODD.values(), ids=list(ODD))
 def test_a_manifest_of_odd_shape_is_a_sentence(
-    spoil: Callable[[dict[str, Any]], object],
-    plan: BuildPlan,
-    shelf: WritableRegistry,
-    path: Path,
+    spoil: Callable[[dict[str, Any]], object], plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
     variant = plan.variants[0]
     made = image(variant.platforms, layer(GOOD), attest=False)
