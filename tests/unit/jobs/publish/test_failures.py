@@ -17,8 +17,8 @@ from bakestone.jobs.publish import failures, run
 from bakestone.jobs.publish.failures import FailedVariant
 from bakestone.project import Project
 from tests.support.builder import Onlooker
-from tests.support.samples import MANY, Shown, locked, made_up, refused
 from tests.support.buildkit_events import RECORDED, vertex
+from tests.support.samples import MANY, Shown, locked, made_up, refused
 
 
 @pytest.fixture
