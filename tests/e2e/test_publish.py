@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -129,10 +130,17 @@ def test_loaded_image_runs_by_its_tag(published: Workspace, engine: Engine) -> N
     assert "mpirun (Open MPI) 5.0.10" in engine.run(image, "mpirun --version", pull="never")
 
 
+def raw_index(workspace: Workspace, reference: str) -> dict[str, Any]:
+    """The index behind a reference, as Docker's own command line reads it."""
+    raw = workspace.engine.docker("buildx", "imagetools", "inspect", "--raw", reference)
+    loaded: dict[str, Any] = json.loads(raw)
+    return loaded
+
+
 def test_fingerprint_tags_are_on_whole_indexes(published: Workspace) -> None:
     repository = published.repository("mpi")
     for tag in repository.fingerprints:
-        index = json.loads(repository._get(f"manifests/{tag}").content)
+        index = raw_index(published, f"{repository.name}:{tag}")
         assert index["annotations"] == {"io.bakestone.attestations": "provenance,sbom"}
 
 
@@ -169,7 +177,7 @@ def test_provenance_names_no_proxy_of_docker_s_own_configuration(
     assert "hunter2" not in said.text
     repository = workspace.repository("greeting")
     (tag,) = repository.floating
-    index = json.loads(repository._get(f"manifests/{tag}").content)
+    index = raw_index(workspace, f"{repository.name}:{tag}")
     attested = [
         repository.manifest(entry["digest"])
         for entry in index["manifests"]
