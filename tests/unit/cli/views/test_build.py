@@ -16,13 +16,13 @@ from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import Finding
 from bakestone.jobs.publish.failures import FailedVariant
 from bakestone.jobs.publish.retire import Fate, Retirement
-from bakestone.jobs.publish.run import Options, Outcome
+from bakestone.jobs.publish.run import BuildOptions, Outcome
 from bakestone.jobs.publish.watching import Status
 from tests.support.builder import inventory
 from tests.support.buildkit_events import vertex
 from tests.support.samples import MANY, project
 
-PUSHED = Options(release=Path("release.json"), push=True)
+PUSHED = BuildOptions(release=Path("release.json"), push=True)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_outcome_is_a_table_and_a_sentence(
     )
     said = capsys.readouterr().out
     assert "1 built, 0 already there, 1 floating tags moved; release.json" in said
-    show.outcome(replace(nothing, built=("a", "b")), Options(release=Path("release.json")))
+    show.outcome(replace(nothing, built=("a", "b")), BuildOptions(release=Path("release.json")))
     assert "2 variants built and verified; nothing was published" in capsys.readouterr().out
 
 

@@ -239,7 +239,7 @@ def test_a_network_that_breaks_off_is_tried_again(
 ) -> None:
     engine = Flaky(times)
     monkeypatch.setattr(run, "PAUSE", 0)
-    options = run.Options(release=tmp_path / "release.json", keep_going=False, chunk=10)
+    options = run.BuildOptions(release=tmp_path / "release.json", keep_going=False, chunk=10)
     plan = made.plan(made.matrix.variants)
     outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
     assert len(outcome.built) == built
@@ -265,7 +265,7 @@ class Failing(Engine):
 
 def test_a_base_that_is_gone_is_asked_for_once(made: Project, tmp_path: Path) -> None:
     engine = Failing(Site())
-    options = run.Options(release=tmp_path / "release.json")
+    options = run.BuildOptions(release=tmp_path / "release.json")
     plan = made.plan(made.matrix.variants)
     outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
     found = refused(outcome.raise_failures)

@@ -54,7 +54,7 @@ def publish(
     plan: BuildPlan, shelf: WritableRegistry, path: Path, way: str = BY_DIGEST, **asked: Any
 ) -> tuple[run.Outcome, Builder]:
     engine = Builder(shelf, plan, way)
-    options = run.Options(release=path, push=True, **asked)
+    options = run.BuildOptions(release=path, push=True, **asked)
     return run.build(plan, options, engine, Registry(Site()), Onlooker()), engine
 
 
@@ -113,7 +113,7 @@ def test_a_variant_is_delivered_while_others_are_built(
             assert delivered.wait(60)
             return done
 
-    options = run.Options(release=path, push=True)
+    options = run.BuildOptions(release=path, push=True)
     outcome = run.build(plan, options, Slow(shelf, plan), Registry(Site()), Onlooker())
     assert len(outcome.built) == 4
 
@@ -134,7 +134,7 @@ def test_an_image_that_is_not_what_its_name_says_moves_no_tag(
     engine = Builder(shelf, plan, way)
     wrong = engine.inventories[GPU]["components"]["mpi"]
     wrong["measured"] = {"version": "3.1.2"}
-    options = run.Options(release=path, push=True)
+    options = run.BuildOptions(release=path, push=True)
     outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
     (found,) = refused(outcome.raise_failures)
     assert "mpi: openmpi version: expected 5.0.10, measured 3.1.2" in found.message
@@ -317,7 +317,7 @@ def test_another_run_that_was_quicker_keeps_its_tag(
             theirs.put(shelf, repository, tag)
             return super().bake(definition, watch=watch)
 
-    options = run.Options(release=path, push=True)
+    options = run.BuildOptions(release=path, push=True)
     outcome = run.build(plan, options, Late(shelf, plan), Registry(Site()), Onlooker())
     assert shelf.tags[repository][tag] == theirs.top
     assert {i.digest for i in outcome.images if i.name == GPU} == {theirs.top}
