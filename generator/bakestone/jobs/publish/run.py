@@ -270,7 +270,7 @@ class _Run:
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and not self.failed
         moved: list[str] = []
-        change = records.Written(wrote=False, retired=())
+        change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
             moved = self._move(images)
             change = records.write(self.options.release, self.plan, images)
