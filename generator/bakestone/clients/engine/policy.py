@@ -33,10 +33,9 @@ def source_policy(site: Site, sources: Iterable[str] | None = None) -> Policy | 
     ]
     if sources is not None:
         allowed = ["local://*", *sorted({_mirrored(site, source) for source in sources})]
-        rules += [
-            {"action": "DENY", "selector": _selector("*")},
-            *({"action": "ALLOW", "selector": _selector(a)} for a in allowed),
-        ]
+        rules.append({"action": "DENY", "selector": _selector("*")})
+        for source in allowed:
+            rules.append({"action": "ALLOW", "selector": _selector(source)})
     return {"rules": rules} if rules else None
 
 
