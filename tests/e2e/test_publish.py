@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
+import shutil
 import tarfile
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from bakestone.project import Project
+from tests.e2e import components as parts
 from tests.e2e.engine import ROOT, Engine
+from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
 
 VERSIONS = {"openmpi5.0.10-debian12": ("12", "2.39.5"), "openmpi5.0.10-debian13": ("13", "2.47.3")}
@@ -120,3 +128,123 @@ def test_loaded_image_runs_by_its_tag(published: Workspace, engine: Engine) -> N
         in published.bakestone("build", "openmpi5.0.10-debian12", "--load").out
     )
     assert "mpirun (Open MPI) 5.0.10" in engine.run(image, "mpirun --version", pull="never")
+
+
+def raw_index(workspace: Workspace, reference: str) -> dict[str, Any]:
+    """The index behind a reference, as Docker's own command line reads it."""
+    raw = workspace.engine.docker("buildx", "imagetools", "inspect", "--raw", reference)
+    loaded: dict[str, Any] = json.loads(raw)
+    return loaded
+
+
+def test_fingerprint_tags_are_on_whole_indexes(published: Workspace) -> None:
+    repository = published.repository("mpi")
+    for tag in repository.fingerprints:
+        index = raw_index(published, f"{repository.name}:{tag}")
+        assert index["annotations"] == {"io.bakestone.attestations": "provenance,sbom"}
+
+
+def test_a_part_of_the_matrix_leaves_the_rest_of_the_release(published: Workspace) -> None:
+    before = published.release()
+    published.bakestone("build", "openmpi5.0.10-debian12", "--push")
+    assert published.release() == before
+
+
+def test_provenance_names_no_proxy_of_docker_s_own_configuration(
+    workspace: Workspace, vendor: FileServer, tmp_path: Path
+) -> None:
+    """The password of a proxy that nothing here needs: hosts are excepted."""
+    content = vendor.files["/greeting-1.0.tar.gz"] = parts.greeting_archive(
+        "1.0", secrets.token_hex(8)
+    )
+    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
+    workspace.site(urls={parts.VENDOR: vendor.url})
+    workspace.images(parts.greeting_family("1.0"))
+    workspace.lock_and_generate()
+    proxy = "http://somebody:hunter2-of-a-proxy@127.0.0.1:9"
+    proxies = {"default": {"httpProxy": proxy, "httpsProxy": proxy, "noProxy": "*"}}
+    config = tmp_path / "docker"
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if own.is_dir():  # plugins and builders are there
+        shutil.copytree(own, config)
+    config.mkdir(exist_ok=True)
+    path = config / "config.json"
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    path.write_text(json.dumps(known | {"proxies": proxies}), "utf-8")
+    before = path.read_bytes()
+    said = workspace.bakestone("build", "--push", env={"DOCKER_CONFIG": str(config)})
+    assert path.read_bytes() == before
+    assert "hunter2" not in said.text
+    repository = workspace.repository("greeting")
+    (tag,) = repository.floating
+    index = raw_index(workspace, f"{repository.name}:{tag}")
+    attested = [
+        repository.manifest(entry["digest"])
+        for entry in index["manifests"]
+        if "annotations" in entry
+    ]
+    statements = [repository.blob(layer["digest"]) for m in attested for layer in m["layers"]]
+    assert len(statements) == 2
+    assert not any(b"hunter2" in statement for statement in statements)
+
+
+def test_a_variant_that_is_gone_is_named_and_retired(
+    workspace: Workspace, vendor: FileServer
+) -> None:
+    versions = {}
+    for version in ("1.0", "2.0"):
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(
+            version, secrets.token_hex(8)
+        )
+        versions[version] = parts.from_source(content, version)
+    parts.write_greeting(workspace.components, versions)
+    workspace.site(urls={parts.VENDOR: vendor.url})
+    workspace.images(parts.greeting_family("1.0", "2.0"))
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "--push")
+    workspace.images(parts.greeting_family("2.0"))
+    workspace.lock_and_generate()
+    gone = f"{workspace.registry}/greeting:greeting1.0-debian12"
+    said = workspace.bakestone("build", "--push")
+    assert f"{gone} is in release.json" in said.err.replace(f"{workspace.folder}/", "")
+    assert f"{gone}  to remove" in workspace.bakestone("retire").out
+    repository = workspace.repository("greeting")
+    assert len(repository.floating) == 2
+    # Debian's registry deletes no tags: it is said, and nothing else is touched
+    process = workspace.start("retire", "--yes")
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in out + err
+    assert len(repository.fingerprints) == 2
+    assert "greeting2.0-debian12" in repository.floating
+    assert (process.returncode, len(repository.floating)) in ((0, 1), (3, 2))
+
+
+def test_an_image_that_somebody_left_under_a_fingerprint_moves_no_tag(
+    workspace: Workspace, vendor: FileServer, engine: Engine
+) -> None:
+    versions = {}
+    for version in ("1.0", "2.0"):
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(
+            version, secrets.token_hex(8)
+        )
+        versions[version] = parts.from_source(content, version)
+    parts.write_greeting(workspace.components, versions)
+    workspace.site(urls={parts.VENDOR: vendor.url})
+    workspace.images(parts.greeting_family("1.0", "2.0"))
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "greeting1.0-debian12", "--push", "--no-tags")
+    repository = workspace.repository("greeting")
+    (old,) = repository.fingerprints
+    made = Project(
+        workspace.matrix,
+        workspace.lock,
+        workspace.folder / "dockerfiles",
+        workspace.folder / "site.yaml",
+    )
+    (variant,) = made.select(["greeting2.0-debian12"])
+    forged = f"{repository.name}:fp-{made.fingerprint(variant)}"
+    engine.docker("buildx", "imagetools", "create", "--tag", forged, f"{repository.name}:{old}")
+    said = workspace.bakestone("build", "--push", code=1)
+    assert "greeting: expected greeting 2.0, measured greeting 1.0" in said.err
+    assert repository.floating == {}
+    assert not (workspace.folder / "release.json").exists()

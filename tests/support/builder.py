@@ -24,10 +24,12 @@ from bakestone.core.render.bakefile import WHOLE
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import Finding
 from bakestone.jobs.publish.watching import Status
+from tests.support.buildkit_events import vertex
 from tests.support.writable_registry import WritableRegistry, digest_of
 
 IN_TOTO = "application/vnd.in-toto+json"
 PROVENANCE = "https://slsa.dev/provenance/v0.2"
+ENDED = "2026-11-22T00:00:01Z"
 PLACE = "usr/share/bakestone/inventory.json"
 
 
@@ -115,10 +117,8 @@ def image(platforms: Sequence[str], last: bytes, *, attest: bool = True) -> Imag
 class Builder(Engine):
     """Builds everything at once; `inventories` may be changed, `order` is what it did."""
 
-    def __init__(
-        self, registry: WritableRegistry, plan: BuildPlan, way: str = BY_DIGEST, site: Site = Site()
-    ) -> None:
-        super().__init__(site)
+    def __init__(self, registry: WritableRegistry, plan: BuildPlan, way: str = BY_DIGEST) -> None:
+        super().__init__(Site())
         self.registry = registry
         self.way = way
         self.variants: dict[str, PlannedVariant] = {v.target: v for v in plan.variants}
@@ -137,7 +137,7 @@ class Builder(Engine):
             asked = dict(option.split("=", 1) for option in output.split(","))
             if asked["type"] == "cacheonly":
                 for platform in variant.platforms:
-                    state.feed(vertex(f"[{name} {platform} stage-9 2/2] COPY --link", done=True))
+                    state.feed(vertex(f"[{name} {platform} stage-9 2/2] COPY", completed=ENDED))
                     if watch:
                         watch(state)
                 continue
@@ -163,13 +163,6 @@ def _export(made: Image, folder: Path, name: str) -> None:
     size = len(made.blobs[made.top])
     entry = {"digest": made.top, "size": size, "mediaType": media_type, "annotations": about}
     (folder / "index.json").write_text(json.dumps({"manifests": [entry]}), "utf-8")
-
-
-def vertex(name: str, *, done: bool = False) -> str:
-    """A line of BuildKit's that tells of a step."""
-    ended = {"completed": "2026-11-22T00:00:01Z"} if done else {}
-    about = {"digest": f"sha256:{name}", "name": name, "started": "2026-11-22T00:00:00Z", **ended}
-    return json.dumps({"vertexes": [about]})
 
 
 class Onlooker:

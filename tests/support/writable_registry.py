@@ -36,6 +36,8 @@ class WritableRegistry:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 2**16  # an answer in one piece: two wait for each other on loopback
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 registry.answer(self)

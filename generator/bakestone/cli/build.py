@@ -113,7 +113,7 @@ def build(
     warn_of_age(project)
     plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))
     project.require_generated()
-    options = run.Options(
+    options = run.BuildOptions(
         release=release_path or project.lock_path.with_name("release.json"),
         push=push,
         tags=tags,

@@ -356,7 +356,6 @@ def doctor(
     from bakestone.cli.views.bars import checks
     from bakestone.cli.views.doctor import report as show
     from bakestone.clients.engine.buildx import Engine
-    from bakestone.clients.registry.client import Registry
     from bakestone.jobs.doctor import examine
 
     project = project_of(**paths)

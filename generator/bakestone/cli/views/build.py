@@ -13,7 +13,7 @@ from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import Finding, render
 from bakestone.jobs.publish.retire import Fate, Retirement
-from bakestone.jobs.publish.run import Options, Outcome
+from bakestone.jobs.publish.run import BuildOptions, Outcome
 
 
 class Screen:
@@ -28,7 +28,7 @@ class Screen:
         return Progress(variants)
 
 
-def outcome(found: Outcome, options: Options) -> None:
+def outcome(found: Outcome, options: BuildOptions) -> None:
     """Say what became of a build; failures are raised by whoever called it."""
     built, present = len(found.built), len(found.present)
     if found.failed:

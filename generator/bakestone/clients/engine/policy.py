@@ -10,32 +10,32 @@ changed one; of DENY and ALLOW the last that matches counts (read in 0.25, and m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.lock import Lock
 
+Policy = dict[str, list[dict[str, object]]]
+"""A source policy, in BuildKit's own JSON: `rules`."""
 IMAGE = "docker-image://"
 _ANY = "@sha256:*"
 
 
-def source_policy(site: Site, sources: Iterable[str] | None = None) -> dict[str, Any] | None:
+def source_policy(site: Site, sources: Iterable[str] | None = None) -> Policy | None:
     """The policy for a site's mirrors; with `sources` (`locked_sources`), it denies all others.
 
     None when there is nothing to say.
     """
     pairs = [(f"{IMAGE}{a}/*", f"{IMAGE}{b}/${{1}}") for a, b in site.registries.items()]
     pairs += [(f"{a}*", f"{b}${{1}}") for a, b in site.urls.items()]
-    rules = [
+    rules: list[dict[str, object]] = [
         {"action": "CONVERT", "selector": _selector(a), "updates": {"identifier": b}}
         for a, b in sorted(pairs, key=lambda pair: (-len(pair[0]), pair))
     ]
     if sources is not None:
         allowed = ["local://*", *sorted({_mirrored(site, source) for source in sources})]
-        rules += [
-            {"action": "DENY", "selector": _selector("*")},
-            *({"action": "ALLOW", "selector": _selector(a)} for a in allowed),
-        ]
+        rules.append({"action": "DENY", "selector": _selector("*")})
+        for source in allowed:
+            rules.append({"action": "ALLOW", "selector": _selector(source)})
     return {"rules": rules} if rules else None
 
 

@@ -104,9 +104,11 @@ class Renderer:
             inputs = self._key(stage, variant, template.names(self._template(stage)[0]))
             uses = tuple(made[slot] for slot in stage.uses if slot in made)
             made[stage.chosen.slot] = _identity(inputs, uses, base if stage.on_base else "")
-            files = [str(f["name"]) for f in _file_stages(stage, variant.platforms)]
-            for name in (*files, stage.chosen.component.name):
-                found.append(RenderedStage(name, f"{name} {made[stage.chosen.slot]}"))
+            added = _identity(stage.artifacts, variant.platforms)  # FROM scratch, whoever uses it
+            for files in _file_stages(stage, variant.platforms):
+                found.append(RenderedStage(files["name"], f"{files['name']} {added}"))
+            name = stage.chosen.component.name
+            found.append(RenderedStage(name, f"{name} {made[stage.chosen.slot]}"))
         own = f"{variant.family.name}/{variant.name}"
         return (*found, *(RenderedStage(name, f"{name} {own}") for name in OWN))
 

@@ -57,8 +57,8 @@ def parse(content: bytes) -> Json:
     """An inventory.json of good shape. Raises `ValueError` with a reason for people."""
     try:
         found = json.loads(content, object_pairs_hook=_first)
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
+    except (ValueError, RecursionError) as problem:
+        raise ValueError("it is not JSON") from problem
     parts(found)
     return dict(found)
 

@@ -97,8 +97,8 @@ def read(path: Path) -> ReleaseRecord | None:
     text = read_text(path, "the release", limit=MAX_BYTES, hint=_HINT)
     try:
         loaded = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _unfit(path, "it is not JSON") from None
+    except (ValueError, RecursionError) as problem:
+        raise _unfit(path, "it is not JSON") from problem
     if isinstance(loaded, dict) and isinstance(number := loaded.get("version"), int) and number > 1:
         raise fail(
             f"the release was written by a newer bakestone: it has version {number}",

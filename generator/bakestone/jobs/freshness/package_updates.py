@@ -11,7 +11,7 @@ from types import ModuleType
 
 from bakestone.clients.engine.buildx import Engine, inline_target
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
+from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import KEYRING_BUILDER
 from bakestone.core.render.packages import apt, dnf

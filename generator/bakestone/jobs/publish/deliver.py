@@ -4,10 +4,12 @@ very end the one tag that it is kept under.
 
 from __future__ import annotations
 
+import queue
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,8 @@ TRIES = 3
 """How often a delivery is tried when the engine failed."""
 PAUSE = 5
 """Seconds between two tries."""
+PATIENCE = 10
+"""Seconds that a delivery gets to end when the run is given up: longer than between two tries."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +145,20 @@ class Courier:
 
     def __init__(self, deliver: Callable[[PlannedVariant], None]) -> None:
         self._deliver = deliver
-        self._worker = ThreadPoolExecutor(1, "deliver")
+        self._todo: queue.SimpleQueue[PlannedVariant | None] = queue.SimpleQueue()
         self._handed: dict[str, Future[None]] = {}
+        # a daemon: an upload that nobody waits for any more must not hold the process
+        self._worker = threading.Thread(target=self._work, name="deliver", daemon=True)
+        self._worker.start()
+
+    def _work(self) -> None:
+        while variant := self._todo.get():
+            future = self._handed[variant.name]
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(self._deliver(variant))
+                except BaseException as problem:  # raised again by whoever looks
+                    future.set_exception(problem)
 
     def has(self, variant: PlannedVariant) -> bool:
         """Whether a variant was handed over."""
@@ -150,7 +166,8 @@ class Courier:
 
     def hand(self, variant: PlannedVariant) -> None:
         """Have a variant delivered, when those before it are."""
-        self._handed[variant.name] = self._worker.submit(self._deliver, variant)
+        self._handed[variant.name] = Future()
+        self._todo.put(variant)
 
     def check(self) -> None:
         """Raise what a delivery ended with, if one has."""
@@ -164,8 +181,11 @@ class Courier:
             future.result()
 
     def dismiss(self) -> None:
-        """Begin nothing more, and wait for what is being done."""
-        self._worker.shutdown(wait=True, cancel_futures=True)
+        """Begin nothing more, and wait a moment for what is being done."""
+        for future in self._handed.values():
+            future.cancel()
+        self._todo.put(None)
+        self._worker.join(PATIENCE)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def _differs(variant: PlannedVariant, commit: str) -> bool:
         old = subprocess.run(
             ["git", "show", f"{commit}:./{path.name}"], cwd=folder, capture_output=True, check=False
         )
-    except FileNotFoundError:
+    except FileNotFoundError as problem:
         hint = "--changed-since compares with a commit"
-        raise fail("git is not installed", hint, code=ENVIRONMENT) from None
+        raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
     return old.returncode != 0 or old.stdout != variant.dockerfile.encode()

@@ -193,8 +193,8 @@ def _unpacked(blob: bytes) -> bytes:
                 if name == INVENTORY and member.isfile() and member.size <= MAX_INVENTORY:
                     content = archive.extractfile(member)
                     found.append(content.read(MAX_INVENTORY) if content else b"")
-    except _ODD:
-        raise ValueError("its last layer is no archive of an inventory") from None
+    except _ODD as problem:
+        raise ValueError("its last layer is no archive of an inventory") from problem
     if len(found) != 1:
         raise ValueError(f"its last layer has {'no' if not found else 'more than one'} {INVENTORY}")
     return found[0]

@@ -18,7 +18,7 @@ PATIENCE = 120
 
 
 @dataclass(frozen=True)
-class Change:
+class RecordChange:
     """What became of the file; `retired` are entries of variants that images.yaml has no more."""
 
     wrote: bool
@@ -50,13 +50,13 @@ def alone(path: Path) -> Iterator[None]:
         raise fail(said, hint, name=str(path), code=ENVIRONMENT) from problem
 
 
-def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> Change:
+def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> RecordChange:
     """Bring published images into the record; what it has of other variants stays."""
     with alone(path):
         merged = release.merged(release.read(path), plan.registry, images, plan.known)
         retired = tuple(release.retired(merged, plan.known))
         text = merged.text
         if path.is_file() and path.read_text("utf-8") == text:
-            return Change(wrote=False, retired=retired)
+            return RecordChange(wrote=False, retired=retired)
         write_text(path, text)
-        return Change(wrote=True, retired=retired)
+        return RecordChange(wrote=True, retired=retired)

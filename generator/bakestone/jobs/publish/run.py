@@ -36,7 +36,7 @@ PAUSE = 5
 
 
 @dataclass(frozen=True)
-class Options:
+class BuildOptions:
     """What the command line asked for."""
 
     release: Path
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def build(
-    plan: BuildPlan, options: Options, engine: Engine, registry: Registry, watcher: Watcher
+    plan: BuildPlan, options: BuildOptions, engine: Engine, registry: Registry, watcher: Watcher
 ) -> Outcome:
     """Build, verify and, with `push`, publish the variants of a plan.
 
@@ -99,7 +99,7 @@ class _Run:
     """One run; what became of the variants is in `images`, `built` and `failed`."""
 
     plan: BuildPlan
-    options: Options
+    options: BuildOptions
     engine: Engine
     registry: Registry
     watcher: Watcher
@@ -270,7 +270,7 @@ class _Run:
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and not self.failed
         moved: list[str] = []
-        change = records.Change(wrote=False, retired=())
+        change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
             moved = self._move(images)
             change = records.write(self.options.release, self.plan, images)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import yaml
-from bakestone.jobs.publish.release import Image
 from jsonschema import Draft202012Validator
 
 from bakestone.core.documents import schema
@@ -20,8 +19,10 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock import lockfile
+from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import render
-from bakestone.jobs.publish import release
+from bakestone.jobs.publish import records
+from tests.support.builder import inventory
 from tests.support.samples import FIRST, MANY, ROOT, Marked, locked, made_up, project, refused
 from tests.support.site_files import SITE
 
@@ -154,43 +155,31 @@ def test_a_bake_file_that_is_written_names_targets_that_are_there(
     )
 
 
-def inventory(made: Any, variant: Any) -> dict[str, Any]:
-    return {
-        "variant": variant.name,
-        "user": variant.family.user,
-        "fuse": "2.9.9",
-        "components": {
-            slot: {
-                "component": c.component.name,
-                "pinned": c.version.version,
-                "measured": c.version.measure,
-            }
-            for slot, c in variant.slots.items()
-        },
-    }
-
-
 def test_a_release_that_is_written_follows_its_schema(library: Library, tmp_path: Path) -> None:
     made = locked(tmp_path, MANY, library=library)
+    plan = made.plan(made.matrix.variants)
     images = [
-        Image(
-            variant,
-            f"{made.registry}/{variant.family.name}",
-            made.fingerprint(variant),
+        ReleasedImage(
+            variant.name,
+            variant.family,
+            variant.repository,
+            variant.fingerprint,
             f"sha256:{made_up(variant.name)}",
             {p: f"sha256:{made_up(variant.name, p)}" for p in variant.platforms},
             123456789,
-            inventory(made, variant),
+            variant.variant.base.ref,
+            {slot: chosen.text for slot, chosen in variant.variant.slots.items()},
+            inventory(variant.variant),
         )
-        for variant in made.matrix.variants
+        for variant in plan.variants
     ]
     path = tmp_path / "release.json"
-    assert release.write(images, made, path)
-    assert not release.write(images, made, path)
+    assert records.write(path, plan, images).wrote
+    assert not records.write(path, plan, images).wrote
     check(path, "release")
     plain = json.loads(path.read_text("utf-8"))
     assert [i["tag"] for i in plain["images"]] == [v.name for v in made.matrix.variants]
-    assert release.measured(images[0]).startswith(
+    assert images[0].measured.startswith(
         "ubuntu 22.04, openmpi 4.1.8, miniforge 26.3.2, git 2.53.0"
     )
     assert (

@@ -14,9 +14,9 @@ from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.render.dockerfile import UID, Renderer
 from bakestone.core.render.inventory import HEREDOC
-from bakestone.jobs.publish.order import stage_texts
 from bakestone.project import Project
 from tests.support.samples import FIRST, MANY, ROOT, locked, made_up, made_up_lock, project, refused
+from tests.support.stages import stage_texts
 
 FAMILIES = MANY.partition("families:\n")
 ALL = (

@@ -546,8 +546,7 @@ def test_a_snapshot_that_nobody_verified_says_so(
     entries = written(tmp_path).packages
     assert {p.resolved_from for p in entries.values()} == {"clock"}
     assert all(
-        p.note
-        == "nobody verified that this time is there: snapshot.debian.org: cannot be reached"
+        p.note == "nobody verified that this time is there: snapshot.debian.org: cannot be reached"
         for p in entries.values()
     )
 

@@ -16,6 +16,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from bakestone.core.library.catalog import Library
 from bakestone.jobs.publish.attest import index, publish
 from bakestone.project import Project
+from tests.support.builder import inventory
 from tests.support.samples import EPOCH, MANY, locked, made_up
 
 DIGEST = f"sha256:{made_up('image')}"
@@ -29,11 +30,11 @@ def made(library: Library, tmp_path: Path) -> Project:
 def sbom(
     made: Project, name: str, platform: str = "linux/amd64", measured: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    (variant,) = made.select([name])
-    inventory = {
-        "components": {slot: {"measured": facts} for slot, facts in (measured or {}).items()}
-    }
-    return publish.sbom(made, variant, platform, DIGEST, inventory)
+    plan = made.plan(made.select([name]))
+    content: dict[str, Any] = inventory(plan.variants[0].variant)
+    for slot, facts in (measured or {}).items():
+        content["components"][slot]["measured"] = facts
+    return publish.sbom(plan, plan.variants[0], platform, DIGEST, content)
 
 
 def purls(document: dict[str, Any]) -> set[str]:

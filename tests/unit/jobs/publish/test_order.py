@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.jobs.publish.order import MAX_TARGETS, chunks, hit_by, order, stage_texts
-from bakestone.project import Project
+from bakestone.core.render.plan import BuildPlan
+from bakestone.jobs.publish.order import MAX_TARGETS, chunks, hit_by, order
 from tests.support.samples import locked
+from tests.support.stages import stage_texts
 
 MATRIX = """\
 version: 1
@@ -28,73 +29,69 @@ families:
 
 
 @pytest.fixture
-def made(library: Library, tmp_path: Path) -> Project:
-    return locked(tmp_path, MATRIX, library=library)
+def made(library: Library, tmp_path: Path) -> BuildPlan:
+    project = locked(tmp_path, MATRIX, library=library)
+    return project.plan(project.matrix.variants)
 
 
-def test_the_stages_of_a_dockerfile_are_found_with_their_texts(made: Project) -> None:
-    variant = made.matrix.variants[0]
-    stages = stage_texts(made.dockerfiles[variant.name])
-    assert set(stages) == {
-        "openmpi-files",
-        "openmpi",
-        "git-files",
-        "git",
-        "miniforge-files",
-        "miniforge",
-        "base",
-        "image",
-        "inventory",
-    }
-    assert stages["openmpi"].startswith("FROM docker.io/library/ubuntu:22.04@sha256:")
-    assert "\nFROM " not in stages["openmpi"]
+def test_a_plan_has_the_stages_of_the_text_in_its_order(made: BuildPlan) -> None:
+    for variant in made.variants:
+        assert list(stage_texts(variant.dockerfile)) == [name for name in variant.stages if name]
 
 
-def test_variants_with_equal_stages_are_neighbours(made: Project) -> None:
-    texts = made.dockerfiles
-    ordered = order(made.matrix.variants, texts)
-    assert sorted(v.name for v in ordered) == sorted(v.name for v in made.matrix.variants)
-    bases = [stage_texts(texts[v.name])["base"] for v in ordered]
+def test_stages_of_one_text_are_one_and_others_are_not(made: BuildPlan) -> None:
+    """But for the variants' own stages, which begin alike and stand on other ones."""
+    identities: dict[str, str] = {}
+    for variant in made.variants:
+        for name, text in stage_texts(variant.dockerfile).items():
+            if name not in ("image", "inventory"):
+                assert identities.setdefault(variant.stages[name], text) == text
+    assert len(set(identities.values())) == len(identities)
+
+
+def test_variants_with_equal_stages_are_neighbours(made: BuildPlan) -> None:
+    ordered = order(made.variants)
+    assert sorted(v.name for v in ordered) == sorted(v.name for v in made.variants)
+    bases = [v.stages["base"] for v in ordered]
     assert sum(a != b for a, b in pairwise(bases)) == len(set(bases)) - 1
 
 
-def test_the_order_does_not_depend_on_the_order_before(made: Project) -> None:
-    names = [v.name for v in order(made.matrix.variants, made.dockerfiles)]
-    assert names == [v.name for v in order(list(reversed(made.matrix.variants)), made.dockerfiles)]
+def test_the_order_does_not_depend_on_the_order_before(made: BuildPlan) -> None:
+    names = [v.name for v in order(made.variants)]
+    assert names == [v.name for v in order(made.variants[::-1])]
 
 
-def test_equal_inputs_give_equal_stages_across_variants_and_distros(made: Project) -> None:
-    texts = [stage_texts(t) for t in made.dockerfiles.values()]
-    assert len({t["miniforge"] for t in texts}) == 1
-    assert len({t["openmpi"] for t in texts}) == 4
-    assert len({t["git"] for t in texts}) == 4
-    assert len({t["inventory"] for t in texts}) == 8
+def test_equal_inputs_give_equal_stages_across_variants_and_distros(made: BuildPlan) -> None:
+    stages = [v.stages for v in made.variants]
+    assert len({s["miniforge"] for s in stages}) == 1
+    assert len({s["openmpi"] for s in stages}) == 4
+    assert len({s["git"] for s in stages}) == 4
+    assert len({s["inventory"] for s in stages}) == 8
 
 
-def test_a_failed_stage_takes_the_variants_with_the_same_stage_along(made: Project) -> None:
-    variants = made.matrix.variants
+def test_a_failed_stage_takes_the_variants_with_the_same_stage_along(made: BuildPlan) -> None:
+    variants = list(made.variants)
     first = variants[0]
-    hit = hit_by("openmpi", first.name, variants, made.dockerfiles)
+    hit = [v.variant for v in hit_by("openmpi", first, variants)]
     assert {(v.slots["mpi"].text, v.distro.text) for v in hit} == {
-        (first.slots["mpi"].text, first.distro.text)
+        (first.variant.slots["mpi"].text, first.variant.distro.text)
     }
     assert len(hit) == 2
-    assert hit_by("miniforge", first.name, variants, made.dockerfiles) == variants
+    assert hit_by("miniforge", first, variants) == variants
 
 
 @pytest.mark.parametrize("stage", ["inventory", "image", "stage-9", ""])
-def test_a_failed_measurement_is_the_variants_own(made: Project, stage: str) -> None:
-    variants = made.matrix.variants
-    assert hit_by(stage, variants[0].name, variants, made.dockerfiles) == [variants[0]]
+def test_a_failed_measurement_is_the_variants_own(made: BuildPlan, stage: str) -> None:
+    assert hit_by(stage, made.variants[0], made.variants) == [made.variants[0]]
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 100])
-def test_chunks_hold_each_variant_once(made: Project, size: int) -> None:
-    parts = list(chunks(made.matrix.variants, size))
-    assert [v for part in parts for v in part] == made.matrix.variants
+def test_chunks_hold_each_variant_once(made: BuildPlan, size: int) -> None:
+    parts = list(chunks(made.variants, size))
+    assert [v for part in parts for v in part] == list(made.variants)
     assert max(map(len, parts)) <= size
 
 
-def test_no_call_has_more_targets_than_the_engine_takes(made: Project) -> None:
-    many = made.matrix.variants * 40
+def test_no_call_has_more_targets_than_the_engine_takes(made: BuildPlan) -> None:
+    many = made.variants * 40
     assert max(len(part) for part in chunks(many, 10_000)) == MAX_TARGETS

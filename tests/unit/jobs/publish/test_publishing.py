@@ -54,7 +54,7 @@ def publish(
     plan: BuildPlan, shelf: WritableRegistry, path: Path, way: str = BY_DIGEST, **asked: Any
 ) -> tuple[run.Outcome, Builder]:
     engine = Builder(shelf, plan, way)
-    options = run.Options(release=path, push=True, **asked)
+    options = run.BuildOptions(release=path, push=True, **asked)
     return run.build(plan, options, engine, Registry(Site()), Onlooker()), engine
 
 
@@ -113,7 +113,7 @@ def test_a_variant_is_delivered_while_others_are_built(
             assert delivered.wait(60)
             return done
 
-    options = run.Options(release=path, push=True)
+    options = run.BuildOptions(release=path, push=True)
     outcome = run.build(plan, options, Slow(shelf, plan), Registry(Site()), Onlooker())
     assert len(outcome.built) == 4
 
@@ -134,7 +134,7 @@ def test_an_image_that_is_not_what_its_name_says_moves_no_tag(
     engine = Builder(shelf, plan, way)
     wrong = engine.inventories[GPU]["components"]["mpi"]
     wrong["measured"] = {"version": "3.1.2"}
-    options = run.Options(release=path, push=True)
+    options = run.BuildOptions(release=path, push=True)
     outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
     (found,) = refused(outcome.raise_failures)
     assert "mpi: openmpi version: expected 5.0.10, measured 3.1.2" in found.message
@@ -317,7 +317,7 @@ def test_another_run_that_was_quicker_keeps_its_tag(
             theirs.put(shelf, repository, tag)
             return super().bake(definition, watch=watch)
 
-    options = run.Options(release=path, push=True)
+    options = run.BuildOptions(release=path, push=True)
     outcome = run.build(plan, options, Late(shelf, plan), Registry(Site()), Onlooker())
     assert shelf.tags[repository][tag] == theirs.top
     assert {i.digest for i in outcome.images if i.name == GPU} == {theirs.top}
@@ -399,3 +399,48 @@ def test_a_record_that_cannot_be_written_is_a_sentence(plan: BuildPlan, tmp_path
     (found,) = refused(lambda: records.write(folder / "release.json", plan, []), code=3)
     assert isinstance(found, Shown)
     assert "cannot write" in found.message
+
+
+HUNDRED = """\
+version: 1
+registry: localhost:5000/base
+families:
+  - name: many
+    axes:
+      distro: [ubuntu@24.04]
+      mpi:
+        [openmpi@5.0.0, openmpi@5.0.1, openmpi@5.0.2, openmpi@5.0.3, openmpi@5.0.4,
+         openmpi@5.0.5, openmpi@5.0.6, openmpi@5.0.7, openmpi@5.0.8, openmpi@5.0.9]
+      git: ["2.53.0", "2.52.0", "2.51.2", "2.51.1", "2.51.0", "2.50.1", "2.50.0", "2.49.1",
+            "2.49.0", "2.48.2"]
+    methods: {openmpi: source}
+"""
+
+
+def test_a_run_with_nothing_to_do_asks_once_for_each_of_a_hundred_variants(
+    shelf: WritableRegistry, library: Library, tmp_path: Path, path: Path
+) -> None:
+    project = locked(tmp_path, HUNDRED, library=library)
+    project.registry_override = f"{shelf.address}/base"
+    plan = project.plan(project.matrix.variants)
+    count = len(plan.variants)
+    assert count == 100
+    publish(plan, shelf, path)
+
+    shelf.asked.clear()
+    outcome, engine = publish(plan, shelf, path)
+    assert len(outcome.present) == count
+    assert engine.order == []
+    assert len(shelf.asked) == len(set(shelf.asked)) == count
+
+    shelf.asked.clear()
+    publish(plan, shelf, path, tags=False)
+    assert len(shelf.asked) == len(set(shelf.asked)) == count
+
+    path.unlink()
+    shelf.asked.clear()
+    outcome, engine = publish(plan, shelf, path)
+    assert len(outcome.present) == count
+    kinds = Counter(a.partition(" ")[0] for a in shelf.asked)
+    reading = 2  # of each image's manifest, and of the layer that holds its inventory
+    assert kinds == {"HEAD": count, "GET": (1 + reading) * count}

@@ -1,0 +1,171 @@
+"""An inventory is compared as the gate compares it: what that accepts is accepted, and no more."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakestone.core.library.catalog import Library
+from bakestone.core.lock import samples
+from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.inventory import Inventories
+from bakestone.core.render.measured import disagreements, expectations, parse, sentence
+from bakestone.project import Project
+from tests.support.builder import inventory
+from tests.support.samples import MANY, ROOT, locked, project
+
+
+@pytest.fixture
+def gpu(library: Library, tmp_path: Path) -> Variant:
+    made = project(tmp_path, MANY, library=library)
+    return next(v for v in made.matrix.variants if v.family.name == "gpu")
+
+
+def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[int, bytes]:
+    """Run the gate's own script of a variant, whose components print these lines."""
+    filled = list(variant.slots.values())
+    script = Inventories().script(variant, filled)
+    script = script.replace("/tmp/bakestone", str(folder / "in"))
+    script = script.replace("/tmp/inventory", str(folder / "out"))
+    script = script.replace("$(id -un)", variant.family.user)
+    for chosen in filled:
+        place = folder / "in" / chosen.component.name
+        place.mkdir(parents=True)
+        lines = "\n".join(f"echo '{line}'" for line in said[chosen.slot])
+        (place / "inventory.sh").write_text(lines + "\n", "utf-8")
+    (folder / "run.sh").write_text(script + "\n", "utf-8")
+    (folder / "bin").mkdir()
+    fuse = folder / "bin" / "fusermount"
+    fuse.write_text("#!/bin/sh\necho 'fusermount version: 2.9.9'\n", "utf-8")
+    fuse.chmod(0o755)
+    done = subprocess.run(
+        ["sh", folder / "run.sh"],
+        env={"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "TMPDIR": str(folder)},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, (folder / "out" / "inventory.json").read_bytes()
+
+
+def lines(variant: Variant) -> dict[str, list[str]]:
+    """What components print in an image that is right."""
+    return {
+        slot: [*(f"{k}={v}" for k, v in c.version.measure.items()), "arch=x86_64"]
+        for slot, c in variant.slots.items()
+    }
+
+
+SAID: dict[str, Callable[[dict[str, list[str]]], object]] = {
+    "as it should be": lambda said: said["mpi"].append("ranks=2"),
+    "another version": lambda said: said["mpi"].insert(0, "version=3.1.2"),
+    "a second one after the right one": lambda said: said["mpi"].append("version=3.1.2"),
+    "more than is asked for": lambda said: said["cuda"].append("cublas=13.0.2.14"),
+    "all kinds of characters": lambda said: said["git"].append("more=1:2.3~rc1+dfsg-4_a"),
+    "three numbers for four": lambda said: said["cudnn"].insert(0, "version=9.14.0.64"),
+    "a version that lacks a number": lambda said: said["nccl"].insert(0, "version=2.27"),
+}
+
+
+@pytest.mark.parametrize("change", SAID.values(), ids=list(SAID))
+def test_the_gate_and_the_comparison_agree(
+    change: Callable[[dict[str, list[str]]], object], gpu: Variant, tmp_path: Path
+) -> None:
+    said = lines(gpu)
+    said.setdefault("git", [])
+    change(said)
+    code, written = gate(gpu, tmp_path, said)
+    assert (code == 0) == (disagreements(gpu.name, expectations(gpu), parse(written)) == [])
+
+
+def test_what_the_gate_lets_pass_is_accepted_for_every_variant_of_ours() -> None:
+    made = Project(ROOT / "images.yaml", ROOT / "images.lock.yaml", ROOT / "dockerfiles")
+    assert len(made.matrix.variants) > 30
+    for variant in made.matrix.variants:
+        content = parse(json.dumps(inventory(variant)).encode())
+        assert disagreements(variant.name, expectations(variant), content) == []
+        assert sentence(content)
+
+
+def test_what_the_gate_lets_pass_is_accepted_for_every_version_of_the_library(
+    library: Library,
+) -> None:
+    """Whatever a version looks like, and however it is installed."""
+    count = 0
+    for component in filter(None, map(library.get, library.names)):
+        for version in component.versions.values():
+            for method in version.methods or {"": {}}:
+                variant = samples.find(component, version, method, library)
+                if isinstance(variant, Variant):
+                    content = parse(json.dumps(inventory(variant)).encode())
+                    wrong = disagreements(variant.name, expectations(variant), content)
+                    assert wrong == [], variant.name
+                    count += 1
+    assert count > 100
+
+
+def test_a_driver_and_a_distro_without_fuse_are_no_hindrance(gpu: Variant) -> None:
+    content = inventory(gpu) | {"fuse": "", "driver": {"minimum": ">=525.60.13"}, "later": [1]}
+    found = parse(json.dumps(content).encode())
+    assert disagreements(gpu.name, expectations(gpu), found) == []
+
+
+def _without(slot: str) -> Callable[[dict[str, Any]], object]:
+    return lambda found: found["components"].pop(slot)
+
+
+WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "another component": (
+        lambda found: found["components"]["mpi"].update(component="intelmpi"),
+        "mpi: expected openmpi 5.0.10, measured intelmpi 5.0.10",
+    ),
+    "another pin": (
+        lambda found: found["components"]["cudnn"].update(pinned="9.14.0.65"),
+        "cudnn: expected cudnn 9.14.0.64, measured cudnn 9.14.0.65",
+    ),
+    "a slot that is missing": (_without("nccl"), "nccl: expected nccl 2.27.7, measured nothing"),
+    "a slot too many": (
+        lambda found: found["components"].update(
+            git={"component": "git", "pinned": "2", "measured": {"version": "2"}}
+        ),
+        "git: expected nothing, measured git 2",
+    ),
+    "another variant": (
+        lambda found: found.update(variant="openmpi5.0.10-debian12"),
+        "variant: expected openmpi5.0.10-cuda13.0.2-cudnn9-debian12, measured"
+        " openmpi5.0.10-debian12",
+    ),
+    "a value that is missing": (
+        lambda found: found["components"]["mpi"].update(measured={}),
+        "mpi: openmpi version: expected 5.0.10, measured nothing",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), WRONG.values(), ids=list(WRONG))
+def test_what_is_not_as_it_should_be_is_named(
+    change: Callable[[dict[str, Any]], object], said: str, gpu: Variant
+) -> None:
+    content = inventory(gpu)
+    change(content)
+    assert disagreements(gpu.name, expectations(gpu), content) == [said]
+
+
+def test_a_plan_in_another_form_has_other_fingerprints_and_the_same_rest(
+    library: Library, tmp_path: Path
+) -> None:
+    from bakestone.core.render.bakefile import Form
+
+    made = locked(tmp_path, MANY, library=library)
+    plan = made.plan(made.matrix.variants)
+    other = plan.in_form(Form(attest=False))
+    assert [v.fingerprint for v in plan.variants] == [
+        made.fingerprint(v.variant) for v in plan.variants
+    ]
+    assert not {v.fingerprint for v in plan.variants} & {v.fingerprint for v in other.variants}
+    assert [v.floating for v in plan.variants] == [v.floating for v in other.variants]
+    assert other.in_form(Form()) == plan
