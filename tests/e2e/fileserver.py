@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
+from tests.e2e.engine import Engine
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
@@ -104,6 +108,20 @@ class FileServer:
         finally:
             del self._held[path]
             held.free.set()
+
+
+def at_gateway(engine: Engine, *, login: str = "", tls: ssl.SSLContext | None = None) -> FileServer:
+    """A server for build steps that run in containers: they see this machine as their gateway.
+
+    The test is skipped where Docker runs in another machine.
+    """
+    try:
+        return FileServer(engine.gateway, login=login, tls=tls)
+    except OSError:
+        pytest.skip(
+            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
+            " of this one"
+        )
 
 
 class Hold:
