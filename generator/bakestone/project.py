@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from bakestone.clients.registry import limits
 from bakestone.clients.site import site
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import budget, survey
@@ -60,10 +61,26 @@ class Project:
         """Where images go: --registry, else the site's, else the matrix's."""
         return self.registry_override or self.site.registry or self.matrix.spec.registry
 
+    def check_registry(self) -> None:
+        """Raise `BakestoneError` when the registry takes no repository of some family's name."""
+        families = (family.name for family in self.matrix.spec.families)
+        reasons = {name: limits.limit(self.registry, name) for name in families}
+        hint = "change `registry` in images.yaml or the site file, or the family's name"
+        findings = [
+            Finding(reason, hint, name=f"{self.registry}/{name}")
+            for name, reason in reasons.items()
+            if reason
+        ]
+        if findings:
+            raise BakestoneError(findings)
+
     def warnings(self) -> list[Finding]:
         """What is allowed but worth knowing: bases that cannot be pinned, because nobody knows
         their digest.
+
+        Raises `BakestoneError` when the registry cannot take the images.
         """
+        self.check_registry()
         unknown: dict[str, list[str]] = {}
         for variant in self.matrix.variants:
             if not variant.base.digest:

@@ -17,7 +17,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 class WebServer:
     """`answers` maps a path to what is done with a request for it, `heads` for HEAD;
 
-    `asked` lists the paths asked for.
+    `asked` lists the paths asked for, `accounts` the header `Authorization` of each request.
     """
 
     def __init__(self) -> None:
@@ -25,6 +25,7 @@ class WebServer:
         self.heads: dict[str, Answer] = {}
         self.otherwise: Answer = status(404)
         self.asked: list[str] = []
+        self.accounts: list[str | None] = []
         self.ended = threading.Event()
         server = self
 
@@ -33,12 +34,14 @@ class WebServer:
 
             def do_GET(self) -> None:
                 server.asked.append(self.path)
+                server.accounts.append(self.headers.get("Authorization"))
                 self.close_connection = True
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
                     server.answers.get(self.path, server.otherwise)(self)
 
             def do_HEAD(self) -> None:
                 server.asked.append(f"HEAD {self.path}")
+                server.accounts.append(self.headers.get("Authorization"))
                 self.close_connection = True
                 with contextlib.suppress(ConnectionError, ssl.SSLError):
                     server.heads.get(self.path, server.answers.get(self.path, status(404)))(self)
@@ -82,6 +85,16 @@ class WebServer:
 
         return drop_by_drop
 
+    def endless(self, start: bytes, again: bytes, pause: float = 0) -> Answer:
+        """These bytes as they are, then others again and again, while anybody reads them."""
+
+        def without_end(request: BaseHTTPRequestHandler) -> None:
+            request.wfile.write(start)
+            while not self.ended.wait(pause):
+                request.wfile.write(again)
+
+        return without_end
+
 
 @contextmanager
 def serving(folder: Path | None = None) -> Iterator[WebServer]:
@@ -105,28 +118,10 @@ def serving(folder: Path | None = None) -> Iterator[WebServer]:
 
 def _encrypt(server: WebServer, folder: Path) -> None:
     key, certificate = folder / "key.pem", folder / "ca.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
-    command += [
-        "-addext",
-        "subjectAltName=DNS:localhost",
-        "-keyout",
-        str(key),
-        "-out",
-        str(certificate),
-    ]
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"]
+    command += ["-pkeyopt", "ec_paramgen_curve:prime256v1", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -151,6 +146,11 @@ def body(content: bytes, kind: str = "application/octet-stream") -> Answer:
             request.wfile.write(content)
 
     return answer
+
+
+def raw(content: bytes) -> Answer:
+    """These bytes as they are, headers and all; then the connection ends."""
+    return lambda request: request.wfile.write(content) and None
 
 
 def status(code: int, **headers: str) -> Answer:

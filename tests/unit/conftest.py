@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 from click.testing import CliRunner, Result
 
 from bakestone.cli.app import main
-from bakestone.clients.http import ask_more as ask
-from bakestone.clients.http import download
-from bakestone.clients.site.site import Site
+from bakestone.clients.http.session import Request, Session
+from bakestone.clients.site.proxies import is_loopback
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 
@@ -31,15 +33,15 @@ def nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     at which nobody listens.
     """
 
-    def within(url: str, site: Site) -> str:
-        target = download.mirrored(url, site)
-        return (
-            target
-            if target.startswith(("http://127.0.0.1:", "https://localhost:"))
-            else "http://127.0.0.1:9/"
-        )
+    send = Session.send
 
-    monkeypatch.setattr(ask, "mirrored", within)
+    def within(self: Session, request: Request) -> requests.Response:
+        target = self.site.mirror_url(request.url)
+        if request.mirrored and not is_loopback(urlsplit(target).hostname or ""):
+            request = replace(request, url="http://127.0.0.1:9/", mirrored=False)
+        return send(self, request)
+
+    monkeypatch.setattr(Session, "send", within)
 
 
 @pytest.fixture

@@ -242,7 +242,7 @@ def _address(text: str) -> str:
 
 
 def _summary(catalog: Catalog) -> str:
-    from bakestone.clients.http.download import readable
+    from bakestone.clients.http.session import readable
     from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, KEY, PACKAGE, WHEEL
 
     counts = {

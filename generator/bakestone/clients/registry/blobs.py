@@ -1,18 +1,21 @@
-"""Blobs of a registry: fetched and pushed as streams, each checked against its digest.
-
-Over registry.py.
-"""
+"""Blobs of a registry: fetched and pushed as streams, each checked against its digest."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import IO, Any
+import time
+from collections.abc import Iterator
+from typing import IO
 
-from bakestone.clients.registry.client import Reference, Registry
-from bakestone.errors import ENVIRONMENT, fail
+import requests
 
-CHUNK = 2**20
-"""Bytes that are read at a time."""
+from bakestone.clients.http.session import BrokenError, pieces
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.reference import Reference
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+
+TOTAL = 6 * 3600
+"""Seconds for one blob, however steadily it comes: ten gigabytes at half a megabyte a second."""
 
 
 def fetch(registry: Registry, reference: str, digest: str, sink: IO[bytes], limit: int) -> int:
@@ -21,55 +24,41 @@ def fetch(registry: Registry, reference: str, digest: str, sink: IO[bytes], limi
     Raises `BakestoneError` (exit 3) when it is not there, is longer than `limit` bytes, or is
     another one than its digest says; what was written is then of no use.
     """
-    parsed = Reference.parse(reference)
-    response = registry.request(parsed, "GET", f"blobs/{digest}", stream=True)
+    place = Reference.parse(reference).at(digest)
+    response = registry.ask(reference, "GET", f"blobs/{digest}")
     if response is None:
-        raise fail(
-            f"the registry has no blob {digest} of {parsed.repository}",
-            "push the image again",
-            name=parsed.host,
-            code=ENVIRONMENT,
-        )
+        message = f"the registry has no blob {digest} of {place.repository}"
+        raise fail(message, "push the image again", name=place.host, code=ENVIRONMENT)
     sum_, size = hashlib.sha256(), 0
     with response:
-        for chunk in _chunks(response, parsed, digest):
+        for chunk in _pieces(response, place):
             size += len(chunk)
             if size > limit:
-                raise fail(
-                    f"the blob {digest} of {parsed.repository} is longer than the {limit} bytes that were stated",
-                    # fmt: skip  # noqa: RUF028
-                    "ask the registry's operators",
-                    name=parsed.host,
-                    code=ENVIRONMENT,
-                )
+                reason = f"is longer than the {limit} bytes that were stated"
+                raise _broken(place, reason, "ask the registry's operators")
             sum_.update(chunk)
             sink.write(chunk)
     if f"sha256:{sum_.hexdigest()}" != digest:
-        raise fail(
-            f"the registry's blob {digest} of {parsed.repository} does not have its digest",
-            "ask the registry's operators; the answer was altered or cut off",
-            name=parsed.host,
-            code=ENVIRONMENT,
-        )
+        hint = "ask the registry's operators; the answer was altered or cut off"
+        raise _broken(place, "does not have its digest", hint)
     return size
 
 
-def _chunks(response: Any, parsed: Reference, digest: str) -> Any:
-    import requests
+def _broken(place: Reference, reason: str, hint: str) -> BakestoneError:
+    message = f"the registry's blob {place.digest} of {place.repository} {reason}"
+    return fail(message, hint, name=place.host, code=ENVIRONMENT)
 
+
+def _pieces(response: requests.Response, place: Reference) -> Iterator[bytes]:
     try:
-        yield from response.iter_content(CHUNK)
-    except requests.RequestException as problem:
-        message = (
-            f"the registry ended the blob {digest} of {parsed.repository} too early:"
-            f" {str(problem)[:160]}"
-        )
-        raise fail(message, "try again", name=parsed.host, code=ENVIRONMENT) from None
+        yield from pieces(response, time.monotonic() + TOTAL)
+    except BrokenError as problem:
+        raise _broken(place, f"is of no use: {problem}", "try again") from problem
 
 
 def has(registry: Registry, reference: str, digest: str) -> bool:
     """Whether the repository of `reference` has a blob."""
-    return registry.request(Reference.parse(reference), "HEAD", f"blobs/{digest}") is not None
+    return registry.has_blob(reference, digest)
 
 
 def push(
@@ -78,29 +67,16 @@ def push(
     """Bring a blob of `size` bytes into the repository of `reference`, in one request; nothing is
     sent when it is there.
 
-    The registry checks the digest (OCI distribution specification, "Single POST then PUT").
+    The registry checks the digest (OCI distribution specification, "POST then PUT").
     """
     if has(registry, reference, digest):
         return
-    parsed = Reference.parse(reference)
-    begun = registry.request(parsed, "POST", "blobs/uploads/", headers={"Content-Length": "0"})
-    if begun is None:
-        raise fail(
-            f"the registry takes no uploads to {parsed.repository}",
-            "is the path right?",
-            name=parsed.host,
-            code=ENVIRONMENT,
-        )
-    place = begun.headers["Location"]
-    place += ("&" if "?" in place else "?") + f"digest={digest}"
+    url = registry.begin(Reference.parse(reference))
+    url += f"{'&' if '?' in url else '?'}digest={digest}"
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-    registry.request(parsed, "PUT", place, data=content, headers=headers)
+    registry.ask(reference, "PUT", url, data=content, headers=headers)
 
 
 def push_manifest(registry: Registry, reference: str, raw: bytes, media_type: str) -> str:
     """Bring a manifest or index under the tag or digest of `reference`. Gives its digest."""
-    parsed = Reference.parse(reference)
-    registry.request(
-        parsed, "PUT", f"manifests/{parsed.tag}", data=raw, headers={"Content-Type": media_type}
-    )
-    return "sha256:" + hashlib.sha256(raw).hexdigest()
+    return registry.push_manifest(reference, raw, media_type)

@@ -1,93 +1,148 @@
-"""The only module that talks to a registry: digests, manifests, tags (blobs.py: blobs).
+"""One client for every registry: digests, manifests, tags, uploads (blobs.py: blobs).
 
-OCI distribution over `oras`.
-
-Credentials come from Docker's own configuration (auths, helpers); they are
-never read into Bakestone.
+The OCI distribution specification over clients/http. Accounts are Docker's own (keychain.py).
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import json
-import logging
-import os
-from collections.abc import Callable, Iterable
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import urljoin, urlsplit
 
-from bakestone.clients.registry import manifest as answers
-from bakestone.clients.registry.documents import Documents, SilentError, too_many, unfit
-from bakestone.clients.registry.documents import Reference as Reference
-from bakestone.clients.site.site import Site
-from bakestone.errors import ENVIRONMENT, Finding, fail
+import requests
 
-INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
+from bakestone.clients.http.session import (
+    BrokenError,
+    LedAstrayError,
+    Request,
+    Session,
+    UnreachableError,
+    body,
+    wait,
 )
-MANIFEST_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
+from bakestone.clients.registry import limits
+from bakestone.clients.registry.auth import (
+    DELETE,
+    PULL,
+    PUSH,
+    BusyError,
+    DeniedError,
+    Logins,
+    UnfitError,
+    origin,
 )
-_ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
+from bakestone.clients.registry.manifest import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    MAX_DOCUMENT,
+    Json,
+    Manifest,
+    check_manifest,
+    document,
+    is_digest,
+    said,
+)
+from bakestone.clients.registry.reference import Reference
+from bakestone.clients.site.site import Site
+from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
+
+__all__ = ["INDEX_TYPES", "MANIFEST_TYPES", "PARALLEL", "Manifest", "Reference", "Registry"]
+
 PARALLEL = 8
 """Requests at a time; registries limit clients by rate, and 8 is what containerd and docker use at
 most.
 """
-TIMEOUT = (10, 60)
+CONNECT, IDLE = 10, 60
 """Seconds to connect, and to wait for more of an answer."""
-GIVE_UP = 3
-"""Requests in a row that a host leaves without an answer; the next ones are not sent."""
+TOTAL = 120
+"""Seconds in which a document must have come, tries included."""
+TRIES = 3
+"""How often a document is asked for that was cut off."""
+LOGINS = 4
+"""How often one request is sent: without a login, with one, with a renewed one, and once more."""
+PAGE = 1000
+"""Tags that are asked for at a time: what Docker Hub, ECR and GHCR give at most."""
+MAX_TAGS = 200_000
+"""Tags of a repository, and a bound for the pages of a registry that never ends."""
+
+_ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
+_ACTIONS = {"GET": PULL, "HEAD": PULL, "DELETE": DELETE}
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_FIXED = re.compile(
+    r"immutab|already ?exist|overwrit|not allow|disallow|may not be (moved|updated)"
+)
+"""What registries say of a tag that may not move: docs/registries.md has their words."""
+_BROKEN_PARTS = re.compile(r"manifest_blob_unknown|blob_unknown|manifest_unknown|unknown blob")
+_MIRROR = "name a mirror under `mirrors.registries` in the site file"
+_OPERATORS = "ask the registry's operators; the answer was altered or cut off"
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """A manifest or index as the registry has it."""
+class ImmutableTagError(BakestoneError):
+    """A registry that does not let a tag move."""
 
-    digest: str
-    media_type: str
-    raw: bytes
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """The parsed JSON."""
-        loaded: dict[str, Any] = json.loads(self.raw)
-        return loaded
-
-    @property
-    def platforms(self) -> dict[str, str]:
-        """Of an index: platform -> manifest digest; attestations are left out."""
-        named = (
-            (answers.platform(entry.get("platform")), entry["digest"])
-            for entry in self.data.get("manifests", [])
+    def __init__(self, reference: str, host: str, words: str) -> None:
+        message = f"the registry does not let the tag {reference.partition('/')[2]} move"
+        message += f": {words[:160]}" if words else ""
+        hint = (
+            "let its rule spare this tag: fingerprint tags (fp-*) may be immutable, the names of"
+            " images move with each release"
         )
-        return {platform: digest for platform, digest in named if platform}
+        super().__init__([Finding(message, hint, name=host)], ENVIRONMENT)
+        self.reference = reference
 
 
 class Registry:
-    """Reads and tags images. One instance serves every host and repository of a command."""
+    """Reads and writes images. One instance serves every host and repository of a command."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, session: Session | None = None) -> None:
         self.site = site
-        self._providers: dict[tuple[str, str], Any] = {}
-        self._silent: dict[str, list[SilentError]] = {}
-        self._documents = Documents(self.request)
-        logging.getLogger("oras").setLevel(logging.CRITICAL)
+        self.session = session or Session(site)
+        self._logins = Logins(self.session, site)
+        self._contents: dict[str, tuple[str, bytes]] = {}
+        self._writable: dict[str, bool] = {}
+        self._probing = threading.Lock()
+
+    # what is there
 
     def head(self, reference: str) -> str | None:
-        """The digest behind a tag, or None when the registry does not have it."""
-        response = self.request(
-            Reference.parse(reference), "HEAD", f"manifests/{Reference.parse(reference).tag}"
-        )
-        if response is None:
+        """The digest behind a tag, or None when the registry does not have it.
+
+        Some registries deny a repository that is not there yet: where an upload to it may begin,
+        that is None as well.
+        """
+        place = Reference.parse(reference)
+        found = self._peek(place, f"manifests/{place.target}")
+        if found is None:
             return None
-        stated = str(response.headers.get("Docker-Content-Digest"))
-        return stated if answers.is_digest(stated) else self.need(reference).digest
+        stated = found.headers.get("Docker-Content-Digest", "")
+        return stated if is_digest(stated) else self.need(reference).digest
+
+    def has_blob(self, reference: str, digest: str) -> bool:
+        """Whether the repository of `reference` has a blob."""
+        return self._peek(Reference.parse(reference), f"blobs/{digest}") is not None
+
+    def _peek(self, place: Reference, path: str) -> requests.Response | None:
+        """The answer to HEAD (or to GET where HEAD is refused), closed; None for what is not
+        there.
+        """
+        try:
+            for method in ("HEAD", "GET"):
+                with self._send(place, method, path) as response:
+                    status = response.status_code
+                    if status == 404:
+                        return None
+                    if method == "GET" or status not in (405, 501):
+                        self._good(place, response)
+                        return response
+        except DeniedError as problem:
+            if not self._is_writable(place):
+                raise self._denied(place, problem) from problem
+        return None
 
     def heads(self, references: Iterable[str]) -> dict[str, str | None]:
         """`head` of many references, in parallel."""
@@ -100,67 +155,21 @@ class Registry:
 
         None when it is not there.
         """
-        parsed = Reference.parse(reference)
-        found = self._documents.get(parsed, "manifests", parsed.tag)
+        place = Reference.parse(reference)
+        found = self._document(place, "manifests", place.target)
         if found is None:
             return None
         media_type, raw = found
         try:
-            answers.check_manifest(raw)
+            check_manifest(raw)
         except ValueError as problem:
             raise fail(
-                f"the registry {parsed.host} gave no manifest for {reference.partition('/')[2]}:"
-                f" {problem}",
-                "is a proxy or a login page in between? Name a mirror under `mirrors.registries` in"
-                " the site file",
-                name=parsed.host,
+                f"the registry {place.host} gave no manifest for {place.path}: {problem}",
+                f"is a proxy or a login page in between? {_MIRROR.capitalize()}",
+                name=place.host,
                 code=ENVIRONMENT,
-            ) from None
-        return Manifest("sha256:" + hashlib.sha256(raw).hexdigest(), media_type, raw)
-
-    def config(self, reference: str, manifest: Manifest) -> dict[str, Any]:
-        """The image configuration of a single-platform manifest, checked against its digest."""
-        parsed = Reference.parse(reference)
-        digest = manifest.data["config"]["digest"]
-        found = self._documents.get(parsed, "blobs", digest)
-        try:
-            if found is None:
-                raise ValueError("it is not there")
-            return answers.document(found[1])
-        except ValueError as problem:
-            raise fail(
-                f"the registry {parsed.host} has no configuration of {reference.partition('/')[2]}:"
-                f" {problem}",
-                "push the image again",
-                name=parsed.host,
-                code=ENVIRONMENT,
-            ) from None
-
-    def blob(self, reference: str) -> bytes:
-        """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
-        parsed = Reference.parse(reference)
-        found = self._documents.get(parsed, "blobs", parsed.tag)
-        if found is None:
-            raise fail(
-                f"the registry's blob {reference} is missing",
-                "push the image again",
-                name=parsed.host,
-                code=ENVIRONMENT,
-            )
-        return found[1]
-
-    def tag(self, source: str, tag: str) -> str:
-        """Point a tag at what `source` is, inside one repository. Gives the digest."""
-        manifest = self.need(source)
-        parsed = Reference.parse(source)
-        self.request(
-            parsed,
-            "PUT",
-            f"manifests/{tag}",
-            data=manifest.raw,
-            headers={"Content-Type": manifest.media_type},
-        )
-        return manifest.digest
+            ) from problem
+        return Manifest(_digest(raw), media_type, raw)
 
     def need(self, reference: str) -> Manifest:
         """Like `manifest`, but absence is an error."""
@@ -169,224 +178,395 @@ class Registry:
             raise fail(f"{reference} is not in the registry", "push it first", name=reference)
         return manifest
 
-    def request(
+    def config(self, reference: str, manifest: Manifest) -> Json:
+        """The image configuration of a single-platform manifest, checked against its digest."""
+        place, about = Reference.parse(reference), manifest.config
+        try:
+            if about is None:
+                raise ValueError("it is an index of images")
+            found = self._document(place, "blobs", about.digest)
+            if found is None:
+                raise ValueError("it is not there")
+            return document(found[1])
+        except ValueError as problem:
+            raise fail(
+                f"the registry {place.host} has no configuration of {place.path}: {problem}",
+                "push the image again",
+                name=place.host,
+                code=ENVIRONMENT,
+            ) from problem
+
+    def blob(self, reference: str) -> bytes:
+        """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
+        place = Reference.parse(reference)
+        found = self._document(place, "blobs", place.target)
+        if found is None:
+            message, hint = f"the registry's blob {reference} is missing", "push the image again"
+            raise fail(message, hint, name=place.host, code=ENVIRONMENT)
+        return found[1]
+
+    def tags(self, repository: str) -> list[str]:
+        """All tags of HOST/REPOSITORY; none when there is no such repository."""
+        place = Reference.parse(repository)
+        path, found, pages = f"tags/list?n={PAGE}", dict[str, None](), set[str]()
+        while path and path not in pages and len(found) < MAX_TAGS and len(pages) < MAX_TAGS / PAGE:
+            pages.add(path)
+            answer = self._whole(place, path)
+            if answer is None:
+                break
+            response, raw = answer
+            try:
+                listed = document(raw).get("tags") or []
+                if not isinstance(listed, list) or not all(_is_tag(tag) for tag in listed):
+                    raise ValueError("it is not a list of tags")
+            except ValueError as problem:
+                message = f"the registry {place.host} gave no tags of {place.repository}: {problem}"
+                raise fail(message, _MIRROR, name=place.host, code=ENVIRONMENT) from problem
+            found |= dict.fromkeys(listed)
+            path = self._next(place, response)
+        return list(found)
+
+    def _next(self, place: Reference, response: requests.Response) -> str:
+        """The URL of the next page (RFC 8288), when it is one of this registry."""
+        path = response.links.get("next", {}).get("url", "")
+        url = urljoin(response.url, path)
+        return url if path and self._is_own(place, url) else ""
+
+    # what is written
+
+    def push_manifest(self, reference: str, raw: bytes, media_type: str) -> str:
+        """Bring a manifest or index under the tag or digest of `reference`. Gives its digest.
+
+        Raises `ImmutableTagError` when the tag is on another one, and may not move.
+        """
+        place, digest = Reference.parse(reference), _digest(raw)
+        headers = {"Content-Type": media_type}
+        path = f"manifests/{place.target}"
+        with self._asked(place, "PUT", path, data=raw, headers=headers) as response:
+            status = response.status_code
+            if status == 201:
+                stated = response.headers.get("Docker-Content-Digest", digest)
+                if stated == digest:
+                    return digest
+                message = f"the registry {place.host} made another digest of {place.path}: {stated}"
+                raise fail(message[:200], _OPERATORS, name=place.host, code=ENVIRONMENT)
+            words = said(response)
+            refused = self._unexpected(place, status, words)
+        if not place.digest and status in (400, 405, 409, 412):
+            there = self.head(reference)
+            if there == digest:  # it need not move
+                return digest
+            if there and (status != 400 or _FIXED.search(words.lower())):
+                raise ImmutableTagError(reference, place.host, words)
+        parts = _BROKEN_PARTS.search(words.lower())
+        if media_type in INDEX_TYPES and status in (400, 405, 406, 415, 422, 501) and not parts:
+            raise fail(
+                f"the registry {place.host} takes no index of images ({status})"
+                + (f": {words[:160]}" if words else ""),
+                "--no-attest publishes images without attestations, which need none",
+                name=place.host,
+                code=ENVIRONMENT,
+            )
+        if status == 404:
+            refused = self._absent(place)
+        raise refused
+
+    def tag(self, source: str, tag: str) -> str:
+        """Point a tag at what `source` is, inside one repository. Gives the digest."""
+        manifest = self.need(source)
+        place = Reference.parse(source).tagged(tag)
+        return self.push_manifest(str(place), manifest.raw, manifest.media_type)
+
+    def delete_tag(self, reference: str) -> None:
+        """Take a tag away; what it was on stays. One that is not there is no error.
+
+        Raises `BakestoneError` (exit 3), also when the registry deletes no tags.
+        """
+        place = Reference.parse(reference)
+        with self._asked(place, "DELETE", f"manifests/{place.tag}") as response:
+            status, words = response.status_code, said(response)
+            if status in (200, 202, 204, 404):
+                return
+        if status in (400, 405, 501):
+            raise fail(
+                f"the registry {place.host} deletes no tags ({status})",
+                f"delete {place.path} with the registry's own tools; deleting its digest would take"
+                " every other tag of the image as well",
+                name=place.host,
+                code=ENVIRONMENT,
+            )
+        raise self._unexpected(place, status, words)
+
+    def probe(self, repository: str) -> None:
+        """Ask for the rights that publishing needs: an upload is begun and given up; no blob is
+        stored.
+
+        Raises `BakestoneError` (exit 3) when the registry does not give them.
+        """
+        place = Reference.parse(repository)
+        self._cancel(place, self.begin(place))
+
+    def _is_writable(self, place: Reference) -> bool:
+        """Whether an upload may begin; asked once for each repository."""
+        with self._probing:
+            if place.name not in self._writable:
+                try:
+                    self.probe(place.name)
+                    self._writable[place.name] = True
+                except BakestoneError as problem:
+                    if isinstance(problem.__cause__, UnreachableError | BusyError):
+                        raise
+                    self._writable[place.name] = False
+            return self._writable[place.name]
+
+    def begin(self, place: Reference) -> str:
+        """Begin an upload. Gives the URL that takes it (its Location, RFC 9110)."""
+        with self._asked(place, "POST", "blobs/uploads/") as response:
+            status = response.status_code
+            if status == 404:
+                raise self._absent(place)
+            self._good(place, response)
+            given = response.headers.get("Location", "")
+            url = urljoin(response.url, given).partition("#")[0]
+        try:
+            secure = not given or origin(url)[0] == "https" or not self._is_https(place)
+            hidden = urlsplit(url).username is not None
+        except ValueError:
+            given = ""
+        if not given or hidden:
+            message = f"the registry {place.host} gave no place for an upload to {place.repository}"
+            hint = "is a proxy in between that drops the header Location?"
+            raise fail(message, hint, name=place.host, code=ENVIRONMENT)
+        if not secure:
+            message = f"the registry {place.host} wants the upload over plain http"
+            hint = "its proxy must pass X-Forwarded-Proto on, or the registry give relative URLs"
+            raise fail(message, hint, name=place.host, code=ENVIRONMENT)
+        return url
+
+    def _cancel(self, place: Reference, url: str) -> None:
+        """Give an upload up. Some registries do not take it back; they forget it by themselves."""
+        try:
+            self._send(place, "DELETE", url).close()
+        except (DeniedError, BakestoneError):
+            return
+
+    # requests
+
+    def ask(
         self,
-        reference: Reference,
+        reference: str,
         method: str,
         path: str,
         *,
         data: bytes | IO[bytes] | None = None,
-        headers: dict[str, str] | None = None,
-        stream: bool = False,
-    ) -> Any:
-        """One request below the reference's repository, or to a whole URL that the registry gave
-        (an upload's place).
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response | None:
+        """A request below the reference's repository (or to the URL of an upload) whose answer is
+        a success, its body unread: to be used in a `with`. None for 404.
 
-        `stream` leaves the body to be read from `raw`. None for 404; `BakestoneError` (exit 3) for
-        everything that is not an answer.
+        A PUT that is not answered 201 is an error. Raises `BakestoneError` (exit 3).
         """
-        silent = self._silent.setdefault(reference.host, [])
-        if len(silent) >= GIVE_UP:
-            raise silent[-1]
-        try:
-            response = self._send(reference, method, path, data, headers, stream)
-        except SilentError as problem:
-            silent.append(problem)
-            raise
-        silent.clear()
+        place = Reference.parse(reference)
+        response = self._asked(place, method, path, data=data, headers=headers)
+        if response.status_code == 404 and method != "PUT":
+            response.close()
+            return None
+        good = (201,) if method == "PUT" else range(200, 300)
+        if response.status_code not in good:
+            with response:
+                raise self._unexpected(place, response.status_code, said(response))
         return response
+
+    def _asked(
+        self,
+        place: Reference,
+        method: str,
+        path: str,
+        *,
+        data: bytes | IO[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """`_send`, with a sentence for who is not let in."""
+        try:
+            return self._send(place, method, path, data=data, headers=headers)
+        except DeniedError as problem:
+            raise self._denied(place, problem) from problem
 
     def _send(
         self,
-        reference: Reference,
+        place: Reference,
         method: str,
         path: str,
-        data: bytes | IO[bytes] | None,
-        headers: dict[str, str] | None,
-        stream: bool,
-    ) -> Any:
-        import requests
-
-        provider = self._provider(reference)
-        host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
-        url = urljoin(f"{provider.prefix}://{host}/v2/{reference.repository}/", path)
+        *,
+        data: bytes | IO[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """One request, with as many logins as it takes. Raises `DeniedError` for 401 and 403, and
+        `BakestoneError` for no answer.
+        """
+        actions = _ACTIONS.get(method, PUSH)
+        start = 0 if data is None or isinstance(data, bytes) else data.tell()
+        url = self._url(place, path)
         try:
-            # below oras' own retry, which waits two minutes for a host that does not exist:
-            # `_session` retries what may heal
-            # a login that was asked for is sent at once from then on: a stream cannot be sent a
-            # second time
-            known = (
-                getattr(provider.auth, "known", {})
-                if url.startswith(f"{provider.prefix}://{host}/")
-                else {}
-            )
-            sent = {"Accept": _ACCEPT, **(headers or {}), **known}
-            response = type(provider).do_request.__wrapped__(
-                provider, url, method, data=data, headers=sent, stream=stream
-            )
-        except requests.exceptions.SSLError as problem:
-            raise fail(
-                f"TLS to {host} failed: {_reason(problem)}",
-                "name the CA bundle under `ca` in the site file",
-                name=host,
-                code=ENVIRONMENT,
-            ) from None
-        except requests.exceptions.JSONDecodeError:
-            raise unfit(host) from None
-        except requests.exceptions.RequestException as problem:
+            for attempt in range(LOGINS):
+                if data is not None and not isinstance(data, bytes):
+                    data.seek(start)
+                auth = self._logins.authorization(place, actions)
+                sent = {"Accept": _ACCEPT, **(headers or {})}
+                request = Request(method, url, sent, data, auth, connect=CONNECT, idle=IDLE)
+                response = self.session.send(request)
+                status = response.status_code
+                narrow = "insufficient_scope" in response.headers.get("WWW-Authenticate", "")
+                if status == 429:
+                    raise BusyError(response)
+                if status != 403 and status != 401:
+                    return response
+                with response:
+                    if status == 403 and not narrow:
+                        raise DeniedError(status)
+                    self._logins.refused(place, actions, auth, response, again=attempt > 0)
+            raise DeniedError(status)
+        except UnreachableError as problem:
+            raise self._unreachable(place, problem) from problem
+        except (UnfitError, LedAstrayError) as problem:
+            raise self._unfit(place, problem) from problem
+        except BusyError as problem:
+            raise self._busy(place, problem) from problem
+
+    def _url(self, place: Reference, path: str) -> str:
+        try:
+            url = urljoin(f"{self._logins.base(place)}/v2/{place.repository}/", path)
+            origin(url)
+        except ValueError as problem:
+            message = f"{place.name[:200]} is no address of a registry's repository"
+            raise fail(message, "HOST[:PORT]/PATH", name=place.host[:100]) from problem
+        return url
+
+    def _is_https(self, place: Reference) -> bool:
+        return self._logins.base(place).startswith("https://")
+
+    def _is_own(self, place: Reference, url: str) -> bool:
+        try:
+            return origin(url) == origin(self._logins.base(place))
+        except ValueError:
+            return False
+
+    def _document(self, place: Reference, kind: str, target: str) -> tuple[str, bytes] | None:
+        """Media type and bytes of a manifest or a small blob, checked;
+
+        None for 404. What has a digest is asked for once.
+        """
+        key = f"{place.name}@{target}"
+        if key in self._contents:
+            return self._contents[key]
+        found = self._whole(place, f"{kind}/{target}")
+        if found is None:
+            return None
+        response, raw = found
+        digest, stated = _digest(raw), response.headers.get("Docker-Content-Digest")
+        if (stated and stated != digest) or (target.startswith("sha256:") and target != digest):
+            what = "manifest" if kind == "manifests" else "blob"
+            name = f"{place.name}{'@' if ':' in target else ':'}{target}"
+            message = f"the registry's {what} of {name} does not have its digest"
+            raise fail(message, _OPERATORS, name=place.host, code=ENVIRONMENT)
+        kept = response.headers.get("Content-Type", "").partition(";")[0], raw
+        self._contents[f"{place.name}@{digest}"] = kept
+        return kept
+
+    def _whole(self, place: Reference, path: str) -> tuple[requests.Response, bytes] | None:
+        """Answer and body of a small document; one that was cut off is asked for again.
+
+        None for 404.
+        """
+        end = time.monotonic() + TOTAL
+        for attempt in range(1, TRIES + 1):
+            with self._asked(place, "GET", path) as response:
+                if response.status_code == 404:
+                    return None
+                self._good(place, response)
+                try:
+                    return response, body(response, MAX_DOCUMENT, end)
+                except BrokenError as problem:
+                    if attempt == TRIES or not problem.heals or time.monotonic() > end:
+                        message = f"the answer of the registry {place.host} for {place.repository}"
+                        raise fail(
+                            f"{message} is of no use: {problem}",
+                            f"try again, or {_MIRROR}",
+                            name=place.host,
+                            code=ENVIRONMENT,
+                        ) from problem
+            time.sleep(0.2 * attempt)
+        return None
+
+    # what is said of answers
+
+    def _good(self, place: Reference, response: requests.Response) -> None:
+        if not response.ok:
+            raise self._unexpected(place, response.status_code, said(response))
+
+    @staticmethod
+    def _unexpected(place: Reference, status: int, words: str) -> BakestoneError:
+        message = f"the registry {place.host} answered {status} for {place.repository}"
+        message += f": {words[:200]}" if words else ""
+        hint = "try again; see the registry's log"
+        return fail(message, hint, name=place.host, code=ENVIRONMENT)
+
+    @staticmethod
+    def _absent(place: Reference) -> BakestoneError:
+        message = f"the registry takes no uploads to {place.repository}"
+        return fail(message, limits.missing(place), name=place.host, code=ENVIRONMENT)
+
+    @staticmethod
+    def _denied(place: Reference, problem: DeniedError) -> BakestoneError:
+        return fail(
+            f"the registry {place.server} refuses access to {place.repository} ({problem.status})",
+            f"log in with `docker login {place.host}`, or check the account's rights",
+            name=place.server,
+            code=ENVIRONMENT,
+        )
+
+    @staticmethod
+    def _unreachable(place: Reference, problem: UnreachableError) -> BakestoneError:
+        whose = f"the registry {place.server}"
+        if problem.host not in (place.server, place.host):
+            whose += f" needs {problem.host}, which"
+        whose += " " if problem.reason.startswith(("cannot", "gave")) else ": "
+        hint = problem.hint
+        if not problem.reason.startswith("TLS"):
             hint = (
                 "is it up, and is the address right? `registry` in images.yaml, the site file or"
                 " --registry"
             )
-            raise SilentError(
-                [
-                    Finding(
-                        f"the registry {host} cannot be reached: {_reason(problem)}",
-                        hint,
-                        name=host,
-                    )
-                ],
-                ENVIRONMENT,
-            ) from None
-        except ValueError:
-            raise self._denied(host, reference, provider.auth.refused) from None
-        if response.status_code == 404:
-            return None
-        if response.status_code in (401, 403):
-            raise self._denied(host, reference, response.status_code)
-        if response.status_code == 429:
-            raise too_many(host, response)
-        if response.status_code >= 300:
-            raise fail(
-                f"the registry {host} answered {response.status_code} for {reference.repository}:"
-                f" {answers.said(response)}".removesuffix(": "),
-                "try again; see the registry's log",
-                name=host,
-                code=ENVIRONMENT,
-            )
-        return response
+        return fail(f"{whose}{problem.reason}", hint, name=place.server, code=ENVIRONMENT)
 
     @staticmethod
-    def _denied(host: str, reference: Reference, status: int) -> Exception:
+    def _unfit(place: Reference, problem: Exception) -> BakestoneError:
+        """What is said of a login that no client could follow, or of a redirect."""
+        message = f"the registry {place.server}"
+        if isinstance(problem, UnfitError):
+            message += f" asks for a login in a way that cannot be followed: {problem}"
+        else:
+            message += f" cannot be followed: {problem}"
+        hint = f"is a proxy in between? {_MIRROR.capitalize()}"
+        return fail(message, hint, name=place.server, code=ENVIRONMENT)
+
+    @staticmethod
+    def _busy(place: Reference, problem: BusyError) -> BakestoneError:
+        seconds = wait(problem.response)
+        problem.response.close()
         return fail(
-            f"the registry {host} refuses access to {reference.repository} ({status})",
-            f"log in with `docker login {host}`, or check the account's rights",
-            name=host,
+            f"the registry {place.server} takes no more requests for now (429)"
+            + (f": it asks to wait {seconds:.0f} seconds" if seconds else ""),
+            f"wait, log in with `docker login {place.host}` (an account may ask more often), or"
+            f" {_MIRROR}",
+            name=place.server,
             code=ENVIRONMENT,
         )
 
-    def _provider(self, reference: Reference) -> Any:
-        key = (reference.host, reference.repository)
-        if key not in self._providers:
-            from oras.provider import Registry as Provider
 
-            host = "registry-1.docker.io" if reference.host == "docker.io" else reference.host
-            ca = self.site.files.get("ca")
-            provider = Provider(
-                hostname=host,
-                insecure=self.site.plain_http(reference.host),
-                tls_verify=str(ca) if ca else True,
-            )
-            _patient(provider.session, self.site)
-            provider.auth.prefix = provider.prefix
-            provider.auth.authenticate_request = _login(provider.auth)
-            provider.auth._auth_config = _docker_config()
-            any(provider.auth._load_auth(name) for name in _accounts(reference.host))
-            self._providers[key] = provider
-        return self._providers[key]
+def _is_tag(value: object) -> bool:
+    return isinstance(value, str) and bool(_TAG.fullmatch(value))
 
 
-def _patient(session: Any, site: Site) -> None:
-    """Time limits, the site's proxies, and retries for answers that may be other ones a moment
-    later (429 with Retry-After, 5xx).
-    """
-    from requests.adapters import HTTPAdapter
-
-    retry = answers.patience()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
-    session.request = functools.partial(_ask, session.request, site)
-
-
-def _ask(request: Callable[..., Any], site: Site, method: str, url: str, **options: Any) -> Any:
-    return request(
-        method,
-        url,
-        timeout=TIMEOUT,
-        **options,
-        **({"proxies": site.proxies.choice(url)} if site.proxies else {}),
-    )
-
-
-def _login(auth: Any) -> Callable[..., tuple[dict[str, str], bool]]:
-    """oras' login by token, and HTTP Basic for registries that ask for that (htpasswd, Nexus),
-    whose realm oras takes for a URL.
-    """
-    by_token = auth.authenticate_request
-
-    def login(
-        refused: Any, headers: dict[str, str], refresh: bool = False
-    ) -> tuple[dict[str, str], bool]:
-        auth.refused = refused.status_code
-        if not refused.headers.get("Www-Authenticate", "").lower().startswith("basic"):
-            try:
-                answer: tuple[dict[str, str], bool] = by_token(refused, headers, refresh=refresh)
-            except (
-                AttributeError,
-                KeyError,
-                TypeError,
-                IndexError,
-            ):  # what oras does with a challenge or a token that is none
-                raise unfit(urlsplit(refused.url).netloc.rpartition("@")[2]) from None
-            return answer
-        secret = getattr(auth, "_basic_auth", "")
-        auth.known = {"Authorization": f"Basic {secret}"} if secret else {}
-        return ({**headers, **auth.known}, True) if secret else (headers, False)
-
-    return login
-
-
-def _docker_config() -> dict[str, Any]:
-    """Where `docker login` keeps credentials or names a helper; oras itself does not know
-    DOCKER_CONFIG.
-    """
-    path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-    try:
-        loaded = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        loaded = {}
-    except (OSError, ValueError) as problem:
-        raise fail(
-            f"Docker's configuration cannot be read: {problem}",
-            "correct it, or log in again",
-            name=str(path),
-            code=ENVIRONMENT,
-        ) from None
-    # not empty, or oras reads ~/.docker/config.json as well
-    return {
-        "auths": loaded.get("auths", {}),
-        "credsStore": loaded.get("credsStore"),
-        "credHelpers": loaded.get("credHelpers", {}),
-    }
-
-
-def _accounts(host: str) -> tuple[str, ...]:
-    """The names under which `docker login` may have kept a host's credentials."""
-    if host == "docker.io":
-        return ("https://index.docker.io/v1/",)
-    return (host, f"https://{host}", f"https://{host}/v2/")
-
-
-def _reason(problem: Exception) -> str:
-    text = str(problem)
-    for known in (
-        "Connection refused",
-        "Name or service not known",
-        "Temporary failure in name resolution",
-        "timed out",
-        "certificate verify failed",
-        "No route to host",
-    ):
-        if known in text:
-            return known.lower()
-    return text[:160]
+def _digest(raw: bytes) -> str:
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"

@@ -12,10 +12,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from bakestone.clients.registry import manifest as answers
-from bakestone.clients.registry.client import Manifest
+from bakestone.clients.registry.manifest import Json, Manifest, is_digest
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 MAX_JSON = 8 * 2**20
@@ -44,9 +43,8 @@ def temporary(prefix: str) -> Iterator[Path]:
             made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
         except OSError as problem:
             reason = f"cannot write below {tempfile.gettempdir()}: {problem.strerror}"
-            raise fail(
-                reason, "make room, or let TMPDIR name another folder", code=ENVIRONMENT
-            ) from None
+            hint = "make room, or let TMPDIR name another folder"
+            raise fail(reason, hint, code=ENVIRONMENT) from problem
         with made as folder:
             yield Path(folder)
     finally:
@@ -62,7 +60,7 @@ class Layout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def named(self, name: str) -> dict[str, Any]:
+    def named(self, name: str) -> Json:
         """The descriptor of the image that was exported under a name."""
         for entry in parsed(self._content(self.folder / "index.json"), "index.json").get(
             "manifests", []
@@ -86,26 +84,26 @@ class Layout:
         found = Manifest(entry["digest"], entry["mediaType"], self.read(entry["digest"]))
         return found.platforms if "manifests" in found.data else {"": entry["digest"]}
 
-    def manifest(self, digest: str) -> dict[str, Any]:
+    def manifest(self, digest: str) -> Json:
         """A manifest or index."""
         return parsed(self.read(digest), digest)
 
-    def document(self, descriptor: dict[str, Any]) -> dict[str, Any]:
+    def document(self, descriptor: Json) -> Json:
         """A JSON blob."""
         return parsed(self.read(descriptor["digest"]), descriptor["digest"])
 
-    def open(self, descriptor: dict[str, Any]) -> IO[bytes]:
+    def open(self, descriptor: Json) -> IO[bytes]:
         """A blob as a stream."""
         return self._path(descriptor["digest"]).open("rb")
 
-    def checked(self, descriptor: dict[str, Any]) -> IO[bytes]:
+    def checked(self, descriptor: Json) -> IO[bytes]:
         """A blob as a stream, after it was read once and found to have its digest and size."""
         digest = descriptor["digest"]
         path = self._path(digest)
         try:
             stream = path.open("rb")
         except OSError as problem:
-            raise self._broken(digest, problem.strerror) from None
+            raise self._broken(digest, problem.strerror) from problem
         try:
             if (
                 "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest() != digest
@@ -126,7 +124,7 @@ class Layout:
         return content
 
     def _path(self, digest: str) -> Path:
-        if not answers.is_digest(digest):
+        if not is_digest(digest):
             raise fail(f"{digest} is no SHA-256 digest", "was the image made by something else?")
         return self.folder / "blobs" / digest.replace(":", "/")
 
@@ -135,7 +133,7 @@ class Layout:
             with path.open("rb") as stream:
                 content = stream.read(MAX_JSON + 1)
         except OSError as problem:
-            raise self._broken(path.name, problem.strerror) from None
+            raise self._broken(path.name, problem.strerror) from problem
         if len(content) > MAX_JSON:
             raise self._broken(path.name, "it is too long")
         return content
@@ -150,11 +148,11 @@ class Layout:
         )
 
 
-def parsed(content: bytes, what: str) -> dict[str, Any]:
+def parsed(content: bytes, what: str) -> Json:
     """A JSON object. Raises `BakestoneError` for anything else; `what` is its name there."""
     try:
         loaded = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         loaded = None
     if not isinstance(loaded, dict):
         raise fail(f"{what} is no JSON object", "was the image made by something else?")

@@ -1,5 +1,5 @@
-"""A registry's answers, before anything in them is used: whole, in time, small enough, and what
-they claim to be.
+"""Manifests and indexes, and a registry's other answers, before anything in them is used: small
+enough, and what they claim to be.
 """
 
 from __future__ import annotations
@@ -7,143 +7,129 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import requests
-import urllib3
-from urllib3.exceptions import MaxRetryError, ReadTimeoutError, ResponseError
-from urllib3.util import Retry
 
-MAX_WAIT = 60
-"""Seconds that a registry may ask for with Retry-After; one that asks for more is given up."""
+from bakestone.clients.http.session import BrokenError, body
+
+INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
 MAX_DOCUMENT = 4 * 2**20
 """Bytes of a manifest or an image's configuration: what registries themselves take at most."""
-PASSING = (429, 500, 502, 503, 504)
-"""Answers that may be other ones a moment later."""
+MAX_SAID = 4096
+"""Bytes of an error's body that are looked at."""
+
+Json = dict[str, Any]
+"""A JSON object that came from outside; what is taken out of it is checked first."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _WORD = re.compile(r"[a-z0-9_.-]{0,40}")
 
 
-class Patience(Retry):
-    """urllib3's retries, but what hung is not asked again, and Retry-After is followed up to
-    `MAX_WAIT` seconds only.
-    """
+@dataclass(frozen=True)
+class Descriptor:
+    """What a manifest says of a blob or of another manifest; `size` in bytes."""
 
-    def parse_retry_after(self, retry_after: str) -> float:
-        """Seconds; 0 for what cannot be understood."""
-        try:
-            return float(super().parse_retry_after(retry_after))
-        except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
-            return 0
-
-    def increment(
-        self,
-        method: Any = None,
-        url: Any = None,
-        response: Any = None,
-        error: Any = None,
-        _pool: Any = None,
-        _stacktrace: Any = None,
-    ) -> Any:
-        """The retries that are left; raises when there are none, or when another try is of no use."""
-        if isinstance(error, ReadTimeoutError):
-            raise error
-        if response is not None and (self.get_retry_after(response) or 0) > MAX_WAIT:
-            raise MaxRetryError(
-                _pool, url, ResponseError(f"asked to wait more than {MAX_WAIT} seconds")
-            )
-        return super().increment(method, url, response, error, _pool, _stacktrace)
+    digest: str
+    size: int = 0
+    media_type: str = ""
 
 
-def patience() -> Patience:
-    """Three more tries for answers that may heal and for broken connections, one more for a host
-    that is not there.
-    """
-    return Patience(
-        total=3,
-        connect=1,
-        backoff_factor=0.5,
-        status_forcelist=PASSING,
-        allowed_methods=None,
-        raise_on_status=False,
-    )
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest or index as the registry has it."""
 
+    digest: str
+    media_type: str
+    raw: bytes
 
-class BrokenError(Exception):
-    """An answer that did not come whole; another try may go well when `again` says so."""
+    @property
+    def data(self) -> Json:
+        """The parsed JSON."""
+        loaded: Json = json.loads(self.raw)
+        return loaded
 
-    def __init__(self, reason: str, *, again: bool) -> None:
-        super().__init__(reason)
-        self.again = again
-
-
-def body(response: Any, end: float) -> bytes:
-    """The whole body of a response that was asked for with `stream=True`.
-
-    `end` is the time (`time.monotonic`) after which no more is waited for, however steadily it
-    trickles in. Raises `BrokenError`.
-    """
-    content = b""
-    try:
-        while chunk := response.raw.read1(2**16, decode_content=True):
-            content += chunk
-            if len(content) > MAX_DOCUMENT:
-                raise BrokenError(f"it is longer than {MAX_DOCUMENT} bytes", again=False)
-            if time.monotonic() > end:
-                raise BrokenError("it came too slowly", again=False)
-    except (ReadTimeoutError, TimeoutError):
-        raise BrokenError("it stopped coming", again=False) from None
-    except (urllib3.exceptions.HTTPError, requests.RequestException, OSError):
-        raise BrokenError(f"it ended too early, after {len(content)} bytes", again=True) from None
-    return content
-
-
-def said(response: Any) -> str:
-    """The first words of an error's body, on one line; nothing of a web page."""
-    try:
-        raw = (
-            response.content
-            if response._content_consumed
-            else body(response, time.monotonic() + 10)
+    @property
+    def platforms(self) -> dict[str, str]:
+        """Of an index: platform -> manifest digest; attestations are left out."""
+        named = (
+            (platform(entry.get("platform")), entry["digest"])
+            for entry in self.data.get("manifests", [])
         )
-    except BrokenError:
-        return ""
-    text = raw[:200].decode("utf-8", "replace")
-    return (
-        ""
-        if text.lstrip().startswith("<")
-        else " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    )
+        return {platform: digest for platform, digest in named if platform}
+
+    @property
+    def layers(self) -> tuple[Descriptor, ...]:
+        """Of a manifest: its layers, from the base up."""
+        return tuple(_descriptor(entry) for entry in self.data.get("layers", []))
+
+    @property
+    def config(self) -> Descriptor | None:
+        """Of a manifest: the image's configuration."""
+        entry = self.data.get("config")
+        return _descriptor(entry) if entry else None
 
 
-def document(raw: bytes) -> dict[str, Any]:
+def document(raw: bytes) -> Json:
     """A JSON object. Raises `ValueError` with a reason for people."""
     try:
         loaded = json.loads(raw)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as problem:
         page = raw.lstrip()[:15].lower().startswith((b"<!doctype", b"<html"))
-        raise ValueError("a web page came instead" if page else "it is not JSON") from None
+        raise ValueError("a web page came instead" if page else "it is not JSON") from problem
     if not isinstance(loaded, dict):
         raise ValueError("it is not a JSON object")
     return loaded
 
 
 def check_manifest(raw: bytes) -> None:
-    """Raise `ValueError` when this is neither an image manifest nor an index of them."""
+    """Raise `ValueError` when this is neither an image manifest nor an index of them, or has
+    another shape than the image specification gives it.
+    """
     data = document(raw)
     if "manifests" in data:
-        entries = data["manifests"]
-        if not isinstance(entries, list) or not all(
-            isinstance(e, dict) and is_digest(e.get("digest")) for e in entries
-        ):
-            raise ValueError("it is an index with an entry without a digest")
-    elif not isinstance(data.get("config"), dict) or not is_digest(data["config"].get("digest")):
-        raise ValueError(
-            "it is of the old schema 1"
-            if data.get("schemaVersion") == 1
-            else "it is neither an image manifest nor an index"
-        )
+        if not _are_descriptors(data["manifests"]):
+            raise ValueError("it is an index with an entry without a digest or with an odd size")
+    elif "config" in data:
+        if not _are_descriptors([data["config"]]):
+            raise ValueError("its configuration has no digest or an odd size")
+        layers = data.get("layers", [])
+        if not _are_descriptors(layers) or not all("size" in layer for layer in layers):
+            raise ValueError("it has a layer without a digest or a size")
+    else:
+        old = data.get("schemaVersion") == 1
+        unknown = "it is neither an image manifest nor an index"
+        raise ValueError("it is of the old schema 1" if old else unknown)
+
+
+def _are_descriptors(entries: object) -> bool:
+    return isinstance(entries, list) and all(_is_descriptor(entry) for entry in entries)
+
+
+def _is_descriptor(entry: object) -> bool:
+    if not isinstance(entry, dict) or not is_digest(entry.get("digest")):
+        return False
+    size, notes = entry.get("size", 0), entry.get("annotations") or {}
+    return (
+        isinstance(size, int)
+        and not isinstance(size, bool)
+        and size >= 0
+        and isinstance(entry.get("mediaType", ""), str)
+        and isinstance(notes, dict)
+        and all(isinstance(note, str) for note in notes.values())
+    )
+
+
+def _descriptor(entry: Json) -> Descriptor:
+    return Descriptor(entry["digest"], entry.get("size", 0), entry.get("mediaType", ""))
 
 
 def is_digest(value: object) -> bool:
@@ -161,3 +147,15 @@ def platform(about: object) -> str:
     if not all(isinstance(word, str) and _WORD.fullmatch(word) for word in words) or not words[1]:
         return ""
     return "/".join(word for word in words if word).removesuffix("/v8")
+
+
+def said(response: requests.Response) -> str:
+    """The first words of an error's body, on one line; nothing of a web page."""
+    try:
+        raw = body(response, MAX_SAID, time.monotonic() + 10)
+    except BrokenError:
+        return ""
+    text = raw.decode("utf-8", "replace")
+    if text.lstrip().startswith("<"):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

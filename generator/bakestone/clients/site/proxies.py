@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,10 @@ class Proxies:
     def excepted(self, host: str) -> bool:
         """Whether a host is spoken to directly."""
         address = _address(host)
-        if host == "localhost" or (address and address.is_loopback):
-            return True
-        return any(_stands_for(entry, host, address) for entry in self.no_proxy)
+        return is_loopback(host) or any(_stands_for(e, host, address) for e in self.no_proxy)
 
-    def choice(self, url: str) -> Any:
-        """The same for `requests`, whose types know no None for "not by a proxy of the environment
-        either".
+    def choice(self, url: str) -> dict[str, str | None] | None:
+        """The same for `requests`: a None in it is "not by a proxy of the environment either".
 
         Without proxies in the site file it is left to the environment.
         """
@@ -49,9 +47,13 @@ class Proxies:
         return {"http": proxy, "https": proxy, "all": None} if self else None
 
 
-def _stands_for(
-    entry: str, host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None
-) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host, without a port, is this machine."""
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _stands_for(entry: str, host: str, address: _Address | None) -> bool:
     if address:
         try:
             return address in ipaddress.ip_network(entry, strict=False)
@@ -61,8 +63,8 @@ def _stands_for(
     return bool(name) and (host.lower() == name or host.lower().endswith(f".{name}"))
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(host: str) -> _Address | None:
     try:
-        return ipaddress.ip_address(host)
+        return ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakestone.clients.site import credentials
 from bakestone.clients.site.credentials import Credential, Login
-from bakestone.clients.site.proxies import Proxies
+from bakestone.clients.site.proxies import Proxies, is_loopback
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
@@ -68,12 +67,7 @@ class Site:
         others when the file says so.
         """
         name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-        if name == "localhost" or host in self.insecure or name in self.insecure:
-            return True
-        try:
-            return ipaddress.ip_address(name.strip("[]")).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(name) or host in self.insecure or name in self.insecure
 
     def url_prefixes(self) -> str:
         """The URL mirrors for build steps that read package lists themselves: a line `FROM TO`

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.http.ask import Asker, Hosts
+from bakestone.clients.http.ask import Asker
+from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.core.lock import demand as planning
 from bakestone.core.lock import file as lockfile
@@ -95,8 +96,8 @@ class _Examination:
         self.watch = watch
         self.whole = planning.make(variants, project.matrix.library)
         self.plan = planning.in_lock(self.whole, lock)
-        self.hosts = Hosts(world.now)
-        self.asker = Asker(project.site, self.hosts)
+        self.hosts = Session(project.site, give_up=1, now=world.now)
+        self.asker = Asker(self.hosts)
         self.bases = Bases(world.registry, project.site, self.hosts)
         self.wheels = Wheels(project.site, self.asker)
         self.repositories = Repositories(self.asker)
@@ -210,7 +211,7 @@ class _Examination:
         """A file: there and of the right size; with `deep`, of the right checksum."""
         found = files.check("file", url, size, self.asker)
         return found or (
-            files.deep("file", url, self.lock.artifacts[url].sha256, size, self.project.site)
+            files.deep("file", url, self.lock.artifacts[url].sha256, size, self.hosts)
             if self.options.deep
             else []
         )

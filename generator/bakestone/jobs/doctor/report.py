@@ -51,19 +51,6 @@ class Trouble:
         return plain | ({"items": list(self.items)} if self.items else {})
 
 
-class UnreachableError(Exception):
-    """A host gave no answer at all: whatever was to be asked of it is not known to be broken."""
-
-    def __init__(self, host: str, reason: str, hint: str = "") -> None:
-        super().__init__(host, reason)
-        self.host = host
-        self.reason = reason
-        self.hint = (
-            hint
-            or "is it up, and can this machine reach it? A mirror can be named under `mirrors` in the site file"
-        )
-
-
 @dataclass(frozen=True)
 class Check:
     """One question to the world.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
 from collections.abc import Callable, Sequence
 
+from bakestone.clients.http.session import HttpError, UnreachableError
+from bakestone.clients.parallel import in_parallel
 from bakestone.errors import ENVIRONMENT, BakestoneError
 from bakestone.jobs.doctor.report import (
     BROKEN,
@@ -16,11 +15,7 @@ from bakestone.jobs.doctor.report import (
     Check,
     Report,
     Trouble,
-    UnreachableError,
 )
-
-PARALLEL = 8
-"""Questions at a time: what a registry or a vendor's server gets from one engine as well."""
 
 Tick = Callable[[Check], None]
 """Told each check that has come to an end."""
@@ -30,34 +25,10 @@ def run(checks: Sequence[Check], report: Report, *, until: float, tick: Tick) ->
     """Run all checks and add what they find to the report;
 
     `until` is a time of the monotonic clock.
-
-    The threads are daemons: an interrupted command ends at once, whatever they wait for.
     """
-    waiting: queue.SimpleQueue[Check] = queue.SimpleQueue()
-    ended: queue.SimpleQueue[tuple[Check, list[Trouble] | BaseException]] = queue.SimpleQueue()
-    for check in checks:
-        waiting.put(check)
-
-    def work() -> None:
-        while time.monotonic() < until:
-            try:
-                check = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                ended.put((check, answer(check)))
-            except BaseException as problem:  # raised again where the command can tell it
-                ended.put((check, problem))
-
-    for _ in range(min(PARALLEL, len(checks))):
-        threading.Thread(target=work, daemon=True).start()
     left = {id(check): check for check in checks}
-    while left:
-        try:
-            check, found = ended.get(timeout=max(0.0, until - time.monotonic()))
-        except queue.Empty:
-            break
-        if isinstance(found, BaseException):
+    for check, found in in_parallel(answer, checks, until=until):
+        if isinstance(found, BakestoneError):
             raise found
         del left[id(check)]
         report.add(check, found)
@@ -95,6 +66,17 @@ def answer(check: Check) -> list[Trouble]:
         return [
             Trouble(check.kind, f.name or check.what, f.message, f.hint, state, items=(check.what,))
             for f in problem.findings
+        ]
+    except HttpError as problem:
+        why = f"the answer is of no use: {problem}"
+        return [
+            Trouble(
+                check.kind,
+                check.what,
+                why,
+                problem.hint or "look at what the server sends; is it the right one?",
+                UNCHECKED,
+            )
         ]
     except (ValueError, KeyError, TypeError, AttributeError, LookupError) as problem:
         why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"

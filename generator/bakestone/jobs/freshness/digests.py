@@ -99,7 +99,7 @@ def _created(
         )
         single = registry.manifest(f"{name}@{digest}")
     try:
-        config = registry.config(f"{name}:{parsed.tag}", single) if single else {}
+        config = registry.config(f"{name}:{parsed.target}", single) if single else {}
         return datetime.fromisoformat(str(config.get("created"))).astimezone(UTC).date().isoformat()
     except (KeyError, TypeError, ValueError, OverflowError):
         return ""

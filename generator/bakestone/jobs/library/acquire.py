@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bakestone.clients.http import download
-from bakestone.clients.http.download import Limits, Tick, readable
+from bakestone.clients.http.download import Limits, Tick
+from bakestone.clients.http.session import Session, readable
 from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
@@ -59,13 +60,13 @@ class Source:
     def fetch(self, index: int, platform: str, keep: Path | None = None) -> File:
         """One of the files, hashed; its bytes go to `keep`, or nowhere."""
         url, given = self.urls[index], self.sums[index] if self.sums else ""
-        tick = self.tell(_name(url))
+        session, tick = Session(self.site), self.tell(_name(url))
         if keep is None:
-            found = download.fetch(url, self.site, self.limits, checksum=given, tick=tick)
+            found = download.fetch(url, session, self.limits, checksum=given, tick=tick)
         else:
             with keep.open("wb") as stream:
                 found = download.fetch(
-                    url, self.site, self.limits, checksum=given, keep=stream, tick=tick
+                    url, session, self.limits, checksum=given, keep=stream, tick=tick
                 )
         source, confidence = additions.source(
             url, datetime.now(UTC).strftime("%Y-%m-%d"), given=bool(given)

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.http.ask_more import Asker
+from bakestone.clients.http.ask import QUICK, Asker
+from bakestone.clients.http.session import Session
 from bakestone.clients.parallel import in_parallel
-from bakestone.clients.registry.client import PARALLEL, Registry
+from bakestone.clients.registry.client import Registry
 from bakestone.core.lock.model import (
     CLOCK,
     IMAGE,
@@ -68,7 +69,7 @@ class Entries:
         self.asked = 0
         self.registry = Registry(project.site)
         self.engine = Engine(project.site)
-        self.asker = Asker(project.site)
+        self.asker = Asker(Session(project.site, give_up=1), QUICK)
         self._snapshots: dict[str, Snapshot] = {}
 
     def resolve(self, wanted: Needs) -> Lock:
@@ -126,7 +127,7 @@ class Entries:
                 wanted.bases[ref], wanted.platforms[ref], self.registry, self.project.site, self.now
             )
 
-        for ref, answer in in_parallel(one, todo, PARALLEL):
+        for ref, answer in in_parallel(one, todo):
             if isinstance(answer, BakestoneError):
                 self.problems[ref] = answer
                 continue
@@ -304,7 +305,7 @@ class Entries:
             found[url] = _artifact(artifact, before, self.now)
             if not found[url].size and (found[url] is not before or url in self.again.artifacts):
                 unknown.append(url)
-        for url, size in in_parallel(self.asker.size, unknown, PARALLEL):
+        for url, size in in_parallel(self.asker.size, unknown):
             if isinstance(size, int) and size:
                 found[url] = replace(found[url], size=size)
         return found

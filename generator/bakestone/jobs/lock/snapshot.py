@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from bakestone.clients.http.ask_more import Asker, NoAnswerError
+from bakestone.clients.http.ask import Asker
+from bakestone.clients.http.session import BrokenError, HttpError
 from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
 from bakestone.core.lock.model import CLOCK, SNAPSHOT
@@ -43,10 +44,10 @@ def choose(distro: Distro, now: datetime, asker: Asker) -> Snapshot:
         time = (midnight - timedelta(days=back)).strftime("%Y%m%dT%H%M%SZ")
         try:
             absent = [url for url in releases(distro, time) if not _is_there(url, distro, asker)]
-        except NoAnswerError as problem:
+        except HttpError as problem:
             host = urlsplit(next(releases(distro, time))).hostname
             return Snapshot(
-                time, CLOCK, f"nobody verified that this time is there: {host}: {problem}"
+                time, CLOCK, f"nobody verified that this time is there: {host}: {problem.reason}"
             )
         if not absent:
             return Snapshot(time, SNAPSHOT)
@@ -89,9 +90,11 @@ def releases(distro: Distro, time: str) -> Iterator[str]:
 
 
 def _is_there(url: str, distro: Distro, asker: Asker) -> bool:
-    found = asker.beginning(url, _RELEASE)
-    if found is None:
+    found = asker.start(url, _RELEASE)
+    if found.gone:
         return False
-    if f"\nCodename: {distro.version.data['codename']}".encode() not in found:
-        raise NoAnswerError("what it answers is no Release file of that suite")
+    if not found.good:
+        raise BrokenError(f"it answers {found.status}", heals=True)
+    if f"\nCodename: {distro.version.data['codename']}".encode() not in found.body:
+        raise BrokenError("what it answers is no Release file of that suite")
     return True

@@ -18,8 +18,9 @@ import pytest
 
 from bakestone.clients.engine import secrets
 from bakestone.clients.http import download
-from bakestone.clients.http.ask_more import Asker
+from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.download import Limits
+from bakestone.clients.http.session import Session
 from bakestone.clients.site import site
 from bakestone.clients.site.credentials import Login
 from bakestone.clients.site.proxies import Proxies
@@ -315,7 +316,7 @@ def test_bakestone_s_own_requests_carry_the_credential_and_no_other_server_gets_
             f"version: 1\ncredentials: [{{url: '{mine.url}private/', username: ci, password: {{env:"
             f" {VARIABLE}}}}}]\n"
         )
-        assert download.fetch(url, load(tmp_path, text), Limits()).size == len(b"content")
+        assert download.fetch(url, Session(load(tmp_path, text)), Limits()).size == len(b"content")
     assert seen == [
         ("mine", "Basic " + base64.b64encode(f"ci:{SECRET}".encode()).decode()),
         ("other", None),
@@ -331,10 +332,9 @@ def test_the_site_s_authority_counts_for_more_than_one_of_the_environment(
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other / "ca.pem"))
         with serving(tmp_path) as server:
             url = server.file("file", b"content")
-            assert download.fetch(
-                url, Site(files={"ca": tmp_path / "ca.pem"}), Limits()
-            ).size == len(b"content")
-            (found,) = refused(lambda: download.fetch(url, Site(), Limits()), code=3)
+            session = Session(Site(files={"ca": tmp_path / "ca.pem"}))
+            assert download.fetch(url, session, Limits()).size == len(b"content")
+            (found,) = refused(lambda: download.fetch(url, Session(Site()), Limits()), code=3)
     assert "`ca` in the site file" in found.hint
 
 
@@ -351,7 +351,7 @@ def test_questions_of_the_lock_carry_the_credential_too(
     with serving() as server:
         url = server.on("page", note)
         text = f"version: 1\ncredentials: [{{url: '{server.url}', token: {{env: {VARIABLE}}}}}]\n"
-        assert Asker(load(tmp_path, text)).beginning(url, 100) == b"a page"
+        assert Asker(Session(load(tmp_path, text))).start(url, 100).body == b"a page"
     assert seen == [f"Bearer {SECRET}"]
 
 
@@ -362,7 +362,9 @@ def test_a_refused_download_says_where_credentials_go(
     with serving() as server:
         url = server.on("file", webserver.status(401))
         text = f"version: 1\ncredentials: [{{url: '{server.url}', token: {{env: {VARIABLE}}}}}]\n"
-        (found,) = refused(lambda: download.fetch(url, load(tmp_path, text), Limits()), code=3)
+        (found,) = refused(
+            lambda: download.fetch(url, Session(load(tmp_path, text)), Limits()), code=3
+        )
     assert "answers 401" in found.message
     assert "`credentials` in the site file" in found.hint
     assert SECRET not in found.text
@@ -375,7 +377,7 @@ def test_bakestone_s_own_requests_go_by_the_site_s_proxy(
         monkeypatch.delenv(name)
     with serving() as proxy:
         proxy.answers["http://files.test/x"] = webserver.body(b"by the proxy")
-        here = Site(proxies=Proxies(http=proxy.url))
+        here = Session(Site(proxies=Proxies(http=proxy.url)))
         content = b"by the proxy"
         digest = hashlib.sha256(content).hexdigest()
         assert download.fetch("http://files.test/x", here, Limits(), checksum=digest).size == len(

@@ -34,7 +34,7 @@ def check(
     def nobody(*_: object) -> None:
         raise AssertionError("a check asks nobody")
 
-    monkeypatch.setattr(Registry, "request", nobody)
+    monkeypatch.setattr(Registry, "ask", nobody)
     monkeypatch.setattr(Engine, "bake", nobody)
 
     def run(at: str, *arguments: str, code: int = 0) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.clients.http import ask_more as ask
-from bakestone.clients.http.ask_more import Asker
+from bakestone.clients.http.ask import Asker, Pace
+from bakestone.clients.http.session import Session
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock.needs import Distro
@@ -37,7 +37,8 @@ def server() -> Iterator[WebServer]:
 @pytest.fixture
 def asker(server: WebServer) -> Asker:
     """Asks a stand-in for Debian's snapshot service, as a site's mirror."""
-    return Asker(Site(urls={"http://snapshot.debian.org/": server.url}))
+    site = Site(urls={"http://snapshot.debian.org/": server.url})
+    return Asker(Session(site, give_up=1), Pace(idle=0.3, total=0.6))
 
 
 def distro(library: Library, text: str = "debian@12") -> Distro:
@@ -114,21 +115,19 @@ def test_where_the_service_says_nothing_the_lock_says_so(
 
 
 def test_a_service_that_hangs_is_given_up_and_not_asked_again(
-    server: WebServer, asker: Asker, library: Library, monkeypatch: pytest.MonkeyPatch
+    server: WebServer, asker: Asker, library: Library
 ) -> None:
-    monkeypatch.setattr(ask, "TIMEOUT", (1, 0.2))
     serve(server, "20261122T000000Z", server.hang())
     for _ in range(2):
-        assert snapshot.choose(distro(library), NOW, asker).note.endswith("it gives no answer")
+        assert snapshot.choose(distro(library), NOW, asker).note.endswith("no answer in time")
     assert len(server.asked) == 1
 
 
 def test_a_page_that_trickles_is_given_up(
-    server: WebServer, asker: Asker, library: Library, monkeypatch: pytest.MonkeyPatch
+    server: WebServer, asker: Asker, library: Library
 ) -> None:
-    monkeypatch.setattr(ask, "TOTAL", 0.3)
     serve(server, "20261122T000000Z", server.trickle(b"x" * 100, 0.1))
-    assert snapshot.choose(distro(library), NOW, asker).note.endswith("it answers too slowly")
+    assert snapshot.choose(distro(library), NOW, asker).note.endswith("it came too slowly")
 
 
 @pytest.mark.parametrize("text", ["ubuntu@16.04", "ubuntu@18.04", "rocky@9"])
@@ -157,7 +156,7 @@ def test_the_urls_are_those_of_the_documented_services(text: str, library: Libra
 
 
 def test_a_size_is_what_the_server_says_and_nothing_else_is_believed(server: WebServer) -> None:
-    asker = Asker(Site())
+    asker = Asker(Session(Site()))
     server.heads["/file"] = body(b"x" * 42)
     server.heads["/page"] = body(b"<html>", "text/html")
     server.heads["/odd"] = status(200, Content_Length="12x")
@@ -168,4 +167,4 @@ def test_a_size_is_what_the_server_says_and_nothing_else_is_believed(server: Web
 
 
 def test_a_folder_is_not_needed_for_a_question(tmp_path: Path) -> None:
-    assert Asker(Site()).size("http://127.0.0.1:9/nobody-listens-here") == 0
+    assert Asker(Session(Site())).size("http://127.0.0.1:9/nobody-listens-here") == 0

@@ -463,7 +463,7 @@ class Published(Registry):
 
     def __init__(self, layer: bytes) -> None:
         super().__init__(Site())
-        self.tags: dict[str, str] = {}
+        self.moved: dict[str, str] = {}
         self.layer = layer
         manifest = {
             "layers": [
@@ -492,7 +492,7 @@ class Published(Registry):
         elif ":fp-" in reference:
             digest = self.top
         else:
-            digest = self.tags.get(reference, "")
+            digest = self.moved.get(reference, "")
         raw = self.store.get(digest)
         return (
             Manifest(digest, INDEX_TYPES[0] if digest == self.top else MANIFEST_TYPES[0], raw)
@@ -508,7 +508,7 @@ class Published(Registry):
         return self.layer
 
     def tag(self, source: str, tag: str) -> str:
-        self.tags[f"{source.partition(':fp-')[0]}:{tag}"] = self.top
+        self.moved[f"{source.partition(':fp-')[0]}:{tag}"] = self.top
         return self.top
 
 
@@ -561,7 +561,7 @@ def test_a_floating_tag_moves_once(made: Project) -> None:
     images = [release.read_back(made, v, registry) for v in made.matrix.variants]
     assert len(release.move_tags(images, registry)) == 4
     assert release.move_tags(images, registry) == []
-    assert set(registry.tags) == {
+    assert set(registry.moved) == {
         f"registry.example.com/base/{v.family.name}:{v.name}" for v in made.matrix.variants
     }
 

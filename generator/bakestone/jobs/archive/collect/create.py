@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bakestone.clients.http import download
 from bakestone.clients.http.download import MAX_SIZE, Limits
+from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.errors import BakestoneError, read_text
 from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, Catalog, Entry, merged
@@ -82,7 +83,8 @@ def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> li
         there, more = images.copy(ref, project.lock.bases[ref], users, registry, layout)
         entries += there
         jobs += more
-    jobs += [_file_job(file, project, layout, say) for file in wanted.files]
+    session = Session(project.site)
+    jobs += [_file_job(file, session, layout, say) for file in wanted.files]
     jobs += [_wheel_job(wheel, project, layout, say) for wheel in wanted.wheels]
     problems: list[BakestoneError] = []
 
@@ -102,7 +104,7 @@ def _downloads(project: Project, wanted: Wanted, layout: Layout, say: Say) -> li
     return entries
 
 
-def _file_job(file: File, project: Project, layout: Layout, say: Say) -> images.Job:
+def _file_job(file: File, session: Session, layout: Layout, say: Say) -> images.Job:
     def run() -> Entry:
         if file.sha256 and layout.right(f"sha256:{file.sha256}"):
             digest = f"sha256:{file.sha256}"
@@ -112,7 +114,7 @@ def _file_job(file: File, project: Project, layout: Layout, say: Say) -> images.
         say(file.url)
         with layout.writing(f"sha256:{file.sha256}" if file.sha256 else "") as sink:
             limits = Limits(size=max(MAX_SIZE, file.size))
-            download.fetch(file.url, project.site, limits, checksum=file.sha256, keep=sink)  # type: ignore[arg-type]
+            download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
         return Entry(
             FILE if file.sha256 else KEY, file.url, sink.digest, sink.size, variants=file.variants
         )

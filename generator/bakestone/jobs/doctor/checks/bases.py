@@ -9,9 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-import requests
-
-from bakestone.clients.http.ask import Hosts, unreachable
+from bakestone.clients.http.session import Session, UnreachableError
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
@@ -30,7 +28,7 @@ class Bases:
     base.
     """
 
-    def __init__(self, registry: Registry, site: Site, hosts: Hosts) -> None:
+    def __init__(self, registry: Registry, site: Site, hosts: Session) -> None:
         self.registry = registry
         self.site = site
         self.hosts = hosts
@@ -133,7 +131,7 @@ class Bases:
         try:
             return question()
         except BakestoneError as problem:
-            raise silent(host, problem, self.hosts) from None
+            raise silent(problem, self.hosts) from None
 
     def _weigh(self, ref: str, manifest: dict[str, Any]) -> None:
         layers = manifest.get("layers", [])
@@ -142,12 +140,10 @@ class Bases:
         )
 
 
-def silent(host: str, problem: BakestoneError, hosts: Hosts) -> Exception:
+def silent(problem: BakestoneError, hosts: Session) -> Exception:
     """The error of a registry, or `UnreachableError` when it is that no answer came."""
-    reason = problem.__context__
-    if isinstance(reason, (requests.ConnectionError, requests.Timeout)):
-        return hosts.dead(unreachable(host, reason))
-    return problem
+    reason = problem.__cause__
+    return hosts.dead(reason) if isinstance(reason, UnreachableError) else problem
 
 
 def _repository(reference: str) -> str:

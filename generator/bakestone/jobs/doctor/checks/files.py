@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bakestone.clients.http import download
 from bakestone.clients.http.ask import Answer, Asker
-from bakestone.clients.http.download import readable, shown
-from bakestone.clients.site.site import Site
+from bakestone.clients.http.session import Session, readable, shown
 from bakestone.errors import ENVIRONMENT, BakestoneError
 from bakestone.jobs.doctor.report import UNCHECKED, Trouble
 
@@ -70,7 +69,7 @@ def _refused(kind: str, what: str, url: str, answer: Answer) -> Trouble:
 
 
 def deep(
-    kind: str, url: str, checksum: str, size: int, site: Site, *, name: str = ""
+    kind: str, url: str, checksum: str, size: int, session: Session, *, name: str = ""
 ) -> list[Trouble]:
     """Download the file and compare its checksum.
 
@@ -78,7 +77,7 @@ def deep(
     """
     limits = download.Limits(size=max(size, download.MAX_SIZE))
     try:
-        download.fetch(url, site, limits, checksum=checksum)
+        download.fetch(url, session, limits, checksum=checksum)
     except BakestoneError as problem:
         found = problem.findings[0]
         if problem.code == ENVIRONMENT:
@@ -89,4 +88,4 @@ def deep(
 
 def _where(url: str, answer: Answer) -> str:
     """Who answered, when a mirror or a redirect led to another place."""
-    return "the server" if answer.url == url else shown(answer.url)
+    return "the server" if shown(answer.url) == shown(url) else shown(answer.url)

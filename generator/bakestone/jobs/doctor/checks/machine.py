@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.http.download import readable
+from bakestone.clients.http.session import readable
 from bakestone.core.lock.demand import Users
 from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
 

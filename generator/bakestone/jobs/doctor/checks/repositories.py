@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 from bakestone.clients.http.ask import Answer, Asker
-from bakestone.clients.http.download import shown
+from bakestone.clients.http.session import shown
 from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.needs import Distro, PackageSet

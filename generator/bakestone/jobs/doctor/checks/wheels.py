@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from bakestone.clients.http.ask import Asker, host_of
+from bakestone.clients.http.ask import Asker
+from bakestone.clients.http.session import UnreachableError, host_of
 from bakestone.clients.site.site import Site
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.lock.demand import Users
@@ -16,13 +17,12 @@ from bakestone.core.lock.model import LockedWheel
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.doctor.checks import files, index
 from bakestone.jobs.doctor.checks.index import Listed, Places
-from bakestone.jobs.doctor.report import UNCHECKED, Trouble, UnreachableError
+from bakestone.jobs.doctor.report import UNCHECKED, Trouble
 
 _PAGE = 64 * 2**20
 _VERSION = re.compile(r"[^-]+-([^-]+)-.*\.whl$")
 _LOGIN = (
-    "give the login under `credentials` in the site file, in its pip configuration (index-url) or"
-    " in ~/.netrc"
+    "give the login under `credentials` in the site file, or in its pip configuration (index-url)"
 )
 _HINT = "name an index that has it in the site's pip configuration, or choose another version"
 
@@ -148,13 +148,14 @@ class Wheels:
         url = self._with_login(same[0].url)
         troubles = files.check("wheel", url, size, self.asker, name=key)
         return troubles or (
-            files.deep("wheel", url, sha256, size, self.site, name=key) if deep else []
+            files.deep("wheel", url, sha256, size, self.asker.session, name=key) if deep else []
         )
 
     def _with_login(self, url: str) -> str:
         """The URL with the credentials of an index on the same host, as pip does."""
         for place in self.places().indexes:
             login, _, host = urlsplit(place).netloc.rpartition("@")
-            if login and host == urlsplit(url).netloc:
+            here = (urlsplit(place).scheme, host) == urlsplit(url)[:2]
+            if login and here:
                 return urlunsplit(urlsplit(url)._replace(netloc=f"{login}@{host}"))
         return url

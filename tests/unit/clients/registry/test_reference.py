@@ -1,12 +1,10 @@
-"""References to images are taken apart as registries understand them; manifests are read with care."""
+"""References to images are taken apart as registries understand them."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Reference
+from bakestone.clients.registry.reference import Reference
 from bakestone.clients.site.site import Site
 
 DIGEST = "sha256:" + "0" * 64
@@ -27,7 +25,7 @@ def test_a_reference_has_a_host_a_repository_and_a_tag(
     text: str, parts: tuple[str, str, str]
 ) -> None:
     reference = Reference.parse(text)
-    assert (reference.host, reference.repository, reference.tag) == parts
+    assert (reference.host, reference.repository, reference.target) == parts
 
 
 @pytest.mark.parametrize(
@@ -60,33 +58,18 @@ def test_everything_else_is_spoken_to_in_tls(host: str) -> None:
     assert not Site(insecure=("mirror.example.com:5000",)).plain_http(host)
 
 
-def test_an_index_tells_its_platforms_without_attestations() -> None:
-    index = {
-        "manifests": [
-            {"digest": "sha256:a", "platform": {"os": "linux", "architecture": "amd64"}},
-            {
-                "digest": "sha256:b",
-                "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"},
-            },
-            {
-                "digest": "sha256:c",
-                "platform": {"os": "linux", "architecture": "arm", "variant": "v7"},
-            },
-            {"digest": "sha256:d", "platform": {"os": "unknown", "architecture": "unknown"}},
-            {"digest": "sha256:e", "platform": {"os": "windows", "architecture": "amd64"}},
-            {"digest": "sha256:f"},
-        ]
-    }
-    manifest = Manifest(DIGEST, INDEX_TYPES[0], json.dumps(index).encode())
-    assert manifest.platforms == {
-        "linux/amd64": "sha256:a",
-        "linux/arm64": "sha256:b",
-        "linux/arm/v7": "sha256:c",
-    }
+@pytest.mark.parametrize("text", CASES)
+def test_a_reference_is_shown_as_it_was_given(text: str) -> None:
+    assert str(Reference.parse(text)) == text
 
 
-def test_a_single_manifest_has_no_platforms_of_its_own() -> None:
-    assert (
-        Manifest(DIGEST, "application/vnd.oci.image.manifest.v1+json", b'{"layers": []}').platforms
-        == {}
-    )
+def test_a_reference_leads_to_others_in_its_repository() -> None:
+    reference = Reference.parse(f"[::1]:5000/a/b:tag@{DIGEST}")
+    assert (reference.name, reference.path) == ("[::1]:5000/a/b", f"a/b:tag@{DIGEST}")
+    assert str(reference.at(DIGEST)) == f"[::1]:5000/a/b@{DIGEST}"
+    assert str(reference.tagged("new")) == "[::1]:5000/a/b:new"
+
+
+def test_docker_hub_answers_elsewhere() -> None:
+    assert Reference.parse("docker.io/library/debian").server == "registry-1.docker.io"
+    assert Reference.parse("localhost:5000/a").server == "localhost:5000"

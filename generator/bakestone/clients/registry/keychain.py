@@ -1,0 +1,168 @@
+"""Accounts of registries, as `docker login` left them: in Docker's configuration or with a helper.
+
+They are looked up when a registry asks, as docker does it; see docs/registries.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakestone.clients.registry.reference import HUB
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+
+HELPER_TIME = 30
+"""Seconds that a helper has: some ask a cloud for a token, none should ask a person."""
+MAX_CONFIG = 2**20
+"""Bytes of Docker's configuration; with a hundred registries it has some twenty thousand."""
+_HUB_KEY = "https://index.docker.io/v1/"
+"""The name under which docker keeps the account of Docker Hub."""
+_HUB_HOSTS = (HUB, "index.docker.io", "registry-1.docker.io")
+_HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_IDENTITY = "<token>"
+"""The user name with which a helper says that its secret is a refresh token."""
+_AGAIN = "correct it, or log in again with `docker login`"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who asks: a name and a password, or a token that the registry's token service exchanges
+    (`refresh`), or one that the registry takes as it is (`bearer`).
+    """
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    refresh: str = field(default="", repr=False)
+    bearer: str = field(default="", repr=False)
+
+    @property
+    def basic(self) -> str:
+        """The header `Authorization` of HTTP Basic; empty without a name and a password."""
+        if not (self.username and self.password):
+            return ""
+        return f"Basic {base64.b64encode(f'{self.username}:{self.password}'.encode()).decode()}"
+
+
+def account(host: str) -> Account | None:
+    """The account for a registry, or None for nobody in particular.
+
+    Raises `BakestoneError` (exit 3) when the configuration or the helper is of no use.
+    """
+    path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+    config = _load(path)
+    helpers = _section(config, "credHelpers", path)
+    helper = next((helpers[key] for key in _keys(helpers, host)), None) or config.get("credsStore")
+    if helper:
+        return _helped(helper, _HUB_KEY if host == HUB else host, path)
+    auths = _section(config, "auths", path)
+    found = (_stored(auths[key], f"auths.{key}", path) for key in _keys(auths, host))
+    return next((known for known in found if known), None)
+
+
+def _load(path: Path) -> Mapping[str, object]:
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_CONFIG + 1)
+        loaded = json.loads(raw.decode("utf-8")) if len(raw) <= MAX_CONFIG else None
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as problem:
+        raise _unreadable(path, problem.strerror or "") from problem
+    except (ValueError, RecursionError) as problem:
+        raise _unreadable(path, "it is not JSON") from problem
+    if not isinstance(loaded, dict):
+        raise _unreadable(path, "it is not a JSON object")
+    return loaded
+
+
+def _unreadable(path: Path, reason: str) -> BakestoneError:
+    message = f"Docker's configuration cannot be read: {reason}"
+    return fail(message, _AGAIN, name=str(path), code=ENVIRONMENT)
+
+
+def _section(config: Mapping[str, object], name: str, path: Path) -> Mapping[str, object]:
+    found = config.get(name) or {}
+    if not isinstance(found, dict):
+        raise _unreadable(path, f"`{name}` is not a JSON object")
+    return found
+
+
+def _keys(section: Mapping[str, object], host: str) -> Iterator[str]:
+    """The keys that stand for a host, the plainest first: HOST, then with a scheme or a path."""
+    exact = _HUB_KEY if host == HUB else host
+    names = _HUB_HOSTS if host == HUB else (host,)
+    if exact in section:
+        yield exact
+    for key in section:
+        bare = key.removeprefix("https://").removeprefix("http://").partition("/")[0]
+        if key != exact and bare in names:
+            yield key
+
+
+def _stored(entry: object, where: str, path: Path) -> Account | None:
+    if entry is None:
+        return None
+    if not isinstance(entry, dict):
+        raise _unreadable(path, f"`{where}` is not a JSON object")
+    words = {key: entry.get(key) or "" for key in _WORDS}
+    if not all(isinstance(word, str) for word in words.values()):
+        raise _unreadable(path, f"`{where}` has something that is not a text")
+    name, password = words["username"], words["password"]
+    if words["auth"]:
+        try:
+            name, colon, password = base64.b64decode(words["auth"]).decode("utf-8").partition(":")
+        except (binascii.Error, ValueError):
+            colon = ""
+        if not colon:  # without a cause: it would hold the secret
+            raise _unreadable(path, f"`{where}.auth` is not a name and a password in base64")
+    password = password.strip("\0")
+    found = Account(name, password, words["identitytoken"], words["registrytoken"])
+    return found if found != Account(name) else None
+
+
+_WORDS = ("auth", "username", "password", "identitytoken", "registrytoken")
+
+
+def _helped(helper: object, server: str, path: Path) -> Account | None:
+    if not isinstance(helper, str) or not _HELPER.fullmatch(helper):
+        raise _unreadable(path, "the name of a credential helper is none")
+    program = f"docker-credential-{helper}"
+    try:
+        done = subprocess.run(
+            [program, "get"], input=server.encode(), capture_output=True, timeout=HELPER_TIME
+        )
+    except subprocess.TimeoutExpired:  # without a cause: it would hold what was printed
+        reason, hint = f"gave no answer in {HELPER_TIME} seconds", "does it wait for a person?"
+        raise _unhelpful(program, server, reason, hint) from None
+    except OSError as problem:
+        reason, hint = f"cannot be started: {problem.strerror}", f"install it, or change {path}"
+        raise _unhelpful(program, server, reason, hint) from problem
+    if done.returncode:
+        said = (done.stdout + done.stderr).decode("utf-8", "replace").lower()
+        if "not found" in said:  # "credentials not found in native keychain"
+            return None
+        raise _unhelpful(program, server, f"failed (exit status {done.returncode})")
+    try:
+        data = json.loads(done.stdout)
+        name, secret = data["Username"], data["Secret"]
+        good = isinstance(name, str) and isinstance(secret, str)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        good = False
+    if not good:  # what it printed may be half of a secret
+        raise _unhelpful(program, server, "printed no credentials")
+    if not secret:
+        return None
+    return Account(refresh=secret) if name == _IDENTITY else Account(name, secret)
+
+
+def _unhelpful(program: str, server: str, reason: str, hint: str = "") -> BakestoneError:
+    tried = f"see what `echo {server} | {program} get` does"
+    message = f"Docker's credential helper {program} {reason}"
+    return fail(message, f"{hint} {tried}".strip(), name=server, code=ENVIRONMENT)

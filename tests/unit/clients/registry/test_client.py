@@ -1,0 +1,396 @@
+"""The client before registries with manners of their own: it goes on, or a sentence says why."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+
+from bakestone.clients.http.session import Request, Session
+from bakestone.clients.registry import blobs
+from bakestone.clients.registry import client as module
+from bakestone.clients.registry.client import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    ImmutableTagError,
+    Registry,
+)
+from bakestone.clients.site.site import Site
+from bakestone.errors import ENVIRONMENT, BakestoneError
+from tests.support import dockerlogin, vendorregistry
+from tests.support.vendorregistry import Manners, VendorRegistry
+from tests.support.webserver import Answer, WebServer, body, first, serving, status
+
+CONTENT = b"a blob"
+
+
+def digest(raw: bytes) -> str:
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def manifest(mark: str = "") -> bytes:
+    data = {"config": {"digest": digest(CONTENT), "size": len(CONTENT)}, "layers": [], "m": mark}
+    return json.dumps(data).encode()
+
+
+INDEX = json.dumps({"manifests": []}).encode()
+Start = Callable[..., VendorRegistry]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a stand-in with these manners, that has the blob of the manifests already."""
+    with ExitStack() as stack:
+
+        def run(**manners: object) -> VendorRegistry:
+            wanted = Manners(**manners)  # type: ignore[arg-type]
+            vendor = stack.enter_context(vendorregistry.serving(wanted))
+            vendor.blobs[digest(CONTENT)] = CONTENT
+            return vendor
+
+        yield run
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    with serving() as found:
+        yield found
+
+
+def repository(server: WebServer) -> str:
+    return f"{server.url.removeprefix('http://')}base/a"
+
+
+@pytest.mark.parametrize("answer", [200, 202, 204, 400, 404, 409, 500])
+def test_a_put_that_is_not_201_is_an_error(answer: int, start: Start) -> None:
+    vendor = start(put=answer)
+    with pytest.raises(BakestoneError) as caught:
+        Registry(Site()).push_manifest(f"{vendor.address}/a:x", manifest(), MANIFEST_TYPES[0])
+    assert caught.value.code == ENVIRONMENT
+    assert "a" in str(caught.value)
+
+
+def test_a_blob_whose_put_is_refused_is_an_error(start: Start) -> None:
+    vendor = start()
+    with pytest.raises(BakestoneError, match="answered 400 for a"):
+        blobs.push(Registry(Site()), f"{vendor.address}/a", b"x", digest(b"another"), 1)
+
+
+def test_who_makes_no_repository_says_so(start: Start) -> None:
+    client, where = Registry(Site()), f"{start(post=404).address}/a"
+    with pytest.raises(BakestoneError, match="takes no uploads to a") as caught:
+        client.probe(where)
+    assert "created first" in str(caught.value)
+    with pytest.raises(BakestoneError, match="takes no uploads to a"):
+        blobs.push(client, where, b"x", digest(b"x"), 1)
+
+
+@pytest.mark.parametrize("denied", [401, 403])
+def test_a_denied_repository_is_not_there_when_an_upload_may_begin(
+    denied: int, start: Start
+) -> None:
+    vendor = start(absent=denied)
+    client = Registry(Site())
+    names = [f"{vendor.address}/a:{number}" for number in range(20)]
+    assert set(client.heads(names).values()) == {None}
+    assert not client.has_blob(names[0], digest(CONTENT))
+    assert sum(line.startswith("POST") for line in vendor.asked) == 1, "asked once a repository"
+
+
+@pytest.mark.parametrize("denied", [401, 403])
+def test_a_denied_repository_is_an_error_when_no_upload_may_begin(
+    denied: int, start: Start
+) -> None:
+    vendor = start(absent=denied, post=denied)
+    with pytest.raises(BakestoneError, match=rf"refuses access to a \({denied}\)"):
+        Registry(Site()).head(f"{vendor.address}/a:x")
+
+
+WORDS = {
+    "harbor": (412, "Failed to process request due to 'a:x' configured as immutable."),
+    "ecr": (400, "the tag already exists and cannot be overwritten because the tag is immutable"),
+    "gar": (400, "manifest invalid: cannot update tag x. The repository has tag immutability"),
+    "nexus": (400, "repository does not allow updating assets: not allowed"),
+    "acr": (405, "The operation is disallowed on this registry, repository or image."),
+    "quay": (409, "TAG_IMMUTABLE"),
+    "no words": (409, ""),
+}
+
+
+@pytest.mark.parametrize(("answer", "words"), WORDS.values(), ids=list(WORDS))
+@pytest.mark.parametrize("kind", [MANIFEST_TYPES[0], INDEX_TYPES[0]])
+def test_a_tag_that_may_not_move_has_an_error_of_its_own(
+    answer: int, words: str, kind: str, start: Start
+) -> None:
+    vendor = start(fixed=answer, words=words)
+    client, reference = Registry(Site()), f"{vendor.address}/a:x"
+    before = client.push_manifest(reference, manifest(), MANIFEST_TYPES[0])
+    raw = manifest("another") if kind in MANIFEST_TYPES else INDEX
+    with pytest.raises(ImmutableTagError, match="does not let the tag a:x move") as caught:
+        client.push_manifest(reference, raw, kind)
+    assert (caught.value.reference, caught.value.code) == (reference, ENVIRONMENT)
+    assert "fp-*" in str(caught.value)
+    assert client.head(reference) == before
+
+
+@pytest.mark.parametrize(("answer", "words"), WORDS.values(), ids=list(WORDS))
+def test_a_tag_that_is_there_already_need_not_move(answer: int, words: str, start: Start) -> None:
+    vendor = start(fixed=answer, words=words)
+    client, reference = Registry(Site()), f"{vendor.address}/a:x"
+    pushed = client.push_manifest(reference, manifest(), MANIFEST_TYPES[0])
+    assert client.push_manifest(reference, manifest(), MANIFEST_TYPES[0]) == pushed
+    assert client.tag(f"{vendor.address}/a@{pushed}", "x") == pushed
+
+
+def test_a_manifest_that_is_refused_is_not_called_immutable(start: Start) -> None:
+    vendor = start(fixed=400, words="MANIFEST_INVALID")
+    client, reference = Registry(Site()), f"{vendor.address}/a:x"
+    client.push_manifest(reference, manifest(), MANIFEST_TYPES[0])
+    with pytest.raises(BakestoneError, match="answered 400 for a: MANIFEST_INVALID") as caught:
+        client.push_manifest(reference, manifest("another"), MANIFEST_TYPES[0])
+    assert not isinstance(caught.value, ImmutableTagError)
+
+
+@pytest.mark.parametrize("answer", [400, 405, 415, 501])
+def test_a_registry_that_refuses_an_index_names_the_option(answer: int, start: Start) -> None:
+    vendor = start(index=answer)
+    with pytest.raises(BakestoneError, match=rf"no index of images \({answer}\)") as caught:
+        Registry(Site()).push_manifest(f"{vendor.address}/a:x", INDEX, INDEX_TYPES[0])
+    assert "--no-attest" in str(caught.value)
+
+
+class Told(Session):
+    """A session that gives these answers, one after the other."""
+
+    def __init__(self, *answers: tuple[str, int, Mapping[str, str]]) -> None:
+        super().__init__(Site())
+        self.answers = list(answers)
+        self.requests: list[Request] = []
+
+    def send(self, request: Request) -> requests.Response:
+        self.requests.append(request)
+        url, code, headers = self.answers.pop(0)
+        response = requests.Response()
+        response.url, response.status_code = url or request.url, code
+        response.headers.update(headers)
+        response.raw = io.BytesIO()
+        return response
+
+
+PLACES = {
+    "absent": ({}, "no place"),
+    "empty": ({"Location": ""}, "no place"),
+    "a file": ({"Location": "file:///etc/passwd"}, "no place"),
+    "a port that is none": ({"Location": "https://a:b/"}, "no place"),
+    "an account": ({"Location": "https://me:secret@registry.example.com/x"}, "no place"),
+    "from https to http": ({"Location": "http://registry.example.com/x"}, "over plain http"),
+    "http elsewhere": ({"Location": "http://other.example.com/x"}, "over plain http"),
+}
+
+
+@pytest.mark.parametrize(("headers", "reason"), PLACES.values(), ids=list(PLACES))
+def test_an_upload_that_has_no_good_place_is_one_sentence(
+    headers: Mapping[str, str], reason: str
+) -> None:
+    client = Registry(Site(), Told(("", 202, headers)))
+    with pytest.raises(BakestoneError, match=reason) as caught:
+        client.probe("registry.example.com/a")
+    assert caught.value.code == ENVIRONMENT
+    assert "secret" not in str(caught.value)
+
+
+FOLLOWED = {
+    "absolute": ("https://registry.example.com/u/1", "https://registry.example.com/u/1?digest="),
+    "rooted": ("/u/1", "https://registry.example.com/u/1?digest="),
+    "relative": ("1", "https://registry.example.com/v2/a/blobs/uploads/1?digest="),
+    "without a scheme": ("//other.example.com/1", "https://other.example.com/1?digest="),
+    "with a query": ("/u/1?s=a%2Fb%3D", "https://registry.example.com/u/1?s=a%2Fb%3D&digest="),
+    "with a fragment": ("/u/1#top", "https://registry.example.com/u/1?digest="),
+}
+
+
+@pytest.mark.parametrize(("location", "url"), FOLLOWED.values(), ids=list(FOLLOWED))
+def test_a_location_is_followed_as_it_was_meant(location: str, url: str) -> None:
+    session = Told(("", 404, {}), ("", 202, {"Location": location}), ("", 201, {}))
+    blobs.push(Registry(Site(), session), "registry.example.com/a", b"x", digest(b"x"), 1)
+    assert session.requests[-1].url == url + digest(b"x")
+
+
+def test_a_stream_is_sent_again_from_where_it_was_when_a_login_is_asked_for(tmp_path: Path) -> None:
+    auth = {"auth": dockerlogin.basic("me", "secret")}
+    dockerlogin.write(tmp_path, auths={"registry.example.com": auth})
+    sent = []
+
+    class Reading(Told):
+        def send(self, request: Request) -> requests.Response:
+            if request.data is not None and not isinstance(request.data, bytes):
+                sent.append(request.data.read())
+            return super().send(request)
+
+    refused = ("", 401, {"WWW-Authenticate": "Basic"})
+    begun = ("", 202, {"Location": "/u"})
+    stream = io.BytesIO(b"..rest")
+    stream.seek(2)
+    client = Registry(Site(), Reading(("", 404, {}), begun, refused, ("", 201, {})))
+    blobs.push(client, "registry.example.com/a", stream, digest(b"rest"), 4)
+    assert sent == [b"rest", b"rest"]
+
+
+LISTS: dict[str, tuple[Answer, str]] = {
+    "a list": (body(b"[]"), "not a JSON object"),
+    "a text": (body(b'{"tags": "x"}'), "not a list of tags"),
+    "numbers": (body(b'{"tags": [1]}'), "not a list of tags"),
+    "an escape": (body(b'{"tags": ["\\u001b[31m"]}'), "not a list of tags"),
+    "a page": (body(b"<html>"), "a web page came instead"),
+    "500": (status(500), "answered 500"),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason"), LISTS.values(), ids=list(LISTS))
+def test_a_list_of_tags_that_is_none_is_one_sentence(
+    answer: Answer, reason: str, web: WebServer
+) -> None:
+    web.otherwise = answer
+    with pytest.raises(BakestoneError, match=reason):
+        Registry(Site()).tags(repository(web))
+
+
+@pytest.mark.parametrize("raw", [b"{}", b'{"tags": null}', b'{"tags": []}'])
+def test_no_tags_are_no_error(raw: bytes, web: WebServer) -> None:
+    web.otherwise = body(raw)
+    assert Registry(Site()).tags(repository(web)) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "pages"),
+    [
+        ('<http://other.example.com/v2/base/a/tags/list?last=x>; rel="next"', 1),
+        ('<https://127.0.0.1:x/>; rel="next"', 1),
+        ('<file:///etc/passwd>; rel="next"', 1),
+        ('</v2/base/a/tags/list?n=1000>; rel="prev"', 1),
+        ('</v2/base/a/tags/list?last=x>; rel="next"', 2),
+        ("<<<>;;;=", 1),
+    ],
+)
+def test_a_hostile_link_leads_nowhere(link: str, pages: int, web: WebServer) -> None:
+    raw = b'{"tags": ["x"]}'
+    web.otherwise = linked(raw, link)
+    assert Registry(Site()).tags(repository(web)) == ["x"]
+    assert len(web.asked) == pages
+
+
+def linked(raw: bytes, link: str) -> Answer:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Link", link)
+        request.send_header("Content-Length", str(len(raw)))
+        request.end_headers()
+        request.wfile.write(raw)
+
+    return answer
+
+
+def test_pages_without_end_have_an_end(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TAGS", 5000)
+    count = iter(range(10**6))
+    web.otherwise = lambda request: linked(
+        b'{"tags": []}', f'</v2/base/a/tags/list?last={next(count)}>; rel="next"'
+    )(request)
+    assert Registry(Site()).tags(repository(web)) == []
+    assert len(web.asked) == 5000 / module.PAGE
+
+
+@pytest.mark.parametrize("answer", [400, 405, 501])
+def test_a_registry_that_deletes_no_tags_says_so(answer: int, start: Start) -> None:
+    vendor = start(deletes=answer)
+    with pytest.raises(BakestoneError, match=rf"deletes no tags \({answer}\)"):
+        Registry(Site()).delete_tag(f"{vendor.address}/a:x")
+
+
+def test_what_unpacks_to_a_lot_is_not_read(web: WebServer) -> None:
+    packed = gzip.compress(b" " * (64 * 2**20))
+
+    def bomb(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Encoding", "gzip")
+        request.send_header("Content-Length", str(len(packed)))
+        request.end_headers()
+        request.wfile.write(packed)
+
+    web.otherwise = bomb
+    with pytest.raises(BakestoneError, match="is longer than"):
+        Registry(Site()).manifest(f"{repository(web)}:x")
+
+
+@pytest.mark.parametrize(
+    ("limit", "stated", "reason"),
+    [(3, CONTENT, "is longer than the 3 bytes"), (99, b"another", "does not have its digest")],
+)
+def test_a_blob_that_is_another_is_refused(
+    limit: int, stated: bytes, reason: str, web: WebServer
+) -> None:
+    web.otherwise = body(CONTENT)
+    with pytest.raises(BakestoneError, match=reason):
+        blobs.fetch(Registry(Site()), repository(web), digest(stated), io.BytesIO(), limit)
+
+
+def test_a_config_of_an_index_is_one_sentence(start: Start) -> None:
+    vendor = start()
+    client = Registry(Site())
+    client.push_manifest(f"{vendor.address}/a:x", INDEX, INDEX_TYPES[0])
+    with pytest.raises(BakestoneError, match="it is an index of images"):
+        client.config(f"{vendor.address}/a:x", client.need(f"{vendor.address}/a:x"))
+
+
+def test_a_stated_digest_that_is_none_is_worked_out(web: WebServer) -> None:
+    raw = manifest()
+    web.heads["/v2/base/a/manifests/x"] = status(200, Docker_Content_Digest="sha256:x")
+    web.otherwise = body(raw)
+    assert Registry(Site()).head(f"{repository(web)}:x") == digest(raw)
+
+
+def test_what_heals_is_asked_again(web: WebServer) -> None:
+    raw = manifest()
+    web.answers["/v2/base/a/manifests/x"] = first(status(503), body(raw))
+    assert Registry(Site()).need(f"{repository(web)}:x").digest == digest(raw)
+
+
+@pytest.mark.parametrize("host", ["localhost:x", "a b", "[::1", "localhost:99999"])
+def test_an_address_that_is_none_is_one_sentence(host: str) -> None:
+    with pytest.raises(BakestoneError):
+        Registry(Site()).head(f"{host}/a:x")
+
+
+def test_an_ipv6_host_is_a_host() -> None:
+    class V6(ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
+    try:
+        probe = V6(("::1", 0), None)  # type: ignore[arg-type]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    probe.server_close()
+    with serving() as web:
+        server = V6(("::1", 0), web.http.RequestHandlerClass)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        web.otherwise = body(b'{"tags": ["x"]}')
+        try:
+            assert Registry(Site()).tags(f"[::1]:{server.server_port}/base/a") == ["x"]
+        finally:
+            server.shutdown()
+            server.server_close()
