@@ -28,8 +28,9 @@ from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.oci import ACCEPT
-from tests.e2e.password_registry import PASSWORD, USER, PasswordRegistry
+from tests.e2e.password_registry import PasswordRegistry
 from tests.e2e.workspace import Workspace
+from tests.support.tokenservice import PASSWORD, USER
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 """Where Docker's daemon looks for the authorities of registries, each time it asks one."""
