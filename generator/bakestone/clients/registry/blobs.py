@@ -74,7 +74,9 @@ def push(
     url = registry.begin(Reference.parse(reference))
     url += f"{'&' if '?' in url else '?'}digest={digest}"
     headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-    registry.ask(reference, "PUT", url, data=content, headers=headers)
+    done = registry.ask(reference, "PUT", url, data=content, headers=headers)
+    if done is not None:
+        done.close()
 
 
 def push_manifest(registry: Registry, reference: str, raw: bytes, media_type: str) -> str:

@@ -51,7 +51,15 @@ from bakestone.clients.registry.reference import Reference
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 
-__all__ = ["INDEX_TYPES", "MANIFEST_TYPES", "PARALLEL", "Manifest", "Reference", "Registry"]
+__all__ = [
+    "INDEX_TYPES",
+    "MANIFEST_TYPES",
+    "PARALLEL",
+    "ImmutableTagError",
+    "Manifest",
+    "Reference",
+    "Registry",
+]
 
 PARALLEL = 8
 """Requests at a time; registries limit clients by rate, and 8 is what containerd and docker use at
@@ -59,6 +67,8 @@ most.
 """
 CONNECT, IDLE = 10, 60
 """Seconds to connect, and to wait for more of an answer."""
+SUCCESS = range(200, 300)
+"""Answers that are good; redirects of GET and HEAD were followed, others are not."""
 TOTAL = 120
 """Seconds in which a document must have come, tries included."""
 TRIES = 3
@@ -106,6 +116,7 @@ class Registry:
         self._contents: dict[str, tuple[str, bytes]] = {}
         self._writable: dict[str, bool] = {}
         self._probing = threading.Lock()
+        self._headless: set[str] = set()
 
     # what is there
 
@@ -131,14 +142,16 @@ class Registry:
         there.
         """
         try:
-            for method in ("HEAD", "GET"):
+            for method in ("GET",) if place.host in self._headless else ("HEAD", "GET"):
                 with self._send(place, method, path) as response:
                     status = response.status_code
                     if status == 404:
                         return None
-                    if method == "GET" or status not in (405, 501):
-                        self._good(place, response)
-                        return response
+                    if method == "HEAD" and status in (405, 501):
+                        self._headless.add(place.host)
+                        continue
+                    self._good(place, response)
+                    return response
         except DeniedError as problem:
             if not self._is_writable(place):
                 raise self._denied(place, problem) from problem
@@ -229,8 +242,12 @@ class Registry:
     def _next(self, place: Reference, response: requests.Response) -> str:
         """The URL of the next page (RFC 8288), when it is one of this registry."""
         path = response.links.get("next", {}).get("url", "")
-        url = urljoin(response.url, path)
-        return url if path and self._is_own(place, url) else ""
+        try:
+            url = urljoin(response.url, path)
+            own = origin(url) == origin(self._logins.base(place))
+        except ValueError:
+            own = False
+        return url if path and own else ""
 
     # what is written
 
@@ -283,6 +300,8 @@ class Registry:
         Raises `BakestoneError` (exit 3), also when the registry deletes no tags.
         """
         place = Reference.parse(reference)
+        if not place.tag or place.digest:  # a digest's DELETE takes every tag along
+            raise fail(f"{reference} is no tag", "HOST/REPOSITORY:TAG", name=place.host)
         with self._asked(place, "DELETE", f"manifests/{place.tag}") as response:
             status, words = response.status_code, said(response)
             if status in (200, 202, 204, 404):
@@ -327,8 +346,8 @@ class Registry:
                 raise self._absent(place)
             self._good(place, response)
             given = response.headers.get("Location", "")
-            url = urljoin(response.url, given).partition("#")[0]
         try:
+            url = urljoin(response.url, given).partition("#")[0]
             secure = not given or origin(url)[0] == "https" or not self._is_https(place)
             hidden = urlsplit(url).username is not None
         except ValueError:
@@ -371,7 +390,7 @@ class Registry:
         if response.status_code == 404 and method != "PUT":
             response.close()
             return None
-        good = (201,) if method == "PUT" else range(200, 300)
+        good = (201,) if method == "PUT" else SUCCESS
         if response.status_code not in good:
             with response:
                 raise self._unexpected(place, response.status_code, said(response))
@@ -445,12 +464,6 @@ class Registry:
     def _is_https(self, place: Reference) -> bool:
         return self._logins.base(place).startswith("https://")
 
-    def _is_own(self, place: Reference, url: str) -> bool:
-        try:
-            return origin(url) == origin(self._logins.base(place))
-        except ValueError:
-            return False
-
     def _document(self, place: Reference, kind: str, target: str) -> tuple[str, bytes] | None:
         """Media type and bytes of a manifest or a small blob, checked;
 
@@ -501,7 +514,7 @@ class Registry:
     # what is said of answers
 
     def _good(self, place: Reference, response: requests.Response) -> None:
-        if not response.ok:
+        if response.status_code not in SUCCESS:
             raise self._unexpected(place, response.status_code, said(response))
 
     @staticmethod

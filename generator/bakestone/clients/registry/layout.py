@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import signal
 import tempfile
 import threading
@@ -14,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from bakestone.clients.registry.manifest import Json, Manifest, is_digest
+from bakestone.clients.registry.manifest import Json, Manifest, document, is_digest
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 MAX_JSON = 8 * 2**20
@@ -151,9 +150,7 @@ class Layout:
 def parsed(content: bytes, what: str) -> Json:
     """A JSON object. Raises `BakestoneError` for anything else; `what` is its name there."""
     try:
-        loaded = json.loads(content)
-    except (ValueError, RecursionError):
-        loaded = None
-    if not isinstance(loaded, dict):
-        raise fail(f"{what} is no JSON object", "was the image made by something else?")
-    return loaded
+        return document(content)
+    except ValueError as problem:
+        hint = "was the image made by something else?"
+        raise fail(f"{what} is no JSON object", hint) from problem

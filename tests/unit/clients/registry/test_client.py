@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 import requests
+import urllib3
 
 from bakestone.clients.http.session import Request, Session
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry import client as module
 from bakestone.clients.registry.client import (
     INDEX_TYPES,
     MANIFEST_TYPES,
+    PAGE,
     ImmutableTagError,
     Registry,
 )
@@ -188,8 +189,16 @@ class Told(Session):
         response = requests.Response()
         response.url, response.status_code = url or request.url, code
         response.headers.update(headers)
-        response.raw = io.BytesIO()
+        response.raw = urllib3.HTTPResponse(io.BytesIO(), preload_content=False)
         return response
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308, 304])
+def test_a_redirect_of_an_upload_is_no_place_for_it(code: int) -> None:
+    client = Registry(Site(), Told(("", code, {"Location": "https://other.example.com/u"})))
+    with pytest.raises(BakestoneError, match=f"answered {code} for a") as caught:
+        client.probe("registry.example.com/a")
+    assert caught.value.code == ENVIRONMENT
 
 
 PLACES = {
@@ -197,6 +206,7 @@ PLACES = {
     "empty": ({"Location": ""}, "no place"),
     "a file": ({"Location": "file:///etc/passwd"}, "no place"),
     "a port that is none": ({"Location": "https://a:b/"}, "no place"),
+    "half an address": ({"Location": "https://[a/"}, "no place"),
     "an account": ({"Location": "https://me:secret@registry.example.com/x"}, "no place"),
     "from https to http": ({"Location": "http://registry.example.com/x"}, "over plain http"),
     "http elsewhere": ({"Location": "http://other.example.com/x"}, "over plain http"),
@@ -284,6 +294,7 @@ def test_no_tags_are_no_error(raw: bytes, web: WebServer) -> None:
         ('<file:///etc/passwd>; rel="next"', 1),
         ('</v2/base/a/tags/list?n=1000>; rel="prev"', 1),
         ('</v2/base/a/tags/list?last=x>; rel="next"', 2),
+        ('<http://[x>; rel="next"', 1),
         ("<<<>;;;=", 1),
     ],
 )
@@ -306,13 +317,13 @@ def linked(raw: bytes, link: str) -> Answer:
 
 
 def test_pages_without_end_have_an_end(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_TAGS", 5000)
+    monkeypatch.setattr("bakestone.clients.registry.client.MAX_TAGS", 5000)
     count = iter(range(10**6))
     web.otherwise = lambda request: linked(
         b'{"tags": []}', f'</v2/base/a/tags/list?last={next(count)}>; rel="next"'
     )(request)
     assert Registry(Site()).tags(repository(web)) == []
-    assert len(web.asked) == 5000 / module.PAGE
+    assert len(web.asked) == 5000 / PAGE
 
 
 @pytest.mark.parametrize("answer", [400, 405, 501])
@@ -320,6 +331,14 @@ def test_a_registry_that_deletes_no_tags_says_so(answer: int, start: Start) -> N
     vendor = start(deletes=answer)
     with pytest.raises(BakestoneError, match=rf"deletes no tags \({answer}\)"):
         Registry(Site()).delete_tag(f"{vendor.address}/a:x")
+
+
+@pytest.mark.parametrize("text", ["", f":x@sha256:{'0' * 64}", f"@sha256:{'0' * 64}"])
+def test_what_is_no_tag_is_not_deleted(text: str) -> None:
+    session = Told()
+    with pytest.raises(BakestoneError, match="is no tag"):
+        Registry(Site(), session).delete_tag(f"registry.example.com/a{text}")
+    assert session.requests == []
 
 
 def test_what_unpacks_to_a_lot_is_not_read(web: WebServer) -> None:
