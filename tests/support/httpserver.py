@@ -18,6 +18,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], address: str = "127.0.0.1") -> None:
         super().__init__((address, 0), handler)
+        self.handler = handler
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """What is wrong with a handler itself is shown."""

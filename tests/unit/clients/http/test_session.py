@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_netrc_is_not_read(
 def test_cookies_are_not_kept_for_another_port_of_the_same_host(server: WebServer) -> None:
     cookies: list[str | None] = []
 
-    def noting(request: webserver.BaseHTTPRequestHandler) -> None:
+    def noting(request: BaseHTTPRequestHandler) -> None:
         cookies.append(request.headers.get("Cookie"))
         webserver.body(b"content")(request)
 
