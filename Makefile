@@ -17,7 +17,9 @@ venv: .venv/.done ## make .venv with the locked packages
 demo: venv ## engine, registry, base, lock, Dockerfiles and the four images of the debian family
 	$(PHASE) demo scripts/demo
 
-check: lint types drift unit ## the fast loop, under two minutes: lint, types, drift, unit and golden tests
+check: venv ## the fast loop, under two minutes: lint, types, drift, unit and golden tests
+	$(MAKE) --jobs=2 --output-sync=target lint types drift
+	$(MAKE) unit
 
 unit: venv ## unit and golden tests
 	$(PHASE) unit $(BIN)/pytest tests/unit tests/golden -n $(WORKERS) --durations 5
@@ -27,12 +29,13 @@ library: venv ## the whole component library: every version, what the rules allo
 
 conformance: venv ## the registry client against real registries and stand-ins of vendors'
 	$(PHASE) "registries to test with" scripts/tools docker-registry
-	-$(PHASE) "the newer one, where Go can build it" scripts/tools distribution
+	-$(PHASE) "the newer registry, where Go can build it" scripts/tools distribution
 	$(PHASE) conformance $(BIN)/pytest tests/conformance -n $(WORKERS) -rs
 
 e2e: venv ## end-to-end tests with a real engine and registry
-	-$(PHASE) "a newer registry, where Go can build it" scripts/tools distribution
-	$(PHASE) e2e $(BIN)/pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder -rRs --durations 15
+	-$(PHASE) "the newer registry, where Go can build it" scripts/tools distribution
+	$(PHASE) e2e $(BIN)/pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder \
+	  -rRs --durations 15
 
 # One after the other, whatever -j says: they share the cores and the engine.
 test: ## everything: check, library, conformance, demo, end-to-end tests
@@ -62,4 +65,5 @@ lock-dependencies: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade --output-file requirements.lock
 
-.PHONY: help venv demo check unit library conformance e2e test lint types drift bench tools lock-dependencies
+.PHONY: help venv demo check unit library conformance e2e test lint types drift bench tools \
+  lock-dependencies

@@ -6,25 +6,16 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+import pytest
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    """Connections that may wait. With Python's 5, the steps of one build that all come at once on
-    two busy cores are turned away by the kernel, and wait for a minute.
-    """
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that breaks off, or does not trust this server, is no concern of a test."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
+from tests.e2e.engine import Engine
+from tests.support.httpserver import Server
 
 
 class FileServer:
@@ -76,7 +67,7 @@ class FileServer:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
-        self._http = _Server((address, 0), Handler)
+        self._http = Server(Handler, address)
         if tls:
             # the handshake is the handler's: a client that is slow at it keeps nobody else waiting
             self._http.socket = tls.wrap_socket(
@@ -104,6 +95,20 @@ class FileServer:
         finally:
             del self._held[path]
             held.free.set()
+
+
+def at_gateway(engine: Engine, *, login: str = "", tls: ssl.SSLContext | None = None) -> FileServer:
+    """A server for build steps that run in containers: they see this machine as their gateway.
+
+    The test is skipped where Docker runs in another machine.
+    """
+    try:
+        return FileServer(engine.gateway, login=login, tls=tls)
+    except OSError:
+        pytest.skip(
+            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
+            " of this one"
+        )
 
 
 class Hold:

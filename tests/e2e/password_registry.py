@@ -7,25 +7,17 @@ import contextlib
 import json
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 
 from tests.e2e.certificate_authority import Authority
 from tests.e2e.engine import Engine
-
-USER, PASSWORD = "bakestone", "correct-horse"
-HTPASSWD = f"{USER}:$2b$05$LLd6DBu83LP384fLsl3Bbe2FVfFCJNyzr8iUCkAveB4zI0DKGjnj2\n"
-"""The line that `htpasswd -B` makes for USER and PASSWORD."""
-
-
-START = 120
-"""Seconds that a registry may take to answer, on two loaded cores."""
+from tests.support.realregistry import HTPASSWD, START, TRIES, free_port
+from tests.support.tokenservice import USER
 
 
 class PasswordRegistry:
@@ -33,29 +25,15 @@ class PasswordRegistry:
 
     It runs inside a `with` block, and can be stopped and started again with the same data.
 
-    `authority` makes it speak HTTPS, on the address of this machine that containers see. `program`
-    is another registry's than Debian's docker-registry; `auth` is how it lets people in, htpasswd
-    if nothing is said.
+    `authority` makes it speak HTTPS, on the address of this machine that containers see.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        folder: Path,
-        authority: Authority | None = None,
-        *,
-        program: str = "",
-        auth: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, engine: Engine, folder: Path, authority: Authority | None = None) -> None:
         self.folder = folder
         self.verify = str(authority.certificate) if authority else True
         self._authority = authority
         self._engine = engine
         self._host = engine.gateway if authority else "127.0.0.1"
-        self._program = program or shutil.which(
-            "docker-registry", path=engine.environment["PATH"] + ":/usr/sbin"
-        )
-        self._auth = auth or {"htpasswd": {"realm": "bakestone", "path": str(folder / "htpasswd")}}
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
         (folder / "htpasswd").write_text(HTPASSWD, "utf-8")
@@ -70,7 +48,7 @@ class PasswordRegistry:
 
     def start(self) -> None:
         """Start it: on a free port the first time, on the same one after that."""
-        tries = [self.port] if self.port else [free_port(self._host) for _ in range(5)]
+        tries = [self.port] if self.port else [free_port(self._host) for _ in range(TRIES)]
         for self.port in tries:  # somebody else may be quicker at a port that was free
             self._run()
             if self._answers():
@@ -88,16 +66,17 @@ class PasswordRegistry:
             "storage": {"filesystem": {"rootdirectory": str(self.folder / "data")}},
             "http": {"addr": f"{self._host}:{self.port}"}
             | (self._authority.registry if self._authority else {}),
-            "auth": self._auth,
+            "auth": {"htpasswd": {"realm": "bakestone", "path": str(self.folder / "htpasswd")}},
         }
         configuration = self.folder / "registry.yml"
         configuration.write_text(json.dumps(settings), "utf-8")  # JSON is YAML
         mount = f"{self.folder}:{self.folder}"
         container = ["docker", "run", "--rm", "--network", "host", "-v", mount, "registry:2"]
-        program = [self._program] if self._program else container
+        path = self._engine.environment["PATH"] + ":/usr/sbin"
+        program = shutil.which("docker-registry", path=path)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*program, "serve", str(configuration)],
+                [*([program] if program else container), "serve", str(configuration)],
                 env=self._engine.environment,
                 stdout=log,
                 stderr=log,
@@ -145,9 +124,3 @@ def logged_in(config: Path, address: str, password: str) -> dict[str, str]:
     if plugins.is_dir():
         (config / "cli-plugins").symlink_to(plugins)
     return {"DOCKER_CONFIG": str(config)}
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.create_server((address, 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

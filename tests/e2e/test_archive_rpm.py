@@ -14,7 +14,7 @@ from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 from tests.e2e import components, rpmdistro
 from tests.e2e.engine import Engine
-from tests.e2e.fileserver import FileServer
+from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.oci import Repository
 from tests.e2e.workspace import Workspace
 
@@ -61,14 +61,7 @@ def archived(
     base = f"{workspace.registry}/stand-in:9"
     rpmdistro.make(engine, base, repositories)
     key = engine.run(base, "cat /etc/pki/rpm-gpg/RPM-GPG-KEY-Rocky-9").encode()
-    try:
-        server = FileServer(engine.gateway)
-    except OSError:
-        pytest.skip(
-            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
-            " of this one"
-        )
-    with server:
+    with at_gateway(engine) as server:
         rpmdistro.publish(server, repositories / "1")
         listed = request.param == "mirror list"
         server.files["/mirrors"] = f"{server.url}{rpmdistro.PLACE}\n".encode()

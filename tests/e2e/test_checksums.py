@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import components
 from tests.e2e.engine import Engine
-from tests.e2e.fileserver import FileServer
+from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.workspace import Workspace
 
 HINT = "hint: what was fetched does not have the checksum in the lock"
@@ -40,19 +40,8 @@ def test_altered_archive_fails_on_its_checksum_and_the_right_one_builds(
 
 @pytest.fixture
 def index(engine: Engine) -> Iterator[FileServer]:
-    """Stands in for a package index.
-
-    Build steps run in containers, which see this machine as their gateway.
-    """
-    address = engine.gateway
-    try:
-        server = FileServer(address)
-    except OSError:
-        pytest.skip(
-            f"this Docker runs in another machine: its gateway {address} is not an address of"
-            " this one"
-        )
-    with server:
+    """Stands in for a package index."""
+    with at_gateway(engine) as server:
         yield server
 
 

@@ -16,8 +16,9 @@ from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.oci import Repository
-from tests.e2e.password_registry import PASSWORD, USER, PasswordRegistry
+from tests.e2e.password_registry import PasswordRegistry
 from tests.e2e.workspace import Workspace
+from tests.support.tokenservice import PASSWORD, USER
 
 NAMES = "greeting1.0-debian12", "greeting2.0-debian12"
 EXPORT = {"push": "export"}

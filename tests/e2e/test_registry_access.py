@@ -19,8 +19,9 @@ from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.oci import Repository
-from tests.e2e.password_registry import PASSWORD, USER, PasswordRegistry
+from tests.e2e.password_registry import PasswordRegistry
 from tests.e2e.workspace import Result, Workspace
+from tests.support.tokenservice import PASSWORD, USER
 
 NAME = "greeting1.0-debian12"
 WRONG = "wrong-" + secrets.token_hex(6)

@@ -14,7 +14,7 @@ import yaml
 
 from tests.e2e import plain_docker, rpmdistro
 from tests.e2e.engine import Engine
-from tests.e2e.fileserver import FileServer
+from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.workspace import Workspace
 
 PACKAGES = ["fuse", "greet"]
@@ -39,18 +39,9 @@ time of installation in it.
 
 @pytest.fixture(scope="module")
 def server(engine: Engine) -> Iterator[FileServer]:
-    """Stands in for the distro's mirror.
-
-    Build steps run in containers, which see this machine as their gateway.
-    """
-    try:
-        with FileServer(engine.gateway) as server:
-            yield server
-    except OSError:
-        pytest.skip(
-            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
-            " of this one"
-        )
+    """Stands in for the distro's mirror."""
+    with at_gateway(engine) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -26,10 +26,11 @@ from tests.e2e import certificate_authority, components
 from tests.e2e.certificate_authority import Authority
 from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
-from tests.e2e.fileserver import FileServer
+from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.oci import ACCEPT
-from tests.e2e.password_registry import PASSWORD, USER, PasswordRegistry
+from tests.e2e.password_registry import PasswordRegistry
 from tests.e2e.workspace import Workspace
+from tests.support.tokenservice import PASSWORD, USER
 
 CERTIFICATES = Path("/etc/docker/certs.d")
 """Where Docker's daemon looks for the authorities of registries, each time it asks one."""
@@ -95,17 +96,9 @@ def place(
     if not engine.mirror:
         pytest.skip("Debian's image is copied from the engine's own registry, and is not in it")
     indexer, mirrorer = _account("reader"), _account("ci")
-    try:
-        index = FileServer(engine.gateway, login=indexer.header, tls=authority.tls)
-    except OSError:
-        pytest.skip(
-            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
-            " of this one"
-        )
-    mirror = FileServer("127.0.0.1", login=mirrorer.header)
     with (
-        index,
-        mirror,
+        at_gateway(engine, login=indexer.header, tls=authority.tls) as index,
+        FileServer("127.0.0.1", login=mirrorer.header) as mirror,
         PasswordRegistry(engine, tmp_path_factory.mktemp("private"), authority) as registry,
     ):
         trusted = CERTIFICATES / registry.address
@@ -316,7 +309,7 @@ def test_apt_in_a_build_step_logs_in_and_goes_by_the_proxy(
     place: Place, workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the lines with which every script of apt begins, against a repository without packages."""
-    with FileServer(engine.gateway) as proxy:
+    with at_gateway(engine) as proxy:
         env = _private(workspace, place, proxies={"http": proxy.url, "no_proxy": [engine.gateway]})
         for name, value in (engine.environment | env).items():
             monkeypatch.setenv(name, value)

@@ -17,8 +17,9 @@ from bakestone.jobs.archive.catalog import Catalog
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve.routes import Answers
 from tests.e2e import components
+from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
-from tests.e2e.fileserver import FileServer
+from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.workspace import Workspace
 
 NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/"
@@ -116,18 +117,9 @@ COPY --from=packages /out/ /
 
 @pytest.fixture(scope="module")
 def nvidia(engine: Engine) -> Iterator[FileServer]:
-    """Stands in for NVIDIA's server.
-
-    Build steps run in containers, which see this machine as their gateway.
-    """
-    try:
-        with FileServer(engine.gateway) as server:
-            yield server
-    except OSError:
-        pytest.skip(
-            f"this Docker runs in another machine: its gateway {engine.gateway} is not an address"
-            " of this one"
-        )
+    """Stands in for NVIDIA's server."""
+    with at_gateway(engine) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -163,11 +155,31 @@ def repositories(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+@pytest.fixture(scope="module")
+def lock(make: MakeWorkspace, nvidia: FileServer, repositories: Path) -> bytes:
+    """The project's lock, resolved once."""
+    workspace = _project(make("vendor-apt-lock"), nvidia, repositories)
+    workspace.bakestone("lock")
+    return workspace.lock.read_bytes()
+
+
 @pytest.fixture
 def project(workspace: Workspace, nvidia: FileServer, repositories: Path) -> Workspace:
     """The library's CUDA, cuDNN and NCCL for Debian 12 as well, with the stand-in's key; its first
     repository is served.
     """
+    return _project(workspace, nvidia, repositories)
+
+
+@pytest.fixture
+def pinned(project: Workspace, lock: bytes) -> Workspace:
+    """The same, locked and generated."""
+    project.lock.write_bytes(lock)
+    project.lock_and_generate()  # what is in the lock is kept
+    return project
+
+
+def _project(workspace: Workspace, nvidia: FileServer, repositories: Path) -> Workspace:
     _serve(nvidia, repositories / "1")
     workspace.site(urls={NVIDIA: nvidia.url})
     axes = {"distro": ["debian@12"], "gpu": [VERSIONS]}
@@ -184,18 +196,17 @@ def project(workspace: Workspace, nvidia: FileServer, repositories: Path) -> Wor
 
 
 def test_exactly_the_pinned_packages_are_installed_and_no_repository_stays(
-    project: Workspace, engine: Engine, nvidia: FileServer
+    pinned: Workspace, engine: Engine, nvidia: FileServer
 ) -> None:
-    project.lock_and_generate()
-    project.bakestone("build", "--push", "--only-locked")
-    (image,) = project.release()["images"]
+    pinned.bakestone("build", "--push", "--only-locked")
+    (image,) = pinned.release()["images"]
     measured = {
         slot: c["measured"]["version"]
         for slot, c in image["inventory"]["components"].items()
         if slot in VERSIONS
     }
     assert measured == {"cuda": "12.3", "cudnn": "9.0.0", "nccl": "2.20.3"}
-    name = f"{project.registry}/gpu:{IMAGE}"
+    name = f"{pinned.registry}/gpu:{IMAGE}"
     listed = engine.run(
         name,
         "dpkg-query --show --showformat '${Package}=${Version} ${Maintainer}\\n' | grep 'A"
@@ -217,8 +228,8 @@ def test_exactly_the_pinned_packages_are_installed_and_no_repository_stays(
         "cuda-12.3",
         "/usr/local/cuda-12.3/bin/nvcc",
     ]
-    assert nvidia.url not in "".join(project.generated().values()), "a mirror changes no Dockerfile"
-    assert f"{NVIDIA}{HERE} /" in "".join(project.generated().values())
+    assert nvidia.url not in "".join(pinned.generated().values()), "a mirror changes no Dockerfile"
+    assert f"{NVIDIA}{HERE} /" in "".join(pinned.generated().values())
 
 
 def test_a_lock_is_refused_where_the_key_is_not_the_library_s(
@@ -232,19 +243,18 @@ def test_a_lock_is_refused_where_the_key_is_not_the_library_s(
 
 
 def test_a_build_stops_where_another_key_is_served(
-    project: Workspace, repositories: Path, nvidia: FileServer
+    pinned: Workspace, repositories: Path, nvidia: FileServer
 ) -> None:
-    project.lock_and_generate()
     time.sleep(FORGET)
     _serve(nvidia, repositories / "2")
-    said = project.bakestone("build", "--push", code=1)
+    said = pinned.bakestone("build", "--push", code=1)
     assert "the stage keyrings failed" in said.err
     assert (
         f"keyring nvidia-debian12: expected the key {_fingerprint(repositories / '1')}, the file"
         " has:" in said.err
     )
     assert _fingerprint(repositories / "2") in said.err
-    assert project.repository("gpu").tags == set()
+    assert pinned.repository("gpu").tags == set()
 
 
 def test_a_repository_signed_with_another_key_is_refused(
@@ -258,10 +268,9 @@ def test_a_repository_signed_with_another_key_is_refused(
 
 
 def test_doctor_tells_another_key_and_a_package_that_the_vendor_took_away(
-    project: Workspace, repositories: Path, nvidia: FileServer
+    pinned: Workspace, repositories: Path, nvidia: FileServer
 ) -> None:
-    project.lock_and_generate()
-    assert json.loads(project.bakestone("doctor", "--format", "json").out)["problems"] == []
+    assert json.loads(pinned.bakestone("doctor", "--format", "json").out)["problems"] == []
     _serve(nvidia, repositories / "2")
     listed = (repositories / "2" / "Packages").read_text("utf-8")
     name, version = next(iter(sorted(_pins().items())))
@@ -272,7 +281,7 @@ def test_doctor_tells_another_key_and_a_package_that_the_vendor_took_away(
     ]
     nvidia.files = {k: v for k, v in nvidia.files.items() if not k.endswith("Packages.gz")}
     nvidia.files[f"/{HERE}/Packages"] = "\n\n".join(paragraphs).encode()
-    told = json.loads(project.bakestone("doctor", "--format", "json", code=1).out)
+    told = json.loads(pinned.bakestone("doctor", "--format", "json", code=1).out)
     assert [(row["kind"], row["variants"]) for row in told["problems"]] == [
         ("package", [IMAGE]),
         ("key", [IMAGE]),
@@ -284,11 +293,13 @@ def test_doctor_tells_another_key_and_a_package_that_the_vendor_took_away(
 
 
 def test_an_archive_answers_for_the_vendor_with_what_the_vendor_gave(
-    project: Workspace, nvidia: FileServer
+    pinned: Workspace, nvidia: FileServer
 ) -> None:
     project.lock_and_generate()
     project.bakestone("archive", "create", "archive")
     _check_archive(ArchiveLayout(project.folder / "archive").catalog(), nvidia)
+    pinned.bakestone("archive", "create", "archive")
+    _check_archive(ArchiveLayout(pinned.folder / "archive").catalog(), nvidia)
 
 
 def _check_archive(catalog: Catalog, nvidia: FileServer) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.support.samples import ROOT
@@ -18,9 +17,9 @@ HADOLINT = Path(sys.executable).parent / "hadolint"
 CONFIGURATION = ROOT / ".hadolint.yaml"
 
 
-@pytest.mark.parametrize("folder", ["dockerfiles", "tests/golden/dockerfiles"])
-def test_emitted_dockerfiles_are_clean(folder: str) -> None:
-    files = sorted((ROOT / folder).glob("*/*/Dockerfile"))
+def test_emitted_dockerfiles_are_clean() -> None:
+    """The golden ones; `make lint` looks at the committed ones."""
+    files = sorted((ROOT / "tests" / "golden" / "dockerfiles").glob("*/*/Dockerfile"))
     assert files
     done = subprocess.run(
         [HADOLINT, "--config", CONFIGURATION, *files],

@@ -129,10 +129,8 @@ def test_what_nvidia_deleted_from_its_registry_comes_as_packages(
     assert f"keyring nvidia-ubuntu1604 {NEW_KEY}" in dockerfile
     assert f"keyring nvidia-ml-ubuntu1604 {OLD_KEY}" in dockerfile
     assert f'NVIDIA_REQUIRE_CUDA="cuda>={cuda}' in dockerfile
-    assert (
-        f'LD_LIBRARY_PATH="/usr/local/nvidia/lib:/usr/local/nvidia/lib64:/usr/local/cuda-{cuda}/lib64"'
-        in dockerfile
-    )
+    folders = f"/usr/local/nvidia/lib:/usr/local/nvidia/lib64:/usr/local/cuda-{cuda}/lib64"
+    assert f'LD_LIBRARY_PATH="{folders}"' in dockerfile
 
 
 @pytest.mark.parametrize("cuda", SEED)

@@ -27,7 +27,10 @@ BY_RULE = {
     # the rule that refuses -> what a person wrote, with « » around what the refusal is to point
     # at, and what else the family says
     # CUDA with cuDNN and NCCL
-    "cudnn9.12-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "11.8.0", cudnn: «"9.14.0.64"»}]', ""),
+    "cudnn9.12-cuda": (
+        'distro: [ubuntu@22.04], gpu: [{cuda: "11.8.0", cudnn: «"9.14.0.64"»}]',
+        "",  # nothing else
+    ),
     "cudnn8.9-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "12.4.1", cudnn: «"8.9.6.50"»}]', ""),
     "cudnn7.4-cuda": ('distro: [ubuntu@16.04], gpu: [{cuda: "10.1", cudnn: «"7.4.2.24"»}]', ""),
     "cudnn-cuda": ('distro: [debian@12], cudnn: [«"9.14.0.64"»]', ""),
@@ -60,7 +63,7 @@ BY_RULE = {
         "",
     ),
     "openmpi4.1.7-cuda": (
-        'distro: [ubuntu@20.04], mpi: [«openmpi@4.1.7»], gpu: [{cuda: cuda@11.8.0, ucx: "1.18.1"}]',
+        'distro: [ubuntu@20.04], mpi: [«openmpi@4.1.7»], gpu: [{cuda: "11.8.0", ucx: "1.18.1"}]',
         "",
     ),
     "openmpi5.0.6-cuda-gcc14": (
@@ -68,7 +71,7 @@ BY_RULE = {
         "",
     ),
     "openmpi3.0.0-cuda": (
-        'distro: [ubuntu@20.04], mpi: [«openmpi@3.0.0»], gpu: [{cuda: cuda@11.8.0, ucx: "1.18.1"}]',
+        'distro: [ubuntu@20.04], mpi: [«openmpi@3.0.0»], gpu: [{cuda: "11.8.0", ucx: "1.18.1"}]',
         "",
     ),
     "ucx-cuda13": ('distro: [debian@12], gpu: [{cuda: cuda@13.0.2, ucx: «"1.17.0"»}]', ""),
@@ -77,7 +80,7 @@ BY_RULE = {
     "miniconda25.9-glibc": ("distro: [ubuntu@16.04], conda: [«miniconda@py313_26.5.3-1»]", ""),
     "onnxruntime1.24-python": ("distro: [ubuntu@22.04], onnxruntime: [«onnxruntime@1.31.1»]", ""),
     "onnxruntime1.29-glibc": (
-        "distro: [ubuntu@18.04], conda: [miniforge@26.3.2-3], onnxruntime: [«onnxruntime@1.31.1»]",
+        "distro: [ubuntu@18.04], conda: [miniforge@26.3.2-3],onnxruntime: [«onnxruntime@1.31.1»]",
         "",
     ),
     "onnxruntime-gpu1.29-cuda": (

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +22,7 @@ import jwt
 
 from tests.support import certificates
 from tests.support.certificates import Certificate
+from tests.support.httpserver import Server
 
 ISSUER, SERVICE = "bakestone-tests", "the registry"
 USER, PASSWORD, REFRESH = "bakestone", "correct-horse", "refresh-" + "0" * 20
@@ -111,18 +112,6 @@ class TokenService:
         request.send_header("Content-Length", str(len(raw)))
         request.end_headers()
         request.wfile.write(raw)
-
-
-class Server(ThreadingHTTPServer):
-    """On a port of its own; a client that goes away is no news."""
-
-    daemon_threads = True
-
-    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        pass
 
 
 @contextmanager

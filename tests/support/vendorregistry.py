@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
-from tests.support.tokenservice import PASSWORD, SERVICE, USER, Server, TokenService
+from tests.support.httpserver import Server
+from tests.support.tokenservice import PASSWORD, SERVICE, USER, TokenService
 
 _PATH = re.compile(r"/v2/(?P<name>.+?)/(?P<kind>manifests|blobs|tags|uploads)/(?P<rest>.+)?")
 NEEDS = {"GET": {"pull"}, "HEAD": {"pull"}, "DELETE": {"delete"}}

@@ -8,8 +8,10 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.support.httpserver import Server
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -51,8 +53,7 @@ class WebServer:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        self.http = Server(Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}/"
 
     def file(self, path: str, content: bytes) -> str:

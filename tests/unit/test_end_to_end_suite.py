@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from tests.e2e import conftest
 from tests.e2e.conftest import LONGEST
 from tests.support import transient
 from tests.support.samples import ROOT
@@ -44,7 +47,9 @@ def test_what_the_product_does_wrong_is_not(said: str) -> None:
 
 
 FAILS = """
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 tried = Path(__file__).with_name("tried")
 
@@ -84,20 +89,26 @@ def test_the_longest_modules_that_come_first_are_there() -> None:
     assert [name for name in LONGEST if not (E2E / name).is_file()] == []
 
 
+@dataclass
+class Item:
+    """Stands in for a collected test."""
+
+    path: Path
+    marks: list[pytest.MarkDecorator] = field(default_factory=list)
+
+    def add_marker(self, mark: pytest.MarkDecorator) -> None:
+        self.marks.append(mark)
+
+
 def test_only_end_to_end_tests_are_tried_again_and_the_longest_begin() -> None:
-    command = [sys.executable, "-m", "pytest", "tests/e2e", "tests/unit/test_errors.py"]
-    done = subprocess.run(
-        [*command, "--collect-only", "-q", "-o", "addopts="],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    modules = list(
-        dict.fromkeys(line.partition("::")[0] for line in done.stdout.split("\n\n")[0].split())
-    )
-    assert modules[:3] == [
-        "tests/unit/test_errors.py",
-        "tests/e2e/test_reproduce.py",
-        "tests/e2e/test_source.py",
+    names = ["unit/test_errors.py", "e2e/test_base.py", f"e2e/{LONGEST[1]}", f"e2e/{LONGEST[0]}"]
+    items = [Item(ROOT / "tests" / name) for name in names]
+    conftest.pytest_collection_modifyitems(cast(list[pytest.Item], items))
+    assert [str(item.path.relative_to(ROOT / "tests")) for item in items] == [
+        "unit/test_errors.py",
+        f"e2e/{LONGEST[0]}",
+        f"e2e/{LONGEST[1]}",
+        "e2e/test_base.py",
     ]
+    assert [[mark.name for mark in item.marks] for item in items] == [[], *[["flaky"]] * 3]
+    assert items[1].marks[0].kwargs["reruns"] == 1

@@ -14,7 +14,7 @@ import pytest
 from bakestone.core.documents import edits
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.library.catalog import Library
-from bakestone.jobs.freshness import occurrences as places
+from bakestone.jobs.freshness import occurrences
 from tests.support.samples import ROOT
 
 PRESET: dict[str, Any] = json.loads(
@@ -74,11 +74,7 @@ def found(text: str) -> dict[str, list[str]]:
     out: dict[str, list[tuple[int, str]]] = {}
     for manager in MANAGERS:
         out.setdefault(manager["depNameTemplate"], []).extend(values(manager, text))
-    return {
-        name: [value for _, value in sorted(set(places_))]
-        for name, places_ in out.items()
-        if places_
-    }
+    return {name: [value for _, value in sorted(set(at))] for name, at in out.items() if at}
 
 
 def test_every_way_to_write_a_version_is_read() -> None:
@@ -103,7 +99,7 @@ def test_in_the_committed_matrix_it_finds_what_bump_finds(library: Library) -> N
     document = yamldoc.load(path, "the matrix")
     read = found(path.read_text("utf-8"))
     for name, versions in read.items():
-        built = [p.version for p in places.find(document, library) if p.component.name == name]
+        built = [p.version for p in occurrences.find(document, library) if p.component.name == name]
         expected = [
             v
             for v in built
@@ -134,7 +130,7 @@ def test_an_update_by_renovate_is_the_update_by_bump(library: Library) -> None:
             renovated = renovated[:start] + "5.0.11" + renovated[start + len(value) :]
     own = [
         p
-        for p in places.find(yamldoc.load(path, "the matrix"), library)
+        for p in occurrences.find(yamldoc.load(path, "the matrix"), library)
         if p.component.name == "openmpi" and p.version == "5.0.10"
     ]
     assert len(own) == 2

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from bakestone.clients.registry.client import (
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, BakestoneError
 from tests.support import dockerlogin, vendorregistry
+from tests.support.httpserver import Server
 from tests.support.vendorregistry import Manners, VendorRegistry
 from tests.support.webserver import Answer, WebServer, body, first, serving, status
 
@@ -396,16 +397,16 @@ def test_an_address_that_is_none_is_one_sentence(host: str) -> None:
 
 
 def test_an_ipv6_host_is_a_host() -> None:
-    class V6(ThreadingHTTPServer):
+    class V6(Server):
         address_family = socket.AF_INET6
 
     try:
-        probe = V6(("::1", 0), None)  # type: ignore[arg-type]
+        probe = V6(BaseHTTPRequestHandler, "::1")
     except OSError:
         pytest.skip("this machine has no IPv6")
     probe.server_close()
     with serving() as web:
-        server = V6(("::1", 0), web.http.RequestHandlerClass)
+        server = V6(web.http.handler, "::1")
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         web.otherwise = body(b'{"tags": ["x"]}')
         try:
