@@ -26,6 +26,8 @@ test: check library demo ## everything: check, library, demo, end-to-end tests w
 lint: venv
 	$(BIN)/ruff format --check generator tests benchmarks
 	$(BIN)/ruff check generator tests benchmarks
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m tests.support.habits
 	$(BIN)/shellcheck scripts/venv scripts/demo scripts/actionlint .ci/run
 	scripts/actionlint
 	$(BIN)/zizmor --offline --quiet --persona=pedantic .github
