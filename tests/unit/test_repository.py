@@ -27,8 +27,8 @@ def test_a_commit_is_checked_by_make_lint() -> None:
     (repository,) = yaml.safe_load(path.read_text("utf-8"))["repos"]
     assert repository["repo"] == "local"
     assert [hook["entry"] for hook in repository["hooks"]] == ["make lint"]
-    command = [Path(sys.executable).with_name("pre-commit"), "validate-config", path]
-    subprocess.run(command, check=True)
+    tool = Path(sys.executable).with_name("pre-commit")
+    subprocess.run([tool, "validate-config", path], check=True)
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout")

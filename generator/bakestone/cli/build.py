@@ -8,6 +8,7 @@ from typing import Unpack
 
 import click
 
+from bakestone.cli import pins
 from bakestone.cli.options import (
     Paths,
     examples,
@@ -17,7 +18,6 @@ from bakestone.cli.options import (
     selectors_argument,
     today,
 )
-from bakestone.cli.pins import warn_of_age
 from bakestone.errors import USAGE, fail
 
 
@@ -106,7 +106,7 @@ def build(
     project = project_of(**paths)
     release = release_path or project.lock_path.with_name("release.json")
     project.ends(today())
-    warn_of_age(project)
+    pins.warn(project)
     form = Form(rewrite=reproducible, attest=attest)
     options = run.Options(
         push=push,
