@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -41,6 +42,17 @@ def test_help_of_every_command_has_examples(command: str, bakestone: Command) ->
 
 def test_the_version_is_told(bakestone: Command) -> None:
     assert bakestone("--version").output == f"bakestone, version {__version__}\n"
+
+
+def test_help_loads_no_more_than_it_needs() -> None:
+    code = "import sys; from bakestone.cli import app; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "generator")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "click" in loaded
+    assert not loaded & {"jinja2", "jsonschema", "requests", "rich", "yaml", "bakestone.project"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -144,8 +156,6 @@ def test_a_registry_that_is_none_is_wrong_usage(registry: str, bakestone: Comman
 
 @pytest.mark.usefixtures("made")
 def test_variant_names_are_completed(tmp_path: Path) -> None:
-    import os
-
     environment = {
         **os.environ,
         "_BAKESTONE_COMPLETE": "bash_complete",
