@@ -135,7 +135,13 @@ def test_the_seven_images_are_told_with_every_host_that_a_build_asks() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "docs/consumers.md", "docs/engine.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        *(p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "docs").rglob("*.md"))),
+    ],
 )
 def test_what_a_document_points_at_is_there(name: str) -> None:
     path = ROOT / name

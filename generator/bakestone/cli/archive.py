@@ -60,11 +60,11 @@ def create(
     from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.archive import transfer
-    from bakestone.jobs.archive.collect import create as making
+    from bakestone.jobs.archive.collect.create import create as collect
 
     project = project_of(**paths)
     target = transfer.target(to) if to else ""
-    made = making.create(project, selectors, folder, say)
+    made = collect(project, selectors, folder, say)
     archive_view.made(folder, made)
     if target:
         archive_view.pushed(target, transfer.push(folder, target, Registry(project.site), say))
@@ -136,10 +136,11 @@ def serve(
     from bakestone.jobs.archive.layout import ArchiveLayout
     from bakestone.jobs.archive.serve import serve as serving
     from bakestone.jobs.archive.serve import sitefile
+    from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
 
     layout, here = ArchiveLayout(folder), site.load(site_path)
     catalog = layout.catalog()
-    addresses = [serving.LOOPBACK, *(_address(text) for text in binds)]
+    addresses = [LOOPBACK, *(_address(text) for text in binds)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -148,13 +149,12 @@ def serve(
         say(f"not in the archive: {what}")
 
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(serving.serving(layout, addresses, port, missed))
+        port = stack.enter_context(serving(layout, addresses, port, missed))
         path = sitefile.write(
             site_folder, catalog, here, f"localhost:{port}", f"{addresses[-1]}:{port}"
         )
-        archive_view.served(
-            folder, catalog, [f"http://{a}:{port}" for a in dict.fromkeys(addresses)], path
-        )
+        urls = [f"http://{address}:{port}" for address in dict.fromkeys(addresses)]
+        archive_view.served(folder, catalog, urls, path)
         while not stop.wait(0.5):
             pass
     archive_view.stopped()

@@ -8,6 +8,7 @@ from typing import Unpack
 
 import click
 
+from bakestone.cli import pins
 from bakestone.cli.options import (
     Paths,
     examples,
@@ -17,7 +18,6 @@ from bakestone.cli.options import (
     selectors_argument,
     today,
 )
-from bakestone.cli.pins import warn_of_age
 from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 
 release_option = click.option(
@@ -110,7 +110,7 @@ def build(
         raise fail("--push and --load exclude each other", hint, code=USAGE)
     project = project_of(**paths)
     project.ends(today())
-    warn_of_age(project)
+    pins.warn(project)
     plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))
     project.require_generated()
     options = run.BuildOptions(

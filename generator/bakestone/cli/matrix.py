@@ -7,6 +7,7 @@ from typing import Unpack
 
 import click
 
+from bakestone.cli import pins
 from bakestone.cli.options import (
     Paths,
     at_option,
@@ -17,7 +18,6 @@ from bakestone.cli.options import (
     project_options,
     selectors_argument,
 )
-from bakestone.cli.pins import warn_of_age
 
 
 @click.command(
@@ -111,7 +111,7 @@ def generate(check: bool, **paths: Unpack[Paths]) -> None:
         project.require_generated()
         matrix.up_to_date(project)
     else:
-        warn_of_age(project)
+        pins.warn(project)
         matrix.generated(project, *project.generate())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from bakestone.cli import terminal
 from bakestone.cli.options import (
     Paths,
     at_option,
@@ -23,7 +24,6 @@ from bakestone.cli.options import (
     selectors_argument,
     today,
 )
-from bakestone.cli.terminal import say, silent, warn
 from bakestone.errors import ENVIRONMENT, INPUT, USAGE, fail
 from bakestone.jobs.doctor.report import KINDS as CHECKS
 
@@ -43,9 +43,9 @@ def _end_of_day(
     return datetime.datetime.combine(day(value), datetime.time(23, 59, 59), datetime.UTC)
 
 
-def warn_of_age(project: Project) -> None:
+def warn(project: Project) -> None:
     """Say on standard error what is past its `max-age`; it stops nobody."""
-    warn(project.aged(datetime.datetime.now(datetime.UTC)))
+    terminal.warn(project.aged(datetime.datetime.now(datetime.UTC)))
 
 
 @click.command(
@@ -118,7 +118,7 @@ def lock(
     from bakestone.jobs.lock import resolve
 
     project.ends(today())
-    report = resolve.resolve(project, words, update=update, say=say)
+    report = resolve.resolve(project, words, update=update, say=terminal.say)
     resolved(report, project.lock_path, as_json=as_json)
 
 
@@ -194,7 +194,8 @@ def outdated(
         raise fail("--no-packages leaves nothing of --only", hint, name="--only", code=USAGE)
     as_json = output_format == "json"
     options = OutdatedOptions(wanted, at, everything)
-    report = ask(project_of(**paths), selectors, options, silent if as_json else say)
+    say = terminal.silent if as_json else terminal.say
+    report = ask(project_of(**paths), selectors, options, say)
     shown = everything or "package" in kinds
     freshness.report(report, at, everything=shown, as_json=as_json)
     if exit_code and (report.rows or report.unasked):

@@ -233,23 +233,6 @@ def test_a_file_that_is_too_large_is_refused(
     assert "the limit is 80 bytes" in said
 
 
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("80", 80),
-        ("2k", 2000),
-        ("500M", 500_000_000),
-        ("4GiB", 4 * 2**30),
-        ("1KiB", 1024),
-        ("3GB", 3 * 10**9),
-    ],
-)
-def test_sizes_are_written_as_people_write_them(text: str, count: int) -> None:
-    from bakestone.cli.options import Size
-
-    assert Size().convert(text, None, None) == count
-
-
 @pytest.mark.parametrize("text", ["", "0", "-1", "4X", "GiB", "1.5G", "²"])
 def test_what_is_no_size_is_wrong_usage(text: str, bakestone: Command, url: str) -> None:
     assert bakestone(*ADD, "--url", url, "--max-size", text).exit_code == 2
