@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from bakestone.project import Project
-from tests.e2e import components as parts
+from tests.e2e import components
 from tests.e2e.engine import ROOT, Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
@@ -154,12 +154,12 @@ def test_provenance_names_no_proxy_of_docker_s_own_configuration(
     workspace: Workspace, vendor: FileServer, tmp_path: Path
 ) -> None:
     """The password of a proxy that nothing here needs: hosts are excepted."""
-    content = vendor.files["/greeting-1.0.tar.gz"] = parts.greeting_archive(
+    content = vendor.files["/greeting-1.0.tar.gz"] = components.greeting_archive(
         "1.0", secrets.token_hex(8)
     )
-    parts.write_greeting(workspace.components, {"1.0": parts.from_source(content, "1.0")})
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0"))
+    components.write_greeting(workspace.components, {"1.0": components.from_source(content, "1.0")})
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0"))
     workspace.lock_and_generate()
     proxy = "http://somebody:hunter2-of-a-proxy@127.0.0.1:9"
     proxies = {"default": {"httpProxy": proxy, "httpsProxy": proxy, "noProxy": "*"}}
@@ -193,16 +193,16 @@ def test_a_variant_that_is_gone_is_named_and_retired(
 ) -> None:
     versions = {}
     for version in ("1.0", "2.0"):
-        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = components.greeting_archive(
             version, secrets.token_hex(8)
         )
-        versions[version] = parts.from_source(content, version)
-    parts.write_greeting(workspace.components, versions)
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0", "2.0"))
+        versions[version] = components.from_source(content, version)
+    components.write_greeting(workspace.components, versions)
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0", "2.0"))
     workspace.lock_and_generate()
     workspace.bakestone("build", "--push")
-    workspace.images(parts.greeting_family("2.0"))
+    workspace.images(components.greeting_family("2.0"))
     workspace.lock_and_generate()
     gone = f"{workspace.registry}/greeting:greeting1.0-debian12"
     said = workspace.bakestone("build", "--push")
@@ -211,12 +211,11 @@ def test_a_variant_that_is_gone_is_named_and_retired(
     repository = workspace.repository("greeting")
     assert len(repository.floating) == 2
     # Debian's registry deletes no tags: it is said, and nothing else is touched
-    process = workspace.start("retire", "--yes")
-    out, err = process.communicate(timeout=120)
+    code, out, err = workspace.start("retire", "--yes").ended(120)
     assert "Traceback" not in out + err
     assert len(repository.fingerprints) == 2
     assert "greeting2.0-debian12" in repository.floating
-    assert (process.returncode, len(repository.floating)) in ((0, 1), (3, 2))
+    assert (code, len(repository.floating)) in ((0, 1), (3, 2))
 
 
 def test_an_image_that_somebody_left_under_a_fingerprint_moves_no_tag(
@@ -224,13 +223,13 @@ def test_an_image_that_somebody_left_under_a_fingerprint_moves_no_tag(
 ) -> None:
     versions = {}
     for version in ("1.0", "2.0"):
-        content = vendor.files[f"/greeting-{version}.tar.gz"] = parts.greeting_archive(
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = components.greeting_archive(
             version, secrets.token_hex(8)
         )
-        versions[version] = parts.from_source(content, version)
-    parts.write_greeting(workspace.components, versions)
-    workspace.site(urls={parts.VENDOR: vendor.url})
-    workspace.images(parts.greeting_family("1.0", "2.0"))
+        versions[version] = components.from_source(content, version)
+    components.write_greeting(workspace.components, versions)
+    workspace.site(urls={components.VENDOR: vendor.url})
+    workspace.images(components.greeting_family("1.0", "2.0"))
     workspace.lock_and_generate()
     workspace.bakestone("build", "greeting1.0-debian12", "--push", "--no-tags")
     repository = workspace.repository("greeting")

@@ -295,9 +295,6 @@ def test_doctor_tells_another_key_and_a_package_that_the_vendor_took_away(
 def test_an_archive_answers_for_the_vendor_with_what_the_vendor_gave(
     pinned: Workspace, nvidia: FileServer
 ) -> None:
-    project.lock_and_generate()
-    project.bakestone("archive", "create", "archive")
-    _check_archive(ArchiveLayout(project.folder / "archive").catalog(), nvidia)
     pinned.bakestone("archive", "create", "archive")
     _check_archive(ArchiveLayout(pinned.folder / "archive").catalog(), nvidia)
 

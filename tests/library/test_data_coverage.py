@@ -15,7 +15,7 @@ from bakestone.core.documents.patterns import compare, matches
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN, Component
 from bakestone.core.library.version import ENTRIES, Version
-from bakestone.core.lock import samples as rehearsal
+from bakestone.core.lock import samples
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import PACKAGES, Variant
@@ -317,9 +317,9 @@ def test_packages_are_for_distros_of_their_manager(library: Library) -> None:
 @pytest.mark.parametrize("distro", DNF)
 def test_a_rehearsal_names_packages_as_dnf_does(distro: str, library: Library) -> None:
     component = of(library, "git")
-    found = rehearsal.find(component, component.versions["2.53.0"], "source", library, distro)
+    found = samples.find(component, component.versions["2.53.0"], "source", library, distro)
     assert isinstance(found, Variant), found
-    packages = rehearsal.lock([found], library).packages[found.base.ref].versions["linux/amd64"]
+    packages = samples.lock([found], library).packages[found.base.ref].versions["linux/amd64"]
     assert all(name.endswith(".noarch") for closure in packages.values() for name in closure)
 
 

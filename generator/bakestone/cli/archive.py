@@ -134,7 +134,6 @@ def serve(
     from bakestone.cli.views import archive as archive_view
     from bakestone.clients.site import site
     from bakestone.jobs.archive.layout import ArchiveLayout
-    from bakestone.jobs.archive.serve import serve as serving
     from bakestone.jobs.archive.serve import sitefile
     from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
 

@@ -99,7 +99,8 @@ def build(
 
     What is already in the registry under its fingerprint is not built again.
     """
-    from bakestone.cli.views import build as show
+    from bakestone.cli.views.build import Screen
+    from bakestone.cli.views.build import outcome as show
     from bakestone.clients.engine.buildx import Engine
     from bakestone.clients.registry.client import Registry
     from bakestone.core.render.bakefile import Form
@@ -123,8 +124,8 @@ def build(
         only_locked=only_locked,
     )
     engine, registry = Engine(project.site), Registry(project.site)
-    found = run.build(plan, options, engine, registry, show.Screen())
-    show.outcome(found, options)
+    found = run.build(plan, options, engine, registry, Screen())
+    show(found, options)
     found.raise_failures()
 
 
@@ -144,15 +145,15 @@ def retire(yes: bool, release_path: Path | None, **paths: Unpack[Paths]) -> None
     Only tags below this project's registry that are still on the recorded image. The images and
     their fingerprint tags stay: whoever pulls by digest notices nothing.
     """
-    from bakestone.cli.views import build as show
+    from bakestone.cli.views.build import retirements as show
     from bakestone.clients.registry.client import Registry
-    from bakestone.jobs.publish import retire as job
+    from bakestone.jobs.publish.retire import retire as take_away
 
     project = project_of(**paths)
     known = [(v.family.name, v.name) for v in project.matrix.variants]
     path = release_path or project.lock_path.with_name("release.json")
-    found = job.retire(path, project.registry, known, Registry(project.site), remove=yes)
-    show.retirements(found, removed=yes)
+    found = take_away(path, project.registry, known, Registry(project.site), remove=yes)
+    show(found, removed=yes)
     problems = [finding for one in found for finding in one.problem]
     if problems:
         raise BakestoneError(problems, ENVIRONMENT)
@@ -204,8 +205,8 @@ def reproduce(
     layers and files that differ. Nothing is pushed. Compression differs between versions of
     BuildKit: digests are equal only where one version made both images.
     """
-    from bakestone.cli.views import reproduce as show
     from bakestone.cli.views.progress import Progress
+    from bakestone.cli.views.reproduce import results as show
     from bakestone.clients.engine.buildx import Engine
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.reproduce import rebuild
@@ -221,7 +222,7 @@ def reproduce(
         Registry(project.site),
         lambda variants: nullcontext() if as_json else Progress(variants),
     )
-    show.results(results, limit, as_json=as_json)
+    show(results, limit, as_json=as_json)
     good = (rebuild.EQUAL, rebuild.SAME_CONTENT) if content else (rebuild.EQUAL,)
     if any(result.verdict not in good for result in results):
         raise click.exceptions.Exit(1)

@@ -56,15 +56,19 @@ class Prepared:
 class Engine:
     """buildx on the machine's Docker, with the site's mirrors and secrets.
 
-    When `sources` are set (policy.py), builds may fetch no others.
+    After `only(sources)` (policy.py), builds may fetch no others.
     """
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.sources: Sequence[str] | None = None
+        self._sources: Sequence[str] | None = None
         self._running: set[subprocess.Popen[str]] = set()
         self._change = threading.Lock()
         self._stopped = False
+
+    def only(self, sources: Sequence[str]) -> None:
+        """Let builds from now on fetch these sources alone (policy.py)."""
+        self._sources = sources
 
     def client(self) -> DockerClient:
         """Docker's command line.
@@ -166,7 +170,7 @@ class Engine:
                 for name, target in definition["target"].items()
             }
             path.write_text(dump({**definition, "target": targets}), "utf-8")
-            rules = policy.source_policy(self.site, self.sources)
+            rules = policy.source_policy(self.site, self._sources)
             if rules:
                 policy_path = folder / "policy.json"
                 policy_path.write_text(json.dumps(rules), "utf-8")

@@ -47,6 +47,13 @@ class Step:
         number, _, count = self.step.partition("/")
         return self.stage.startswith("stage-") and number == count
 
+    def hear(self, vertex: dict[str, str]) -> None:
+        """Take what BuildKit says of how far it is."""
+        self.done = bool(vertex.get("completed"))
+        self.running = bool(vertex.get("started")) and not self.done
+        self.cached = self.cached or bool(vertex.get("cached"))
+        self.error = vertex.get("error", "") or self.error
+
     def write(self, stream: int, data: bytes) -> None:
         """Take what the step wrote.
 
@@ -124,10 +131,7 @@ class State:
         step = self.steps.get(vertex["digest"])
         if step is None:
             step = self.steps[vertex["digest"]] = self._named(vertex.get("name", ""))
-        step.done = bool(vertex.get("completed"))
-        step.running = bool(vertex.get("started")) and not step.done
-        step.cached = step.cached or bool(vertex.get("cached"))
-        step.error = vertex.get("error", "") or step.error
+        step.hear(vertex)
 
     def _named(self, name: str) -> Step:
         found = _NAME.match(name)

@@ -148,8 +148,8 @@ def _misshapen(loaded: object) -> str:
         return f"{problem.json_path} is not as schemas/release.schema.json says"
     if re.search(r'\\n"', json.dumps(loaded)):
         return "it has a line break at the end of a value"  # `$` in a pattern lets it pass
-    tags = (image for image in loaded["images"] if image["tag"] != image["name"])  # type: ignore[index]
-    return next((f"{image['name']} has another tag" for image in tags), "")
+    named = ((image["name"], image["tag"]) for image in loaded["images"])  # type: ignore[index]
+    return next((f"{name} has another tag" for name, tag in named if name != tag), "")
 
 
 def _image(plain: Mapping[str, object]) -> ReleasedImage:

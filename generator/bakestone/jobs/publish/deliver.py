@@ -25,8 +25,8 @@ from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, fail
 from bakestone.jobs.publish import failures, published, push_layout
-from bakestone.jobs.publish.attest import publish as attest
-from bakestone.jobs.publish.published import Found
+from bakestone.jobs.publish.attest.publish import complete
+from bakestone.jobs.publish.found import Found
 
 TRIES = 3
 """How often a delivery is tried when the engine failed."""
@@ -118,7 +118,7 @@ def settle(
 
     Where another run was quicker, the tag stays where it is, and that image counts.
     """
-    top = attest.complete(plan, variant, found, registry) if plan.form.attest else found.top
+    top = complete(plan, variant, found, registry) if plan.form.attest else found.top
     there = registry.head(variant.kept)
     if there not in (None, top.digest, found.top.digest):
         return _first(variant, registry)

@@ -12,7 +12,6 @@ import itertools
 import tarfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from bakestone.clients.registry.client import Manifest, Registry
 from bakestone.clients.registry.manifest import is_digest
@@ -23,6 +22,7 @@ from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.publish.attest import index
+from bakestone.jobs.publish.found import Found
 
 INVENTORY = "usr/share/bakestone/inventory.json"
 MAX_INVENTORY = 1_000_000
@@ -46,18 +46,6 @@ _ODD = (
     MemoryError,
 )
 """What Python's own readers raise at archives that are none."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """An image that was read: `top` is its index or manifest, `platforms` the manifest of each
-    platform, `inventories` what each of these says, by platform; `size` is the first one's.
-    """
-
-    top: Manifest
-    platforms: Mapping[str, str]
-    size: int
-    inventories: Mapping[str, Json] = field(repr=False)
 
 
 class DisagreementError(Exception):

@@ -82,10 +82,9 @@ def build(
     registry are not there, or let no variant pass.
     """
     if options.only_locked or engine.site.only_locked:
-        engine.sources = policy.locked_sources(plan.lock)
+        engine.only(policy.locked_sources(plan.lock))
     run = _Run(plan, options, engine, registry, watcher)
     if options.push:
-        run.record = release.read(options.release)
         run.look()
         if run.todo():
             run.limit(engine.abilities())
@@ -118,6 +117,7 @@ class _Run:
 
     def look(self) -> None:
         """Find what the registry has under the fingerprints; it is believed when it agrees."""
+        self.record = release.read(self.options.release)
         with ThreadPoolExecutor(PARALLEL) as pool:
             found = list(pool.map(self._find, self.plan.variants))
         for variant, image in zip(self.plan.variants, found, strict=True):

@@ -96,7 +96,7 @@ def reproduce(
     """
     variants = order(plan.variants)
     if engine.site.only_locked:
-        engine.sources = policy.locked_sources(plan.lock)
+        engine.only(policy.locked_sources(plan.lock))
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.cli.views import build as show
+from bakestone.cli.views import build
 from bakestone.cli.views.progress import Progress
 from bakestone.clients.engine.events import State
 from bakestone.core.library.catalog import Library
@@ -46,16 +46,16 @@ def nothing(library: Library) -> Outcome:
 def test_an_outcome_is_a_table_and_a_sentence(
     image: ReleasedImage, nothing: Outcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show.outcome(replace(nothing, images=(image,), present=(image.name,)), PUSHED)
+    build.outcome(replace(nothing, images=(image,), present=(image.name,)), PUSHED)
     said = " ".join(capsys.readouterr().out.split())
     assert f"{image.floating} sha256:aaaaaaaaaaaa 12 ubuntu 22.04, openmpi 4.1.8" in said
     assert "nothing to do: all 1 images are in registry.example.com/base under their" in said
-    show.outcome(
+    build.outcome(
         replace(nothing, images=(image,), built=(image.name,), moved=(image.name,)), PUSHED
     )
     said = capsys.readouterr().out
     assert "1 built, 0 already there, 1 floating tags moved; release.json" in said
-    show.outcome(replace(nothing, built=("a", "b")), BuildOptions(release=Path("release.json")))
+    build.outcome(replace(nothing, built=("a", "b")), BuildOptions(release=Path("release.json")))
     assert "2 variants built and verified; nothing was published" in capsys.readouterr().out
 
 
@@ -63,10 +63,10 @@ def test_a_failure_and_what_is_gone_are_said(
     image: ReleasedImage, nothing: Outcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = FailedVariant(Finding("it failed"), environment=False)
-    show.outcome(replace(nothing, failed=(failed,), built=("a",)), PUSHED)
+    build.outcome(replace(nothing, failed=(failed,), built=("a",)), PUSHED)
     said = capsys.readouterr().out
     assert said == "1 built, 0 already there, 1 failed; no floating tag was moved\n"
-    show.outcome(replace(nothing, retired=(image,)), PUSHED)
+    build.outcome(replace(nothing, retired=(image,)), PUSHED)
     said = capsys.readouterr().err
     assert f"{image.floating} is in release.json, and no longer in images.yaml" in said
     assert "bakestone retire" in said
@@ -75,7 +75,7 @@ def test_a_failure_and_what_is_gone_are_said(
 def test_retired_tags_are_named_with_what_became_of_them(
     image: ReleasedImage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show.retirements([Retirement(image, Fate.LEFT, "why")], removed=True)
+    build.retirements([Retirement(image, Fate.LEFT, "why")], removed=True)
     assert capsys.readouterr().out == f"{image.floating}  left: why\n"
 
 

@@ -176,7 +176,7 @@ WRONG = {
     ),
     "no proxy at all": ("version: 1\nproxies: «{}»\n", "too few entries", "Proxies of apt and pip"),
     "a mirror of a mirror": (
-        "version: 1\nmirrors: {registries: {docker.io: «m.example/hub», m.example: n.example}}\n",
+        "version: 1\nmirrors: {registries: {docker.io: «m.example/hub», m.example: n.x}}\n",
         "is itself mirrored, by the entry m.example",
         "in the end",
     ),

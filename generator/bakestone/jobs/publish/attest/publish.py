@@ -16,7 +16,7 @@ from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import fail
 from bakestone.jobs.publish.attest import contents, index, spdx
 from bakestone.jobs.publish.attest.index import Blob
-from bakestone.jobs.publish.published import Found
+from bakestone.jobs.publish.found import Found
 
 
 def complete(
