@@ -397,7 +397,7 @@ def test_an_authority_that_is_not_trusted_is_said(
     )
     _private(workspace, place, ca=str(other))
     said = workspace.bakestone("build", "--push", code=3, env=env)
-    assert f"TLS to {place.registry.address} failed: certificate verify failed" in said.err
+    assert f"{place.registry.address}: TLS failed: certificate verify failed" in said.err
     assert "`ca` in the site file" in said.err
     said = workspace.bakestone("build", code=1, env=env)
     assert "hint: a certificate is not trusted: `ca` in the site file" in said.err
