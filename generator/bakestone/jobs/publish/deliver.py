@@ -11,25 +11,27 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bakestone.clients.engine import capabilities
 from bakestone.clients.engine.buildx import Engine, Target
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
+from bakestone.clients.http.session import HttpError
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import Layout
 from bakestone.clients.registry.manifest import is_digest
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.core.render.release import ReleasedImage
-from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, fail
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.publish import failures, published, push_layout
 from bakestone.jobs.publish.attest.publish import complete
+from bakestone.jobs.publish.failures import StoppedError, VariantError
 from bakestone.jobs.publish.found import Found
 
 TRIES = 3
-"""How often a delivery is tried when the engine failed."""
+"""How often a delivery is tried when engine or network failed."""
 PAUSE = 5
 """Seconds between two tries."""
 PATIENCE = 10
@@ -51,8 +53,28 @@ class Delivery:
     def deliver(self, variant: PlannedVariant) -> ReleasedImage:
         """Bring a variant to the registry, whole, and put its fingerprint tag.
 
-        Raises `DisagreementError` for an image that is not what its name says; no tag is put then.
+        Raises `VariantError` for an image that is not what its name says; no tag is put then.
         """
+        tries = 1
+        while True:
+            try:
+                return self._deliver(variant)
+            except (VariantError, BakestoneError) as problem:
+                if tries == TRIES or not _heals(problem):
+                    raise
+                time.sleep(PAUSE)
+                if isinstance(problem, VariantError):
+                    self._make_again(variant)
+            tries += 1
+
+    def _make_again(self, variant: PlannedVariant) -> None:
+        """Have a step that is no longer in the builder's cache done as the build did it: with the
+        proxies of Docker's own configuration, which a delivery must not know (buildx.py).
+        """
+        target = self.plan.target(variant, "type=cacheonly", attest=False)
+        self.engine.bake({"target": {variant.target: target}})
+
+    def _deliver(self, variant: PlannedVariant) -> ReleasedImage:
         reference = self._bring(variant)
         found = published.read(variant, reference, self.registry)
         if found is None:
@@ -70,7 +92,7 @@ class Delivery:
         output = capabilities.pushed(
             name, self.plan.form, by_digest=self.way == BY_DIGEST, plain_http=plain_http
         )
-        digest = self._bake(variant, lambda: self._target(variant, output))
+        digest = self._bake(variant, self._target(variant, output))
         if self.way == BY_TAG:
             return variant.kept
         if not is_digest(digest):
@@ -81,13 +103,8 @@ class Delivery:
 
     def _export(self, variant: PlannedVariant) -> str:
         layout = Layout(self.folder / "image")
-
-        def emptied() -> Target:
-            shutil.rmtree(layout.folder, ignore_errors=True)
-            return push_layout.target(self.plan, variant, layout.folder)
-
         try:
-            self._bake(variant, emptied)
+            self._bake(variant, push_layout.target(self.plan, variant, layout.folder))
             return f"{variant.repository}@{push_layout.send(self.registry, layout, variant)}"
         finally:
             shutil.rmtree(layout.folder, ignore_errors=True)
@@ -95,20 +112,23 @@ class Delivery:
     def _target(self, variant: PlannedVariant, output: str) -> Target:
         return self.plan.target(variant, output, attest=self.plan.form.attest)
 
-    def _bake(self, variant: PlannedVariant, target: Callable[[], Target]) -> str:
+    def _bake(self, variant: PlannedVariant, target: Target) -> str:
         """Have one variant exported or pushed; gives the digest that buildx tells of it."""
-        for tries in range(1, TRIES + 1):
-            state, good = self.engine.bake({"target": {variant.target: target()}})
-            if good:
-                return state.digests.get(variant.target, "")
-            failed = failures.explain(state, [variant], self.engine.site)
-            if tries == TRIES or not all(f.heals for f in failed.values()):
-                break
-            time.sleep(PAUSE)
-        if not failed:
-            raise failures.stopped(state)
-        code = ENVIRONMENT if all(f.environment for f in failed.values()) else INPUT
-        raise BakestoneError([f.finding for f in failed.values()], code)
+        state, good = self.engine.bake({"target": {variant.target: target}})
+        if good:
+            return state.digests.get(variant.target, "")
+        for failed in failures.explain(state, [variant], self.engine.site).values():
+            raise VariantError(replace(failed, heals=True))  # its steps went well before
+        raise failures.stopped(state)
+
+
+def _heals(problem: VariantError | BakestoneError) -> bool:
+    """Whether another try may go well: engine or network are to blame."""
+    if isinstance(problem, VariantError):
+        return problem.failed.heals
+    if isinstance(problem, StoppedError):
+        return problem.heals
+    return isinstance(problem.__cause__, HttpError) and problem.__cause__.heals
 
 
 def settle(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,13 @@ ATTESTATION = "attestation-manifest"
 PREDICATE_TYPE = "in-toto.io/predicate-type"
 DONE = "io.bakestone.attestations"
 """Annotation of an index that has everything that belongs into it."""
+INVENTORY, SIZE = "io.bakestone.inventory", "io.bakestone.size"
+"""Annotations of an image in such an index: what was measured in it, as JSON, and the bytes of its
+layers, so that a later run need not read it once more.
+"""
+MAX_INVENTORY = 64 * 1024
+"""Bytes of an inventory that is written there; real ones have two thousand, an index takes 4 MB."""
+_SIZE = re.compile(r"[1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True)
@@ -123,6 +131,30 @@ def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
             }
         ),
     )
+
+
+def noted(image: Json, inventory: Json, size: int) -> Json:
+    """An image's descriptor with what was read in it; without, where that is too much."""
+    about = {k: v for k, v in _annotations(image).items() if k not in (INVENTORY, SIZE)}
+    text = json.dumps(inventory, separators=(",", ":"))
+    if len(text) <= MAX_INVENTORY:
+        about |= {INVENTORY: text, SIZE: str(size)}
+    return image | {"annotations": about} if about else image
+
+
+def note(image: Json) -> tuple[str, int] | None:
+    """The inventory's text and the size that a descriptor has, if it has them.
+
+    Raises `ValueError` for what `noted` does not write.
+    """
+    text, size = (_annotations(image).get(key) for key in (INVENTORY, SIZE))
+    if text is None and size is None:
+        return None
+    if not isinstance(text, str) or len(text) > MAX_INVENTORY:
+        raise ValueError(f"its annotation {INVENTORY} holds no inventory")
+    if not isinstance(size, str) or not _SIZE.fullmatch(size):
+        raise ValueError(f"its annotation {SIZE} is no size")
+    return text, int(size)
 
 
 def is_done(top: Json) -> bool:

@@ -13,7 +13,6 @@ from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
 from bakestone.clients.registry.manifest import is_digest
 from bakestone.core.render.measured import Json, parts
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.errors import fail
 from bakestone.jobs.publish.attest import contents, index, spdx
 from bakestone.jobs.publish.attest.index import Blob
 from bakestone.jobs.publish.found import Found
@@ -29,13 +28,15 @@ def complete(
     top, where = found.top, variant.repository
     if index.is_done(top.data):
         return top
-    entries = index.images(top.data) or [_entry(top, variant)]
-    platforms = {digest: platform for platform, digest in found.platforms.items()}
-    manifests = {}
-    for entry in entries:
+    described = index.images(top.data) or [_entry(top, variant)]
+    platforms = {image.digest: platform for platform, image in found.platforms.items()}
+    entries, manifests = [], {}
+    for entry in described:
         digest = str(entry["digest"])
         platform = platforms[digest]
-        predicate = sbom(plan, variant, platform, digest, found.inventories[platform])
+        image = found.platforms[platform]
+        entries.append(index.noted(entry, image.inventory, image.size))
+        predicate = sbom(plan, variant, platform, digest, image.inventory)
         subject = _docker_purl(variant, platform)
         statement = index.statement(spdx.PREDICATE, subject, digest, predicate)
         kept = [
@@ -90,9 +91,7 @@ def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, 
 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
-    reference = f"{where}@{blob.digest}"
-    if blobs.push_manifest(registry, reference, blob.content, blob.media_type) != blob.digest:
-        raise fail(f"{reference} was not pushed as it is", "try again", name=reference)
+    blobs.push_manifest(registry, f"{where}@{blob.digest}", blob.content, blob.media_type)
 
 
 def _docker_purl(variant: PlannedVariant, platform: str) -> str:
