@@ -100,6 +100,8 @@ class State:
     output: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list, repr=False)
+    _ends: dict[str, list[Step]] = field(default_factory=dict, repr=False)
+    """Target -> the last steps of its last stage, one for each platform: asked for at each line."""
 
     def feed(self, line: str) -> None:
         """Take one line of output. buildx up to 0.13 spreads an event over several lines, from `{`
@@ -131,6 +133,8 @@ class State:
         step = self.steps.get(vertex["digest"])
         if step is None:
             step = self.steps[vertex["digest"]] = self._named(vertex.get("name", ""))
+            if step.last:
+                self._ends.setdefault(step.target, []).append(step)
         step.hear(vertex)
 
     def _named(self, name: str) -> Step:
@@ -169,9 +173,7 @@ class State:
         """Whether a target's inventory was taken on all its platforms: the last step of its last
         stage, which has no name and copies the inventory, is done.
         """
-        return platforms <= sum(
-            s.done and not s.error and s.last and s.target == target for s in self.steps.values()
-        )
+        return platforms <= sum(s.done and not s.error for s in self._ends.get(target, ()))
 
     def exporting(self) -> bool:
         """Whether some image is being written or pushed."""

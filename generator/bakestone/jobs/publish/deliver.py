@@ -160,11 +160,15 @@ def _first(variant: PlannedVariant, registry: Registry) -> ReleasedImage:
 
 class Courier:
     """One worker that is handed variants, and does something with one after the other while the
-    builder goes on.
+    builder goes on. When that raises, nothing more is begun, and `give_up` is called: the builder
+    may be silent for long.
     """
 
-    def __init__(self, deliver: Callable[[PlannedVariant], None]) -> None:
+    def __init__(
+        self, deliver: Callable[[PlannedVariant], None], give_up: Callable[[], None]
+    ) -> None:
         self._deliver = deliver
+        self._give_up = give_up
         self._todo: queue.SimpleQueue[PlannedVariant | None] = queue.SimpleQueue()
         self._handed: dict[str, Future[None]] = {}
         # a daemon: an upload that nobody waits for any more must not hold the process
@@ -179,6 +183,8 @@ class Courier:
                     future.set_result(self._deliver(variant))
                 except BaseException as problem:  # raised again by whoever looks
                     future.set_exception(problem)
+                    self._give_up()
+                    return
 
     def has(self, variant: PlannedVariant) -> bool:
         """Whether a variant was handed over."""
@@ -211,10 +217,14 @@ class Courier:
 @contextmanager
 def courier(engine: Engine, deliver: Callable[[PlannedVariant], None]) -> Iterator[Courier]:
     """A courier; when the block is left early, what the engine does for it is ended as well."""
-    worker = Courier(deliver)
+    worker = Courier(deliver, engine.stop)
     try:
-        yield worker
-        worker.wait()
+        try:
+            yield worker
+            worker.wait()
+        except BakestoneError:
+            worker.check()  # why the builder was stopped comes first
+            raise
     except BaseException:
         engine.stop()
         raise

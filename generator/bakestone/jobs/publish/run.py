@@ -18,7 +18,7 @@ from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.core.render.release import ReleasedImage, ReleaseRecord
+from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
 from bakestone.jobs.publish import deliver, failures, published, records
 from bakestone.jobs.publish.attest import index
@@ -250,7 +250,9 @@ class _Run:
                 if done and not courier.has(variant):
                     self._hand(variant, board, courier)
 
-        return self.engine.bake(self._definition(variants), watch=watch)
+        told = self.engine.bake(self._definition(variants), watch=watch)
+        courier.check()
+        return told
 
     def _definition(self, variants: Sequence[PlannedVariant]) -> Definition:
         """A chunk: what is to be pushed is only built here, and delivered later."""

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import tarfile
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,15 +18,18 @@ from typing import Any
 import pytest
 
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
+from bakestone.clients.engine.events import State
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form
-from bakestone.core.render.plan import BuildPlan
-from bakestone.jobs.publish import published, records, run
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
+from bakestone.errors import fail
+from bakestone.jobs.publish import deliver, published, records, run
 from bakestone.jobs.publish.attest import index
-from tests.support.builder import PLACE, Builder, Onlooker, image, inventory, layer
+from tests.support.builder import ENDED, PLACE, Builder, Onlooker, image, inventory, layer
+from tests.support.buildkit_events import vertex
 from tests.support.samples import MANY, Shown, locked, refused
 from tests.support.writable_registry import WritableRegistry, writable_registry
 
@@ -268,8 +272,11 @@ def test_what_was_published_is_there_for_the_next_run(
     assert path.read_bytes() == before
     assert [a.partition(" ")[0] for a in shelf.asked] == ["HEAD"] * 4, "one request a variant"
     path.unlink()
+    shelf.asked.clear()
     outcome, _ = publish(plan, shelf, path)
     assert (outcome.built, outcome.moved, outcome.wrote) == ((), (), True)
+    kinds = Counter(a.partition(" ")[0] for a in shelf.asked)
+    assert kinds == {"GET": 4, "HEAD": 4}, "two requests a variant"
     assert path.read_bytes() == before
 
 
@@ -428,6 +435,28 @@ families:
 """
 
 
+def shelve(shelf: WritableRegistry, variant: PlannedVariant, **notes: object) -> None:
+    """A variant as it is published, without a build; `notes` are other annotations."""
+    content = inventory(variant.variant)
+    made = image(variant.platforms[:1], layer(json.dumps(content).encode()), attest=False)
+    manifest = json.loads(made.blobs[made.top])
+    system, _, architecture = variant.platforms[0].partition("/")
+    described = {
+        "mediaType": index.MANIFEST,
+        "digest": made.top,
+        "size": len(made.blobs[made.top]),
+        "platform": {"os": system, "architecture": architecture},
+    }
+    entry: Any = index.noted(described, content, sum(one["size"] for one in manifest["layers"]))
+    entry["annotations"] |= notes
+    attested, _ = index.manifest([])
+    top = index.index([entry], {made.top: attested}).content
+    repository = variant.repository.partition("/")[2]
+    made.put(shelf, repository)
+    for tag in (variant.tag, variant.name):
+        shelf.put(repository, top, tag)
+
+
 def test_a_run_with_nothing_to_do_asks_once_for_each_of_a_hundred_variants(
     shelf: WritableRegistry, library: Library, tmp_path: Path, path: Path
 ) -> None:
@@ -436,21 +465,305 @@ def test_a_run_with_nothing_to_do_asks_once_for_each_of_a_hundred_variants(
     plan = project.plan(project.matrix.variants)
     count = len(plan.variants)
     assert count == 100
-    publish(plan, shelf, path)
+    for variant in plan.variants:
+        shelve(shelf, variant)
 
-    shelf.asked.clear()
     outcome, engine = publish(plan, shelf, path)
-    assert len(outcome.present) == count
-    assert engine.order == []
-    assert len(shelf.asked) == len(set(shelf.asked)) == count
-
-    shelf.asked.clear()
-    publish(plan, shelf, path, tags=False)
-    assert len(shelf.asked) == len(set(shelf.asked)) == count
-
-    path.unlink()
-    shelf.asked.clear()
-    outcome, engine = publish(plan, shelf, path)
-    assert len(outcome.present) == count
+    assert (len(outcome.present), outcome.moved, outcome.wrote) == (count, (), True)
+    assert len(set(shelf.asked)) == len(shelf.asked)
     kinds = Counter(a.partition(" ")[0] for a in shelf.asked)
     assert kinds == {"HEAD": count, "GET": count}, "its index, and the floating tag"
+
+    for tags in (True, False):
+        shelf.asked.clear()
+        outcome, engine = publish(plan, shelf, path, tags=tags)
+        assert len(outcome.present) == count
+        assert engine.order == []
+        assert len(shelf.asked) == len(set(shelf.asked)) == count
+
+
+def one(plan: BuildPlan) -> tuple[BuildPlan, PlannedVariant]:
+    """A plan of one variant that has one platform."""
+    variant = next(v for v in plan.variants if len(v.platforms) == 1)
+    return plan.of([variant]), variant
+
+
+NOTES: dict[str, tuple[dict[str, str], int, str]] = {
+    "no JSON": ({index.INVENTORY: "hello"}, 3, "it is not JSON"),
+    "a list": ({index.INVENTORY: "[]"}, 3, "it names no components"),
+    "half a character": ({index.INVENTORY: '{"variant": "\ud800"}'}, 3, "no components"),
+    "deep nesting": ({index.INVENTORY: "[" * 60_000}, 3, "it is not JSON"),
+    "too much": ({index.INVENTORY: " " * (index.MAX_INVENTORY + 1)}, 3, "holds no inventory"),
+    "no size": ({index.SIZE: "-1"}, 3, "is no size"),
+    "an endless size": ({index.SIZE: "9" * 5000}, 3, "is no size"),
+    "a size of nothing": ({index.SIZE: "0"}, 3, "is no size"),
+    "another variant": (
+        {index.INVENTORY: '{"variant": "x", "user": "u", "fuse": "", "components": {"mpi": '
+         '{"component": "openmpi", "pinned": "3.1.2", "measured": {"version": "3.1.2"}}}}'},
+        1,
+        "measured openmpi 3.1.2",
+    ),
+    "more than a record holds": (
+        {index.INVENTORY: '{"variant": "x", "components": {"mpi": '
+         '{"component": "openmpi", "pinned": "3.1.2", "measured": {"version": "3.1.2"}}}}'},
+        3,
+        "$ is not as schemas/release.schema.json says",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("notes", "code", "said"), NOTES.values(), ids=list(NOTES))
+def test_what_an_index_says_of_its_images_is_compared_as_well(
+    notes: dict[str, str], code: int, said: str,
+    plan: BuildPlan, shelf: WritableRegistry, path: Path,
+) -> None:  # fmt: skip
+    plan, variant = one(plan)
+    shelve(shelf, variant, **notes)
+    outcome, engine = publish(plan, shelf, path)
+    (found,) = refused(outcome.raise_failures, code=code)
+    assert said in found.message
+    assert engine.order == []
+    assert not path.exists()
+
+
+def test_an_index_that_says_nothing_of_its_images_has_them_read(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    """As those of earlier versions, and as those of inventories that are too large."""
+    plan, variant = one(plan)
+    shelve(shelf, variant)
+    repository = variant.repository.partition("/")[2]
+    top = json.loads(shelf.contents[repository][shelf.tags[repository][variant.tag]])
+    for entry in top["manifests"]:
+        entry["annotations"] = {
+            k: v for k, v in entry["annotations"].items() if k not in (index.INVENTORY, index.SIZE)
+        }
+    shelf.put_json(repository, top, variant.tag)
+    outcome, _ = publish(plan, shelf, path)
+    assert [i.name for i in outcome.images] == [variant.name]
+    assert [a.partition(" ")[0] for a in shelf.asked][:3] == ["GET"] * 3
+    assert outcome.images[0].inventory == inventory(variant.variant)
+
+
+def test_what_is_written_into_an_index_is_the_same_every_time() -> None:
+    image_: dict[str, object] = {
+        "digest": "sha256:x",
+        "annotations": {index.SIZE: "forged", "kept": "1"},
+    }
+    said = index.noted(image_, {"b": 1, "a": "ü"}, 7)
+    assert said["annotations"] == {
+        "kept": "1", index.INVENTORY: '{"b":1,"a":"\\u00fc"}', index.SIZE: "7"
+    }  # fmt: skip
+    assert index.note(said) == ('{"b":1,"a":"\\u00fc"}', 7)
+    much = index.noted(image_, {"a": "x" * index.MAX_INVENTORY}, 7)
+    assert much["annotations"] == {"kept": "1"}
+    assert index.note(much) is None
+
+
+def test_a_record_of_another_registry_is_not_replaced(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    text = path.read_text("utf-8").replace(plan.registry, "registry.example.com/base")
+    path.write_text(text, "utf-8")
+    shelf.asked.clear()
+    (found,) = refused(lambda: publish(plan, shelf, path))
+    assert "the release is of registry.example.com/base, not of" in found.message
+    assert "--release FILE" in found.hint
+    assert shelf.asked == []
+    assert path.read_text("utf-8") == text
+    outcome, _ = publish(plan, shelf, path, tags=False)
+    assert len(outcome.present) == 4, "a run that writes no record"
+
+
+class Breaking(Builder):
+    """A builder whose first deliveries fail: with `failing` as a step, else as `said` by buildx."""
+
+    def __init__(self, *args: Any, said: str = "", step: str = "", times: int = 1) -> None:
+        super().__init__(*args)
+        self.said, self.step, self.times = said, step, times
+
+    def bake(self, definition: Any, *, watch: Any = None) -> Any:
+        ((name, target), *others) = definition["target"].items()
+        if others or target["output"] == ["type=cacheonly"] or not self.times:
+            return super().bake(definition, watch=watch)
+        self.times -= 1
+        state = State((name,))
+        if self.step:
+            state.feed(vertex(f"[{name} miniforge 2/3] RUN x", completed=ENDED, error=self.step))
+        else:
+            state.feed(vertex("exporting to image", completed=ENDED, error=self.said))
+        return state, False
+
+
+@pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT])
+@pytest.mark.parametrize(
+    "said", ["failed to push x: unexpected EOF", "failed to push x: 502 Bad Gateway", "no such job"]
+)
+def test_a_delivery_that_breaks_off_is_tried_again(
+    said: str, way: str, plan: BuildPlan, shelf: WritableRegistry, path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(deliver, "PAUSE", 0)
+    engine = Breaking(shelf, plan, way, said=said, times=deliver.TRIES - 1)
+    options = run.BuildOptions(release=path, push=True)
+    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+    assert len(outcome.built) == 4
+    assert path.exists()
+
+
+def test_a_push_that_is_refused_is_not_tried_again(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    engine = Breaking(shelf, plan, said="failed to push x: 401 Unauthorized", times=9)
+    options = run.BuildOptions(release=path, push=True)
+    (found,) = refused(
+        lambda: run.build(plan, options, engine, Registry(Site()), Onlooker()), code=3
+    )
+    assert "401 Unauthorized" in found.message
+    assert engine.times == 8
+
+
+EXIT = 'process "/bin/sh -c x" did not complete successfully: exit code: 1'
+
+
+def test_a_step_that_left_the_cache_is_done_again_as_the_build_did_it(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the user's proxies, which the delivery must not know."""
+    monkeypatch.setattr(deliver, "PAUSE", 0)
+    engine = Breaking(shelf, plan, step=EXIT)
+    options = run.BuildOptions(release=path, push=True)
+    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+    assert len(outcome.built) == 4
+    kinds = [done.rpartition(" ")[2] for done in engine.order]
+    assert (kinds.count("type=cacheonly"), kinds.count("type=image")) == (4 + 1, 4)
+
+
+def test_a_delivery_that_fails_stops_one_variant_or_all_as_asked(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "PAUSE", 0)
+    for keep_going in (True, False):
+        shelf.tags.clear()
+        engine = Breaking(shelf, plan, step=EXIT, times=deliver.TRIES)
+        options = run.BuildOptions(release=path, push=True, keep_going=keep_going)
+
+        def build(options: run.BuildOptions = options, engine: Builder = engine) -> None:
+            outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+            assert len(outcome.built) == 3
+            outcome.raise_failures()
+
+        (found,) = refused(build)
+        assert "the stage miniforge failed: exit code 1" in found.message
+        assert not path.exists()
+        kept = [tag for tags in shelf.tags.values() for tag in tags if tag.startswith("fp-")]
+        assert keep_going == (len(kept) == 3)
+
+
+def test_fail_fast_builds_nothing_after_an_unfit_image(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    variant = plan.variants[0]
+    repository, tag = place(plan, variant.name)
+    shelf.put_json(repository, {"config": {}}, tag)
+    outcome, engine = publish(plan, shelf, path, keep_going=False)
+    assert engine.order == []
+    assert len(refused(outcome.raise_failures, code=3)) == 1
+
+
+def test_a_registry_that_lets_nobody_in_is_said_once(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "_answer", lambda *_: (403, {}, b""))
+    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    assert "refuses access" in found.message
+
+
+def test_an_attestation_with_a_platform_is_no_image(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    """An index that is not whole, whose attestation says it is an image of the second platform."""
+    (variant,) = (v for v in plan.variants if v.name == GPU)
+    repository, tag = place(plan, GPU)
+    good = layer(json.dumps(inventory(variant.variant)).encode())
+    made = image(variant.platforms, good)
+    top = json.loads(made.blobs[made.top])
+    _, second, attested, _ = top["manifests"]
+    attested["platform"] = second["platform"]
+    second["platform"] = {"os": "unknown", "architecture": "unknown"}
+    made.put(shelf, repository)
+    shelf.put_json(repository, top, tag)
+    assert "for no platform" in unfit(plan, shelf, path, GPU).message
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), fail("it is gone", code=3)])
+def test_what_a_delivery_ends_with_ends_a_silent_build(
+    fault: Exception, plan: BuildPlan, shelf: WritableRegistry, path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def faulty(*_: object) -> None:
+        raise fault
+
+    class Silent(Builder):
+        """Says no more after its first target, until it is told to end."""
+
+        told = threading.Event()
+
+        def bake(self, definition: Any, *, watch: Any = None) -> Any:
+            done = super().bake(definition, watch=watch)
+            if len(definition["target"]) > 1:
+                assert self.told.wait(60)
+                return done[0], False
+            return done
+
+        def stop(self) -> None:
+            super().stop()
+            self.told.set()
+
+    monkeypatch.setattr(deliver, "settle", faulty)
+    engine = Silent(shelf, plan)
+    options = run.BuildOptions(release=path, push=True)
+    with pytest.raises(type(fault)) as raised:
+        run.build(plan, options, engine, Registry(Site()), Onlooker())
+    assert str(raised.value) == str(fault)
+    assert not path.exists()
+    assert not shelf.written()
+
+
+def test_an_interrupted_run_ends_the_engine_and_leaves_no_folder(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    room = tmp_path / "tmp"
+    room.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(room))
+    stopped = threading.Event()
+
+    class Interrupted(Builder):
+        """Is interrupted while a delivery is at work, which ends when it is told to."""
+
+        exporting = threading.Event()
+
+        def bake(self, definition: Any, *, watch: Any = None) -> Any:
+            if len(definition["target"]) == 1:
+                self.exporting.set()
+                assert stopped.wait(60)
+                return State(tuple(definition["target"])), False
+            super().bake(definition, watch=watch)
+            assert self.exporting.wait(60)
+            raise KeyboardInterrupt
+
+        def stop(self) -> None:
+            super().stop()
+            stopped.set()
+
+    monkeypatch.setattr(deliver, "TRIES", 1)
+    engine = Interrupted(shelf, plan, LAYOUT)
+    options = run.BuildOptions(release=path, push=True)
+    with pytest.raises(KeyboardInterrupt):
+        run.build(plan, options, engine, Registry(Site()), Onlooker())
+    assert stopped.is_set()
+    assert list(room.iterdir()) == []
+    assert not shelf.written()
+    assert not path.exists()
