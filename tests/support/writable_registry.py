@@ -23,7 +23,7 @@ class WritableRegistry:
     """`contents` is repository -> digest -> bytes, `tags` repository -> tag -> digest.
 
     `asked` lists METHOD PATH. Tags that `immutable` holds for are put once. A registry that is not
-    `deletes` keeps its tags.
+    `deletes` keeps its tags. With `refuses`, that is the status of every answer.
     """
 
     def __init__(self) -> None:
@@ -32,6 +32,7 @@ class WritableRegistry:
         self.asked: list[str] = []
         self.immutable: Callable[[str], bool] = lambda _tag: False
         self.deletes = True
+        self.refuses = 0
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,6 +86,8 @@ class WritableRegistry:
     def _answer(
         self, request: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
+        if self.refuses:
+            return self.refuses, {}, b""
         if request.command == "POST":
             return 202, {"Location": f"{request.path}session"}, b""
         found = _PATH.fullmatch(request.path.partition("?")[0])

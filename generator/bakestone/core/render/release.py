@@ -115,7 +115,7 @@ def read(path: Path) -> ReleaseRecord | None:
             "upgrade bakestone",
             name=str(path),
         )
-    reason = _misshapen(loaded) or _mistagged(loaded)
+    reason = _misshapen(loaded) or _mistagged(loaded["images"])
     if reason:
         raise _unfit(path, reason)
     return ReleaseRecord(loaded["registry"], tuple(_image(one) for one in loaded["images"]))
@@ -168,10 +168,10 @@ def _misshapen(loaded: object, part: str = "") -> str:
     return ""
 
 
-def _mistagged(loaded: Json) -> str:
-    """As `_misshapen`, of a record whose shape was checked."""
-    named = ((image["name"], image["tag"]) for image in loaded["images"])  # type: ignore[attr-defined]
-    return next((f"{name} has another tag" for name, tag in named if name != tag), "")
+def _mistagged(images: Iterable[Json]) -> str:
+    """As `_misshapen`, of images whose shape was checked."""
+    wrong = (image["name"] for image in images if image["name"] != image["tag"])
+    return next((f"{name} has another tag" for name in wrong), "")
 
 
 @cache

@@ -7,10 +7,9 @@ import gzip
 import io
 import json
 import tarfile
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,48 +17,23 @@ from typing import Any
 import pytest
 
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
-from bakestone.clients.engine.events import State
 from bakestone.clients.registry.client import Registry
-from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.errors import fail
-from bakestone.jobs.publish import deliver, published, records, run
+from bakestone.jobs.publish import published, records, run
 from bakestone.jobs.publish.attest import index
-from tests.support.builder import ENDED, PLACE, Builder, Onlooker, image, inventory, layer
-from tests.support.buildkit_events import vertex
-from tests.support.samples import MANY, Shown, locked, refused
-from tests.support.writable_registry import WritableRegistry, writable_registry
-
-GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
-
-
-@pytest.fixture
-def shelf() -> Iterator[WritableRegistry]:
-    with writable_registry() as registry:
-        yield registry
-
-
-@pytest.fixture
-def plan(shelf: WritableRegistry, library: Library, tmp_path: Path) -> BuildPlan:
-    project = locked(tmp_path, MANY, library=library)
-    project.registry_override = f"{shelf.address}/base"
-    return project.plan(project.matrix.variants)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "release.json"
+from tests.support.builder import GPU, PLACE, Builder, image, inventory, layer, place, push
+from tests.support.samples import Shown, locked, refused
+from tests.support.writable_registry import WritableRegistry
 
 
 def publish(
     plan: BuildPlan, shelf: WritableRegistry, path: Path, way: str = BY_DIGEST, **asked: Any
 ) -> tuple[run.Outcome, Builder]:
     engine = Builder(shelf, plan, way)
-    options = run.BuildOptions(release=path, push=True, **asked)
-    return run.build(plan, options, engine, Registry(Site()), Onlooker()), engine
+    return push(plan, engine, path, **asked), engine
 
 
 def unfit(plan: BuildPlan, shelf: WritableRegistry, path: Path, name: str) -> Shown:
@@ -71,12 +45,6 @@ def unfit(plan: BuildPlan, shelf: WritableRegistry, path: Path, name: str) -> Sh
     assert not any(name in done for done in engine.order)
     assert (outcome.moved, outcome.images, path.exists()) == ((), (), False)
     return found
-
-
-def place(plan: BuildPlan, name: str) -> tuple[str, str]:
-    """The repository's path and the fingerprint tag of a variant."""
-    (variant,) = (v for v in plan.variants if v.name == name)
-    return variant.repository.partition("/")[2], variant.tag
 
 
 @pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT])
@@ -112,27 +80,6 @@ def _predicates(shelf: WritableRegistry, repository: str, digest: str) -> list[s
     return [layer["annotations"]["in-toto.io/predicate-type"] for layer in layers]
 
 
-def test_a_variant_is_delivered_while_others_are_built(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path
-) -> None:
-    delivered = threading.Event()
-
-    class Slow(Builder):
-        """Ends its first call only when something was delivered."""
-
-        def bake(self, definition: Any, *, watch: Any = None) -> Any:
-            if len(definition["target"]) == 1:
-                delivered.set()
-                return super().bake(definition, watch=watch)
-            done = super().bake(definition, watch=watch)
-            assert delivered.wait(60)
-            return done
-
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, Slow(shelf, plan), Registry(Site()), Onlooker())
-    assert len(outcome.built) == 4
-
-
 def test_docker_without_its_image_store_pushes_by_tag_and_is_compared_too(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
@@ -149,8 +96,7 @@ def test_an_image_that_is_not_what_its_name_says_moves_no_tag(
     engine = Builder(shelf, plan, way)
     wrong = engine.inventories[GPU]["components"]["mpi"]
     wrong["measured"] = {"version": "3.1.2"}
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+    outcome = push(plan, engine, path)
     (found,) = refused(outcome.raise_failures)
     assert "mpi: openmpi version: expected 5.0.10, measured 3.1.2" in found.message
     assert len(outcome.built) == 3
@@ -320,25 +266,6 @@ def test_a_floating_tag_that_may_not_move_is_named(
     assert len(found) == 4
     assert all("does not let the tag" in one.message and "fp-*" in one.hint for one in found)
     assert not path.exists()
-
-
-def test_another_run_that_was_quicker_keeps_its_tag(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path
-) -> None:
-    (variant,) = (v for v in plan.variants if v.name == GPU)
-    repository, tag = place(plan, GPU)
-    good = layer(json.dumps(inventory(variant.variant) | {"fuse": "3"}).encode())
-    theirs = image(variant.platforms, good)
-
-    class Late(Builder):
-        def bake(self, definition: Any, *, watch: Any = None) -> Any:
-            theirs.put(shelf, repository, tag)
-            return super().bake(definition, watch=watch)
-
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, Late(shelf, plan), Registry(Site()), Onlooker())
-    assert shelf.tags[repository][tag] == theirs.top
-    assert {i.digest for i in outcome.images if i.name == GPU} == {theirs.top}
 
 
 def test_a_part_of_the_matrix_changes_that_part_of_the_release(
@@ -576,91 +503,6 @@ def test_a_record_of_another_registry_is_not_replaced(
     assert len(outcome.present) == 4, "a run that writes no record"
 
 
-class Breaking(Builder):
-    """A builder whose first deliveries fail: with `failing` as a step, else as `said` by buildx."""
-
-    def __init__(self, *args: Any, said: str = "", step: str = "", times: int = 1) -> None:
-        super().__init__(*args)
-        self.said, self.step, self.times = said, step, times
-
-    def bake(self, definition: Any, *, watch: Any = None) -> Any:
-        ((name, target), *others) = definition["target"].items()
-        if others or target["output"] == ["type=cacheonly"] or not self.times:
-            return super().bake(definition, watch=watch)
-        self.times -= 1
-        state = State((name,))
-        if self.step:
-            state.feed(vertex(f"[{name} miniforge 2/3] RUN x", completed=ENDED, error=self.step))
-        else:
-            state.feed(vertex("exporting to image", completed=ENDED, error=self.said))
-        return state, False
-
-
-@pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT])
-@pytest.mark.parametrize(
-    "said", ["failed to push x: unexpected EOF", "failed to push x: 502 Bad Gateway", "no such job"]
-)
-def test_a_delivery_that_breaks_off_is_tried_again(
-    said: str, way: str, plan: BuildPlan, shelf: WritableRegistry, path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(deliver, "PAUSE", 0)
-    engine = Breaking(shelf, plan, way, said=said, times=deliver.TRIES - 1)
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
-    assert len(outcome.built) == 4
-    assert path.exists()
-
-
-def test_a_push_that_is_refused_is_not_tried_again(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path
-) -> None:
-    engine = Breaking(shelf, plan, said="failed to push x: 401 Unauthorized", times=9)
-    options = run.BuildOptions(release=path, push=True)
-    (found,) = refused(
-        lambda: run.build(plan, options, engine, Registry(Site()), Onlooker()), code=3
-    )
-    assert "401 Unauthorized" in found.message
-    assert engine.times == 8
-
-
-EXIT = 'process "/bin/sh -c x" did not complete successfully: exit code: 1'
-
-
-def test_a_step_that_left_the_cache_is_done_again_as_the_build_did_it(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With the user's proxies, which the delivery must not know."""
-    monkeypatch.setattr(deliver, "PAUSE", 0)
-    engine = Breaking(shelf, plan, step=EXIT)
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
-    assert len(outcome.built) == 4
-    kinds = [done.rpartition(" ")[2] for done in engine.order]
-    assert (kinds.count("type=cacheonly"), kinds.count("type=image")) == (4 + 1, 4)
-
-
-def test_a_delivery_that_fails_stops_one_variant_or_all_as_asked(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deliver, "PAUSE", 0)
-    for keep_going in (True, False):
-        shelf.tags.clear()
-        engine = Breaking(shelf, plan, step=EXIT, times=deliver.TRIES)
-        options = run.BuildOptions(release=path, push=True, keep_going=keep_going)
-
-        def build(options: run.BuildOptions = options, engine: Builder = engine) -> None:
-            outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
-            assert len(outcome.built) == 3
-            outcome.raise_failures()
-
-        (found,) = refused(build)
-        assert "the stage miniforge failed: exit code 1" in found.message
-        assert not path.exists()
-        kept = [tag for tags in shelf.tags.values() for tag in tags if tag.startswith("fp-")]
-        assert keep_going == (len(kept) == 3)
-
-
 def test_fail_fast_builds_nothing_after_an_unfit_image(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
@@ -673,9 +515,9 @@ def test_fail_fast_builds_nothing_after_an_unfit_image(
 
 
 def test_a_registry_that_lets_nobody_in_is_said_once(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
-    monkeypatch.setattr(shelf, "_answer", lambda *_: (403, {}, b""))
+    shelf.refuses = 403
     (found,) = refused(lambda: publish(plan, shelf, path), code=3)
     assert "refuses access" in found.message
 
@@ -695,75 +537,3 @@ def test_an_attestation_with_a_platform_is_no_image(
     made.put(shelf, repository)
     shelf.put_json(repository, top, tag)
     assert "for no platform" in unfit(plan, shelf, path, GPU).message
-
-
-@pytest.mark.parametrize("fault", [ZeroDivisionError(), fail("it is gone", code=3)])
-def test_what_a_delivery_ends_with_ends_a_silent_build(
-    fault: Exception, plan: BuildPlan, shelf: WritableRegistry, path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    def faulty(*_: object) -> None:
-        raise fault
-
-    class Silent(Builder):
-        """Says no more after its first target, until it is told to end."""
-
-        told = threading.Event()
-
-        def bake(self, definition: Any, *, watch: Any = None) -> Any:
-            done = super().bake(definition, watch=watch)
-            if len(definition["target"]) > 1:
-                assert self.told.wait(60)
-                return done[0], False
-            return done
-
-        def stop(self) -> None:
-            super().stop()
-            self.told.set()
-
-    monkeypatch.setattr(deliver, "settle", faulty)
-    engine = Silent(shelf, plan)
-    options = run.BuildOptions(release=path, push=True)
-    with pytest.raises(type(fault)) as raised:
-        run.build(plan, options, engine, Registry(Site()), Onlooker())
-    assert str(raised.value) == str(fault)
-    assert not path.exists()
-    assert not shelf.written()
-
-
-def test_an_interrupted_run_ends_the_engine_and_leaves_no_folder(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    room = tmp_path / "tmp"
-    room.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(room))
-    stopped = threading.Event()
-
-    class Interrupted(Builder):
-        """Is interrupted while a delivery is at work, which ends when it is told to."""
-
-        exporting = threading.Event()
-
-        def bake(self, definition: Any, *, watch: Any = None) -> Any:
-            if len(definition["target"]) == 1:
-                self.exporting.set()
-                assert stopped.wait(60)
-                return State(tuple(definition["target"])), False
-            super().bake(definition, watch=watch)
-            assert self.exporting.wait(60)
-            raise KeyboardInterrupt
-
-        def stop(self) -> None:
-            super().stop()
-            stopped.set()
-
-    monkeypatch.setattr(deliver, "TRIES", 1)
-    engine = Interrupted(shelf, plan, LAYOUT)
-    options = run.BuildOptions(release=path, push=True)
-    with pytest.raises(KeyboardInterrupt):
-        run.build(plan, options, engine, Registry(Site()), Onlooker())
-    assert stopped.is_set()
-    assert list(room.iterdir()) == []
-    assert not shelf.written()
-    assert not path.exists()
