@@ -63,7 +63,7 @@ def read(variant: PlannedVariant, reference: str, registry: Registry) -> Found |
     Raises `VariantError` for what is no image of Bakestone, and for that of another variant.
     """
     try:
-        top = registry.manifest(reference)
+        top = _top(reference, registry)
         if top is None:
             return None
         platforms = {
@@ -133,6 +133,16 @@ def _disagreement(
 
 def _refused(finding: Finding, *, environment: bool) -> VariantError:
     return VariantError(FailedVariant(finding, environment))
+
+
+def _top(reference: str, registry: Registry) -> Manifest | None:
+    try:
+        return registry.manifest(reference)
+    except BakestoneError as problem:
+        # some registries deny a repository that is not there yet: `head` knows
+        if isinstance(problem.__cause__, DeniedError) and registry.head(reference) is None:
+            return None
+        raise
 
 
 def _platforms(top: Manifest, variant: PlannedVariant) -> dict[str, Json]:

@@ -522,6 +522,15 @@ def test_a_registry_that_lets_nobody_in_is_said_once(
     assert "refuses access" in found.message
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_repository_that_is_denied_as_long_as_it_is_not_there_is_published_to(
+    status: int, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    shelf.denies = status
+    outcome, _ = publish(plan, shelf, path)
+    assert len(outcome.moved) == 4
+
+
 def test_an_attestation_with_a_platform_is_no_image(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
