@@ -216,8 +216,10 @@ def _unproxied(target: Target) -> Target:
     """A target whose provenance names no proxy: buildx would add those of Docker's configuration,
     passwords included, as build arguments, and provenance tells all of these.
 
-    Arguments that are there already are kept by buildx; proxies are in no cache key. Targets
-    without provenance keep them, since their steps may need them.
+    Arguments that are there already are kept by buildx. Targets without provenance keep theirs:
+    steps are done for these first, and come out of the cache here, as BuildKit leaves proxies out
+    of its keys (solver/llbsolver/ops/exec.go). Where the cache has lost one, it is done again
+    without provenance (jobs/publish/deliver.py).
     """
     attest = target.get("attest")
     if not isinstance(attest, list) or not any("mode=max" in str(kind) for kind in attest):

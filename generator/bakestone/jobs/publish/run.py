@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,8 @@ from bakestone.clients.engine import policy
 from bakestone.clients.engine.buildx import Definition, Engine
 from bakestone.clients.engine.capabilities import LAYOUT, Abilities
 from bakestone.clients.engine.events import State
-from bakestone.clients.registry.client import PARALLEL, ImmutableTagError, Registry
+from bakestone.clients.parallel import in_parallel
+from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form
@@ -128,14 +128,14 @@ class _Run:
         path, registry = self.options.release, self.plan.registry
         record = records.read(path, registry) if self.options.tags else release.read(path)
         self.known = {image.name: image for image in record.images} if record else {}
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            found = list(pool.map(self._find, self.plan.variants))
-        for variant, image in zip(self.plan.variants, found, strict=True):
+        for variant, image in in_parallel(self._find, self.plan.variants):
+            if isinstance(image, BakestoneError):
+                raise image
             if isinstance(image, FailedVariant):
                 self.failed[variant.name] = image
             elif image is not None:
                 self.images[variant.name] = image
-                self.present.append(variant.name)
+        self.present = [v.name for v in self.plan.variants if v.name in self.images]
 
     def _find(self, variant: PlannedVariant) -> ReleasedImage | FailedVariant | None:
         """A variant's image in the registry.
@@ -169,7 +169,7 @@ class _Run:
         if form != asked:
             self.watcher.warn(_plain(abilities))
             self.plan = self.plan.in_form(form)
-            for before in (self.images, self.floating, self.failed, self.present):
+            for before in (self.images, self.floating, self.failed):
                 before.clear()
             self.look()
 
@@ -314,18 +314,15 @@ class _Run:
         there = self.registry.heads(i.floating for i in unknown)
         self.floating |= {i.name: there[i.floating] for i in unknown}
         todo = [i for i in images if self.floating[i.name] != i.digest]
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            refused = [problem for problem in pool.map(self._point, todo) if problem]
+        refused: list[Finding] = []
+        for _, problem in in_parallel(lambda i: self.registry.tag(i.pinned, i.name), todo):
+            if isinstance(problem, ImmutableTagError):
+                refused += problem.findings
+            elif isinstance(problem, BakestoneError):
+                raise problem
         if refused:
-            raise BakestoneError([f for problem in refused for f in problem.findings], ENVIRONMENT)
+            raise BakestoneError(sorted(refused, key=lambda f: f.message), ENVIRONMENT)
         return [i.name for i in todo]
-
-    def _point(self, image: ReleasedImage) -> ImmutableTagError | None:
-        try:
-            self.registry.tag(image.pinned, image.name)
-        except ImmutableTagError as problem:
-            return problem
-        return None
 
 
 def _plain(abilities: Abilities) -> Finding:

@@ -91,7 +91,7 @@ def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, 
 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
-    blobs.push_manifest(registry, f"{where}@{blob.digest}", blob.content, blob.media_type)
+    registry.push_manifest(f"{where}@{blob.digest}", blob.content, blob.media_type)
 
 
 def _docker_purl(variant: PlannedVariant, platform: str) -> str:
