@@ -147,6 +147,11 @@ class Engine:
             state.digests.update(_digests(prepared.metadata))
             return state, process.returncode == 0
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was given up."""
+        return self._stopped
+
     def stop(self) -> None:
         """End what runs now, and begin nothing more: for a run that is given up."""
         with self._change:

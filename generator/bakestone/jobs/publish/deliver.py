@@ -59,7 +59,7 @@ class Delivery:
             try:
                 return self._deliver(variant)
             except (VariantError, BakestoneError) as problem:
-                if tries == TRIES or not _heals(problem):
+                if tries == TRIES or self.engine.stopped or not _heals(problem):
                     raise
                 time.sleep(PAUSE)
                 if isinstance(problem, VariantError):

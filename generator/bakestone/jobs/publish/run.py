@@ -106,7 +106,7 @@ class _Run:
     engine: Engine
     registry: Registry
     watcher: Watcher
-    known: dict[str, ReleasedImage] = field(default_factory=dict)
+    known: dict[tuple[str, str], ReleasedImage] = field(default_factory=dict)
     way: str = ""
     images: dict[str, ReleasedImage] = field(default_factory=dict)
     floating: dict[str, str | None] = field(default_factory=dict)
@@ -127,7 +127,7 @@ class _Run:
         """Find what the registry has under the fingerprints; it is believed when it agrees."""
         path, registry = self.options.release, self.plan.registry
         record = records.read(path, registry) if self.options.tags else release.read(path)
-        self.known = {image.name: image for image in record.images} if record else {}
+        self.known = {(i.family, i.name): i for i in record.images} if record else {}
         for variant, image in in_parallel(self._find, self.plan.variants):
             if isinstance(image, BakestoneError):
                 raise image
@@ -143,7 +143,7 @@ class _Run:
         One that release.json knows is asked for once: where its floating tag is on the digest that
         was compared and recorded, there is nothing to read.
         """
-        known = self.known.get(variant.name)
+        known = self.known.get((variant.family, variant.name))
         known = known if known and published.is_known(variant, known) else None
         if known and self.options.tags:
             self.floating[variant.name] = self.registry.head(variant.floating)

@@ -160,7 +160,7 @@ def test_an_interrupted_run_ends_the_engine_and_leaves_no_folder(
             super().stop()
             stopped.set()
 
-    monkeypatch.setattr(deliver, "TRIES", 1)
+    monkeypatch.setattr(deliver, "PAUSE", 600)  # nobody waits to try it again
     engine = Interrupted(shelf, plan, LAYOUT)
     with pytest.raises(KeyboardInterrupt):
         push(plan, engine, path)

@@ -147,14 +147,19 @@ def note(image: Json) -> tuple[str, int] | None:
 
     Raises `ValueError` for what `noted` does not write.
     """
-    text, size = (_annotations(image).get(key) for key in (INVENTORY, SIZE))
-    if text is None and size is None:
+    text, size = annotation(image, INVENTORY), annotation(image, SIZE)
+    if not text and not size:
         return None
-    if not isinstance(text, str) or len(text) > MAX_INVENTORY:
+    if not 0 < len(text) <= MAX_INVENTORY:
         raise ValueError(f"its annotation {INVENTORY} holds no inventory")
-    if not isinstance(size, str) or not _SIZE.fullmatch(size):
+    if not _SIZE.fullmatch(size):
         raise ValueError(f"its annotation {SIZE} is no size")
     return text, int(size)
+
+
+def annotation(entry: Json, key: str) -> str:
+    """An annotation of a descriptor or an index; empty without one."""
+    return str(_annotations(entry).get(key, ""))
 
 
 def is_done(top: Json) -> bool:
@@ -167,14 +172,13 @@ def attested_by(top: Json, image: str) -> list[str]:
     return [
         str(entry["digest"])
         for entry in _entries(top)
-        if _annotations(entry).get(TYPE) == ATTESTATION
-        and _annotations(entry).get(SUBJECT) == image
+        if annotation(entry, TYPE) == ATTESTATION and annotation(entry, SUBJECT) == image
     ]
 
 
 def images(top: Json) -> list[Json]:
     """The descriptors of the images in an index."""
-    return [entry for entry in _entries(top) if _annotations(entry).get(TYPE) != ATTESTATION]
+    return [entry for entry in _entries(top) if annotation(entry, TYPE) != ATTESTATION]
 
 
 def _entries(top: Json) -> list[Json]:

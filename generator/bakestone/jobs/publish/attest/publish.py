@@ -4,13 +4,10 @@ added, and an index names them all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from packageurl import PackageURL
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
-from bakestone.clients.registry.manifest import is_digest
 from bakestone.core.render.measured import Json, parts
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.jobs.publish.attest import contents, index, spdx
@@ -79,15 +76,14 @@ def _entry(top: Manifest, variant: PlannedVariant) -> Json:
 
 def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, Json]]:
     """The in-toto statements of an attestation manifest: predicate type and descriptor."""
-    layers = registry.need(f"{where}@{digest}").data.get("layers")
-    found: list[tuple[str, Json]] = []
-    for layer in layers if isinstance(layers, list) else ():
-        about = layer.get("annotations") if isinstance(layer, dict) else None
-        kind = about.get(index.PREDICATE_TYPE) if isinstance(about, Mapping) else None
-        fits = isinstance(kind, str) and is_digest(layer.get("digest")) and "size" in layer
-        if fits and layer.get("mediaType") == index.IN_TOTO:
-            found.append((str(kind), layer))
-    return found
+    data = registry.need(f"{where}@{digest}").data
+    layers: list[Json] = [] if "manifests" in data else data.get("layers", [])
+    return [
+        (kind, layer)
+        for layer in layers
+        if (kind := index.annotation(layer, index.PREDICATE_TYPE))
+        and layer.get("mediaType") == index.IN_TOTO
+    ]
 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
