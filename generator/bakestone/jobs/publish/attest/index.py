@@ -56,17 +56,8 @@ class Blob:
 def statement(predicate_type: str, name: str, digest: str, predicate: Json) -> Blob:
     """An in-toto statement about the image with this name and digest."""
     subject = [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
-    return Blob(
-        IN_TOTO,
-        _json(
-            {
-                "_type": STATEMENT,
-                "predicateType": predicate_type,
-                "subject": subject,
-                "predicate": predicate,
-            }
-        ),
-    )
+    about = {"_type": STATEMENT, "predicateType": predicate_type, "subject": subject}
+    return Blob(IN_TOTO, _json({**about, "predicate": predicate}))
 
 
 def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
@@ -75,36 +66,15 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
     `statements` are predicate types and descriptors of in-toto statements.
     """
     layers = [
-        {
-            "mediaType": IN_TOTO,
-            "digest": d["digest"],
-            "size": d["size"],
-            "annotations": {PREDICATE_TYPE: kind},
-        }
+        {"mediaType": IN_TOTO, "digest": d["digest"], "size": d["size"]}
+        | {"annotations": {PREDICATE_TYPE: kind}}
         for kind, d in statements
     ]
-    unknown: Json = {"architecture": "unknown", "os": "unknown", "config": {}}
-    config = Blob(
-        CONFIG,
-        _json(
-            unknown
-            | {"rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}
-        ),
-    )
-    return (
-        Blob(
-            MANIFEST,
-            _json(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": MANIFEST,
-                    "config": config.descriptor,
-                    "layers": layers,
-                }
-            ),
-        ),
-        config,
-    )
+    files = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
+    unknown = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": files}
+    config = Blob(CONFIG, _json(unknown))
+    about = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
+    return Blob(MANIFEST, _json({**about, "layers": layers})), config
 
 
 def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
@@ -112,25 +82,14 @@ def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
 
     `attestations` is by image digest.
     """
+    nowhere = {"architecture": "unknown", "os": "unknown"}
     entries = [*images]
     for image in images:
         found = attestations[str(image["digest"])]
         about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
-        entries.append(
-            found.descriptor
-            | {"annotations": about, "platform": {"architecture": "unknown", "os": "unknown"}}
-        )
-    return Blob(
-        INDEX,
-        _json(
-            {
-                "schemaVersion": 2,
-                "mediaType": INDEX,
-                "manifests": entries,
-                "annotations": {DONE: "provenance,sbom"},
-            }
-        ),
-    )
+        entries.append(found.descriptor | {"annotations": about, "platform": nowhere})
+    whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    return Blob(INDEX, _json({**whole, "annotations": {DONE: "provenance,sbom"}}))
 
 
 def noted(image: Json, inventory: Json, size: int) -> Json:
@@ -192,5 +151,5 @@ def _annotations(entry: Json) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _json(data: Json) -> bytes:
+def _json(data: Mapping[str, object]) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode()
