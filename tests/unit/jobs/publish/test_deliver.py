@@ -12,13 +12,16 @@ import pytest
 
 from bakestone.clients.engine.capabilities import BY_DIGEST, LAYOUT
 from bakestone.clients.engine.events import State
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.layout import Layout
+from bakestone.clients.site.site import Site
 from bakestone.core.render.plan import BuildPlan
 from bakestone.errors import fail
-from bakestone.jobs.publish import deliver
+from bakestone.jobs.publish import deliver, push_layout
 from tests.support.builder import ENDED, GPU, Builder, image, inventory, layer, place, push
 from tests.support.buildkit_events import vertex
 from tests.support.samples import refused
-from tests.support.writable_registry import WritableRegistry
+from tests.support.writable_registry import WritableRegistry, digest_of
 
 
 class Breaking(Builder):
@@ -206,3 +209,23 @@ def test_another_run_that_was_quicker_keeps_its_tag(
     outcome = push(plan, Late(shelf, plan), path)
     assert shelf.tags[repository][tag] == theirs.top
     assert {i.digest for i in outcome.images if i.name == GPU} == {theirs.top}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"config": 3}, {"manifests": [{"digest": "../x"}]}, {"layers": []}, [1]]
+)
+def test_an_export_of_odd_shape_is_a_sentence(
+    odd: object, plan: BuildPlan, shelf: WritableRegistry, tmp_path: Path
+) -> None:
+    variant, raw = plan.variants[0], json.dumps(odd).encode()
+    digest = digest_of(raw)
+    layout = Layout(tmp_path / "image")
+    blobs = layout.folder / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    (blobs / digest.removeprefix("sha256:")).write_bytes(raw)
+    about = {"io.containerd.image.name": variant.kept}
+    top = {"digest": digest, "size": len(raw), "mediaType": "x", "annotations": about}
+    (layout.folder / "index.json").write_text(json.dumps({"manifests": [top]}), "utf-8")
+    (found,) = refused(lambda: push_layout.send(Registry(Site()), layout, variant))
+    assert f"the builder exported an odd {digest}: " in found.message
+    assert shelf.asked == []
