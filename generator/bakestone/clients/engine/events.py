@@ -148,14 +148,8 @@ class State:
     def _named(self, name: str) -> Step:
         found = _NAME.match(name)
         if not found:
-            return Step(
-                name,
-                target=(
-                    self.targets[0]
-                    if len(self.targets) == 1
-                    else _internal_target(name, self.targets)
-                ),
-            )
+            alone = len(self.targets) == 1
+            return Step(name, self.targets[0] if alone else _internal_target(name, self.targets))
         first, second = found["first"] or "", found["second"] or ""
         if len(self.targets) == 1 and first not in self.targets:
             # one target: [STAGE 1/3], or [PLATFORM STAGE 1/3]
