@@ -226,6 +226,19 @@ def test_what_was_published_is_there_for_the_next_run(
     assert path.read_bytes() == before
 
 
+def test_an_entry_of_a_family_that_was_renamed_hides_none_of_the_new_one(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    loaded = json.loads(path.read_text("utf-8"))
+    loaded["images"].append(loaded["images"][0] | {"family": "before"})
+    path.write_text(json.dumps(loaded), "utf-8")
+    shelf.asked.clear()
+    outcome, _ = publish(plan, shelf, path)
+    assert [a.partition(" ")[0] for a in shelf.asked] == ["HEAD"] * 4
+    assert [i.family for i in outcome.retired] == ["before"]
+
+
 def test_a_floating_tag_that_was_moved_away_comes_back(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
