@@ -111,10 +111,12 @@ def test_other_forms_are_exported_as_they_are_pushed(
     project.bakestone("build", NAMES[0], "--push", *flags)
     (exported,) = project.release()["images"]
     site(project, vendor)
-    project.bakestone(
-        "build", NAMES[0], "--push", *flags, "--registry", f"{project.registry}/pushed"
-    )
-    (pushed,) = project.release()["images"]
+    elsewhere, other = f"{project.registry}/pushed", project.folder / "pushed.json"
+    push = ("build", NAMES[0], "--push", *flags, "--registry", elsewhere)
+    refused = project.bakestone(*push, code=1)
+    assert "--release FILE names another file" in refused.err
+    project.bakestone(*push, "--release", str(other))
+    (pushed,) = json.loads(other.read_text("utf-8"))["images"]
     same = ("fingerprint", "platforms", "size") + (("digest",) if "--no-attest" in flags else ())
     assert {key: exported[key] for key in same} == {key: pushed[key] for key in same}
 

@@ -17,12 +17,13 @@ from typing import Any
 from bakestone.clients.engine.buildx import Definition, Engine, Watch
 from bakestone.clients.engine.capabilities import BY_DIGEST, Abilities
 from bakestone.clients.engine.events import State
-from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES
+from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.bakefile import WHOLE
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import Finding
+from bakestone.jobs.publish import run
 from bakestone.jobs.publish.watching import Status
 from tests.support.buildkit_events import vertex
 from tests.support.writable_registry import WritableRegistry, digest_of
@@ -30,6 +31,8 @@ from tests.support.writable_registry import WritableRegistry, digest_of
 IN_TOTO = "application/vnd.in-toto+json"
 PROVENANCE = "https://slsa.dev/provenance/v0.2"
 ENDED = "2026-11-22T00:00:01Z"
+GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
+"""A variant of `samples.MANY` that has two platforms."""
 PLACE = "usr/share/bakestone/inventory.json"
 
 
@@ -184,3 +187,15 @@ class Onlooker:
 
     def watch(self, state: State) -> None:
         pass
+
+
+def push(plan: BuildPlan, engine: Builder, path: Path, **asked: Any) -> run.Outcome:
+    """A run of `build --push` with this builder."""
+    options = run.BuildOptions(release=path, push=True, **asked)
+    return run.build(plan, options, engine, Registry(Site()), Onlooker())
+
+
+def place(plan: BuildPlan, name: str) -> tuple[str, str]:
+    """The repository's path and the fingerprint tag of a variant."""
+    (variant,) = (v for v in plan.variants if v.name == name)
+    return variant.repository.partition("/")[2], variant.tag

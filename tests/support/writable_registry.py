@@ -23,7 +23,8 @@ class WritableRegistry:
     """`contents` is repository -> digest -> bytes, `tags` repository -> tag -> digest.
 
     `asked` lists METHOD PATH. Tags that `immutable` holds for are put once. A registry that is not
-    `deletes` keeps its tags.
+    `deletes` keeps its tags. With `refuses`, that is the status of every answer; with `denies`, of
+    those to who would read a repository in which nothing is.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,7 @@ class WritableRegistry:
         self.asked: list[str] = []
         self.immutable: Callable[[str], bool] = lambda _tag: False
         self.deletes = True
+        self.refuses = self.denies = 0
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -85,6 +87,8 @@ class WritableRegistry:
     def _answer(
         self, request: BaseHTTPRequestHandler, body: bytes
     ) -> tuple[int, dict[str, str], bytes]:
+        if self.refuses:
+            return self.refuses, {}, b""
         if request.command == "POST":
             return 202, {"Location": f"{request.path}session"}, b""
         found = _PATH.fullmatch(request.path.partition("?")[0])
@@ -106,6 +110,8 @@ class WritableRegistry:
             return 202, {}, b""
         digest = self.tags.get(repository, {}).get(key, key)
         raw = self.contents.get(repository, {}).get(digest)
+        if self.denies and repository not in self.contents:
+            return self.denies, {}, b""
         if raw is None:
             return 404, {}, b""
         kind = "application/octet-stream"

@@ -1,4 +1,4 @@
-"""What the registry cannot take is said by `validate`, before anything is built."""
+"""What the registry cannot take is said before anything is built."""
 
 from __future__ import annotations
 
@@ -39,3 +39,12 @@ def test_validate_knows_what_registries_take(
     assert result.exit_code == (1 if reason else 0), result.output
     assert reason in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_push_that_the_registry_cannot_take_is_refused_before_anything_is_built(
+    bakestone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "images.yaml").write_text(MATRIX.format("localhost:5000/x"), "utf-8")
+    result = bakestone("build", "--push", "--registry", "docker.io/a/b")
+    assert result.exit_code == 1
+    assert "docker.io/a/b/debian: Docker Hub has two levels" in result.output

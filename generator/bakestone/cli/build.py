@@ -110,6 +110,8 @@ def build(
         hint = "push first; then `docker pull` loads the image"
         raise fail("--push and --load exclude each other", hint, code=USAGE)
     project = project_of(**paths)
+    if push:
+        project.check_registry()
     project.ends(today())
     pins.warn(project)
     plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))

@@ -147,6 +147,11 @@ class Engine:
             state.digests.update(_digests(prepared.metadata))
             return state, process.returncode == 0
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was given up."""
+        return self._stopped
+
     def stop(self) -> None:
         """End what runs now, and begin nothing more: for a run that is given up."""
         with self._change:
@@ -216,8 +221,10 @@ def _unproxied(target: Target) -> Target:
     """A target whose provenance names no proxy: buildx would add those of Docker's configuration,
     passwords included, as build arguments, and provenance tells all of these.
 
-    Arguments that are there already are kept by buildx; proxies are in no cache key. Targets
-    without provenance keep them, since their steps may need them.
+    Arguments that are there already are kept by buildx. Targets without provenance keep theirs:
+    steps are done for these first, and come out of the cache here, as BuildKit leaves proxies out
+    of its keys (solver/llbsolver/ops/exec.go). Where the cache has lost one, it is done again
+    without provenance (jobs/publish/deliver.py).
     """
     attest = target.get("attest")
     if not isinstance(attest, list) or not any("mode=max" in str(kind) for kind in attest):

@@ -81,17 +81,15 @@ def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Ab
         return choose(driver, name, export=export)
     info = client.info()
     containerd = "io.containerd.snapshotter" in str(info.driver_status)
-    found = choose(
-        driver, name, str(info.server_version or "0"), containerd=containerd, export=export
-    )
+    version = str(info.server_version or "0")
+    found = choose(driver, name, version, containerd=containerd, export=export)
     if export and found.delivery != LAYOUT:
         hint = (
             "use Docker's containerd image store or a builder of its own (docs/reproducible.md), or"
             " take `push` out of the site file"
         )
-        raise fail(
-            f"{found.name} cannot export images, as `push: export` asks", hint, code=ENVIRONMENT
-        )
+        said = f"{found.name} cannot export images, as `push: export` asks"
+        raise fail(said, hint, code=ENVIRONMENT)
     return found
 
 
@@ -99,18 +97,13 @@ def _driver(client: DockerClient, builder: str) -> tuple[str, str]:
     """Driver and name of a builder, as `buildx inspect` tells them; python-on-whales lists all
     builders, and waits for dead ones.
     """
-    command = [
-        *client.client_config.docker_cmd,
-        "buildx",
-        "inspect",
-        *([builder] if builder else []),
-    ]
+    docker = client.client_config.docker_cmd
+    command = [*docker, "buildx", "inspect", *([builder] if builder else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = dict(re.findall(r"^(Name|Driver):\s+(\S+)", done.stdout, re.MULTILINE)[:2])
     if done.returncode or "Driver" not in found:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1].removeprefix(
-            "ERROR: "
-        )
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        reason = reason.removeprefix("ERROR: ")
         hint = "`docker buildx ls` shows the builders; the site file names one under `builder`"
         raise fail(f"buildx cannot use the builder: {reason}", hint, name=builder, code=ENVIRONMENT)
     return found["Driver"], found["Name"]

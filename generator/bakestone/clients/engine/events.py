@@ -100,6 +100,11 @@ class State:
     output: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list, repr=False)
+    # what is asked for at each line, of each of a hundred targets, is not looked for in all steps
+    _ends: dict[str, list[Step]] = field(default_factory=dict, repr=False)
+    """Target -> the last steps of its last stage, one for each platform."""
+    _at_work: dict[str, dict[str, Step]] = field(default_factory=dict, repr=False)
+    """Target -> the steps that run now; under "" those that belong to none, such as exports."""
 
     def feed(self, line: str) -> None:
         """Take one line of output. buildx up to 0.13 spreads an event over several lines, from `{`
@@ -131,19 +136,20 @@ class State:
         step = self.steps.get(vertex["digest"])
         if step is None:
             step = self.steps[vertex["digest"]] = self._named(vertex.get("name", ""))
+            if step.last:
+                self._ends.setdefault(step.target, []).append(step)
         step.hear(vertex)
+        at_work = self._at_work.setdefault(step.target if step.stage else "", {})
+        if step.running:
+            at_work.setdefault(vertex["digest"], step)
+        else:
+            at_work.pop(vertex["digest"], None)
 
     def _named(self, name: str) -> Step:
         found = _NAME.match(name)
         if not found:
-            return Step(
-                name,
-                target=(
-                    self.targets[0]
-                    if len(self.targets) == 1
-                    else _internal_target(name, self.targets)
-                ),
-            )
+            alone = len(self.targets) == 1
+            return Step(name, self.targets[0] if alone else _internal_target(name, self.targets))
         first, second = found["first"] or "", found["second"] or ""
         if len(self.targets) == 1 and first not in self.targets:
             # one target: [STAGE 1/3], or [PLATFORM STAGE 1/3]
@@ -156,26 +162,17 @@ class State:
         """The step of a target that is at work now; the one that began last, when there are
         several.
         """
-        return next(
-            (
-                s
-                for s in reversed(self.steps.values())
-                if s.running and s.target == target and s.stage
-            ),
-            None,
-        )
+        return next(reversed(self._at_work.get(target, {}).values()), None)
 
     def measured(self, target: str, platforms: int = 1) -> bool:
         """Whether a target's inventory was taken on all its platforms: the last step of its last
         stage, which has no name and copies the inventory, is done.
         """
-        return platforms <= sum(
-            s.done and not s.error and s.last and s.target == target for s in self.steps.values()
-        )
+        return platforms <= sum(s.done and not s.error for s in self._ends.get(target, ()))
 
     def exporting(self) -> bool:
         """Whether some image is being written or pushed."""
-        return any(s.running and s.name.startswith("exporting") for s in self.steps.values())
+        return any(s.name.startswith("exporting") for s in self._at_work.get("", {}).values())
 
     def failures(self) -> list[Failure]:
         """The steps that failed by themselves, not because another one did."""

@@ -47,11 +47,8 @@ def locked_sources(lock: Lock) -> list[str]:
     """
     sources = []
     for ref, base in lock.bases.items():
-        sources += (
-            [f"{IMAGE}{ref}@{base.digest}"]
-            if base.digest
-            else [f"{IMAGE}{ref}", f"{IMAGE}{ref}{_ANY}"]
-        )
+        ends = [f"@{base.digest}"] if base.digest else ["", _ANY]
+        sources += [f"{IMAGE}{ref}{end}" for end in ends]
     return [*sources, *lock.artifacts, *(keyring.url for keyring in lock.keyrings.values())]
 
 
@@ -61,24 +58,15 @@ def names(site: Site, source: str) -> list[str]:
     """
     mirrors, end = (site.registries, "/") if source.startswith(IMAGE) else (site.urls, "")
     name = source.removeprefix(IMAGE)
-    fitting = [
-        (prefix, target) for prefix, target in mirrors.items() if name.startswith(target + end)
-    ]
-    return [
-        *(
-            prefix + name[len(target) :]
-            for prefix, target in sorted(fitting, key=lambda pair: -len(pair[1]))
-        ),
-        name,
-    ]
+    fitting = [pair for pair in mirrors.items() if name.startswith(pair[1] + end)]
+    fitting.sort(key=lambda pair: -len(pair[1]))
+    return [*(prefix + name[len(target) :] for prefix, target in fitting), name]
 
 
 def _mirrored(site: Site, source: str) -> str:
-    return (
-        IMAGE + site.mirror(source.removeprefix(IMAGE))
-        if source.startswith(IMAGE)
-        else site.mirror_url(source)
-    )
+    if source.startswith(IMAGE):
+        return IMAGE + site.mirror(source.removeprefix(IMAGE))
+    return site.mirror_url(source)
 
 
 def _selector(identifier: str) -> dict[str, str]:

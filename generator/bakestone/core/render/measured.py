@@ -53,7 +53,7 @@ def expectations(variant: Variant) -> tuple[Expected, ...]:
     )
 
 
-def parse(content: bytes) -> Json:
+def parse(content: bytes | str) -> Json:
     """An inventory.json of good shape. Raises `ValueError` with a reason for people."""
     try:
         found = json.loads(content, object_pairs_hook=_first)

@@ -10,11 +10,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakestone.core.documents.schema import schema
 from bakestone.core.render.measured import Json, sentence
 from bakestone.errors import BakestoneError, fail, read_text
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 MAX_BYTES = 64 * 2**20
 """Size of a record that is read: 64 KB for each of a thousand images; real ones take four."""
@@ -43,6 +48,11 @@ class ReleasedImage:
     def pinned(self) -> str:
         """The reference that never changes."""
         return f"{self.repository}@{self.digest}"
+
+    @property
+    def kept(self) -> str:
+        """The reference that never moves."""
+        return f"{self.repository}:fp-{self.fingerprint}"
 
     @property
     def floating(self) -> str:
@@ -105,7 +115,7 @@ def read(path: Path) -> ReleaseRecord | None:
             "upgrade bakestone",
             name=str(path),
         )
-    reason = _misshapen(loaded)
+    reason = _misshapen(loaded) or _mistagged(loaded["images"])
     if reason:
         raise _unfit(path, reason)
     return ReleaseRecord(loaded["registry"], tuple(_image(one) for one in loaded["images"]))
@@ -125,31 +135,51 @@ def merged(
 ) -> ReleaseRecord:
     """The record with these images in it, and with what it had of others.
 
-    The order is that of images.yaml; what is no longer there comes last. A record of another
-    registry is not gone on with.
+    The order is that of images.yaml; what is no longer there comes last.
     """
-    kept = before.images if before and before.registry == registry else ()
+    kept = before.images if before else ()
     found = {(image.family, image.name): image for image in (*kept, *images)}
     rank = {key: number for number, key in enumerate(order)}
     names = sorted(found, key=lambda key: rank.get(key, len(rank)))
     return ReleaseRecord(registry, tuple(found[key] for key in names))
 
 
+def check_inventory(inventory: Json) -> None:
+    """Raise `ValueError` for an inventory that no record may hold."""
+    reason = _misshapen(inventory, "#/$defs/inventory")
+    if reason:
+        raise ValueError(f"in its inventory {reason}")
+
+
 def _unfit(path: Path, reason: str) -> BakestoneError:
     return fail(f"the release is no record of ours: {reason}", _HINT, name=str(path))
 
 
-def _misshapen(loaded: object) -> str:
-    from jsonschema import Draft202012Validator
+def _misshapen(loaded: object, part: str = "") -> str:
+    """Where something is not as the schema, or a part of it, says; empty when it is."""
     from jsonschema.exceptions import best_match
 
-    problem = best_match(Draft202012Validator(schema("release")).iter_errors(loaded))
+    problem = best_match(_validator(part).iter_errors(loaded))
     if problem is not None:
-        return f"{problem.json_path} is not as schemas/release.schema.json says"
+        place = problem.json_path if problem.json_path.isprintable() else "a value"
+        return f"{place} is not as schemas/release.schema.json says"
     if re.search(r'\\n"', json.dumps(loaded)):
         return "it has a line break at the end of a value"  # `$` in a pattern lets it pass
-    named = ((image["name"], image["tag"]) for image in loaded["images"])  # type: ignore[index]
-    return next((f"{name} has another tag" for name, tag in named if name != tag), "")
+    return ""
+
+
+def _mistagged(images: Iterable[Json]) -> str:
+    """As `_misshapen`, of images whose shape was checked."""
+    wrong = (image["name"] for image in images if image["name"] != image["tag"])
+    return next((f"{name} has another tag" for name in wrong), "")
+
+
+@cache
+def _validator(part: str) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    whole = schema("release")
+    return Draft202012Validator({"$ref": part, "$defs": whole["$defs"]} if part else whole)
 
 
 def _image(plain: Mapping[str, object]) -> ReleasedImage:

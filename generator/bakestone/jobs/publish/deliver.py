@@ -11,25 +11,26 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bakestone.clients.engine import capabilities
 from bakestone.clients.engine.buildx import Engine, Target
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
-from bakestone.clients.registry import blobs
+from bakestone.clients.http.session import HttpError
 from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import Layout
 from bakestone.clients.registry.manifest import is_digest
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.core.render.release import ReleasedImage
-from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, fail
+from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.publish import failures, published, push_layout
 from bakestone.jobs.publish.attest.publish import complete
+from bakestone.jobs.publish.failures import StoppedError, VariantError
 from bakestone.jobs.publish.found import Found
 
 TRIES = 3
-"""How often a delivery is tried when the engine failed."""
+"""How often a delivery is tried when engine or network failed."""
 PAUSE = 5
 """Seconds between two tries."""
 PATIENCE = 10
@@ -51,8 +52,28 @@ class Delivery:
     def deliver(self, variant: PlannedVariant) -> ReleasedImage:
         """Bring a variant to the registry, whole, and put its fingerprint tag.
 
-        Raises `DisagreementError` for an image that is not what its name says; no tag is put then.
+        Raises `VariantError` for an image that is not what its name says; no tag is put then.
         """
+        tries = 1
+        while True:
+            try:
+                return self._deliver(variant)
+            except (VariantError, BakestoneError) as problem:
+                if tries == TRIES or self.engine.stopped or not _heals(problem):
+                    raise
+                time.sleep(PAUSE)
+                if isinstance(problem, VariantError):
+                    self._make_again(variant)
+            tries += 1
+
+    def _make_again(self, variant: PlannedVariant) -> None:
+        """Have a step that is no longer in the builder's cache done as the build did it: with the
+        proxies of Docker's own configuration, which a delivery must not know (buildx.py).
+        """
+        target = self.plan.target(variant, "type=cacheonly", attest=False)
+        self.engine.bake({"target": {variant.target: target}})
+
+    def _deliver(self, variant: PlannedVariant) -> ReleasedImage:
         reference = self._bring(variant)
         found = published.read(variant, reference, self.registry)
         if found is None:
@@ -70,7 +91,7 @@ class Delivery:
         output = capabilities.pushed(
             name, self.plan.form, by_digest=self.way == BY_DIGEST, plain_http=plain_http
         )
-        digest = self._bake(variant, lambda: self._target(variant, output))
+        digest = self._bake(variant, self._target(variant, output))
         if self.way == BY_TAG:
             return variant.kept
         if not is_digest(digest):
@@ -81,13 +102,8 @@ class Delivery:
 
     def _export(self, variant: PlannedVariant) -> str:
         layout = Layout(self.folder / "image")
-
-        def emptied() -> Target:
-            shutil.rmtree(layout.folder, ignore_errors=True)
-            return push_layout.target(self.plan, variant, layout.folder)
-
         try:
-            self._bake(variant, emptied)
+            self._bake(variant, push_layout.target(self.plan, variant, layout.folder))
             return f"{variant.repository}@{push_layout.send(self.registry, layout, variant)}"
         finally:
             shutil.rmtree(layout.folder, ignore_errors=True)
@@ -95,20 +111,23 @@ class Delivery:
     def _target(self, variant: PlannedVariant, output: str) -> Target:
         return self.plan.target(variant, output, attest=self.plan.form.attest)
 
-    def _bake(self, variant: PlannedVariant, target: Callable[[], Target]) -> str:
+    def _bake(self, variant: PlannedVariant, target: Target) -> str:
         """Have one variant exported or pushed; gives the digest that buildx tells of it."""
-        for tries in range(1, TRIES + 1):
-            state, good = self.engine.bake({"target": {variant.target: target()}})
-            if good:
-                return state.digests.get(variant.target, "")
-            failed = failures.explain(state, [variant], self.engine.site)
-            if tries == TRIES or not all(f.heals for f in failed.values()):
-                break
-            time.sleep(PAUSE)
-        if not failed:
-            raise failures.stopped(state)
-        code = ENVIRONMENT if all(f.environment for f in failed.values()) else INPUT
-        raise BakestoneError([f.finding for f in failed.values()], code)
+        state, good = self.engine.bake({"target": {variant.target: target}})
+        if good:
+            return state.digests.get(variant.target, "")
+        for failed in failures.explain(state, [variant], self.engine.site).values():
+            raise VariantError(replace(failed, heals=True))  # its steps went well before
+        raise failures.stopped(state)
+
+
+def _heals(problem: VariantError | BakestoneError) -> bool:
+    """Whether another try may go well: engine or network are to blame."""
+    if isinstance(problem, VariantError):
+        return problem.failed.heals
+    if isinstance(problem, StoppedError):
+        return problem.heals
+    return isinstance(problem.__cause__, HttpError) and problem.__cause__.heals
 
 
 def settle(
@@ -124,7 +143,7 @@ def settle(
         return _first(variant, registry)
     if there != top.digest:
         try:
-            blobs.push_manifest(registry, variant.kept, top.raw, top.media_type)
+            registry.push_manifest(variant.kept, top.raw, top.media_type)
         except ImmutableTagError:
             return _first(variant, registry)
     return published.released(variant, found, top.digest)
@@ -140,11 +159,15 @@ def _first(variant: PlannedVariant, registry: Registry) -> ReleasedImage:
 
 class Courier:
     """One worker that is handed variants, and does something with one after the other while the
-    builder goes on.
+    builder goes on. When that raises, nothing more is begun, and `give_up` is called: the builder
+    may be silent for long.
     """
 
-    def __init__(self, deliver: Callable[[PlannedVariant], None]) -> None:
+    def __init__(
+        self, deliver: Callable[[PlannedVariant], None], give_up: Callable[[], None]
+    ) -> None:
         self._deliver = deliver
+        self._give_up = give_up
         self._todo: queue.SimpleQueue[PlannedVariant | None] = queue.SimpleQueue()
         self._handed: dict[str, Future[None]] = {}
         # a daemon: an upload that nobody waits for any more must not hold the process
@@ -159,6 +182,8 @@ class Courier:
                     future.set_result(self._deliver(variant))
                 except BaseException as problem:  # raised again by whoever looks
                     future.set_exception(problem)
+                    self._give_up()
+                    return
 
     def has(self, variant: PlannedVariant) -> bool:
         """Whether a variant was handed over."""
@@ -191,10 +216,14 @@ class Courier:
 @contextmanager
 def courier(engine: Engine, deliver: Callable[[PlannedVariant], None]) -> Iterator[Courier]:
     """A courier; when the block is left early, what the engine does for it is ended as well."""
-    worker = Courier(deliver)
+    worker = Courier(deliver, engine.stop)
     try:
-        yield worker
-        worker.wait()
+        try:
+            yield worker
+            worker.wait()
+        except BakestoneError:
+            worker.check()  # why the builder was stopped comes first
+            raise
     except BaseException:
         engine.stop()
         raise

@@ -10,7 +10,7 @@ from bakestone.clients.engine import policy
 from bakestone.clients.engine.events import Failure, State
 from bakestone.clients.site.site import Site
 from bakestone.core.render.plan import PlannedVariant
-from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
+from bakestone.errors import ENVIRONMENT, BakestoneError, Finding
 from bakestone.jobs.publish.order import hit_by
 
 LOG_TAIL = 15
@@ -34,6 +34,8 @@ _NETWORK = (
     "network is unreachable",
     "TLS handshake timeout",
     "unexpected EOF",
+    "connection reset by peer",
+    "broken pipe",
 )
 _NETWORK_LOG = (
     "Read timed out",
@@ -76,6 +78,8 @@ _NO_INDEX = re.compile(
     r"failed to push.*(?:\b40[056]\b|\b415\b|\b422\b|manifest[ _]invalid|unsupported)", re.DOTALL
 )
 """What BuildKit says of a registry that takes no index of images."""
+_PASSING = re.compile(r"\b50[0234] [A-Z]")
+"""A server's answers that may be others the next time."""
 _FOREIGN = "exec format error"
 _KILLED = "did not complete successfully: exit code: 137"
 _LEFT = re.compile(r"Unable to locate package|Version '.*' for '.*' was not found")
@@ -102,6 +106,22 @@ class FailedVariant:
     heals: bool = False
 
 
+class VariantError(Exception):
+    """What is the matter with one variant alone: the others go on."""
+
+    def __init__(self, failed: FailedVariant) -> None:
+        super().__init__(failed.finding.message)
+        self.failed = failed
+
+
+class StoppedError(BakestoneError):
+    """A call of the builder that ended, with no variant to blame; `heals` as in `FailedVariant`."""
+
+    def __init__(self, message: str, hint: str, *, heals: bool) -> None:
+        super().__init__([Finding(message, hint)], ENVIRONMENT)
+        self.heals = heals
+
+
 @dataclass(frozen=True)
 class _Cause:
     """A known cause: whether it is that, what to do, whose fault, whether another try may help.
@@ -121,8 +141,8 @@ def explain(
     """Variant name -> what happened, for those that failed and those that would fail in the same
     stage.
 
-    Empty when no variant's step is to blame. Raises `BakestoneError` (exit 3)
-    when a registry refuses a push or cannot be reached, or when a disk is full.
+    Empty when no variant's step is to blame. Raises `StoppedError` when a registry refuses a push
+    or cannot be reached, or when a disk is full.
     """
     _raise_when_full(state)
     failed = _denied(state, remaining, site)
@@ -133,22 +153,20 @@ def explain(
             failed.setdefault(variant.name, _failed(variant, failure, site))
     reason = _reason(state)
     if not failed and _has(reason, _REGISTRY + _NETWORK):
+        heals = _has(reason, _NETWORK) or bool(_PASSING.search(reason))
         hint = "is the registry up, and are you logged in to it?"
         if _BUSY.search(reason):
             hint = "the registry limits its clients: wait, or log in with `docker login`"
         elif _NO_INDEX.search(reason):
             hint = "a registry that takes no index of images takes those of `--no-attest`"
-        raise fail(f"the build stopped: {reason}", hint, code=ENVIRONMENT)
+        raise StoppedError(f"the build stopped: {reason}", hint, heals=heals)
     return failed
 
 
-def stopped(state: State) -> BakestoneError:
+def stopped(state: State) -> StoppedError:
     """The error of a build that ended without any variant's step to blame."""
-    return fail(
-        f"the build stopped: {_reason(state)}",
-        "see the engine's log; run it again to go on where it stopped",
-        code=ENVIRONMENT,
-    )
+    hint = "see the engine's log; run it again to go on where it stopped"
+    return StoppedError(f"the build stopped: {_reason(state)}", hint, heals=True)
 
 
 def _raise_when_full(state: State) -> None:
@@ -160,7 +178,7 @@ def _raise_when_full(state: State) -> None:
                 "make room for the engine, and below TMPDIR where images are exported (one at a"
                 " time); run it again to go on"
             )
-            raise fail(f"the disk is full: {text[-300:].strip()}", hint, code=ENVIRONMENT)
+            raise StoppedError(f"the disk is full: {text[-300:].strip()}", hint, heals=False)
 
 
 def _hit(failure: Failure, remaining: Sequence[PlannedVariant]) -> list[PlannedVariant]:

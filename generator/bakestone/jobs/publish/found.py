@@ -1,4 +1,4 @@
-"""What a registry has of a variant, as it was read: before anything of it is believed."""
+"""What a registry has of a variant, as it was read and compared."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from bakestone.core.render.measured import Json
 
 
 @dataclass(frozen=True)
+class FoundPlatform:
+    """The image of one platform: its manifest's digest, the compressed size of its layers in bytes,
+    and what was measured in it.
+    """
+
+    digest: str
+    size: int
+    inventory: Json = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Found:
-    """An image that was read: `top` is its index or manifest, `platforms` the manifest of each
-    platform, `inventories` what each of these says, by platform; `size` is the first one's.
+    """An image that was read: `top` is its index or manifest, `platforms` are in the variant's
+    order.
     """
 
     top: Manifest
-    platforms: Mapping[str, str]
-    size: int
-    inventories: Mapping[str, Json] = field(repr=False)
+    platforms: Mapping[str, FoundPlatform]

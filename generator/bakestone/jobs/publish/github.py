@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, fail
@@ -33,19 +34,13 @@ def matrix(plan: BuildPlan, changed_since: str | None, max_jobs: int) -> str:
         start, end = index * len(chosen) // jobs, (index + 1) * len(chosen) // jobs
         part = chosen[start:end]
         name = part[0].name if len(part) == 1 else f"{part[0].name} and {len(part) - 1} more"
-        include.append(
-            {
-                "name": name,
-                "variants": " ".join(v.name for v in part),
-                "platforms": ",".join(sorted({p for v in part for p in v.platforms})),
-            }
-        )
+        variants = " ".join(v.name for v in part)
+        platforms = ",".join(sorted({p for v in part for p in v.platforms}))
+        include.append({"name": name, "variants": variants, "platforms": platforms})
     text = json.dumps({"include": include}, separators=(",", ":"))
     if len(text.encode()) > MAX_OUTPUT:
-        raise fail(
-            f"the matrix has {len(text.encode())} bytes, GitHub takes {MAX_OUTPUT}",
-            "select fewer variants, or fewer with a selector a family",
-        )
+        said = f"the matrix has {len(text.encode())} bytes, GitHub takes {MAX_OUTPUT}"
+        raise fail(said, "select fewer variants, or fewer with a selector a family")
     return text
 
 
@@ -54,25 +49,18 @@ def _differs(variant: PlannedVariant, commit: str) -> bool:
     path = variant.path
     if commit.startswith("-"):
         raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=2)
-    folder = path.parent if path.parent.is_dir() else "."
+    folder = path.parent if path.parent.is_dir() else Path()
     try:
-        known = subprocess.run(
-            ["git", "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"],
-            cwd=folder,
-            capture_output=True,
-            check=False,
-        )
-        if known.returncode:
-            raise fail(
-                f"git does not know the commit {commit}",
-                "fetch it first: `git fetch --depth=1 origin COMMIT`",
-                name=commit,
-                code=ENVIRONMENT,
-            )
-        old = subprocess.run(
-            ["git", "show", f"{commit}:./{path.name}"], cwd=folder, capture_output=True, check=False
-        )
+        if _git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").returncode:
+            hint = "fetch it first: `git fetch --depth=1 origin COMMIT`"
+            said = f"git does not know the commit {commit}"
+            raise fail(said, hint, name=commit, code=ENVIRONMENT)
+        old = _git(folder, "show", f"{commit}:./{path.name}")
     except FileNotFoundError as problem:
         hint = "--changed-since compares with a commit"
         raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
     return old.returncode != 0 or old.stdout != variant.dockerfile.encode()
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)

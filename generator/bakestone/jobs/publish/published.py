@@ -12,17 +12,22 @@ import itertools
 import tarfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 
-from bakestone.clients.registry.client import Manifest, Registry
-from bakestone.clients.registry.manifest import is_digest
+from bakestone.clients.http.session import LedAstrayError, UnreachableError
+from bakestone.clients.registry.auth import BusyError, DeniedError, UnfitError
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import Descriptor, Manifest
+from bakestone.clients.registry.manifest import platform as platform_of
 from bakestone.core.matrix.variant import slot_rank
-from bakestone.core.render import measured
+from bakestone.core.render import measured, release
 from bakestone.core.render.measured import Json
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.publish.attest import index
-from bakestone.jobs.publish.found import Found
+from bakestone.jobs.publish.failures import FailedVariant, VariantError
+from bakestone.jobs.publish.found import Found, FoundPlatform
 
 INVENTORY = "usr/share/bakestone/inventory.json"
 MAX_INVENTORY = 1_000_000
@@ -48,70 +53,69 @@ _ODD = (
 """What Python's own readers raise at archives that are none."""
 
 
-class DisagreementError(Exception):
-    """An image that is another one than its name says; `finding` has expected and measured."""
-
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+_WIDE = (UnreachableError, LedAstrayError, BusyError, DeniedError, UnfitError)
+"""What led to an error that concerns a registry as a whole, and not one image in it."""
 
 
 def read(variant: PlannedVariant, reference: str, registry: Registry) -> Found | None:
     """What the registry has under a reference, for every platform; None when it is not there.
 
-    Raises `BakestoneError` (exit 3) for what is no image of Bakestone, `DisagreementError` for the
-    image of another variant.
+    Raises `VariantError` for what is no image of Bakestone, and for that of another variant.
     """
-    top = registry.manifest(reference)
-    if top is None:
-        return None
     try:
-        platforms = _platforms(top, variant)
-        inventories, sizes = {}, []
-        for platform, digest in platforms.items():
-            image = registry.need(f"{variant.repository}@{digest}")
-            layers = _layers(image.data)
-            sizes.append(sum(size for _, size in layers))
-            inventories[platform] = _inventory(registry, variant.repository, layers)
+        top = _top(reference, registry)
+        if top is None:
+            return None
+        platforms = {
+            platform: _noted(top, entry) or _measured(variant, entry, registry)
+            for platform, entry in _platforms(top, variant).items()
+        }
         wrong = {
-            platform: measured.disagreements(variant.name, variant.expected, inventory)
-            for platform, inventory in inventories.items()
+            platform: measured.disagreements(variant.name, variant.expected, image.inventory)
+            for platform, image in platforms.items()
         }
     except ValueError as problem:
         hint = "was the image pushed by something else? Remove it, then build again"
         said = f"{reference} is no image of Bakestone: {problem}"
-        raise fail(said, hint, name=variant.name, code=ENVIRONMENT) from problem
+        raise _refused(Finding(said, hint, name=variant.title), environment=True) from problem
+    except BakestoneError as problem:
+        if isinstance(problem.__cause__, _WIDE):
+            raise
+        finding = replace(problem.findings[0], name=variant.title)
+        raise _refused(finding, environment=True) from problem
     if any(wrong.values()):
-        raise DisagreementError(_disagreement(variant, reference, wrong))
-    return Found(top, platforms, sizes[0], inventories)
+        raise _refused(_disagreement(variant, reference, wrong), environment=False)
+    return Found(top, platforms)
 
 
 def released(variant: PlannedVariant, found: Found, digest: str) -> ReleasedImage:
     """The entry of a release: a variant's image, whose index or manifest has this digest."""
     slots = sorted(variant.variant.slots.values(), key=lambda c: slot_rank(c.slot))
+    first = found.platforms[variant.platforms[0]]
     return ReleasedImage(
         variant.name,
         variant.family,
         variant.repository,
         variant.fingerprint,
         digest,
-        found.platforms,
-        found.size,
+        {platform: image.digest for platform, image in found.platforms.items()},
+        first.size,
         variant.variant.base.ref,
         {chosen.slot: chosen.text for chosen in slots},
-        found.inventories[variant.platforms[0]],
+        first.inventory,
     )
 
 
 def is_known(variant: PlannedVariant, image: ReleasedImage) -> bool:
     """Whether an entry of a release is of what a variant is now, and agrees with it."""
+    then = (image.name, image.repository, image.fingerprint, set(image.platforms))
+    now = (variant.name, variant.repository, variant.fingerprint, set(variant.platforms))
     try:
-        wrong = measured.disagreements(variant.name, variant.expected, image.inventory)
+        return then == now and not measured.disagreements(
+            variant.name, variant.expected, image.inventory
+        )
     except ValueError:
         return False
-    same = (image.name, image.repository, image.fingerprint, set(image.platforms))
-    now = (variant.name, variant.repository, variant.fingerprint, set(variant.platforms))
-    return same == now and not wrong
 
 
 def _disagreement(
@@ -127,41 +131,63 @@ def _disagreement(
     return Finding(message, hint, name=variant.title)
 
 
-def _platforms(top: Manifest, variant: PlannedVariant) -> dict[str, str]:
-    """Platform -> manifest digest, in the variant's order: exactly its platforms, each once."""
-    if "manifests" not in top.data:
-        found = {variant.platforms[0]: top.digest}
-    else:
-        found = top.platforms
-        if len(index.images(top.data)) != len(found):
+def _refused(finding: Finding, *, environment: bool) -> VariantError:
+    return VariantError(FailedVariant(finding, environment))
+
+
+def _top(reference: str, registry: Registry) -> Manifest | None:
+    try:
+        return registry.manifest(reference)
+    except BakestoneError as problem:
+        # some registries deny a repository that is not there yet: `head` knows
+        if isinstance(problem.__cause__, DeniedError) and registry.head(reference) is None:
+            return None
+        raise
+
+
+def _platforms(top: Manifest, variant: PlannedVariant) -> dict[str, Json]:
+    """Platform -> the image's descriptor, in the variant's order: exactly its platforms, each
+    once.
+    """
+    if "manifests" in top.data:
+        entries = index.images(top.data)
+        found = {platform_of(entry.get("platform")): entry for entry in entries}
+        if len(entries) != len(found) or "" in found:
             raise ValueError("its index has an image for no platform, or two for one")
+    else:
+        found = {variant.platforms[0]: {"digest": top.digest}}
     if set(found) != set(variant.platforms):
         there = ", ".join(sorted(found)) or "nothing"
         raise ValueError(f"it is for {there}, not for {', '.join(variant.platforms)}")
     return {platform: found[platform] for platform in variant.platforms}
 
 
-def _layers(manifest: Mapping[str, object]) -> list[tuple[str, int]]:
-    """Digest and size of each layer."""
-    layers = manifest.get("layers")
-    if not isinstance(layers, list) or not 0 < len(layers) <= MAX_LAYERS:
+def _noted(top: Manifest, entry: Json) -> FoundPlatform | None:
+    """An image by what its index says of it: who may write that may write the image as well."""
+    note = index.note(entry) if index.is_done(top.data) else None
+    if note is None:
+        return None
+    return FoundPlatform(str(entry["digest"]), note[1], _inventory(note[0]))
+
+
+def _measured(variant: PlannedVariant, entry: Json, registry: Registry) -> FoundPlatform:
+    """An image by inventory.json, out of its last layer, which holds nothing else."""
+    digest, where = str(entry["digest"]), variant.repository
+    image = registry.need(f"{where}@{digest}")
+    layers: tuple[Descriptor, ...] = () if "manifests" in image.data else image.layers
+    size = sum(layer.size for layer in layers)
+    if not size or len(layers) > MAX_LAYERS:
         raise ValueError("it has no layers")
-    found = []
-    for layer in layers:
-        digest = layer.get("digest") if isinstance(layer, dict) else None
-        size = layer.get("size") if isinstance(layer, dict) else None
-        if not is_digest(digest) or type(size) is not int or size < 0:
-            raise ValueError("it has a layer without a digest or a size")
-        found.append((str(digest), size))
-    return found
-
-
-def _inventory(registry: Registry, where: str, layers: list[tuple[str, int]]) -> Json:
-    """inventory.json out of the image's last layer, which holds nothing else."""
-    digest, size = layers[-1]
-    if size > MAX_INVENTORY:
+    if layers[-1].size > MAX_INVENTORY:
         raise ValueError("its last layer holds more than an inventory")
-    return measured.parse(_unpacked(registry.blob(f"{where}@{digest}")))
+    blob = registry.blob(f"{where}@{layers[-1].digest}")
+    return FoundPlatform(digest, size, _inventory(_unpacked(blob)))
+
+
+def _inventory(content: bytes | str) -> Json:
+    found = measured.parse(content)
+    release.check_inventory(found)
+    return found
 
 
 def _unpacked(blob: bytes) -> bytes:

@@ -13,10 +13,11 @@ from bakestone.clients.engine import capabilities
 from bakestone.clients.engine.buildx import Target
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
-from bakestone.clients.registry.layout import Layout, parsed
-from bakestone.clients.registry.manifest import is_digest
+from bakestone.clients.registry.layout import Layout
+from bakestone.clients.registry.manifest import Descriptor, Manifest, check_manifest
+from bakestone.core.render.measured import Json
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.errors import BakestoneError, fail
+from bakestone.errors import fail
 
 
 def target(plan: BuildPlan, variant: PlannedVariant, folder: Path) -> Target:
@@ -34,33 +35,26 @@ def send(registry: Registry, layout: Layout, variant: PlannedVariant) -> str:
     return str(top["digest"])
 
 
-def _send(registry: Registry, layout: Layout, where: str, descriptor: dict[str, object]) -> None:
+def _send(registry: Registry, layout: Layout, where: str, descriptor: Json) -> None:
     digest = str(descriptor["digest"])
     raw = layout.read(digest)
-    data = parsed(raw, digest)
-    for entry in _entries(data.get("manifests"), digest):
-        _send(registry, layout, where, entry)
-    config = [data["config"]] if "config" in data else []
-    for blob in _entries([*_entries(data.get("layers"), digest), *config], digest):
-        # asked first: what is there need not be read
-        if not blobs.has(registry, where, str(blob["digest"])):
-            with layout.checked(blob) as stream:
-                blobs.push(registry, where, stream, str(blob["digest"]), _size(blob, digest))
-    blobs.push_manifest(registry, f"{where}@{digest}", raw, str(descriptor["mediaType"]))
+    try:
+        check_manifest(raw)
+    except ValueError as problem:
+        hint = "was it made by something else?"
+        raise fail(f"the builder exported an odd {digest}: {problem}", hint) from problem
+    top = Manifest(digest, str(descriptor.get("mediaType", "")), raw)
+    if "manifests" in top.data:
+        for entry in top.data["manifests"]:
+            _send(registry, layout, where, entry)
+    else:
+        for blob in (*top.layers, top.config):
+            _send_blob(registry, layout, where, blob)
+    registry.push_manifest(f"{where}@{digest}", raw, top.media_type)
 
 
-def _entries(found: object, what: str) -> list[dict[str, object]]:
-    entries = found if isinstance(found, list) else []
-    if not all(isinstance(e, dict) and is_digest(e.get("digest")) for e in entries):
-        raise _odd(what)
-    return list(entries)
-
-
-def _size(blob: dict[str, object], what: str) -> int:
-    if not isinstance(size := blob.get("size"), int):
-        raise _odd(what)
-    return size
-
-
-def _odd(what: str) -> BakestoneError:
-    return fail(f"the builder exported an odd {what}", "was it made by something else?")
+def _send_blob(registry: Registry, layout: Layout, where: str, blob: Descriptor | None) -> None:
+    # asked first: what is there need not be read
+    if blob and not registry.has_blob(where, blob.digest):
+        with layout.checked({"digest": blob.digest, "size": blob.size}) as stream:
+            blobs.push(registry, where, stream, blob.digest, blob.size)

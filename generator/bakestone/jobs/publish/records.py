@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bakestone.core.render import release
 from bakestone.core.render.plan import BuildPlan
-from bakestone.core.render.release import ReleasedImage
+from bakestone.core.render.release import ReleasedImage, ReleaseRecord
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import write_text
 
@@ -23,6 +23,19 @@ class RecordChange:
 
     wrote: bool
     retired: tuple[ReleasedImage, ...]
+
+
+def read(path: Path, registry: str) -> ReleaseRecord | None:
+    """The record of what is published to a registry; None when there is no file.
+
+    Raises `BakestoneError` for a record of another registry, which would be lost.
+    """
+    record = release.read(path)
+    if record and record.images and record.registry != registry:
+        hint = "--release FILE names another file for this registry, and both are kept"
+        said = f"the release is of {record.registry}, not of {registry}"
+        raise fail(said, hint, name=str(path))
+    return record
 
 
 @contextmanager
@@ -53,7 +66,7 @@ def alone(path: Path) -> Iterator[None]:
 def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> RecordChange:
     """Bring published images into the record; what it has of other variants stays."""
     with alone(path):
-        merged = release.merged(release.read(path), plan.registry, images, plan.known)
+        merged = release.merged(read(path, plan.registry), plan.registry, images, plan.known)
         retired = tuple(release.retired(merged, plan.known))
         text = merged.text
         if path.is_file() and path.read_text("utf-8") == text:

@@ -2,7 +2,7 @@
 
 release.json says which there were, and may come from a pull request: a tag is touched only below
 this project's registry, in the repository of its family, and where it is still on the image that
-was recorded. Images themselves and their fingerprint tags stay.
+was recorded, which its fingerprint tag keeps. Images themselves and their fingerprint tags stay.
 """
 
 from __future__ import annotations
@@ -62,10 +62,9 @@ def retire(
             if found.fate == Fate.TO_REMOVE:
                 found = _remove(found, registry)
             done.append(found)
-        over = {d.image.pinned for d in done if d.fate in (Fate.REMOVED, Fate.GONE)}
-        names = {d.image.name for d in done if d.image.pinned in over}
+        over = [d.image for d in done if d.fate in (Fate.REMOVED, Fate.GONE)]
         if over:
-            kept = (i for i in record.images if i.pinned not in over or i.name not in names)
+            kept = (image for image in record.images if image not in over)
             write_text(path, replace(record, images=tuple(kept)).text)
     return done
 
@@ -88,6 +87,9 @@ def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
         return Retirement(image, Fate.GONE)
     if there != image.digest:
         return Retirement(image, Fate.LEFT, f"its tag is on another image now, {there[:19]}")
+    if registry.head(image.kept) != image.digest:
+        # of somebody else, or its last tag: registries remove what has none
+        return Retirement(image, Fate.LEFT, "its image has no fingerprint tag")
     return Retirement(image, Fate.TO_REMOVE)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +12,18 @@ from bakestone.clients.engine import policy
 from bakestone.clients.engine.buildx import Definition, Engine
 from bakestone.clients.engine.capabilities import LAYOUT, Abilities
 from bakestone.clients.engine.events import State
-from bakestone.clients.registry.client import PARALLEL, ImmutableTagError, Registry
+from bakestone.clients.parallel import in_parallel
+from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.core.render.release import ReleasedImage, ReleaseRecord
+from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
 from bakestone.jobs.publish import deliver, failures, published, records
 from bakestone.jobs.publish.attest import index
 from bakestone.jobs.publish.deliver import Courier, Delivery
-from bakestone.jobs.publish.failures import FailedVariant
+from bakestone.jobs.publish.failures import FailedVariant, StoppedError, VariantError
 from bakestone.jobs.publish.order import chunks, order
 from bakestone.jobs.publish.watching import Board, Status, Watcher
 
@@ -86,10 +86,14 @@ def build(
     run = _Run(plan, options, engine, registry, watcher)
     if options.push:
         run.look()
-        if run.todo():
+        if run.goes_on():
             run.limit(engine.abilities())
-    if run.todo():
-        run.build()
+    if run.goes_on():
+        try:
+            run.build()
+        except BakestoneError as problem:  # what failed before it is told as well
+            found = [*(failed.finding for failed in run.failed.values()), *problem.findings]
+            raise BakestoneError(dict.fromkeys(found), problem.code) from problem
     return run.outcome()
 
 
@@ -102,7 +106,7 @@ class _Run:
     engine: Engine
     registry: Registry
     watcher: Watcher
-    record: ReleaseRecord | None = None
+    known: dict[tuple[str, str], ReleasedImage] = field(default_factory=dict)
     way: str = ""
     images: dict[str, ReleasedImage] = field(default_factory=dict)
     floating: dict[str, str | None] = field(default_factory=dict)
@@ -115,17 +119,23 @@ class _Run:
         done = {*self.present, *self.built, *self.failed}
         return [v for v in self.plan.variants if v.name not in done]
 
+    def goes_on(self) -> bool:
+        """Whether there is something to do, and no failure forbids it."""
+        return bool(self.todo()) and (self.options.keep_going or not self.failed)
+
     def look(self) -> None:
         """Find what the registry has under the fingerprints; it is believed when it agrees."""
-        self.record = release.read(self.options.release)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            found = list(pool.map(self._find, self.plan.variants))
-        for variant, image in zip(self.plan.variants, found, strict=True):
+        path, registry = self.options.release, self.plan.registry
+        record = records.read(path, registry) if self.options.tags else release.read(path)
+        self.known = {(i.family, i.name): i for i in record.images} if record else {}
+        for variant, image in in_parallel(self._find, self.plan.variants):
+            if isinstance(image, BakestoneError):
+                raise image
             if isinstance(image, FailedVariant):
                 self.failed[variant.name] = image
             elif image is not None:
                 self.images[variant.name] = image
-                self.present.append(variant.name)
+        self.present = [v.name for v in self.plan.variants if v.name in self.images]
 
     def _find(self, variant: PlannedVariant) -> ReleasedImage | FailedVariant | None:
         """A variant's image in the registry.
@@ -133,7 +143,8 @@ class _Run:
         One that release.json knows is asked for once: where its floating tag is on the digest that
         was compared and recorded, there is nothing to read.
         """
-        known = self._known(variant)
+        known = self.known.get((variant.family, variant.name))
+        known = known if known and published.is_known(variant, known) else None
         if known and self.options.tags:
             self.floating[variant.name] = self.registry.head(variant.floating)
             if self.floating[variant.name] == known.digest:
@@ -147,13 +158,9 @@ class _Run:
             if self.plan.form.attest and not index.is_done(found.top.data):
                 # a run of an earlier version was stopped before its index was whole
                 return deliver.settle(self.plan, variant, found, self.registry)
-        except published.DisagreementError as problem:
-            return FailedVariant(problem.finding, environment=False)
+        except VariantError as problem:
+            return problem.failed
         return published.released(variant, found, found.top.digest)
-
-    def _known(self, variant: PlannedVariant) -> ReleasedImage | None:
-        images = self.record.images if self.record else ()
-        return next((i for i in images if published.is_known(variant, i)), None)
 
     def limit(self, abilities: Abilities) -> None:
         """Take the form that the builder can write, and look again when it is another."""
@@ -162,7 +169,7 @@ class _Run:
         if form != asked:
             self.watcher.warn(_plain(abilities))
             self.plan = self.plan.in_form(form)
-            for before in (self.images, self.floating, self.failed, self.present):
+            for before in (self.images, self.floating, self.failed):
                 before.clear()
             self.look()
 
@@ -172,7 +179,7 @@ class _Run:
             for name in self.present:
                 board.set(name, Status.PRESENT)
             for name, failed in self.failed.items():
-                board.set(name, Status.FAILED, failed.finding.message.splitlines()[0])
+                self._fail(name, failed, board)
             delivery = Delivery(self.plan, self.engine, self.registry, self.way, folder)
 
             def hand_over(variant: PlannedVariant) -> None:
@@ -206,7 +213,14 @@ class _Run:
                         self._hand(variant, board, courier)
                 return True
             remaining = [v for v in remaining if not courier.has(v)]
-            failed = failures.explain(state, remaining, self.engine.site)
+            if not remaining:
+                break
+            try:
+                failed = failures.explain(state, remaining, self.engine.site)
+            except StoppedError as problem:
+                if tries == TRIES or not problem.heals:
+                    raise
+                failed = {}
             ours = {name: f for name, f in failed.items() if not f.environment}
             if not ours and tries < TRIES and all(f.heals for f in failed.values()):
                 tries += 1  # what is done is in the cache
@@ -217,8 +231,7 @@ class _Run:
             if not failed:
                 raise failures.stopped(state)
             for name, one in (ours or failed).items():
-                self.failed[name] = one
-                board.set(name, Status.FAILED, one.finding.message.splitlines()[0])
+                self._fail(name, one, board)
             if not self.options.keep_going:
                 return False
             # bake stops at the first failure and cancels the others (buildx#1089): those are
@@ -237,7 +250,9 @@ class _Run:
                 if done and not courier.has(variant):
                     self._hand(variant, board, courier)
 
-        return self.engine.bake(self._definition(variants), watch=watch)
+        told = self.engine.bake(self._definition(variants), watch=watch)
+        courier.check()
+        return told
 
     def _definition(self, variants: Sequence[PlannedVariant]) -> Definition:
         """A chunk: what is to be pushed is only built here, and delivered later."""
@@ -254,21 +269,27 @@ class _Run:
         courier.hand(variant)
 
     def _deliver(self, delivery: Delivery, variant: PlannedVariant, board: Board) -> None:
-        """What the courier does with a variant."""
+        """What the courier does with a variant. Raises what must end the run."""
         board.set(variant.name, Status.PUBLISHING)
         try:
             self.images[variant.name] = delivery.deliver(variant)
-        except published.DisagreementError as problem:
-            self.failed[variant.name] = FailedVariant(problem.finding, environment=False)
-            board.set(variant.name, Status.FAILED, problem.finding.message.splitlines()[0])
+        except VariantError as problem:
+            self._fail(variant.name, problem.failed, board)
+            if not self.options.keep_going:
+                code = ENVIRONMENT if problem.failed.environment else INPUT
+                raise BakestoneError([problem.failed.finding], code) from problem
             return
         self.built.append(variant.name)
         board.set(variant.name, Status.DONE)
 
+    def _fail(self, name: str, failed: FailedVariant, board: Board) -> None:
+        self.failed[name] = failed
+        board.set(name, Status.FAILED, failed.finding.message.splitlines()[0])
+
     def outcome(self) -> Outcome:
         """What became of it all; a whole selection becomes the release."""
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
-        whole = self.options.push and not self.failed
+        whole = self.options.push and len(images) == len(self.plan.variants)
         moved: list[str] = []
         change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
@@ -293,18 +314,15 @@ class _Run:
         there = self.registry.heads(i.floating for i in unknown)
         self.floating |= {i.name: there[i.floating] for i in unknown}
         todo = [i for i in images if self.floating[i.name] != i.digest]
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            refused = [problem for problem in pool.map(self._point, todo) if problem]
+        refused: list[Finding] = []
+        for _, problem in in_parallel(lambda i: self.registry.tag(i.pinned, i.name), todo):
+            if isinstance(problem, ImmutableTagError):
+                refused += problem.findings
+            elif isinstance(problem, BakestoneError):
+                raise problem
         if refused:
-            raise BakestoneError([f for problem in refused for f in problem.findings], ENVIRONMENT)
+            raise BakestoneError(sorted(refused, key=lambda f: f.message), ENVIRONMENT)
         return [i.name for i in todo]
-
-    def _point(self, image: ReleasedImage) -> ImmutableTagError | None:
-        try:
-            self.registry.tag(image.pinned, image.name)
-        except ImmutableTagError as problem:
-            return problem
-        return None
 
 
 def _plain(abilities: Abilities) -> Finding:

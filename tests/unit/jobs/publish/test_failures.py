@@ -249,6 +249,35 @@ def test_a_network_that_breaks_off_is_tried_again(
         assert "broke off" in refused(outcome.raise_failures, code=3)[0].hint
 
 
+class Broken(Flaky):
+    """An engine that goes away, with no step to blame."""
+
+    def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
+        self.calls += 1
+        state = State(tuple(definition["target"]))
+        if self.calls <= self.times:
+            state.feed("ERROR: failed to receive status: connection reset by peer")
+        return state, self.calls > self.times
+
+
+def test_an_engine_that_goes_away_is_tried_again(
+    made: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run, "PAUSE", 0)
+    options, plan = run.BuildOptions(tmp_path / "release.json"), made.plan(made.matrix.variants)
+    for times, calls in ((run.TRIES - 1, run.TRIES), (run.TRIES, run.TRIES)):
+        engine = Broken(times)
+
+        def build(engine: Broken = engine) -> run.Outcome:
+            return run.build(plan, options, engine, Registry(Site()), Onlooker())
+
+        if times < run.TRIES:
+            assert len(build().built) == 4
+        else:
+            assert "connection reset by peer" in refused(build, code=3)[0].message
+        assert engine.calls == calls
+
+
 class Failing(Engine):
     """An engine that cannot find a base image."""
 

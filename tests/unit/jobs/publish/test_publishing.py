@@ -9,7 +9,7 @@ import json
 import tarfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,50 +18,33 @@ import pytest
 
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
 from bakestone.clients.registry.client import Registry
-from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form
-from bakestone.core.render.plan import BuildPlan
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.jobs.publish import published, records, run
 from bakestone.jobs.publish.attest import index
-from tests.support.builder import PLACE, Builder, Onlooker, image, inventory, layer
-from tests.support.samples import MANY, Shown, locked, refused
-from tests.support.writable_registry import WritableRegistry, writable_registry
-
-GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
-
-
-@pytest.fixture
-def shelf() -> Iterator[WritableRegistry]:
-    with writable_registry() as registry:
-        yield registry
-
-
-@pytest.fixture
-def plan(shelf: WritableRegistry, library: Library, tmp_path: Path) -> BuildPlan:
-    project = locked(tmp_path, MANY, library=library)
-    project.registry_override = f"{shelf.address}/base"
-    return project.plan(project.matrix.variants)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "release.json"
+from tests.support.builder import GPU, PLACE, Builder, image, inventory, layer, place, push
+from tests.support.samples import Shown, locked, refused
+from tests.support.writable_registry import WritableRegistry
 
 
 def publish(
     plan: BuildPlan, shelf: WritableRegistry, path: Path, way: str = BY_DIGEST, **asked: Any
 ) -> tuple[run.Outcome, Builder]:
     engine = Builder(shelf, plan, way)
-    options = run.BuildOptions(release=path, push=True, **asked)
-    return run.build(plan, options, engine, Registry(Site()), Onlooker()), engine
+    return push(plan, engine, path, **asked), engine
 
 
-def place(plan: BuildPlan, name: str) -> tuple[str, str]:
-    """The repository's path and the fingerprint tag of a variant."""
-    (variant,) = (v for v in plan.variants if v.name == name)
-    return variant.repository.partition("/")[2], variant.tag
+def unfit(plan: BuildPlan, shelf: WritableRegistry, path: Path, name: str) -> Shown:
+    """What is said of the one variant that fails; the others are built, and no tag moves."""
+    outcome, engine = publish(plan, shelf, path)
+    (found,) = refused(outcome.raise_failures, code=3)
+    assert name in str(found)
+    assert set(outcome.built) == {v.name for v in plan.variants} - {name}
+    assert not any(name in done for done in engine.order)
+    assert (outcome.moved, outcome.images, path.exists()) == ((), (), False)
+    return found
 
 
 @pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT])
@@ -97,27 +80,6 @@ def _predicates(shelf: WritableRegistry, repository: str, digest: str) -> list[s
     return [layer["annotations"]["in-toto.io/predicate-type"] for layer in layers]
 
 
-def test_a_variant_is_delivered_while_others_are_built(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path
-) -> None:
-    delivered = threading.Event()
-
-    class Slow(Builder):
-        """Ends its first call only when something was delivered."""
-
-        def bake(self, definition: Any, *, watch: Any = None) -> Any:
-            if len(definition["target"]) == 1:
-                delivered.set()
-                return super().bake(definition, watch=watch)
-            done = super().bake(definition, watch=watch)
-            assert delivered.wait(60)
-            return done
-
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, Slow(shelf, plan), Registry(Site()), Onlooker())
-    assert len(outcome.built) == 4
-
-
 def test_docker_without_its_image_store_pushes_by_tag_and_is_compared_too(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
@@ -134,8 +96,7 @@ def test_an_image_that_is_not_what_its_name_says_moves_no_tag(
     engine = Builder(shelf, plan, way)
     wrong = engine.inventories[GPU]["components"]["mpi"]
     wrong["measured"] = {"version": "3.1.2"}
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+    outcome = push(plan, engine, path)
     (found,) = refused(outcome.raise_failures)
     assert "mpi: openmpi version: expected 5.0.10, measured 3.1.2" in found.message
     assert len(outcome.built) == 3
@@ -204,7 +165,7 @@ def test_an_image_of_odd_shape_is_a_sentence(
     variant = plan.variants[0]
     repository, tag = place(plan, variant.name)
     image(variant.platforms, last).put(shelf, repository, tag)
-    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    found = unfit(plan, shelf, path, variant.name)
     assert "is no image of Bakestone: " in found.message
     assert "pushed by something else" in found.hint
 
@@ -229,8 +190,8 @@ def test_a_manifest_of_odd_shape_is_a_sentence(
     spoil(manifest)
     repository, tag = place(plan, variant.name)
     shelf.put_json(repository, manifest, tag)
-    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
-    assert "is no image of Bakestone: " in found.message
+    found = unfit(plan, shelf, path, variant.name)
+    assert "is no image of Bakestone: " in found.message or "gave no manifest" in found.message
 
 
 @pytest.mark.parametrize("platforms", [["linux/amd64"], ["linux/amd64"] * 2 + ["linux/arm64"]])
@@ -241,7 +202,7 @@ def test_an_index_has_each_platform_once(
     good = layer(json.dumps(inventory(variant.variant)).encode())
     repository, tag = place(plan, GPU)
     image(platforms, good).put(shelf, repository, tag)
-    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    found = unfit(plan, shelf, path, GPU)
     assert "is no image of Bakestone: " in found.message
 
 
@@ -257,9 +218,25 @@ def test_what_was_published_is_there_for_the_next_run(
     assert path.read_bytes() == before
     assert [a.partition(" ")[0] for a in shelf.asked] == ["HEAD"] * 4, "one request a variant"
     path.unlink()
+    shelf.asked.clear()
     outcome, _ = publish(plan, shelf, path)
     assert (outcome.built, outcome.moved, outcome.wrote) == ((), (), True)
+    kinds = Counter(a.partition(" ")[0] for a in shelf.asked)
+    assert kinds == {"GET": 4, "HEAD": 4}, "two requests a variant"
     assert path.read_bytes() == before
+
+
+def test_an_entry_of_a_family_that_was_renamed_hides_none_of_the_new_one(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    loaded = json.loads(path.read_text("utf-8"))
+    loaded["images"].append(loaded["images"][0] | {"family": "before"})
+    path.write_text(json.dumps(loaded), "utf-8")
+    shelf.asked.clear()
+    outcome, _ = publish(plan, shelf, path)
+    assert [a.partition(" ")[0] for a in shelf.asked] == ["HEAD"] * 4
+    assert [i.family for i in outcome.retired] == ["before"]
 
 
 def test_a_floating_tag_that_was_moved_away_comes_back(
@@ -302,25 +279,6 @@ def test_a_floating_tag_that_may_not_move_is_named(
     assert len(found) == 4
     assert all("does not let the tag" in one.message and "fp-*" in one.hint for one in found)
     assert not path.exists()
-
-
-def test_another_run_that_was_quicker_keeps_its_tag(
-    plan: BuildPlan, shelf: WritableRegistry, path: Path
-) -> None:
-    (variant,) = (v for v in plan.variants if v.name == GPU)
-    repository, tag = place(plan, GPU)
-    good = layer(json.dumps(inventory(variant.variant) | {"fuse": "3"}).encode())
-    theirs = image(variant.platforms, good)
-
-    class Late(Builder):
-        def bake(self, definition: Any, *, watch: Any = None) -> Any:
-            theirs.put(shelf, repository, tag)
-            return super().bake(definition, watch=watch)
-
-    options = run.BuildOptions(release=path, push=True)
-    outcome = run.build(plan, options, Late(shelf, plan), Registry(Site()), Onlooker())
-    assert shelf.tags[repository][tag] == theirs.top
-    assert {i.digest for i in outcome.images if i.name == GPU} == {theirs.top}
 
 
 def test_a_part_of_the_matrix_changes_that_part_of_the_release(
@@ -417,6 +375,28 @@ families:
 """
 
 
+def shelve(shelf: WritableRegistry, variant: PlannedVariant, **notes: object) -> None:
+    """A variant as it is published, without a build; `notes` are other annotations."""
+    content = inventory(variant.variant)
+    made = image(variant.platforms[:1], layer(json.dumps(content).encode()), attest=False)
+    manifest = json.loads(made.blobs[made.top])
+    system, _, architecture = variant.platforms[0].partition("/")
+    described = {
+        "mediaType": index.MANIFEST,
+        "digest": made.top,
+        "size": len(made.blobs[made.top]),
+        "platform": {"os": system, "architecture": architecture},
+    }
+    entry: Any = index.noted(described, content, sum(one["size"] for one in manifest["layers"]))
+    entry["annotations"] |= notes
+    attested, _ = index.manifest([])
+    top = index.index([entry], {made.top: attested}).content
+    repository = variant.repository.partition("/")[2]
+    made.put(shelf, repository)
+    for tag in (variant.tag, variant.name):
+        shelf.put(repository, top, tag)
+
+
 def test_a_run_with_nothing_to_do_asks_once_for_each_of_a_hundred_variants(
     shelf: WritableRegistry, library: Library, tmp_path: Path, path: Path
 ) -> None:
@@ -425,22 +405,157 @@ def test_a_run_with_nothing_to_do_asks_once_for_each_of_a_hundred_variants(
     plan = project.plan(project.matrix.variants)
     count = len(plan.variants)
     assert count == 100
-    publish(plan, shelf, path)
+    for variant in plan.variants:
+        shelve(shelf, variant)
 
-    shelf.asked.clear()
     outcome, engine = publish(plan, shelf, path)
-    assert len(outcome.present) == count
-    assert engine.order == []
-    assert len(shelf.asked) == len(set(shelf.asked)) == count
-
-    shelf.asked.clear()
-    publish(plan, shelf, path, tags=False)
-    assert len(shelf.asked) == len(set(shelf.asked)) == count
-
-    path.unlink()
-    shelf.asked.clear()
-    outcome, engine = publish(plan, shelf, path)
-    assert len(outcome.present) == count
+    assert (len(outcome.present), outcome.moved, outcome.wrote) == (count, (), True)
+    assert len(set(shelf.asked)) == len(shelf.asked)
     kinds = Counter(a.partition(" ")[0] for a in shelf.asked)
-    reading = 2  # of each image's manifest, and of the layer that holds its inventory
-    assert kinds == {"HEAD": count, "GET": (1 + reading) * count}
+    assert kinds == {"HEAD": count, "GET": count}, "its index, and the floating tag"
+
+    for tags in (True, False):
+        shelf.asked.clear()
+        outcome, engine = publish(plan, shelf, path, tags=tags)
+        assert len(outcome.present) == count
+        assert engine.order == []
+        assert len(shelf.asked) == len(set(shelf.asked)) == count
+
+
+def one(plan: BuildPlan) -> tuple[BuildPlan, PlannedVariant]:
+    """A plan of one variant that has one platform."""
+    variant = next(v for v in plan.variants if len(v.platforms) == 1)
+    return plan.of([variant]), variant
+
+
+NOTES: dict[str, tuple[dict[str, str], int, str]] = {
+    "no JSON": ({index.INVENTORY: "hello"}, 3, "it is not JSON"),
+    "a list": ({index.INVENTORY: "[]"}, 3, "it names no components"),
+    "half a character": ({index.INVENTORY: '{"variant": "\ud800"}'}, 3, "no components"),
+    "deep nesting": ({index.INVENTORY: "[" * 60_000}, 3, "it is not JSON"),
+    "too much": ({index.INVENTORY: " " * (index.MAX_INVENTORY + 1)}, 3, "holds no inventory"),
+    "no size": ({index.SIZE: "-1"}, 3, "is no size"),
+    "an endless size": ({index.SIZE: "9" * 5000}, 3, "is no size"),
+    "a size of nothing": ({index.SIZE: "0"}, 3, "is no size"),
+    "another variant": (
+        {index.INVENTORY: '{"variant": "x", "user": "u", "fuse": "", "components": {"mpi": '
+         '{"component": "openmpi", "pinned": "3.1.2", "measured": {"version": "3.1.2"}}}}'},
+        1,
+        "measured openmpi 3.1.2",
+    ),
+    "more than a record holds": (
+        {index.INVENTORY: '{"variant": "x", "components": {"mpi": '
+         '{"component": "openmpi", "pinned": "3.1.2", "measured": {"version": "3.1.2"}}}}'},
+        3,
+        "$ is not as schemas/release.schema.json says",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("notes", "code", "said"), NOTES.values(), ids=list(NOTES))
+def test_what_an_index_says_of_its_images_is_compared_as_well(
+    notes: dict[str, str], code: int, said: str,
+    plan: BuildPlan, shelf: WritableRegistry, path: Path,
+) -> None:  # fmt: skip
+    plan, variant = one(plan)
+    shelve(shelf, variant, **notes)
+    outcome, engine = publish(plan, shelf, path)
+    (found,) = refused(outcome.raise_failures, code=code)
+    assert said in found.message
+    assert engine.order == []
+    assert not path.exists()
+
+
+def test_an_index_that_says_nothing_of_its_images_has_them_read(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    """As those of earlier versions, and as those of inventories that are too large."""
+    plan, variant = one(plan)
+    shelve(shelf, variant)
+    repository = variant.repository.partition("/")[2]
+    top = json.loads(shelf.contents[repository][shelf.tags[repository][variant.tag]])
+    for entry in top["manifests"]:
+        entry["annotations"] = {
+            k: v for k, v in entry["annotations"].items() if k not in (index.INVENTORY, index.SIZE)
+        }
+    shelf.put_json(repository, top, variant.tag)
+    outcome, _ = publish(plan, shelf, path)
+    assert [i.name for i in outcome.images] == [variant.name]
+    assert [a.partition(" ")[0] for a in shelf.asked][:3] == ["GET"] * 3
+    assert outcome.images[0].inventory == inventory(variant.variant)
+
+
+def test_what_is_written_into_an_index_is_the_same_every_time() -> None:
+    image_: dict[str, object] = {
+        "digest": "sha256:x",
+        "annotations": {index.SIZE: "forged", "kept": "1"},
+    }
+    said = index.noted(image_, {"b": 1, "a": "ü"}, 7)
+    assert said["annotations"] == {
+        "kept": "1", index.INVENTORY: '{"b":1,"a":"\\u00fc"}', index.SIZE: "7"
+    }  # fmt: skip
+    assert index.note(said) == ('{"b":1,"a":"\\u00fc"}', 7)
+    much = index.noted(image_, {"a": "x" * index.MAX_INVENTORY}, 7)
+    assert much["annotations"] == {"kept": "1"}
+    assert index.note(much) is None
+
+
+def test_a_record_of_another_registry_is_not_replaced(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    publish(plan, shelf, path)
+    text = path.read_text("utf-8").replace(plan.registry, "registry.example.com/base")
+    path.write_text(text, "utf-8")
+    shelf.asked.clear()
+    (found,) = refused(lambda: publish(plan, shelf, path))
+    assert "the release is of registry.example.com/base, not of" in found.message
+    assert "--release FILE" in found.hint
+    assert shelf.asked == []
+    assert path.read_text("utf-8") == text
+    outcome, _ = publish(plan, shelf, path, tags=False)
+    assert len(outcome.present) == 4, "a run that writes no record"
+
+
+def test_fail_fast_builds_nothing_after_an_unfit_image(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    variant = plan.variants[0]
+    repository, tag = place(plan, variant.name)
+    shelf.put_json(repository, {"config": {}}, tag)
+    outcome, engine = publish(plan, shelf, path, keep_going=False)
+    assert engine.order == []
+    assert len(refused(outcome.raise_failures, code=3)) == 1
+
+
+def test_a_registry_that_lets_nobody_in_is_said_once(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    shelf.refuses = 403
+    (found,) = refused(lambda: publish(plan, shelf, path), code=3)
+    assert "refuses access" in found.message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_repository_that_is_denied_as_long_as_it_is_not_there_is_published_to(
+    status: int, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    shelf.denies = status
+    outcome, _ = publish(plan, shelf, path)
+    assert len(outcome.moved) == 4
+
+
+def test_an_attestation_with_a_platform_is_no_image(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    """An index that is not whole, whose attestation says it is an image of the second platform."""
+    (variant,) = (v for v in plan.variants if v.name == GPU)
+    repository, tag = place(plan, GPU)
+    good = layer(json.dumps(inventory(variant.variant)).encode())
+    made = image(variant.platforms, good)
+    top = json.loads(made.blobs[made.top])
+    _, second, attested, _ = top["manifests"]
+    attested["platform"] = second["platform"]
+    second["platform"] = {"os": "unknown", "architecture": "unknown"}
+    made.put(shelf, repository)
+    shelf.put_json(repository, top, tag)
+    assert "for no platform" in unfit(plan, shelf, path, GPU).message

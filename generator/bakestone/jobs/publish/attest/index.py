@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,13 @@ ATTESTATION = "attestation-manifest"
 PREDICATE_TYPE = "in-toto.io/predicate-type"
 DONE = "io.bakestone.attestations"
 """Annotation of an index that has everything that belongs into it."""
+INVENTORY, SIZE = "io.bakestone.inventory", "io.bakestone.size"
+"""Annotations of an image in such an index: what was measured in it, as JSON, and the bytes of its
+layers, so that a later run need not read it once more.
+"""
+MAX_INVENTORY = 64 * 1024
+"""Bytes of an inventory that is written there; real ones have two thousand, an index takes 4 MB."""
+_SIZE = re.compile(r"[1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True)
@@ -48,17 +56,8 @@ class Blob:
 def statement(predicate_type: str, name: str, digest: str, predicate: Json) -> Blob:
     """An in-toto statement about the image with this name and digest."""
     subject = [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
-    return Blob(
-        IN_TOTO,
-        _json(
-            {
-                "_type": STATEMENT,
-                "predicateType": predicate_type,
-                "subject": subject,
-                "predicate": predicate,
-            }
-        ),
-    )
+    about = {"_type": STATEMENT, "predicateType": predicate_type, "subject": subject}
+    return Blob(IN_TOTO, _json({**about, "predicate": predicate}))
 
 
 def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
@@ -67,36 +66,15 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
     `statements` are predicate types and descriptors of in-toto statements.
     """
     layers = [
-        {
-            "mediaType": IN_TOTO,
-            "digest": d["digest"],
-            "size": d["size"],
-            "annotations": {PREDICATE_TYPE: kind},
-        }
+        {"mediaType": IN_TOTO, "digest": d["digest"], "size": d["size"]}
+        | {"annotations": {PREDICATE_TYPE: kind}}
         for kind, d in statements
     ]
-    unknown: Json = {"architecture": "unknown", "os": "unknown", "config": {}}
-    config = Blob(
-        CONFIG,
-        _json(
-            unknown
-            | {"rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}}
-        ),
-    )
-    return (
-        Blob(
-            MANIFEST,
-            _json(
-                {
-                    "schemaVersion": 2,
-                    "mediaType": MANIFEST,
-                    "config": config.descriptor,
-                    "layers": layers,
-                }
-            ),
-        ),
-        config,
-    )
+    files = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
+    unknown = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": files}
+    config = Blob(CONFIG, _json(unknown))
+    about = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
+    return Blob(MANIFEST, _json({**about, "layers": layers})), config
 
 
 def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
@@ -104,25 +82,43 @@ def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
 
     `attestations` is by image digest.
     """
+    nowhere = {"architecture": "unknown", "os": "unknown"}
     entries = [*images]
     for image in images:
         found = attestations[str(image["digest"])]
         about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
-        entries.append(
-            found.descriptor
-            | {"annotations": about, "platform": {"architecture": "unknown", "os": "unknown"}}
-        )
-    return Blob(
-        INDEX,
-        _json(
-            {
-                "schemaVersion": 2,
-                "mediaType": INDEX,
-                "manifests": entries,
-                "annotations": {DONE: "provenance,sbom"},
-            }
-        ),
-    )
+        entries.append(found.descriptor | {"annotations": about, "platform": nowhere})
+    whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+    return Blob(INDEX, _json({**whole, "annotations": {DONE: "provenance,sbom"}}))
+
+
+def noted(image: Json, inventory: Json, size: int) -> Json:
+    """An image's descriptor with what was read in it; without, where that is too much."""
+    about = {k: v for k, v in _annotations(image).items() if k not in (INVENTORY, SIZE)}
+    text = json.dumps(inventory, separators=(",", ":"))
+    if len(text) <= MAX_INVENTORY:
+        about |= {INVENTORY: text, SIZE: str(size)}
+    return image | {"annotations": about} if about else image
+
+
+def note(image: Json) -> tuple[str, int] | None:
+    """The inventory's text and the size that a descriptor has, if it has them.
+
+    Raises `ValueError` for what `noted` does not write.
+    """
+    text, size = annotation(image, INVENTORY), annotation(image, SIZE)
+    if not text and not size:
+        return None
+    if not 0 < len(text) <= MAX_INVENTORY:
+        raise ValueError(f"its annotation {INVENTORY} holds no inventory")
+    if not _SIZE.fullmatch(size):
+        raise ValueError(f"its annotation {SIZE} is no size")
+    return text, int(size)
+
+
+def annotation(entry: Json, key: str) -> str:
+    """An annotation of a descriptor or an index; empty without one."""
+    return str(_annotations(entry).get(key, ""))
 
 
 def is_done(top: Json) -> bool:
@@ -135,14 +131,13 @@ def attested_by(top: Json, image: str) -> list[str]:
     return [
         str(entry["digest"])
         for entry in _entries(top)
-        if _annotations(entry).get(TYPE) == ATTESTATION
-        and _annotations(entry).get(SUBJECT) == image
+        if annotation(entry, TYPE) == ATTESTATION and annotation(entry, SUBJECT) == image
     ]
 
 
 def images(top: Json) -> list[Json]:
     """The descriptors of the images in an index."""
-    return [entry for entry in _entries(top) if _annotations(entry).get(TYPE) != ATTESTATION]
+    return [entry for entry in _entries(top) if annotation(entry, TYPE) != ATTESTATION]
 
 
 def _entries(top: Json) -> list[Json]:
@@ -156,5 +151,5 @@ def _annotations(entry: Json) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _json(data: Json) -> bytes:
+def _json(data: Mapping[str, object]) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode()

@@ -4,16 +4,12 @@ added, and an index names them all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from packageurl import PackageURL
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
-from bakestone.clients.registry.manifest import is_digest
 from bakestone.core.render.measured import Json, parts
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.errors import fail
 from bakestone.jobs.publish.attest import contents, index, spdx
 from bakestone.jobs.publish.attest.index import Blob
 from bakestone.jobs.publish.found import Found
@@ -29,13 +25,15 @@ def complete(
     top, where = found.top, variant.repository
     if index.is_done(top.data):
         return top
-    entries = index.images(top.data) or [_entry(top, variant)]
-    platforms = {digest: platform for platform, digest in found.platforms.items()}
-    manifests = {}
-    for entry in entries:
+    described = index.images(top.data) or [_entry(top, variant)]
+    platforms = {image.digest: platform for platform, image in found.platforms.items()}
+    entries, manifests = [], {}
+    for entry in described:
         digest = str(entry["digest"])
         platform = platforms[digest]
-        predicate = sbom(plan, variant, platform, digest, found.inventories[platform])
+        image = found.platforms[platform]
+        entries.append(index.noted(entry, image.inventory, image.size))
+        predicate = sbom(plan, variant, platform, digest, image.inventory)
         subject = _docker_purl(variant, platform)
         statement = index.statement(spdx.PREDICATE, subject, digest, predicate)
         kept = [
@@ -78,21 +76,18 @@ def _entry(top: Manifest, variant: PlannedVariant) -> Json:
 
 def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, Json]]:
     """The in-toto statements of an attestation manifest: predicate type and descriptor."""
-    layers = registry.need(f"{where}@{digest}").data.get("layers")
-    found: list[tuple[str, Json]] = []
-    for layer in layers if isinstance(layers, list) else ():
-        about = layer.get("annotations") if isinstance(layer, dict) else None
-        kind = about.get(index.PREDICATE_TYPE) if isinstance(about, Mapping) else None
-        fits = isinstance(kind, str) and is_digest(layer.get("digest")) and "size" in layer
-        if fits and layer.get("mediaType") == index.IN_TOTO:
-            found.append((str(kind), layer))
-    return found
+    data = registry.need(f"{where}@{digest}").data
+    layers: list[Json] = [] if "manifests" in data else data.get("layers", [])
+    return [
+        (kind, layer)
+        for layer in layers
+        if (kind := index.annotation(layer, index.PREDICATE_TYPE))
+        and layer.get("mediaType") == index.IN_TOTO
+    ]
 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
-    reference = f"{where}@{blob.digest}"
-    if blobs.push_manifest(registry, reference, blob.content, blob.media_type) != blob.digest:
-        raise fail(f"{reference} was not pushed as it is", "try again", name=reference)
+    registry.push_manifest(f"{where}@{blob.digest}", blob.content, blob.media_type)
 
 
 def _docker_purl(variant: PlannedVariant, platform: str) -> str:
