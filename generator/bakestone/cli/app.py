@@ -29,11 +29,9 @@ class _Commands(click.Group):
         except OSError as problem:
             if problem.errno != errno.ENOSPC:
                 raise
-            from bakestone.cli.terminal import say
+            from bakestone.cli.terminal import warn
 
-            say(
-                "cannot write: no space is left on the device\n    hint: make room, and run it again"
-            )
+            warn([Finding("cannot write: no space is left on the device", "make room")])
             # what the output still holds goes nowhere, or Python would complain at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(ENVIRONMENT)

@@ -288,7 +288,7 @@ def test_a_full_disk_under_the_output_is_one_sentence(command: str, tmp_path: Pa
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
         "cannot write: no space is left on the device",
-        "    hint: make room, and run it again",
+        "    hint: make room",
     ]
 
 

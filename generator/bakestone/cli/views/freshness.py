@@ -35,6 +35,7 @@ def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) 
         click.echo(f"{hidden} other package{have}, none a security update; --all shows them")
     for note in found.notes:
         click.echo(note)
+    screen = console()
     for question in found.unasked:
         said = f"not asked: {question.what}: {question.why}"
         click.echo(paragraph(said, screen, further="    "))
