@@ -1,6 +1,4 @@
-"""What README.md, CONTRIBUTING.md and docs/consumers.md say of the library and the repository is
-so.
-"""
+"""What README.md, CONTRIBUTING.md and docs/ say of the library and the house is so."""
 
 from __future__ import annotations
 
@@ -16,6 +14,9 @@ from bakestone.jobs.library import browse
 from bakestone.project import Project
 from tests.support.samples import ROOT
 
+PACKAGE = ROOT / "generator" / "bakestone"
+FLOOR = r'(jobs|clients|core|cli)\["<b>.*<br/>(?:.*: )?(.*)"\]'
+"""A floor in the picture of the house, and the rooms on its last line."""
 README = (ROOT / "README.md").read_text("utf-8")
 NAMES = {
     "Ubuntu": "ubuntu",
@@ -148,5 +149,29 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
     text = path.read_text("utf-8")
     for link in re.findall(r"\]\((?!#|https?:)([^)#]+)", text):
         assert (path.parent / link).exists(), link
-    for module in re.findall(r"`((?:generator|schemas|scripts)/[A-Za-z0-9_./-]+)`", text):
+    for module in re.findall(r"`((?:generator|schemas|scripts|tests)/[A-Za-z0-9_./-]+)`", text):
         assert (ROOT / module).exists(), module
+    for module in re.findall(r"`((?:core|clients|jobs|cli)/[A-Za-z0-9_./-]*)`", text):
+        assert (PACKAGE / module).exists(), module
+    for module in re.findall(r"python -m (tests[a-z_.]+[a-z])", text):
+        assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
+
+
+def rooms(folder: str) -> set[str]:
+    return {p.name for p in (PACKAGE / folder).iterdir() if (p / "__init__.py").is_file()}
+
+
+def test_the_picture_of_the_house_has_every_room() -> None:
+    picture = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("```")[1]
+    lines = {name: re.split(r" · |, | &lt; ", text) for name, text in re.findall(FLOOR, picture)}
+    for floor in ("jobs", "clients", "core"):
+        assert set(lines[floor]) == rooms(floor), floor
+    modules = {p.stem for p in (PACKAGE / "cli").glob("*.py")} - {"__init__", "options", "terminal"}
+    assert set(lines["cli"]) == modules | {"views/"}
+
+
+def test_the_trees_name_every_folder_of_tests() -> None:
+    folders = {p.parent.name for p in (ROOT / "tests").glob("*/__init__.py")}
+    for name in ("docs/architecture.md", "CONTRIBUTING.md"):
+        tree = (ROOT / name).read_text("utf-8").partition("\ntests/ ")[2].split("```")[0]
+        assert {f for f in folders if f"{f}/" not in tree} == set(), name
