@@ -62,7 +62,7 @@ def test_a_command_runs_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path: P
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import bakestone.cli.app as app;"
         "assert app.__file__.startswith(sys.path[0]), app.__file__; app.main()"
     )
-    matrix = ["--file", ROOT / "images.yaml", "--output", ROOT / "dockerfiles"]
+    matrix = ["--file", str(ROOT / "images.yaml"), "--output", str(ROOT / "dockerfiles")]
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "installed", "generate", "--check", *matrix],
         cwd=tmp_path,
