@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +15,6 @@ from click.testing import CliRunner, Result
 from bakestone.cli.app import main
 from bakestone.clients.http.session import Request, Session
 from bakestone.clients.site.proxies import is_loopback
-from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 
@@ -28,23 +25,6 @@ Command = Callable[..., Result]
 def library() -> Library:
     """The built-in components, read once."""
     return Library(BUILT_IN)
-
-
-@pytest.fixture(autouse=True, scope="session")
-def each_text_of_the_library_is_parsed_once() -> Iterator[None]:
-    """A thousand commands of one process read the same components; each gets data of its own."""
-    parsed: dict[str | bytes, bytes] = {}
-    parse = yamldoc.fast_text
-
-    def once(text: str | bytes) -> Json:
-        if text not in parsed:
-            parsed[text] = pickle.dumps(parse(text))
-        data: Json = pickle.loads(parsed[text])  # noqa: S301 - made here
-        return data
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yamldoc, "fast_text", once)
-        yield
 
 
 @pytest.fixture(autouse=True)
