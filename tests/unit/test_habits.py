@@ -22,8 +22,8 @@ BROKEN = {
     ],
     "class-name": [{CORE: "class A: ...", "generator/bakestone/core/two.py": "class A: ..."}],
     "module-alias": [
-        {CORE: "from bakestone.core.lock import staleness as lock"},
-        {CORE: "import bakestone.core.lock.lock as held"},
+        {CORE: "from bakestone.core.lock import lockfile as record"},
+        {CORE: "import bakestone.core.lock.lockfile as record"},
         {CORE: "def f():\n    from bakestone.cli import terminal as screen"},
         {TEST: "import numpy as np"},
     ],
@@ -35,7 +35,7 @@ BROKEN = {
     "columns": [{CORE: "#" * 101}, {TEST: "#" + "é" * 50}],
     "private-name": [
         {TEST: "from bakestone.core.lock.lock import _f"},
-        {TEST: "from bakestone.core.lock import lock\nlock._f()"},
+        {TEST: "from bakestone.core.lock import model\nmodel._f()"},
         {CORE: "def f(a):\n    return a._field"},
         {TEST: "monkeypatch.setattr(model, '_f', None)"},
         {TEST: "monkeypatch.setattr('bakestone.core.lock.lock._f', None)"},
