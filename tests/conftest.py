@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.documents.yaml import Json
 
 E2E = Path(__file__).parent / "e2e"
 
@@ -22,3 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(E2E):
             item.add_marker(pytest.mark.e2e)
     items.sort(key=lambda item: item.path.is_relative_to(E2E))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def each_text_of_the_library_is_parsed_once() -> Iterator[None]:
+    """A thousand commands of one process read the same components; each gets data of its own."""
+    parsed: dict[str | bytes, bytes] = {}
+    parse = yamldoc.fast_text
+
+    def once(text: str | bytes) -> Json:
+        if text not in parsed:
+            parsed[text] = pickle.dumps(parse(text))
+        data: Json = pickle.loads(parsed[text])  # noqa: S301 - made here
+        return data
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yamldoc, "fast_text", once)
+        yield

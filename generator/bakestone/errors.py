@@ -11,11 +11,14 @@ or a name, a reason and a hint. Findings of one run travel together in a
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 INPUT, USAGE, ENVIRONMENT = 1, 2, 3
+_SHOWN = 110
+"""Columns of a wrong line that are shown at most: what is beside the place says little."""
 
 
 @dataclass(frozen=True)
@@ -124,32 +127,53 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
         ) from problem
 
 
-def render(findings: Iterable[Finding]) -> str:
-    """The findings as a person reads them: place, message, the line with a caret, hint."""
-    return "\n".join(_render_one(finding) for finding in findings)
+def render(findings: Iterable[Finding], width: int = 0) -> str:
+    """The findings as a person reads them: place, message, the line with a caret, hint.
+
+    Sentences are broken between words where `width` ends, which is in columns; 0 breaks none.
+    """
+    return "\n".join(_render_one(finding, width) for finding in findings)
 
 
-def _render_one(finding: Finding) -> str:
+def visible(text: str) -> str:
+    """A text of others without what would steer a terminal, or turn the order of its letters."""
+    return "".join(
+        c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def _render_one(finding: Finding, width: int) -> str:
     place = str(finding.where) if finding.where else finding.name
     mark = "" if finding.severity == "error" else f"{finding.severity}: "
     if not finding.where and finding.message.startswith(f"{place} "):
         place = ""  # its name begins the sentence already
-    lines = [f"{place}: {mark}{finding.message}" if place else f"{mark}{finding.message}"]
+    said = f"{place}: {mark}{finding.message}" if place else f"{mark}{finding.message}"
+    lines = [_filled(said, width, 4)]
     if finding.where and finding.where.text:
-        text, start = _window(finding.where.text, finding.where.column)
+        shown = max(20, width - 4) if width else _SHOWN
+        text, start = _window(finding.where.text, finding.where.column, min(shown, _SHOWN))
         pad = "".join("\t" if c == "\t" else " " for c in text[: start - 1])
         room = max(1, min(finding.where.width, len(text) - start + 1))
         lines += [f"    {text}", f"    {pad}{'^' * room}"]
     if finding.hint:
-        lines.append(f"    hint: {finding.hint}")
+        lines.append(_filled(f"    hint: {finding.hint}", width, 10))
     return "\n".join(lines)
 
 
-def _window(text: str, column: int, width: int = 110) -> tuple[str, int]:
+def _filled(text: str, width: int, indent: int) -> str:
+    """A sentence in lines of that width. A long word, such as a path, stays whole."""
+    lines = visible(text).split("\n")
+    if width:
+        filled = textwrap.TextWrapper(
+            width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        )
+        lines = [filled.fill(line) if len(line) > width else line for line in lines]
+    return "\n".join(lines)
+
+
+def _window(text: str, column: int, width: int) -> tuple[str, int]:
     """The part of a long line around a column, and the column within that part."""
-    printable = "".join(
-        c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    printable = visible(text.replace("\n", "\0"))
     if len(printable) <= width:
         return printable, column
     first = max(0, min(column - width // 2, len(printable) - width))

@@ -31,6 +31,7 @@ class RegistryServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def answer(self, *, body: bool) -> None:
                 server.asked.append(f"{self.command} {self.path}")

@@ -72,6 +72,7 @@ class VendorRegistry:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     registry: VendorRegistry
 
     def answer(self) -> None:

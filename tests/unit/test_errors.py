@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from bakestone.errors import BakestoneError, Finding, Position, fail, read_text, render
 
+WORD = st.text("abc", min_size=1, max_size=9)
+
 
 def test_a_finding_shows_place_line_caret_and_hint() -> None:
     where = Position("images.yaml", 14, 18, "      gpu: [{cuda: 12.44}]", 5)
@@ -70,6 +72,29 @@ def test_what_led_to_an_error_is_kept(raw: bytes | None, tmp_path: Path) -> None
     with pytest.raises(BakestoneError) as caught:
         read_text(path, "the matrix", limit=10)
     assert isinstance(caught.value.__cause__, UnicodeDecodeError if raw else FileNotFoundError)
+
+
+def test_what_would_steer_a_terminal_is_made_visible_wherever_it_stands() -> None:
+    evil = "a\x1b[31m\u202eb\x9bc\ud800"
+    shown = render([Finding(evil, evil, Position(evil, 1, 1, evil)), Finding(evil, name=evil)])
+    assert all(c == "\n" or c.isprintable() for c in shown)
+    assert shown.count("a\ufffd[31m\ufffdb\ufffdc\ufffd") == 6
+
+
+@given(st.lists(WORD, min_size=1), st.lists(WORD), st.integers(1, 300), st.integers(30, 120))
+def test_no_line_is_wider_than_the_terminal_and_no_word_is_lost(
+    message: list[str], hint: list[str], column: int, width: int
+) -> None:
+    where = Position("images.yaml", 1, column, "x " * 150, 5)
+    finding = Finding(" ".join(message), " ".join(hint), where)
+    shown = render([finding], width)
+    assert max(map(len, shown.splitlines())) <= width
+    words = shown.split()
+    assert [w for w in words if w in message][: len(message)] == message
+
+
+def test_a_word_that_is_longer_than_a_line_stays_whole() -> None:
+    assert "/" + "a" * 90 in render([Finding("no file /" + "a" * 90)], 40)
 
 
 @given(st.text(max_size=300), st.integers(1, 400), st.integers(1, 400))

@@ -22,8 +22,8 @@ BROKEN = {
     ],
     "class-name": [{CORE: "class A: ...", "generator/bakestone/core/two.py": "class A: ..."}],
     "module-alias": [
-        {CORE: "from bakestone.core.lock import model as lock"},
-        {CORE: "import bakestone.core.lock.lock as lock"},
+        {CORE: "from bakestone.core.lock import lockfile as record"},
+        {CORE: "import bakestone.core.lock.lockfile as record"},
         {CORE: "def f():\n    from bakestone.cli import terminal as screen"},
         {TEST: "import numpy as np"},
     ],

@@ -1,13 +1,15 @@
-"""What README.md, CONTRIBUTING.md and docs/consumers.md say of the library and the repository is
-so.
-"""
+"""What README.md, CONTRIBUTING.md and docs/ say of the library and the house is so."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 
+import click
 import pytest
 
+from bakestone.cli.app import main
 from bakestone.cli.views import library as show_library
 from bakestone.core.documents.patterns import compare, version_key
 from bakestone.core.library.catalog import Library
@@ -16,6 +18,16 @@ from bakestone.jobs.library import browse
 from bakestone.project import Project
 from tests.support.samples import ROOT
 
+DOCUMENTS = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    *(p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "docs").rglob("*.md"))),
+]
+PACKAGE = ROOT / "generator" / "bakestone"
+FLOOR = r'(jobs|clients|core|cli)\["<b>.*<br/>(?:.*: )?(.*)"\]'
+"""A floor in the picture of the house, and the rooms on its last line."""
 README = (ROOT / "README.md").read_text("utf-8")
 NAMES = {
     "Ubuntu": "ubuntu",
@@ -134,19 +146,65 @@ def test_the_seven_images_are_told_with_every_host_that_a_build_asks() -> None:
         } <= set(re.findall(r"`[a-z]+:[0-9.]+`", " ".join(applies)))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        *(p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "docs").rglob("*.md"))),
-    ],
-)
+@pytest.mark.parametrize("name", [d for d in DOCUMENTS if d != "CHANGELOG.md"])
 def test_what_a_document_points_at_is_there(name: str) -> None:
+    """The changelog aside, which tells of what is gone."""
     path = ROOT / name
     text = path.read_text("utf-8")
     for link in re.findall(r"\]\((?!#|https?:)([^)#]+)", text):
         assert (path.parent / link).exists(), link
-    for module in re.findall(r"`((?:generator|schemas|scripts)/[A-Za-z0-9_./-]+)`", text):
+    for module in re.findall(r"`((?:generator|schemas|scripts|tests)/[A-Za-z0-9_./-]+)`", text):
         assert (ROOT / module).exists(), module
+    for module in re.findall(r"`((?:core|clients|jobs|cli)/[A-Za-z0-9_./-]*)`", text):
+        assert (PACKAGE / module).exists(), module
+    for module in re.findall(r"python -m (tests[a-z_.]+[a-z])", text):
+        assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """The words after `bakestone` of each command line in a text, without `--debug` before them."""
+    text = text.replace("\\\n", " ")
+    spans = re.findall(r"^\$ bakestone (.*)$|`bakestone ([^`]+)`", text, re.MULTILINE)
+    for line in map("".join, spans):
+        alone = re.split(r"\s#\s| \| | > | && ", line.replace("\n", " "))[0]
+        words = shlex.split(alone.removeprefix("--debug "))
+        if words[:1] != ["COMMAND"]:
+            yield words
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_each_command_line_in_a_document_is_one_that_bakestone_takes(name: str) -> None:
+    for words in command_lines((ROOT / name).read_text("utf-8")):
+        command: click.Command = main
+        rest, context = words, click.Context(main, info_name="bakestone")
+        while isinstance(command, click.Group) and rest:
+            found = command.get_command(context, rest[0])
+            assert found is not None, words
+            command, rest = found, rest[1:]
+        if rest:  # else the command is only named
+            command.make_context(command.name, rest, parent=context)  # parses, runs nothing
+
+
+def test_command_lines_of_documents_are_found() -> None:
+    text = "a `bakestone lock\n--check` and\n$ bakestone list 'a=*' \\\n  --at X  # why\nbakestone"
+    assert list(command_lines(text)) == [["lock", "--check"], ["list", "a=*", "--at", "X"]]
+
+
+def rooms(folder: str) -> set[str]:
+    return {p.name for p in (PACKAGE / folder).iterdir() if (p / "__init__.py").is_file()}
+
+
+def test_the_picture_of_the_house_has_every_room() -> None:
+    picture = (ROOT / "docs" / "architecture.md").read_text("utf-8").split("```")[1]
+    lines = {name: re.split(r" · |, | &lt; ", text) for name, text in re.findall(FLOOR, picture)}
+    for floor in ("jobs", "clients", "core"):
+        assert set(lines[floor]) == rooms(floor), floor
+    modules = {p.stem for p in (PACKAGE / "cli").glob("*.py")} - {"__init__", "options", "terminal"}
+    assert set(lines["cli"]) == modules | {"views/"}
+
+
+def test_the_trees_name_every_folder_of_tests() -> None:
+    folders = {p.parent.name for p in (ROOT / "tests").glob("*/__init__.py")}
+    for name in ("docs/architecture.md", "CONTRIBUTING.md"):
+        tree = (ROOT / name).read_text("utf-8").partition("\ntests/ ")[2].split("```")[0]
+        assert {f for f in folders if f"{f}/" not in tree} == set(), name

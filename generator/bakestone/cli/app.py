@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import sys
+from typing import Any
 
 import click
 
@@ -17,6 +21,20 @@ DEBUG = "bakestone.debug"
 
 class _Commands(click.Group):
     """A group that shows `BakestoneError` as findings and exits with its code."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command line; a disk that is full, also that of its output, is a message."""
+        try:
+            return super().main(*args, **options)
+        except OSError as problem:
+            if problem.errno != errno.ENOSPC:
+                raise
+            from bakestone.cli.terminal import warn
+
+            warn([Finding("cannot write: no space is left on the device", "make room")])
+            # what the output still holds goes nowhere, or Python would complain at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(ENVIRONMENT)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; wrong input, and a fault of ours, is a message, never a traceback."""
@@ -33,6 +51,8 @@ class _Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own
         except Exception as problem:
+            if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
+                raise
             self._tell(ctx, self._fault(ctx, problem), problem)
             raise click.exceptions.Exit(ENVIRONMENT) from problem
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
-from bakestone.errors import BakestoneError
+from bakestone.errors import USAGE, BakestoneError, fail
 
 if TYPE_CHECKING:
     from bakestone.core.library.catalog import Library
@@ -136,6 +136,9 @@ def project_of(
     from bakestone.core.documents.schema import check_value
     from bakestone.project import Project
 
+    if not matrix_path.name:
+        hint = "name the file in it: -f FOLDER/images.yaml"
+        raise fail(f"{matrix_path} is a folder", hint, name="--file", code=USAGE)
     if registry_override:
         check_value(registry_override, "images", "registry", "--registry")
     lock = lock_path or matrix_path.with_name(matrix_path.stem + ".lock.yaml")

@@ -5,6 +5,7 @@ no blanks at its end.
 from __future__ import annotations
 
 import json
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -32,9 +33,18 @@ def silent(_text: str) -> None:
 
 def warn(findings: Iterable[Finding]) -> None:
     """Findings that stop nobody, on standard error."""
-    text = render(findings)
+    text = told(findings)
     if text:
         say(text)
+
+
+def told(findings: Iterable[Finding]) -> str:
+    """Findings for standard error: as wide as a terminal is, and unbroken where there is none."""
+    if not sys.stderr.isatty():
+        return render(findings)
+    from rich.console import Console
+
+    return render(findings, Console(stderr=True).width)
 
 
 def put_json(plain: Mapping[str, object]) -> None:

@@ -269,6 +269,50 @@ def test_an_interrupted_command_ends_with_130(
     assert shown.stderr == "interrupted; nothing is half done: run it again to go on\n"
 
 
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("command", ["list", "list --format json", "--help", "completion bash"])
+def test_a_full_disk_under_the_output_is_one_sentence(command: str, tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full here")
+    with full.open("wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "bakestone.cli.app", *command.split()],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "cannot write: no space is left on the device",
+        "    hint: make room",
+    ]
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+@pytest.mark.parametrize("command", ["list", "bump openmpi", "outdated", "versions"])
+def test_a_folder_in_place_of_the_matrix_is_no_fault_of_ours(
+    command: str, path: str, bakestone: Command
+) -> None:
+    shown = bakestone(*command.split(), "-f", path)
+    assert shown.exit_code in (1, 2) if command != "versions" else shown.exit_code == 0
+    assert "a fault of bakestone" not in shown.output
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("command", ["list --registry", "archive push ."])
+@pytest.mark.parametrize("place", ["https://me:hush@host.test/x", "me:hush@host.test/x", "hush@x"])
+def test_a_password_in_a_place_on_the_command_line_is_not_told(
+    place: str, command: str, bakestone: Command
+) -> None:
+    shown = bakestone(*command.split(), place)
+    assert shown.exit_code == 2
+    assert "hush" not in shown.output
+
+
 @pytest.mark.parametrize(("words", "names"), [("bump openm", {"openmpi"}), ("lock opem", set())])
 def test_the_names_that_fit_are_completed(
     words: str, names: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,7 +20,7 @@ from tests.unit.conftest import Command
 def test_validate_counts_the_variants(bakestone: Command) -> None:
     shown = bakestone("validate", "--at", "2026-07-11", "--ahead", "0")
     assert shown.exit_code == 0
-    assert shown.output == "images.yaml: 4 variants (cpu 3, gpu 1), 1 combinations left out\n"
+    assert shown.output == "images.yaml: 4 variants (cpu 3, gpu 1), 1 combination left out\n"
 
 
 @pytest.mark.usefixtures("made")

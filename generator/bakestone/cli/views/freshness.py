@@ -35,10 +35,12 @@ def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) 
         click.echo(f"{hidden} other package{have}, none a security update; --all shows them")
     for note in found.notes:
         click.echo(note)
+    screen = console()
     for question in found.unasked:
-        click.echo(f"not asked: {question.what}: {question.why}")
+        said = f"not asked: {question.what}: {question.why}"
+        click.echo(paragraph(said, screen, further="    "))
         if question.hint:
-            click.echo(f"    hint: {question.hint}")
+            click.echo(paragraph(question.hint, screen, "    hint: ", " " * 10))
     if not found.rows:
         of = ", of what was asked" if found.unasked else ""
         click.echo(f"nothing newer for {count(found.selected, 'variant')}{of}")

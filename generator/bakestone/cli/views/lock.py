@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import put_json
+from bakestone.cli.terminal import console, paragraph, put_json
 from bakestone.cli.views import problems
 from bakestone.core.lock import budget
 from bakestone.core.lock.lock import Lock
@@ -39,7 +39,6 @@ def checked(
     else:
         bases, files, wheels = len(lock.bases), len(lock.artifacts), len(lock.wheels)
         counted = f"{bases} base images, {files} files, {wheels} wheels"
-        click.echo(
-            f"{path}: fits images.yaml, every base is pinned ({counted});"
-            f" {budget.summary(ageing, at)}"
-        )
+        age = budget.summary(ageing, at)
+        said = f"{path}: fits images.yaml, every base is pinned ({counted}); {age}"
+        click.echo(paragraph(said, console(), further="    "))

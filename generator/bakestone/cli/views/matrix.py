@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, fits, paragraph, put, put_json, table, warn
+from bakestone.cli.terminal import console, count, fits, paragraph, put, put_json, table, warn
 from bakestone.core.matrix.checks import lifecycle, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
 from bakestone.errors import Finding
@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -> None:
     """How many variants a matrix that is right has, and what is worth knowing about it."""
     matrix = project.matrix
-    count = len(matrix.variants)
     if as_json:
-        put_json({"variants": count, "findings": [finding.as_dict() for finding in warnings]})
+        put_json(
+            {
+                "variants": len(matrix.variants),
+                "findings": [finding.as_dict() for finding in warnings],
+            }
+        )
         return
     warn(warnings)
     families = ", ".join(
         f"{f.name} {sum(v.family is f for v in matrix.variants)}" for f in matrix.spec.families
     )
     click.echo(
-        f"{project.matrix_path}: {count} variants ({families}),"
-        f" {len(matrix.excluded)} combinations left out"
+        f"{project.matrix_path}: {count(len(matrix.variants), 'variant')} ({families}),"
+        f" {count(len(matrix.excluded), 'combination')} left out"
     )
 
 

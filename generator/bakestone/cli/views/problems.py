@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import click
 
-from bakestone.cli.terminal import put_json, say
-from bakestone.errors import Finding, render
+from bakestone.cli.terminal import put_json, say, told
+from bakestone.errors import Finding, visible
 
 _USERINFO = re.compile(r"//[^/\s@]+@")
 """An account in a URL: a library's message may have one."""
@@ -20,7 +20,7 @@ def findings(found: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
         put_json({"findings": [finding.as_dict() for finding in found]})
         return
-    say(render(found))
+    say(told(found))
     errors = sum(finding.severity == "error" for finding in found)
     if errors > 1:
         say(f"{errors} errors")
@@ -29,7 +29,4 @@ def findings(found: Sequence[Finding], *, as_json: bool) -> None:
 def what_led_to(problem: BaseException) -> None:
     """The traceback with every cause, on standard error, without accounts of URLs."""
     text = _USERINFO.sub("//***@", "".join(traceback.format_exception(problem)))
-    shown = "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-    click.echo(shown, err=True, nl=False)
+    click.echo(visible(text), err=True, nl=False)

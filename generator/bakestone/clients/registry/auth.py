@@ -39,9 +39,9 @@ CLIENT = "bakestone"
 """How this program names itself to token services."""
 
 _ITEM = re.compile(
-    r"""[\s,]*(?:
+    r"""
     (?P<name>[\w!#$%&'*+.^`|~-]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]*))
-    |(?P<word>[^\s,]+))""",
+    |(?P<word>[^\s,]+)""",
     re.VERBOSE,
 )
 _ACTIONS = {"pull", "push", "delete", "*"}

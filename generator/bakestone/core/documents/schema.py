@@ -46,7 +46,8 @@ def check_value(value: str, name: str, definition: str, what: str) -> None:
     """
     rule = schema(name)["$defs"][definition]
     if len(value) > rule["maxLength"] or not re.fullmatch(rule["pattern"], value):
-        raise fail(f"{what} cannot be {_show(value)}{_offender(value)}", rule["x-hint"], code=USAGE)
+        shown = '"***"' if "@" in value else _show(value) + _offender(value)  # a login, it seems
+        raise fail(f"{what} cannot be {shown}", rule["x-hint"], code=USAGE)
 
 
 def findings_of(document: Document, name: str) -> Iterator[Finding]:

@@ -86,6 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
     """
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a small answer waits for the acknowledgement of its head
     server_version = f"bakestone-archive/{__version__}"
     sys_version = ""
     answers: Answers

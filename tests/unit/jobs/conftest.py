@@ -1,4 +1,4 @@
-"""Fixtures of the tests of HTTP."""
+"""Fixtures of the tests of jobs."""
 
 from __future__ import annotations
 
