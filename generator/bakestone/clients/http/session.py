@@ -358,7 +358,7 @@ class _Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> urllib3.HTTPConnectionPool:
+    ) -> ConnectionPool:
         proxy = requests.utils.select_proxy(request.url or "", proxies)
         if proxy and not _is_proxy(proxy):
             raise requests.exceptions.InvalidProxyURL("no address of a proxy")

@@ -17,7 +17,6 @@ from pathlib import Path
 from bakestone.clients.engine import capabilities
 from bakestone.clients.engine.buildx import Engine, Target
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
-from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import Layout
 from bakestone.clients.registry.manifest import is_digest
@@ -124,7 +123,7 @@ def settle(
         return _first(variant, registry)
     if there != top.digest:
         try:
-            blobs.push_manifest(registry, variant.kept, top.raw, top.media_type)
+            registry.push_manifest(variant.kept, top.raw, top.media_type)
         except ImmutableTagError:
             return _first(variant, registry)
     return published.released(variant, found, top.digest)

@@ -43,10 +43,10 @@ def _send(registry: Registry, layout: Layout, where: str, descriptor: dict[str, 
     config = [data["config"]] if "config" in data else []
     for blob in _entries([*_entries(data.get("layers"), digest), *config], digest):
         # asked first: what is there need not be read
-        if not blobs.has(registry, where, str(blob["digest"])):
+        if not registry.has_blob(where, str(blob["digest"])):
             with layout.checked(blob) as stream:
                 blobs.push(registry, where, stream, str(blob["digest"]), _size(blob, digest))
-    blobs.push_manifest(registry, f"{where}@{digest}", raw, str(descriptor["mediaType"]))
+    registry.push_manifest(f"{where}@{digest}", raw, str(descriptor["mediaType"]))
 
 
 def _entries(found: object, what: str) -> list[dict[str, object]]:

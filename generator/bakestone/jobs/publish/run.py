@@ -13,7 +13,8 @@ from bakestone.clients.engine import policy
 from bakestone.clients.engine.buildx import Definition, Engine
 from bakestone.clients.engine.capabilities import LAYOUT, Abilities
 from bakestone.clients.engine.events import State
-from bakestone.clients.registry.client import PARALLEL, ImmutableTagError, Registry
+from bakestone.clients.parallel import PARALLEL
+from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
 from bakestone.core.render.bakefile import Form

@@ -91,7 +91,7 @@ def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
     reference = f"{where}@{blob.digest}"
-    if blobs.push_manifest(registry, reference, blob.content, blob.media_type) != blob.digest:
+    if registry.push_manifest(reference, blob.content, blob.media_type) != blob.digest:
         raise fail(f"{reference} was not pushed as it is", "try again", name=reference)
 
 
