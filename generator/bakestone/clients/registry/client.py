@@ -86,6 +86,9 @@ PAGE = 1000
 MAX_TAGS = 200_000
 """Tags of a repository, and a bound for the pages of a registry that never ends."""
 
+LISTED = 600
+"""Seconds in which all pages of tags must have come."""
+
 _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
 _ACTIONS = {"GET": PULL, "HEAD": PULL, "DELETE": DELETE}
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
@@ -232,7 +235,12 @@ class Registry:
         """All tags of HOST/REPOSITORY; none when there is no such repository."""
         place = Reference.parse(repository)
         path, found, pages = f"tags/list?n={PAGE}", dict[str, None](), set[str]()
+        end = time.monotonic() + LISTED
         while path and path not in pages and len(found) < MAX_TAGS and len(pages) < MAX_TAGS / PAGE:
+            if time.monotonic() > end:
+                message = f"the registry {place.host} lists the tags of {place.repository} slowly"
+                message += f": {len(found)} in {LISTED} seconds"
+                raise fail(message, _MIRROR, name=place.host, code=ENVIRONMENT)
             pages.add(path)
             answer = self._whole(place, path)
             if answer is None:

@@ -416,6 +416,14 @@ def test_pages_without_end_have_an_end(web: WebServer, monkeypatch: pytest.Monke
     assert len(web.asked) == 5000 / PAGE
 
 
+def test_pages_that_come_slowly_have_an_end(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakestone.clients.registry.client.LISTED", -1)
+    with pytest.raises(BakestoneError, match="lists the tags of base/a slowly"):
+        Registry(Site()).tags(repository(web))
+
+
 @pytest.mark.parametrize("answer", [400, 405, 501])
 def test_a_registry_that_deletes_no_tags_says_so(answer: int, start: Start) -> None:
     vendor = start(deletes=answer)
