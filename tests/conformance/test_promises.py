@@ -68,7 +68,7 @@ def test_what_is_pushed_is_read_back(place: Place, repository: str) -> None:
     assert blobs.fetch(client, repository, layer.digest, sink, 100) == layer.size
     assert client.blob(f"{repository}@{layer.digest}") == sink.getvalue()
     assert client.manifest(f"{repository}:two") is None
-    assert not blobs.has(client, repository, digest(b"another"))
+    assert not client.has_blob(repository, digest(b"another"))
 
 
 def test_a_run_with_nothing_to_do_asks_once_for_each_variant(place: Place, repository: str) -> None:

@@ -95,7 +95,9 @@ class TokenService:
         scopes = words.get("scope", [])
         self.asked.append(tuple(one for text in scopes for one in text.split()))
         if request.command == "POST":
-            known = words.get("refresh_token") == [REFRESH]
+            # Docker asks so with a password too (OAuth 2, "Resource Owner Password Credentials")
+            account = [words.get(name) for name in ("username", "password")]
+            known = words.get("refresh_token") == [REFRESH] or account == [[USER], [PASSWORD]]
             rights = self.rights if known else rights
         else:
             known, sent = True, request.headers.get("Authorization")
@@ -106,7 +108,8 @@ class TokenService:
             self.strangers += 1
         content: dict[str, Any] = {"errors": "who are you?"}
         if known:
-            content = {"token": self.token(scopes, rights), "expires_in": self.life}
+            token = self.token(scopes, rights)
+            content = {"token": token, "access_token": token, "expires_in": self.life}
         raw = json.dumps(content).encode()
         request.send_response(200 if known else 401)
         request.send_header("Content-Length", str(len(raw)))

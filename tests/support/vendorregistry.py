@@ -51,7 +51,8 @@ class Manners:
 
 @dataclass
 class VendorRegistry:
-    """`address` is HOST:PORT. `asked` has each request, `secrets` each Authorization that came.
+    """`address` is HOST:PORT. `asked` has each request, `secrets` each Authorization that came,
+    `encodings` the Transfer-Encoding of each upload.
 
     `elsewhere` is another host that takes uploads and gives blobs, when the manners say so.
     """
@@ -65,6 +66,7 @@ class VendorRegistry:
     repositories: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
+    encodings: list[str | None] = field(default_factory=list)
 
     def tags(self, name: str) -> list[str]:
         return sorted(tag for where, tag in self.manifests if where == name and ":" not in tag)
@@ -152,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "DELETE":
             self.say(204)
             return
+        registry.encodings.append(self.headers["Transfer-Encoding"])
         words = parse_qs(query)
         stated = words.get("digest", [""])[0]
         kept = manners.location != "query" or words.get("state") == ["a/b=="]

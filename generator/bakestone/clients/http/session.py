@@ -62,6 +62,7 @@ _KNOWN = (
     "certificate verify failed",
 )  # fmt: skip
 """What the system says, found in the midst of what requests and urllib3 make of it."""
+_PROXY = "correct `proxies` in the site file, or the variables http_proxy and https_proxy"
 _TLS = "name the CA bundle under `ca` in the site file"
 _UP = (
     "is it up, and can this machine reach it? A mirror can be named under `mirrors` in the site"
@@ -158,14 +159,18 @@ class Session:
                 start, account = origin(url), own
             here = origin(url) == start
             response = self._ask(request, url, own or (account if here else None), here=here)
-            target = self._browser().target(response)
-            if not target or not request.follow or request.method not in ("GET", "HEAD"):
+            if not request.follow or request.method not in ("GET", "HEAD"):
                 return response
-            response.close()
             try:
+                target = self._browser().target(response)
+                if not target:
+                    return response
                 url = urljoin(url, target)
-            except ValueError as problem:
-                raise LedAstrayError(f"leads to {shown(target)}, which is no address") from problem
+            except ValueError as problem:  # also a Location that is no UTF-8
+                response.close()
+                place = shown(response.headers["Location"])
+                raise LedAstrayError(f"leads to {place}, which is no address") from problem
+            response.close()
         raise LedAstrayError(f"more than {MAX_REDIRECTS} redirects, the last to {shown(url)}")
 
     def _ask(self, request: Request, url: str, own: str | None, *, here: bool) -> requests.Response:
@@ -196,6 +201,14 @@ class Session:
                 allow_redirects=False,
                 stream=True,
             )
+        except requests.exceptions.InvalidProxyURL:  # without a cause: it may hold a password
+            said = "cannot be reached (the address of its proxy is none)"
+            raise UnreachableError(host, said, _PROXY, heals=False) from None
+        except requests.exceptions.InvalidHeader as problem:
+            if _innermost(problem) is not problem:  # of the answer
+                raise self.dead(unreachable(host, problem)) from problem
+            # without a cause: its words hold the header
+            raise LedAstrayError("cannot be asked: a header is none") from None
         except (requests.exceptions.InvalidURL, LocationValueError, UnicodeError) as problem:
             raise LedAstrayError(f"leads to {shown(url)}, which is no address") from problem
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
@@ -295,11 +308,17 @@ def wait(response: requests.Response) -> float:
 
 
 class _Connection(HTTPConnection):
+    def connect(self) -> None:
+        _connected(self, super().connect)
+
     def getresponse(self) -> Any:
         return _timely(self, super().getresponse)
 
 
 class _EncryptedConnection(HTTPSConnection):
+    def connect(self) -> None:
+        _connected(self, super().connect)
+
     def getresponse(self) -> Any:
         return _timely(self, super().getresponse)
 
@@ -330,6 +349,21 @@ class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
         self.poolmanager = _Pools()
 
+    def send(
+        self, request: requests.PreparedRequest, *rest: Any, **named: Any
+    ) -> requests.Response:
+        # whoever sent a stream knows where it must go again: an upload is begun anew
+        self.max_retries = Retry(0, read=False) if hasattr(request.body, "read") else patience()
+        return super().send(request, *rest, **named)
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> ConnectionPool:
+        proxy = requests.utils.select_proxy(request.url or "", proxies)
+        if proxy and not _is_proxy(proxy):
+            raise requests.exceptions.InvalidProxyURL("no address of a proxy")
+        return super().get_connection_with_tls_context(request, verify, proxies, cert)
+
     def proxy_manager_for(self, proxy: str, **options: Any) -> urllib3.ProxyManager:
         found: urllib3.ProxyManager
         if proxy.lower().startswith("socks"):
@@ -340,6 +374,15 @@ class _Adapter(HTTPAdapter):
             found = _ProxyPools(proxy, proxy_headers=self.proxy_headers(proxy), **options)
             self.proxy_manager[proxy] = found
         return found
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        kinds = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+        return parts.scheme in kinds and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 class _Browser(requests.Session):
@@ -413,6 +456,27 @@ def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
             raise (late if over.is_set() else early) from problem
         if over.is_set():
             raise late
+
+
+def _connected(connection: HTTPConnection, connect: Callable[[], None]) -> None:
+    """Connect, also through a proxy whose answer trickles. What is sent then may be taken as slowly
+    as an answer may come: urllib3 would give it the time to connect.
+    """
+    limit = connection.timeout if isinstance(connection.timeout, (int, float)) else CONNECT
+
+    def stop() -> None:
+        if connection.sock:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    with _cut_off(stop, time.monotonic() + 4 * limit) as over:
+        try:
+            connect()
+        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as problem:
+            if over.is_set():
+                raise ConnectTimeoutError(connection, "no connection in time") from problem
+            raise
+    if connection.sock:
+        connection.sock.settimeout(IDLE)
 
 
 def _timely(connection: HTTPConnection, answer: Callable[[], Any]) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 from pypi_simple import (
     ACCEPT_JSON_PREFERRED,
@@ -19,6 +20,8 @@ from pypi_simple import (
 
 ACCEPT = ACCEPT_JSON_PREFERRED
 """What a request for a page accepts: JSON rather than HTML."""
+_MAX_NAME = 255
+"""Bytes of a file's name, on every file system that pip runs on."""
 _JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -48,8 +51,9 @@ def listed(body: bytes, kind: str, url: str) -> dict[str, Listed]:
         links = parse_links_stream([body.decode("utf-8", "replace")], url)
         files = [DistributionPackage.from_link(link) for link in links]
         return {unquote(urlsplit(f.url).path.rpartition("/")[2]): _listed(f) for f in files}
-    except UnsupportedRepoVersionError as problem:
-        raise ValueError(str(problem)) from problem
+    except (UnsupportedRepoVersionError, RecursionError, AssertionError) as problem:
+        # the last one is how Python's parser of HTML says that it does not understand
+        raise ValueError(f"it is no page of an index: {problem}") from problem
 
 
 def _listed(file: DistributionPackage) -> Listed:
@@ -60,8 +64,9 @@ def versions(filenames: Iterable[str]) -> list[str]:
     """The versions of the wheels among some files, each once, the oldest first."""
     found: set[Version] = set()
     for name in filenames:
-        try:
-            found.add(parse_wheel_filename(name)[1])
-        except InvalidWheelFilename:  # a source distribution, or no distribution at all
-            continue
+        # a source distribution, no distribution at all, or a number that Python does not take; no
+        # file has a longer name, and one could stand for millions of tags
+        with contextlib.suppress(ValueError):
+            if len(name) <= _MAX_NAME:
+                found.add(parse_wheel_filename(name)[1])
     return [str(version) for version in sorted(found)]

@@ -21,7 +21,9 @@ import requests
 from bakestone.clients.http.session import BrokenError, Request, Session, body, host_of
 from bakestone.clients.registry.keychain import Account, account
 from bakestone.clients.registry.reference import Reference
+from bakestone.clients.site.credentials import origin
 from bakestone.clients.site.site import Site
+from bakestone.errors import BakestoneError
 
 PULL, PUSH, DELETE = ("pull",), ("pull", "push"), ("delete",)
 """What a request needs of a repository (spec/auth/scope)."""
@@ -46,7 +48,6 @@ _ITEM = re.compile(
 )
 _ACTIONS = {"pull", "push", "delete", "*"}
 _TOKEN = re.compile(r"[!-~]+")
-_PORTS = {"http": 80, "https": 443}
 
 
 class DeniedError(Exception):
@@ -99,17 +100,6 @@ def challenges(header: str) -> list[Challenge]:
             value = match["plain"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
             parameters.setdefault(name, value)
     return found
-
-
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL: what a secret is bound to.
-
-    Raises `ValueError` for what is no http or https URL.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError(f"no http or https URL: {url[:80]}")
-    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
 
 
 class Authorization(requests.auth.AuthBase):
@@ -172,7 +162,7 @@ class Logins:
         self._keychain = keychain
         self._ways: dict[str, _Way] = {}
         self._grants: dict[_Key, _Grant] = {}
-        self._accounts: dict[str, Account | None] = {}
+        self._accounts: dict[str, Account | BakestoneError | None] = {}
         self._refresh: dict[str, str] = {}
         self._locks: dict[object, threading.Lock] = {}
 
@@ -318,8 +308,14 @@ class Logins:
     def _account(self, host: str) -> Account | None:
         with self._lock(host):
             if host not in self._accounts:
-                self._accounts[host] = self._keychain(host)
-            return self._accounts[host]
+                try:
+                    self._accounts[host] = self._keychain(host)
+                except BakestoneError as problem:  # a helper that hangs is asked once
+                    self._accounts[host] = problem
+            found = self._accounts[host]
+        if isinstance(found, BakestoneError):
+            raise BakestoneError(found.findings, found.code) from found
+        return found
 
     def _lock(self, key: object) -> threading.Lock:
         return self._locks.setdefault(key, threading.Lock())

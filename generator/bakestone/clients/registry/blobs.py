@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Iterator
 from typing import IO
@@ -26,7 +27,7 @@ def fetch(registry: Registry, reference: str, digest: str, sink: Sink, limit: in
     another one than its digest says; what was written is then of no use.
     """
     place = Reference.parse(reference).at(digest)
-    response = registry.ask(reference, "GET", f"blobs/{digest}")
+    response = registry.open_blob(reference, digest)
     if response is None:
         message = f"the registry has no blob {digest} of {place.repository}"
         raise fail(message, "push the image again", name=place.host, code=ENVIRONMENT)
@@ -57,29 +58,12 @@ def _pieces(response: requests.Response, place: Reference) -> Iterator[bytes]:
         raise _broken(place, f"is of no use: {problem}", "try again") from problem
 
 
-def has(registry: Registry, reference: str, digest: str) -> bool:
-    """Whether the repository of `reference` has a blob."""
-    return registry.has_blob(reference, digest)
-
-
 def push(
     registry: Registry, reference: str, content: bytes | IO[bytes], digest: str, size: int
 ) -> None:
-    """Bring a blob of `size` bytes into the repository of `reference`, in one request; nothing is
-    sent when it is there.
-
-    The registry checks the digest (OCI distribution specification, "POST then PUT").
+    """Bring a blob of `size` bytes into the repository of `reference`; nothing is sent when it is
+    there. The registry checks the digest.
     """
-    if has(registry, reference, digest):
-        return
-    url = registry.begin(Reference.parse(reference))
-    url += f"{'&' if '?' in url else '?'}digest={digest}"
-    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-    done = registry.ask(reference, "PUT", url, data=content, headers=headers)
-    if done is not None:
-        done.close()
-
-
-def push_manifest(registry: Registry, reference: str, raw: bytes, media_type: str) -> str:
-    """Bring a manifest or index under the tag or digest of `reference`. Gives its digest."""
-    return registry.push_manifest(reference, raw, media_type)
+    if not registry.has_blob(reference, digest):
+        stream = io.BytesIO(content) if isinstance(content, bytes) else content
+        registry.upload(reference, stream, digest, size)

@@ -5,26 +5,31 @@ The OCI distribution specification over clients/http. Accounts are Docker's own 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from bakestone.clients.http.session import (
+    LATE,
+    MAX_WAIT,
+    PASSING,
     BrokenError,
     LedAstrayError,
     Request,
     Session,
     UnreachableError,
     body,
+    shown,
     wait,
 )
+from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry import limits
 from bakestone.clients.registry.auth import (
     DELETE,
@@ -34,7 +39,6 @@ from bakestone.clients.registry.auth import (
     DeniedError,
     Logins,
     UnfitError,
-    origin,
 )
 from bakestone.clients.registry.manifest import (
     INDEX_TYPES,
@@ -44,27 +48,25 @@ from bakestone.clients.registry.manifest import (
     Manifest,
     check_manifest,
     document,
+    has_digest,
     is_digest,
+    media_type,
     said,
 )
 from bakestone.clients.registry.reference import Reference
+from bakestone.clients.site.credentials import origin
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 
 __all__ = [
     "INDEX_TYPES",
     "MANIFEST_TYPES",
-    "PARALLEL",
     "ImmutableTagError",
     "Manifest",
     "Reference",
     "Registry",
 ]
 
-PARALLEL = 8
-"""Requests at a time; registries limit clients by rate, and 8 is what containerd and docker use at
-most.
-"""
 CONNECT, IDLE = 10, 60
 """Seconds to connect, and to wait for more of an answer."""
 SUCCESS = range(200, 300)
@@ -72,13 +74,20 @@ SUCCESS = range(200, 300)
 TOTAL = 120
 """Seconds in which a document must have come, tries included."""
 TRIES = 3
-"""How often a document is asked for that was cut off."""
+"""How often a document is asked for that was cut off, and an upload is begun that broke."""
+PAUSE = 0.5
+"""Seconds between an upload that broke and the next one; then twice as many."""
+_ANEW = (404, 416, *PASSING)
+"""Answers to an upload that its registry forgot, or has half of, or cannot take at the moment."""
 LOGINS = 4
 """How often one request is sent: without a login, with one, with a renewed one, and once more."""
 PAGE = 1000
 """Tags that are asked for at a time: what Docker Hub, ECR and GHCR give at most."""
 MAX_TAGS = 200_000
 """Tags of a repository, and a bound for the pages of a registry that never ends."""
+
+LISTED = 600
+"""Seconds in which all pages of tags must have come."""
 
 _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
 _ACTIONS = {"GET": PULL, "HEAD": PULL, "DELETE": DELETE}
@@ -160,8 +169,12 @@ class Registry:
     def heads(self, references: Iterable[str]) -> dict[str, str | None]:
         """`head` of many references, in parallel."""
         references = list(references)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            return dict(zip(references, pool.map(self.head, references), strict=True))
+        found: dict[str, str | None] = {}
+        for reference, digest in in_parallel(self.head, references):
+            if isinstance(digest, BakestoneError):
+                raise digest
+            found[reference] = digest
+        return {reference: found[reference] for reference in references}
 
     def manifest(self, reference: str) -> Manifest | None:
         """The manifest or index behind a reference, checked against its digest;
@@ -172,7 +185,7 @@ class Registry:
         found = self._document(place, "manifests", place.target)
         if found is None:
             return None
-        media_type, raw = found
+        stated, raw = found
         try:
             check_manifest(raw)
         except ValueError as problem:
@@ -182,7 +195,7 @@ class Registry:
                 name=place.host,
                 code=ENVIRONMENT,
             ) from problem
-        return Manifest(_digest(raw), media_type, raw)
+        return Manifest(_digest(raw), media_type(stated, document(raw)), raw)
 
     def need(self, reference: str) -> Manifest:
         """Like `manifest`, but absence is an error."""
@@ -222,7 +235,12 @@ class Registry:
         """All tags of HOST/REPOSITORY; none when there is no such repository."""
         place = Reference.parse(repository)
         path, found, pages = f"tags/list?n={PAGE}", dict[str, None](), set[str]()
+        end = time.monotonic() + LISTED
         while path and path not in pages and len(found) < MAX_TAGS and len(pages) < MAX_TAGS / PAGE:
+            if time.monotonic() > end:
+                message = f"the registry {place.host} lists the tags of {place.repository} slowly"
+                message += f": {len(found)} in {LISTED} seconds"
+                raise fail(message, _MIRROR, name=place.host, code=ENVIRONMENT)
             pages.add(path)
             answer = self._whole(place, path)
             if answer is None:
@@ -263,12 +281,12 @@ class Registry:
             status = response.status_code
             if status == 201:
                 stated = response.headers.get("Docker-Content-Digest", digest)
-                if stated == digest:
+                if has_digest(raw, stated):
                     return digest
                 message = f"the registry {place.host} made another digest of {place.path}: {stated}"
                 raise fail(message[:200], _OPERATORS, name=place.host, code=ENVIRONMENT)
             words = said(response)
-            refused = self._unexpected(place, status, words)
+            refused = self._unexpected(place, response, words)
         if not place.digest and status in (400, 405, 409, 412):
             there = self.head(reference)
             if there == digest:  # it need not move
@@ -314,7 +332,7 @@ class Registry:
                 name=place.host,
                 code=ENVIRONMENT,
             )
-        raise self._unexpected(place, status, words)
+        raise self._unexpected(place, response, words)
 
     def probe(self, repository: str) -> None:
         """Ask for the rights that publishing needs: an upload is begun and given up; no blob is
@@ -323,7 +341,7 @@ class Registry:
         Raises `BakestoneError` (exit 3) when the registry does not give them.
         """
         place = Reference.parse(repository)
-        self._cancel(place, self.begin(place))
+        self._cancel(place, self._begin(place))
 
     def _is_writable(self, place: Reference) -> bool:
         """Whether an upload may begin; asked once for each repository."""
@@ -338,7 +356,43 @@ class Registry:
                     self._writable[place.name] = False
             return self._writable[place.name]
 
-    def begin(self, place: Reference) -> str:
+    def upload(self, reference: str, stream: IO[bytes], digest: str, size: int) -> None:
+        """Send a blob in one request (OCI distribution specification, "POST then PUT").
+
+        One that breaks, or whose login is refused on the way, is begun anew: what its registry kept
+        of it is not known.
+        """
+        place, start = Reference.parse(reference), stream.tell()
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+
+        def begun() -> str:
+            url = self._begin(place)
+            return f"{url}{'&' if '?' in url else '?'}digest={digest}"
+
+        for attempt in range(TRIES):
+            stream.seek(start)
+            pause = PAUSE * 2**attempt
+            try:
+                data = (
+                    stream if size else b""
+                )  # of an empty one requests makes pieces, and a length
+                with self._asked(place, "PUT", begun, data=data, headers=headers) as response:
+                    if response.status_code == 201:
+                        return
+                    pause = wait(response) or pause
+                    heals = response.status_code in _ANEW and pause <= MAX_WAIT
+                    problem = self._unexpected(place, response, said(response))
+            except BakestoneError as found:
+                problem, cause = found, found.__cause__
+                heals = isinstance(cause, UnreachableError) and cause.heals and cause.reason != LATE
+                if isinstance(cause, BusyError):
+                    pause = wait(cause.response) or pause
+                    heals = pause <= MAX_WAIT
+            if not heals or attempt == TRIES - 1:
+                raise problem
+            time.sleep(pause)
+
+    def _begin(self, place: Reference) -> str:
         """Begin an upload. Gives the URL that takes it (its Location, RFC 9110)."""
         with self._asked(place, "POST", "blobs/uploads/") as response:
             status = response.status_code
@@ -348,7 +402,8 @@ class Registry:
             given = response.headers.get("Location", "")
         try:
             url = urljoin(response.url, given).partition("#")[0]
-            secure = not given or origin(url)[0] == "https" or not self._is_https(place)
+            plain = self._logins.base(place).startswith("http://")
+            secure = not given or origin(url)[0] == "https" or plain
             hidden = urlsplit(url).username is not None
         except ValueError:
             given = ""
@@ -363,44 +418,34 @@ class Registry:
         return url
 
     def _cancel(self, place: Reference, url: str) -> None:
-        """Give an upload up. Some registries do not take it back; they forget it by themselves."""
-        try:
-            self._send(place, "DELETE", url).close()
-        except (DeniedError, BakestoneError):
-            return
+        """Give an upload up. Some registries do not take it back; they forget it by themselves.
+
+        On another host there may be anything under that URL: nothing is deleted there.
+        """
+        if origin(url) == origin(self._logins.base(place)):
+            with contextlib.suppress(DeniedError, BakestoneError):
+                self._send(place, "DELETE", url).close()
 
     # requests
 
-    def ask(
-        self,
-        reference: str,
-        method: str,
-        path: str,
-        *,
-        data: bytes | IO[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> requests.Response | None:
-        """A request below the reference's repository (or to the URL of an upload) whose answer is
-        a success, its body unread: to be used in a `with`. None for 404.
-
-        A PUT that is not answered 201 is an error. Raises `BakestoneError` (exit 3).
+    def open_blob(self, reference: str, digest: str) -> requests.Response | None:
+        """A blob's answer, its body unread and unchecked: to be used in a `with`. None when the
+        reference's repository does not have it.
         """
         place = Reference.parse(reference)
-        response = self._asked(place, method, path, data=data, headers=headers)
-        if response.status_code == 404 and method != "PUT":
-            response.close()
-            return None
-        good = (201,) if method == "PUT" else SUCCESS
-        if response.status_code not in good:
-            with response:
-                raise self._unexpected(place, response.status_code, said(response))
-        return response
+        response = self._asked(place, "GET", f"blobs/{digest}")
+        if response.status_code in SUCCESS:
+            return response
+        with response:
+            if response.status_code == 404:
+                return None
+            raise self._unexpected(place, response, said(response))
 
     def _asked(
         self,
         place: Reference,
         method: str,
-        path: str,
+        path: str | Callable[[], str],
         *,
         data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -415,21 +460,21 @@ class Registry:
         self,
         place: Reference,
         method: str,
-        path: str,
+        path: str | Callable[[], str],
         *,
         data: bytes | IO[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """One request, with as many logins as it takes. Raises `DeniedError` for 401 and 403, and
-        `BakestoneError` for no answer.
+        """One request, with as many logins as it takes; a `path` that is called is another one each
+        time. Raises `DeniedError` for 401 and 403, and `BakestoneError` for no answer.
         """
         actions = _ACTIONS.get(method, PUSH)
         start = 0 if data is None or isinstance(data, bytes) else data.tell()
-        url = self._url(place, path)
         try:
             for attempt in range(LOGINS):
                 if data is not None and not isinstance(data, bytes):
                     data.seek(start)
+                url = self._url(place, path if isinstance(path, str) else path())
                 auth = self._logins.authorization(place, actions)
                 sent = {"Accept": _ACCEPT, **(headers or {})}
                 request = Request(method, url, sent, data, auth, connect=CONNECT, idle=IDLE)
@@ -461,15 +506,12 @@ class Registry:
             raise fail(message, "HOST[:PORT]/PATH", name=place.host[:100]) from problem
         return url
 
-    def _is_https(self, place: Reference) -> bool:
-        return self._logins.base(place).startswith("https://")
-
     def _document(self, place: Reference, kind: str, target: str) -> tuple[str, bytes] | None:
         """Media type and bytes of a manifest or a small blob, checked;
 
         None for 404. What has a digest is asked for once.
         """
-        key = f"{place.name}@{target}"
+        key = f"{kind}/{place.name}@{target}"
         if key in self._contents:
             return self._contents[key]
         found = self._whole(place, f"{kind}/{target}")
@@ -477,13 +519,13 @@ class Registry:
             return None
         response, raw = found
         digest, stated = _digest(raw), response.headers.get("Docker-Content-Digest")
-        if (stated and stated != digest) or (target.startswith("sha256:") and target != digest):
+        if not all(has_digest(raw, said) for said in (stated, target) if said and ":" in said):
             what = "manifest" if kind == "manifests" else "blob"
             name = f"{place.name}{'@' if ':' in target else ':'}{target}"
             message = f"the registry's {what} of {name} does not have its digest"
             raise fail(message, _OPERATORS, name=place.host, code=ENVIRONMENT)
         kept = response.headers.get("Content-Type", "").partition(";")[0], raw
-        self._contents[f"{place.name}@{digest}"] = kept
+        self._contents[f"{kind}/{place.name}@{digest}"] = kept
         return kept
 
     def _whole(self, place: Reference, path: str) -> tuple[requests.Response, bytes] | None:
@@ -515,13 +557,16 @@ class Registry:
 
     def _good(self, place: Reference, response: requests.Response) -> None:
         if response.status_code not in SUCCESS:
-            raise self._unexpected(place, response.status_code, said(response))
+            raise self._unexpected(place, response, said(response))
 
     @staticmethod
-    def _unexpected(place: Reference, status: int, words: str) -> BakestoneError:
+    def _unexpected(place: Reference, response: requests.Response, words: str) -> BakestoneError:
+        status, hint = response.status_code, "try again; see the registry's log"
+        if 300 <= status < 400 and "Location" in response.headers:
+            words = f"it leads to {shown(response.headers['Location'])}"
+            hint = "name the registry by the address that it leads to; no upload is sent after it"
         message = f"the registry {place.host} answered {status} for {place.repository}"
         message += f": {words[:200]}" if words else ""
-        hint = "try again; see the registry's log"
         return fail(message, hint, name=place.host, code=ENVIRONMENT)
 
     @staticmethod

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import os
 import re
 import subprocess
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,10 +24,13 @@ HELPER_TIME = 30
 """Seconds that a helper has: some ask a cloud for a token, none should ask a person."""
 MAX_CONFIG = 2**20
 """Bytes of Docker's configuration; with a hundred registries it has some twenty thousand."""
+MAX_PRINTED = 2**17
+"""Bytes of what a helper prints; the longest tokens have some ten thousand."""
 _HUB_KEY = "https://index.docker.io/v1/"
 """The name under which docker keeps the account of Docker Hub."""
 _HUB_HOSTS = (HUB, "index.docker.io", "registry-1.docker.io")
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOKEN = re.compile("[!-~]+")
 _IDENTITY = "<token>"
 """The user name with which a helper says that its secret is a refresh token."""
 _AGAIN = "correct it, or log in again with `docker login`"
@@ -124,7 +129,16 @@ def _stored(entry: object, where: str, path: Path) -> Account | None:
             raise _unreadable(path, f"`{where}.auth` is not a name and a password in base64")
     password = password.strip("\0")
     found = Account(name, password, words["identitytoken"], words["registrytoken"])
+    if not _writable(found):  # without a cause: it would hold the secret
+        raise _unreadable(path, f"`{where}` has a name or a secret with characters that none has")
     return found if found != Account(name) else None
+
+
+def _writable(found: Account) -> bool:
+    """Whether headers and forms can hold it: tokens go into a header as they are."""
+    texts = found.username + found.password + found.refresh
+    half = any("\ud800" <= character <= "\udfff" for character in texts)
+    return not half and (not found.bearer or _TOKEN.fullmatch(found.bearer) is not None)
 
 
 _WORDS = ("auth", "username", "password", "identitytoken", "registrytoken")
@@ -135,22 +149,21 @@ def _helped(helper: object, server: str, path: Path) -> Account | None:
         raise _unreadable(path, "the name of a credential helper is none")
     program = f"docker-credential-{helper}"
     try:
-        done = subprocess.run(
-            [program, "get"], input=server.encode(), capture_output=True, timeout=HELPER_TIME
-        )
-    except subprocess.TimeoutExpired:  # without a cause: it would hold what was printed
-        reason, hint = f"gave no answer in {HELPER_TIME} seconds", "does it wait for a person?"
-        raise _unhelpful(program, server, reason, hint) from None
+        status, printed, said = _run(program, server)
     except OSError as problem:
-        reason, hint = f"cannot be started: {problem.strerror}", f"install it, or change {path}"
+        reason, hint = f"cannot be started: {problem.strerror}", f"install it, or change {path};"
         raise _unhelpful(program, server, reason, hint) from problem
-    if done.returncode:
-        said = (done.stdout + done.stderr).decode("utf-8", "replace").lower()
-        if "not found" in said:  # "credentials not found in native keychain"
+    if status is None:
+        reason, hint = f"gave no answer in {HELPER_TIME} seconds", "does it wait for a person?"
+        raise _unhelpful(program, server, reason, hint)
+    if len(printed) > MAX_PRINTED:
+        raise _unhelpful(program, server, f"printed more than {MAX_PRINTED} bytes")
+    if status:
+        if b"not found" in (printed + said).lower():  # "credentials not found in native keychain"
             return None
-        raise _unhelpful(program, server, f"failed (exit status {done.returncode})")
+        raise _unhelpful(program, server, f"failed (exit status {status})")
     try:
-        data = json.loads(done.stdout)
+        data = json.loads(printed)
         name, secret = data["Username"], data["Secret"]
         good = isinstance(name, str) and isinstance(secret, str)
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -159,7 +172,43 @@ def _helped(helper: object, server: str, path: Path) -> Account | None:
         raise _unhelpful(program, server, "printed no credentials")
     if not secret:
         return None
-    return Account(refresh=secret) if name == _IDENTITY else Account(name, secret)
+    found = Account(refresh=secret) if name == _IDENTITY else Account(name, secret)
+    if not _writable(found):
+        raise _unhelpful(program, server, "printed no credentials")
+    return found
+
+
+def _run(program: str, server: str) -> tuple[int | None, bytes, bytes]:
+    """Exit status (None: its time was over), and the beginning of what was printed; of one that
+    prints without end no more is read.
+    """
+    pipe, found = subprocess.PIPE, [b"", b""]
+    with subprocess.Popen([program, "get"], 0, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+
+        def read(number: int) -> None:
+            stream = (process.stdout, process.stderr)[number]
+            with contextlib.suppress(OSError, ValueError):  # it was closed meanwhile
+                while stream and (piece := stream.read(MAX_PRINTED)):
+                    found[number] += piece
+                    if len(found[number]) > MAX_PRINTED:
+                        process.kill()
+                        return
+
+        readers = [threading.Thread(target=read, args=(number,), daemon=True) for number in (0, 1)]
+        for reader in readers:
+            reader.start()
+        if process.stdin:
+            with contextlib.suppress(OSError):  # it does not listen
+                process.stdin.write(server.encode())
+            process.stdin.close()
+        try:
+            status: int | None = process.wait(HELPER_TIME)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = None
+        for reader in readers:  # one whose child lives on holds them open: what came must do
+            reader.join(1)
+    return status, found[0], found[1]
 
 
 def _unhelpful(program: str, server: str, reason: str, hint: str = "") -> BakestoneError:

@@ -4,6 +4,8 @@ enough, and what they claim to be.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import re
 import time
@@ -12,7 +14,7 @@ from typing import Any
 
 import requests
 
-from bakestone.clients.http.session import BrokenError, body
+from bakestone.clients.http.session import BrokenError, pieces
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -87,6 +89,11 @@ def document(raw: bytes) -> Json:
         raise ValueError("a web page came instead" if page else "it is not JSON") from problem
     if not isinstance(loaded, dict):
         raise ValueError("it is not a JSON object")
+    if b"\\ud" in raw or b"\\uD" in raw:
+        try:  # half a character, which can be written nowhere
+            json.dumps(loaded, ensure_ascii=False).encode()
+        except UnicodeError as problem:
+            raise ValueError("it holds text that is none") from problem
     return loaded
 
 
@@ -95,15 +102,19 @@ def check_manifest(raw: bytes) -> None:
     another shape than the image specification gives it.
     """
     data = document(raw)
+    if "manifests" in data and ("config" in data or "layers" in data):
+        raise ValueError("it is both an image manifest and an index")
     if "manifests" in data:
         if not _are_descriptors(data["manifests"]):
-            raise ValueError("it is an index with an entry without a digest or with an odd size")
+            raise ValueError(
+                "it is an index with an entry without a digest (SHA-256) or with an odd size"
+            )
     elif "config" in data:
         if not _are_descriptors([data["config"]]):
-            raise ValueError("its configuration has no digest or an odd size")
+            raise ValueError("its configuration has no digest (SHA-256) or an odd size")
         layers = data.get("layers", [])
         if not _are_descriptors(layers) or not all("size" in layer for layer in layers):
-            raise ValueError("it has a layer without a digest or a size")
+            raise ValueError("it has a layer without a digest (SHA-256) or a size")
     else:
         old = data.get("schemaVersion") == 1
         unknown = "it is neither an image manifest nor an index"
@@ -137,6 +148,19 @@ def is_digest(value: object) -> bool:
     return isinstance(value, str) and bool(_DIGEST.fullmatch(value))
 
 
+def has_digest(raw: bytes, digest: str) -> bool:
+    """Whether it is the digest of these bytes: SHA-256, or SHA-512, which a registry may prefer."""
+    algorithm, _, stated = digest.partition(":")
+    known = algorithm in ("sha256", "sha512")
+    return known and hashlib.new(algorithm, raw).hexdigest() == stated
+
+
+def media_type(stated: str, data: Json) -> str:
+    """What a manifest is sent on as: what its registry stated, where that is a manifest's type."""
+    kinds = INDEX_TYPES if "manifests" in data else MANIFEST_TYPES
+    return next((kind for kind in (stated, data.get("mediaType")) if kind in kinds), kinds[0])
+
+
 def platform(about: object) -> str:
     """`linux/arm64` of an index's entry or an image's configuration; empty for what is no Linux
     image (attestations).
@@ -151,11 +175,13 @@ def platform(about: object) -> str:
 
 def said(response: requests.Response) -> str:
     """The first words of an error's body, on one line; nothing of a web page."""
-    try:
-        raw = body(response, MAX_SAID, time.monotonic() + 10)
-    except BrokenError:
-        return ""
-    text = raw.decode("utf-8", "replace")
+    raw = b""
+    with contextlib.suppress(BrokenError):
+        for piece in pieces(response, time.monotonic() + 10):
+            raw += piece
+            if len(raw) >= MAX_SAID:
+                break
+    text = raw[:MAX_SAID].decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
         return ""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from bakestone.core.documents.yaml import Document
 from bakestone.errors import BakestoneError, Finding, Position
@@ -234,20 +234,23 @@ def _secret_place(
 
 def covers(scope: str, url: str) -> bool:
     """Whether a URL is at or below a scope: the same scheme, host and port, and the beginning of
-    its path.
+    its path. A path that climbs (`..`) ends nobody knows where.
     """
     try:
-        return origin(scope) == origin(url) and f"{urlsplit(url).path}/".startswith(
-            urlsplit(scope).path
-        )
+        path = urlsplit(url).path
+        climbs = ".." in re.split(r"[/\\]", unquote(path))
+        below = not climbs and f"{path}/".startswith(urlsplit(scope).path)
+        return below and origin(scope) == origin(url)
     except ValueError:  # a port that is none, in what a server redirects to
         return False
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of a URL: where its secrets may go.
+def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL: what a secret is bound to.
 
-    Raises `ValueError` for a port that is none.
+    Raises `ValueError` for what is no http or https URL.
     """
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError(f"no http or https URL: {url[:80]}")
+    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]

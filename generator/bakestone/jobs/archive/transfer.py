@@ -60,7 +60,7 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
     wanted = [config_of(raw, str(folder)), *layout.catalog().blobs()]
 
     def one(blob: str) -> int:
-        if blobs.has(registry, reference, blob):
+        if registry.has_blob(reference, blob):
             return 0
         path = layout.path(blob)
         if not layout.right(blob):
@@ -73,7 +73,7 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
     with ThreadPoolExecutor(PARALLEL) as pool:
         sent = sum(pool.map(one, wanted))
     say(f"{sent} of {len(wanted)} blobs sent")
-    blobs.push_manifest(registry, reference, raw, MANIFEST)
+    registry.push_manifest(reference, raw, MANIFEST)
     return digest
 
 

@@ -68,14 +68,14 @@ def push(
             "layers": [{"mediaType": _LAYER, "digest": layer, "size": size}],
         }
     )
-    blobs.push_manifest(registry, f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
+    registry.push_manifest(f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
     return PlatformImage(architecture, _digest(manifest), len(manifest)), manifest
 
 
 def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> str:
     """Move tags to a manifest or an index. Gives its digest."""
     for name in names:
-        blobs.push_manifest(registry, name, raw, media_type)
+        registry.push_manifest(name, raw, media_type)
     return _digest(raw)
 
 

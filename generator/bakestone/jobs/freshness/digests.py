@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bakestone.clients.parallel import in_parallel
-from bakestone.clients.registry.client import PARALLEL, Manifest, Reference, Registry
+from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import BakestoneError, Finding
 
@@ -29,7 +29,7 @@ class Today:
 
 def ask(bases: Mapping[str, LockedBase], registry: Registry) -> dict[str, Today]:
     """Every base's tag, asked of its registry or mirror in parallel."""
-    found = dict(in_parallel(lambda ref: _one(ref, bases[ref], registry), bases, PARALLEL))
+    found = dict(in_parallel(lambda ref: _one(ref, bases[ref], registry), bases))
     return {
         ref: Today(problem=answer.findings[0]) if isinstance(answer, BakestoneError) else answer
         for ref, answer in ((ref, found[ref]) for ref in bases)

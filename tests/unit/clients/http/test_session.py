@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
+import io
+import socket
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -177,6 +181,30 @@ ASTRAY = {
     "half an address": ("http://[::1/x", "which is no address"),
     "a name that is none": (f"http://{'a' * 300}.test/x", "which is no address"),
 }
+
+
+def test_a_redirect_whose_target_is_no_text_leads_nowhere(server: WebServer) -> None:
+    start = b"HTTP/1.1 302 Found\r\nLocation: /\xff\xfe\r\nContent-Length: 0\r\n\r\n"
+    with pytest.raises(LedAstrayError, match="which is no address"):
+        ask(server.on("start", webserver.raw(start)))
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://", "foo:bar", "http://me:hunter2@", "ftp://me:hunter2@a"]
+)
+def test_a_proxy_that_has_no_address_is_named_without_its_password(proxy: str) -> None:
+    with pytest.raises(UnreachableError, match="the address of its proxy is none") as caught:
+        ask("http://files.test/x", proxies={"http": proxy})
+    assert "hunter2" not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__}"
+    assert "http_proxy" in caught.value.hint
+
+
+@pytest.mark.parametrize("header", ["Bearer hunter2\nX: y", " hunter2"])
+def test_a_header_that_is_none_is_not_shown(header: str, server: WebServer) -> None:
+    with pytest.raises(LedAstrayError, match="a header is none") as caught:
+        Session(Site()).send(Request("GET", server.url, {"Authorization": header}))
+    assert "hunter2" not in f"{caught.value} {caught.value.__cause__}"
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(("target", "why"), ASTRAY.values(), ids=list(ASTRAY))
@@ -407,6 +435,69 @@ def test_headers_without_end_end_behind_a_proxy_too(server: WebServer) -> None:
     with pytest.raises(UnreachableError, match="no answer in time"):
         ask("http://files.test/x", Session(Site(proxies=Proxies(http=server.url))), idle=0.2)
     assert len(server.asked) == 1
+
+
+def test_a_proxy_whose_answer_to_connect_trickles_is_given_up() -> None:
+    over = threading.Event()
+
+    def trickle(client: socket.socket) -> None:
+        client.recv(2**16)
+        client.sendall(b"HTTP/1.1 200 OK\r\n")
+        while not over.wait(0.05):
+            client.sendall(b"X")
+
+    with accepting(trickle) as proxy:
+        with pytest.raises(UnreachableError, match="no answer in time"):
+            ask("https://files.test/x", proxies={"https": proxy}, connect=0.3)
+        over.set()
+
+
+def test_who_takes_an_upload_slowly_has_longer_than_who_is_called(server: WebServer) -> None:
+    content = io.BytesIO(bytes(32 * 2**20))
+
+    def slowly(client: socket.socket) -> None:
+        time.sleep(1)  # what is sent meanwhile fills the buffers, and waits
+        left = content.getbuffer().nbytes
+        while left > 0:
+            left -= len(client.recv(2**20))
+        client.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+    with accepting(slowly) as url:
+        request = Request("PUT", f"{url}x", data=content, connect=0.2)
+        with Session(Site()).send(request) as response:
+            assert response.status_code == 201
+
+
+@pytest.mark.parametrize(("data", "times"), [(b"x", 4), (io.BytesIO(b"x"), 1)])
+def test_a_stream_is_not_sent_again_by_itself(data: bytes | io.BytesIO, times: int) -> None:
+    calls = []
+
+    def refuse(client: socket.socket) -> None:
+        client.recv(2**16)
+        calls.append(client)
+        client.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    with accepting(refuse) as url, Session(Site()).send(Request("PUT", url, data=data)) as response:
+        assert response.status_code == 503
+    assert len(calls) == times
+
+
+@contextmanager
+def accepting(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that is no web server: its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def run() -> None:
+            with contextlib.suppress(OSError):  # it is closed, or its client is gone
+                while True:
+                    with listening.accept()[0] as client, contextlib.suppress(OSError):
+                        answer(client)
+
+        threading.Thread(target=run, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
 
 
 def test_an_authority_that_is_not_trusted_does_not_heal(

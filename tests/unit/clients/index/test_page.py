@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -65,6 +66,18 @@ def test_a_page_in_json_says_the_same() -> None:
 def test_what_is_no_page_is_a_value_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         listed(body, JSON, URL)
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"[" * 100_000, JSON), (b"<![foo bar]>", "text/html")])
+def test_a_hostile_page_is_none_or_empty(body: bytes, kind: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert listed(body, kind, URL) == {}
+
+
+def test_hostile_names_of_wheels_are_passed_over() -> None:
+    many = ".".join(f"a{number}" for number in range(1000))
+    names = [f"x-{'9' * 5000}-py3-none-any.whl", f"x-2-{many}-{many}-{many}.whl", WHEEL]
+    assert versions(names) == ["1"]
 
 
 def test_a_page_of_another_version_of_the_format_is_a_value_error() -> None:

@@ -161,6 +161,21 @@ def test_a_helper_s_refresh_token_is_posted(
     assert set(tokens.methods) == {"POST"}
 
 
+def test_a_helper_that_is_of_no_use_is_asked_once_for_all_threads(
+    vendor: VendorRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dockerlogin.write(tmp_path / "docker", credsStore="made-up")
+    folder = dockerlogin.helper(tmp_path / "bin", "made-up", 'echo asked >>"$0.log"; exit 3')
+    monkeypatch.setenv("DOCKER_CONFIG", str(config))
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    client = Registry(Site())
+    for _ in range(2):
+        with pytest.raises(BakestoneError, match=r"made-up failed \(exit status 3\)"):
+            client.heads(f"{vendor.address}/base/a:{number}" for number in range(20))
+    asked = (folder / "docker-credential-made-up.log").read_text("ascii")
+    assert asked == "asked\n"
+
+
 def test_nobody_gets_what_everybody_may_read(
     tokens: TokenService, vendor: VendorRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

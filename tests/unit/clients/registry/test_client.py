@@ -12,23 +12,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 import urllib3
 
-from bakestone.clients.http.session import Request, Session
+from bakestone.clients.http.session import Request, Session, UnreachableError, host_of
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import (
     INDEX_TYPES,
     MANIFEST_TYPES,
     PAGE,
+    TRIES,
     ImmutableTagError,
     Registry,
 )
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, BakestoneError
-from tests.support import dockerlogin, vendorregistry
+from tests.support import dockerlogin, vendorregistry, webserver
 from tests.support.httpserver import Server
 from tests.support.vendorregistry import Manners, VendorRegistry
 from tests.support.webserver import Answer, WebServer, body, first, serving, status
@@ -176,6 +178,15 @@ def test_a_registry_that_refuses_an_index_names_the_option(answer: int, start: S
     assert "--no-attest" in str(caught.value)
 
 
+def told(request: Request, answer: tuple[str, int, Mapping[str, str]]) -> requests.Response:
+    url, code, headers = answer
+    response = requests.Response()
+    response.url, response.status_code = url or request.url, code
+    response.headers.update(headers)
+    response.raw = urllib3.HTTPResponse(io.BytesIO(), headers, preload_content=False)
+    return response
+
+
 class Told(Session):
     """A session that gives these answers, one after the other."""
 
@@ -186,20 +197,18 @@ class Told(Session):
 
     def send(self, request: Request) -> requests.Response:
         self.requests.append(request)
-        url, code, headers = self.answers.pop(0)
-        response = requests.Response()
-        response.url, response.status_code = url or request.url, code
-        response.headers.update(headers)
-        response.raw = urllib3.HTTPResponse(io.BytesIO(), preload_content=False)
-        return response
+        return told(request, self.answers.pop(0))
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308, 304])
 def test_a_redirect_of_an_upload_is_no_place_for_it(code: int) -> None:
-    client = Registry(Site(), Told(("", code, {"Location": "https://other.example.com/u"})))
+    client = Registry(
+        Site(), Told(("", code, {"Location": "https://other.example.com/u?key=secret"}))
+    )
     with pytest.raises(BakestoneError, match=f"answered {code} for a") as caught:
         client.probe("registry.example.com/a")
     assert caught.value.code == ENVIRONMENT
+    assert "it leads to https://other.example.com/u\n" in str(caught.value)
 
 
 PLACES = {
@@ -242,7 +251,9 @@ def test_a_location_is_followed_as_it_was_meant(location: str, url: str) -> None
     assert session.requests[-1].url == url + digest(b"x")
 
 
-def test_a_stream_is_sent_again_from_where_it_was_when_a_login_is_asked_for(tmp_path: Path) -> None:
+def test_an_upload_is_begun_anew_from_where_its_stream_was_when_a_login_is_asked_for(
+    tmp_path: Path,
+) -> None:
     auth = {"auth": dockerlogin.basic("me", "secret")}
     dockerlogin.write(tmp_path, auths={"registry.example.com": auth})
     sent = []
@@ -257,9 +268,82 @@ def test_a_stream_is_sent_again_from_where_it_was_when_a_login_is_asked_for(tmp_
     begun = ("", 202, {"Location": "/u"})
     stream = io.BytesIO(b"..rest")
     stream.seek(2)
-    client = Registry(Site(), Reading(("", 404, {}), begun, refused, ("", 201, {})))
+    client = Registry(Site(), Reading(("", 404, {}), begun, refused, begun, ("", 201, {})))
     blobs.push(client, "registry.example.com/a", stream, digest(b"rest"), 4)
     assert sent == [b"rest", b"rest"]
+
+
+def breaking(request: Request) -> requests.Response:
+    raise UnreachableError(host_of(request.url), "cannot be reached (connection reset by peer)")
+
+
+HALFWAY: dict[str, Callable[[Request], requests.Response]] = {
+    "it is forgotten": lambda request: told(request, ("", 404, {})),
+    "half of it is there": lambda request: told(request, ("", 416, {})),
+    "it is busy": lambda request: told(request, ("", 429, {})),
+    "a front fails": lambda request: told(request, ("", 502, {})),
+    "the connection breaks": breaking,
+}
+
+
+@pytest.mark.parametrize("halfway", HALFWAY.values(), ids=list(HALFWAY))
+def test_an_upload_that_ends_halfway_is_begun_anew(
+    halfway: Callable[[Request], requests.Response], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakestone.clients.registry.client.PAUSE", 0)
+    places = [("", 202, {"Location": f"/upload/{number}"}) for number in (1, 2)]
+    session, sent = Told(("", 404, {}), *places, ("", 201, {})), []
+
+    def send(request: Request) -> requests.Response:
+        if request.method != "PUT":
+            return Told.send(session, request)
+        assert request.data is not None
+        assert not isinstance(request.data, bytes)
+        sent.append((urlsplit(request.url).path, request.data.read()))
+        return halfway(request) if len(sent) == 1 else Told.send(session, request)
+
+    monkeypatch.setattr(session, "send", send)
+    blobs.push(Registry(Site(), session), "registry.example.com/a", b"x", digest(b"x"), 1)
+    assert sent == [("/upload/1", b"x"), ("/upload/2", b"x")]
+
+
+@pytest.mark.parametrize(("code", "times"), [(400, 1), (413, 1), (301, 1), (200, 1), (503, TRIES)])
+def test_an_upload_that_is_refused_is_begun_anew_no_more(
+    code: int, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakestone.clients.registry.client.PAUSE", 0)
+    turns = [("", 202, {"Location": "/u"}), ("", code, {})] * times
+    session = Told(("", 404, {}), *turns)
+    with pytest.raises(BakestoneError, match=f"answered {code} for a"):
+        blobs.push(Registry(Site(), session), "registry.example.com/a", b"x", digest(b"x"), 1)
+    assert session.answers == []
+
+
+def test_a_registry_that_asks_to_wait_for_long_is_not_sent_the_upload_again() -> None:
+    begun, busy = ("", 202, {"Location": "/u"}), ("", 503, {"Retry-After": "3600"})
+    session = Told(("", 404, {}), begun, busy)
+    with pytest.raises(BakestoneError, match="answered 503"):
+        blobs.push(Registry(Site(), session), "registry.example.com/a", b"x", digest(b"x"), 1)
+
+
+@pytest.mark.parametrize("content", [b"", io.BytesIO()])
+def test_an_empty_blob_is_sent_with_a_length_alone(
+    content: bytes | io.BytesIO, start: Start
+) -> None:
+    vendor = start()
+    blobs.push(Registry(Site()), f"{vendor.address}/a", content, digest(b""), 0)
+    assert vendor.blobs[digest(b"")] == b""
+    assert vendor.encodings == [None]
+
+
+def test_nothing_is_deleted_on_another_host() -> None:
+    elsewhere = ("", 202, {"Location": "https://other.example.com/all"})
+    session = Told(elsewhere, ("", 202, {"Location": "/u"}), ("", 204, {}))
+    client = Registry(Site(), session)
+    client.probe("registry.example.com/a")
+    assert [request.method for request in session.requests] == ["POST"]
+    client.probe("registry.example.com/a")
+    assert [request.method for request in session.requests] == ["POST", "POST", "DELETE"]
 
 
 LISTS: dict[str, tuple[Answer, str]] = {
@@ -307,12 +391,17 @@ def test_a_hostile_link_leads_nowhere(link: str, pages: int, web: WebServer) -> 
 
 
 def linked(raw: bytes, link: str) -> Answer:
+    return headed(raw, "Link", link)
+
+
+def headed(raw: bytes, name: str, value: str) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
-        request.send_header("Link", link)
+        request.send_header(name, value)
         request.send_header("Content-Length", str(len(raw)))
         request.end_headers()
-        request.wfile.write(raw)
+        if request.command != "HEAD":
+            request.wfile.write(raw)
 
     return answer
 
@@ -325,6 +414,14 @@ def test_pages_without_end_have_an_end(web: WebServer, monkeypatch: pytest.Monke
     )(request)
     assert Registry(Site()).tags(repository(web)) == []
     assert len(web.asked) == 5000 / PAGE
+
+
+def test_pages_that_come_slowly_have_an_end(
+    web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bakestone.clients.registry.client.LISTED", -1)
+    with pytest.raises(BakestoneError, match="lists the tags of base/a slowly"):
+        Registry(Site()).tags(repository(web))
 
 
 @pytest.mark.parametrize("answer", [400, 405, 501])
@@ -382,6 +479,38 @@ def test_a_stated_digest_that_is_none_is_worked_out(web: WebServer) -> None:
     web.heads["/v2/base/a/manifests/x"] = status(200, Docker_Content_Digest="sha256:x")
     web.otherwise = body(raw)
     assert Registry(Site()).head(f"{repository(web)}:x") == digest(raw)
+
+
+@pytest.mark.parametrize("stated", ["sha512:{0}", "sha256:{1}"])
+def test_a_registry_may_prefer_another_digest(stated: str, web: WebServer) -> None:
+    raw = manifest()
+    told = stated.format(hashlib.sha512(raw).hexdigest(), hashlib.sha256(raw).hexdigest())
+    web.otherwise = headed(raw, "Docker-Content-Digest", told)
+    web.heads["/v2/base/a/manifests/x"] = web.otherwise
+    assert Registry(Site()).head(f"{repository(web)}:x") == digest(raw)
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512", "md5"])
+def test_what_does_not_have_its_digest_is_refused(algorithm: str, web: WebServer) -> None:
+    web.otherwise = body(CONTENT)
+    wrong = hashlib.new(algorithm, b"another").hexdigest()
+    with pytest.raises(BakestoneError, match="does not have its digest"):
+        Registry(Site()).blob(f"{repository(web)}@{algorithm}:{wrong}")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "", "text/plain\r\n X: y", INDEX_TYPES[0]])
+def test_a_manifest_is_sent_on_as_what_it_is(kind: str, start: Start, web: WebServer) -> None:
+    web.otherwise = headed(manifest(), "Content-Type", kind)
+    found = Registry(Site()).need(f"{repository(web)}:x")
+    assert found.media_type == MANIFEST_TYPES[0]
+    web.otherwise = headed(manifest(), "Content-Type", MANIFEST_TYPES[1])
+    assert Registry(Site()).need(f"{repository(web)}:x").media_type == MANIFEST_TYPES[1]
+
+
+def test_the_first_words_of_a_long_error_are_said(web: WebServer) -> None:
+    web.otherwise = webserver.raw(b"HTTP/1.1 400 No\r\n\r\nTAG_IMMUTABLE " + b"x" * 10**6)
+    with pytest.raises(BakestoneError, match="answered 400 for base/a: TAG_IMMUTABLE x"):
+        Registry(Site()).need(f"{repository(web)}:x")
 
 
 def test_what_heals_is_asked_again(web: WebServer) -> None:

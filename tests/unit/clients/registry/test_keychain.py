@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ BROKEN = {
     "auth is a number": f'{{"auths": {{"{HOST}": {{"auth": 1}}}}}}',
     "auth is no base64": f'{{"auths": {{"{HOST}": {{"auth": "secretsecret!"}}}}}}',
     "a helper with a path": '{"credsStore": "../secretsecret"}',
+    "a token with a line break": json.dumps(
+        {"auths": {HOST: {"registrytoken": "secretsecret\nX: y"}}}
+    ),
+    "a token of other letters": json.dumps({"auths": {HOST: {"registrytoken": "\u20ac"}}}),
+    "half a character": json.dumps({"auths": {HOST: {"identitytoken": "secretsecret\ud800"}}}),
     "too long": " " * (keychain.MAX_CONFIG + 1),
 }
 
@@ -141,6 +147,12 @@ RUBBISH = {
     "nothing": ("true", "printed no credentials"),
     "bytes": ("printf '\\377\\376'", "printed no credentials"),
     "it fails": ("echo secretsecret >&2; exit 3", r"failed \(exit status 3\)"),
+    "half a character": (
+        """echo '{"Username": "me", "Secret": "secretsecret\\ud800"}'""",
+        "printed no credentials",
+    ),
+    "without end": ("exec yes secretsecret", "printed more than 131072 bytes"),
+    "errors without end": ("exec yes secretsecret >&2", r"failed \(exit status -9\)"),
     "it hangs": ("exec sleep 60", "gave no answer in 0.2 seconds"),
 }
 
@@ -157,6 +169,23 @@ def test_a_helper_of_no_use_is_one_sentence(
     assert caught.value.code == ENVIRONMENT
     assert "secretsecret" not in str(caught.value)
     assert "secretsecret" not in repr(caught.value.__cause__)
+
+
+def test_a_helper_whose_child_lives_on_is_not_waited_for(tmp_path: Path) -> None:
+    dockerlogin.write(tmp_path, credsStore="made-up")
+    script = """sleep 600 & echo $! >"$0.child"; echo '{"Username": "me", "Secret": "pass:word"}'"""
+    dockerlogin.helper(tmp_path, "made-up", script)
+    try:
+        assert keychain.account(HOST) == ME
+    finally:
+        os.kill(int((tmp_path / "docker-credential-made-up.child").read_text("ascii")), 15)
+
+
+def test_a_helper_that_does_not_listen_may_answer(tmp_path: Path) -> None:
+    dockerlogin.write(tmp_path, credsStore="made-up")
+    script = """exec 0<&-; echo '{"Username": "me", "Secret": "pass:word"}'"""
+    dockerlogin.helper(tmp_path, "made-up", script)
+    assert keychain.account(HOST) == ME
 
 
 def test_a_helper_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

@@ -22,6 +22,12 @@ ODD: dict[str, tuple[object, str]] = {
     "nothing": (None, "not a JSON object"),
     "an empty object": ({}, "neither"),
     "schema 1": ({"schemaVersion": 1, "fsLayers": []}, "old schema 1"),
+    "an image and an index": (
+        {"manifests": [GOOD], "config": GOOD, "layers": []},
+        "both an image manifest and an index",
+    ),
+    "half a character": ({"config": GOOD | {"mediaType": "\ud800"}}, "text that is none"),
+    "SHA-512": ({"manifests": [{"digest": f"sha512:{'0' * 128}"}]}, r"\(SHA-256\)"),
     "manifests is null": ({"manifests": None}, "an entry without a digest"),
     "manifests is a text": ({"manifests": "x"}, "an entry without a digest"),
     "an entry is a list": ({"manifests": [[]]}, "an entry without a digest"),
@@ -50,7 +56,7 @@ def test_what_has_an_odd_shape_is_refused_with_a_reason(data: object, reason: st
 
 
 def test_what_is_right_is_taken() -> None:
-    check_manifest(json.dumps({"manifests": [GOOD], "layers": "not looked at"}).encode())
+    check_manifest(json.dumps({"manifests": [GOOD], "more": 1}).encode())
     check_manifest(json.dumps({"config": GOOD, "layers": [GOOD], "more": 1}).encode())
 
 

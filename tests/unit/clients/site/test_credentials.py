@@ -53,6 +53,27 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     return load(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("path", "covered"),
+    [
+        ("team", True),
+        ("team/x?y=../z", True),
+        ("team/a..b", True),
+        ("teams/x", False),
+        ("team/../other/x", False),
+        ("team/%2e%2E/other/x", False),
+        ("team/..%2fother/x", False),
+        ("team/..\\other/x", False),
+    ],
+)
+def test_a_credential_is_for_what_is_below_its_path(path: str, covered: bool) -> None:
+    login = Login("https://index.example.com/team/", "ci", SECRET)
+    assert login.covers(f"https://index.example.com/{path}") is covered
+    assert not login.covers(f"http://index.example.com/{path}")
+    assert not login.covers(f"https://index.example.com:444/{path}")
+    assert not login.covers(f"https://index.example.com:x/{path}")
+
+
 def test_a_credential_is_for_what_is_below_its_url_and_for_nothing_else(here: Site) -> None:
     def secret(url: str) -> str:
         login = here.login(url)
