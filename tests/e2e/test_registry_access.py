@@ -149,7 +149,7 @@ def test_registry_that_goes_away_during_the_build_is_one_message_and_the_next_ru
     finally:
         running.kill()
     assert code == 3, out + err
-    _is_one_message(Result(3, out, err, 0), "the build stopped: ")
+    _is_one_message(Result(3, out, err, 0), "cannot be reached")
     assert private.address in err
     assert "Traceback" not in out + err
     assert not (project.folder / "release.json").exists()
