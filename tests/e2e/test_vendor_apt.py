@@ -15,7 +15,7 @@ import yaml
 
 from bakestone.jobs.archive.catalog import Catalog
 from bakestone.jobs.archive.layout import ArchiveLayout
-from bakestone.jobs.archive.serve.routes import Answers
+from bakestone.jobs.archive.serve.routes import Routes
 from tests.e2e import components
 from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
@@ -310,7 +310,7 @@ def _check_archive(catalog: Catalog, nvidia: FileServer) -> None:
         COMPILER,
     }
     for url in urls:
-        answer = Answers(catalog).find(f"/url/{url.replace('://', '/')}")
+        answer = Routes(catalog).find(f"/url/{url.replace('://', '/')}")
         assert answer is not None, url
         assert (
             answer.digest

@@ -7,9 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +16,14 @@ from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.suggest import near
+from bakestone.core.documents.words import Say
 from bakestone.core.library.catalog import Library
 from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.files import scratch
 from bakestone.jobs.base import image, machine, root
 from bakestone.jobs.base.image import INDEX, MANIFEST, PlatformImage
 from bakestone.jobs.base.root import Recipe, SuiteSource
 
-Say = Callable[[str], None]
 DISTRO = "debian"
 _ONE_LINE = ("bullseye", "buster")
 """Suites whose images have a sources.list; from Debian 12 on there is a debian.sources instead."""
@@ -189,9 +188,9 @@ def _one(
     machine.need("mmdebstrap", ("mmdebstrap", "debian-archive-keyring"), say)
     machine.emulate(arch, say)
     recipe = _recipe(what, wish, arch, registry.site, say)
-    with tempfile.TemporaryDirectory(prefix="bakestone-base-") as folder:
-        os.chmod(folder, 0o755)  # noqa: S103
-        tarball = Path(folder, "root.tar")
+    with scratch("base") as folder:
+        folder.chmod(0o755)
+        tarball = folder / "root.tar"
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(recipe.epoch))
         say(f"make Debian {what.version} ({what.codename}, {arch}) as of {when} UTC")
         root.make(recipe, tarball)

@@ -5,7 +5,6 @@ a new version.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
 from bakestone.errors import USAGE, fail
+from bakestone.files import scratch
 from bakestone.jobs.library import additions, scaffold
 from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.contents import Contents, contents
@@ -134,8 +134,8 @@ def component(about: About, version: str, program: str, source: Downloads) -> Ne
             code=USAGE,
         )
     files, layouts = [], []
-    with tempfile.TemporaryDirectory(prefix="bakestone-") as temporary:
-        place = Path(temporary) / "file"
+    with scratch("file") as temporary:
+        place = temporary / "file"
         for index, platform in enumerate(platforms):
             file = source.fetch(index, platform, place)
             files.append(file)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.files import scratch
 from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
 from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
@@ -231,32 +230,21 @@ def is_path(path: str) -> bool:
 
 def write(folder: Path, name: str, texts: Texts) -> None:
     """Make `folder`/NAME with these files, whole or not at all; what is there is never replaced."""
-    made = ""
+    place = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(prefix=".new-", dir=folder)
-        inside = Path(made) / name
-        inside.mkdir()
-        for file, text in texts.items():
-            (inside / file).write_text(text, "utf-8", newline="\n")
-        if os.path.lexists(folder / name):
-            raise fail(
-                f"{folder / name} is there already; it is left as it is",
-                "choose another name",
-                name=str(folder / name),
-            )
-        inside.rename(folder / name)
+        with scratch("component", folder) as made:
+            (made / name).mkdir()
+            for file, text in texts.items():
+                (made / name / file).write_text(text, "utf-8", newline="\n")
+            if os.path.lexists(place):
+                why = f"{place} is there already; it is left as it is"
+                raise fail(why, "choose another name", name=str(place))
+            (made / name).rename(place)
     except OSError as problem:
-        message = f"cannot write {folder / name}: {problem.strerror}"
-        raise fail(
-            message,
-            "make room, or check the permissions",
-            name=str(folder / name),
-            code=ENVIRONMENT,
-        ) from problem
-    finally:
-        if made:
-            shutil.rmtree(made, ignore_errors=True)
+        why = f"cannot write {place}: {problem.strerror}"
+        hint = "make room, or check the permissions"
+        raise fail(why, hint, name=str(place), code=ENVIRONMENT) from problem
 
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:
