@@ -17,10 +17,9 @@ from bakestone.jobs.archive.catalog import Catalog
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.archive.serve.routes import Routes
 from tests.e2e import components
-from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer, at_gateway
-from tests.e2e.workspace import Workspace
+from tests.e2e.workspace import MakeWorkspace, Workspace
 
 NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/"
 HERE, KEY = "debian12/x86_64", "3bf863cc.pub"

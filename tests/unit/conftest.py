@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,8 +16,7 @@ from bakestone.clients.http.session import Request, Session
 from bakestone.clients.site.proxies import is_loopback
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
-
-Command = Callable[..., Result]
+from tests.support.command import Command
 
 
 @pytest.fixture(scope="session")

@@ -174,7 +174,7 @@ WRONG = {
         "must be a list",
         "indentation",
     ),
-    "no proxy at all": ("version: 1\nproxies: «{}»\n", "too few entries", "Proxies of apt and pip"),
+    "no proxy": ("version: 1\nproxies: «{}»\n", "too few entries", "Proxies of apt and pip"),
     "a mirror of a mirror": (
         "version: 1\nmirrors: {registries: {docker.io: «m.example/hub», m.example: n.x}}\n",
         "is itself mirrored, by the entry m.example",

@@ -30,6 +30,7 @@ from bakestone.jobs.doctor.report import (
     Trouble,
 )
 from tests.support import mirror as mirrors
+from tests.support.command import Command
 from tests.support.mirror import (
     EVERY,
     GPU,
@@ -46,7 +47,6 @@ from tests.support.mirror import (
 )
 from tests.support.samples import made_up
 from tests.support.webserver import Answer, body, redirect, serving, status
-from tests.unit.conftest import Command
 
 GIB = 2**30
 
