@@ -334,4 +334,4 @@ class _Examination:
             (),
             lambda: machine.disk(self.machine.root, self.world.folder, fetched, self.world.free),
         )
-        yield Check("clock", "clock", (), lambda: machine.clock(self.hosts.skews))
+        yield Check("clock", "clock", (), lambda: machine.clock(dict(self.hosts.skews)))
