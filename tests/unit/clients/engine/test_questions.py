@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,15 @@ def test_an_answer_is_its_files(tmp_path: Path) -> None:
     assert texts(tmp_path) == {"0": "gcc 12\n", "1": "\N{REPLACEMENT CHARACTER}"}
 
 
-@pytest.mark.parametrize("strange", ["link", "FIFO", "folder", "long"])
+STRANGE: dict[str, Callable[[Path], object]] = {
+    "link": lambda path: path.symlink_to(path.parent.parent / "secret"),
+    "FIFO": os.mkfifo,
+    "folder": Path.mkdir,
+    "long": lambda path: path.write_bytes(b"0123456789"),
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE)
 def test_what_a_base_image_puts_in_place_of_an_answer_is_not_read(
     strange: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,11 +114,6 @@ def test_what_a_base_image_puts_in_place_of_an_answer_is_not_read(
     answer = tmp_path / "answer"
     answer.mkdir()
     monkeypatch.setattr(questions, "MAX_TEXT", 9)
-    {
-        "link": lambda path: path.symlink_to(tmp_path / "secret"),
-        "FIFO": os.mkfifo,
-        "folder": Path.mkdir,
-        "long": lambda path: path.write_bytes(b"0123456789"),
-    }[strange](answer / "0")
+    STRANGE[strange](answer / "0")
     with pytest.raises(OSError, match=r"no regular file|longer than 9 bytes"):
         texts(answer)
