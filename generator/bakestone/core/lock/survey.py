@@ -246,11 +246,8 @@ def _distro_of(library: Library, text: str, asker: str) -> tuple[Component, Vers
     component = library.get(name)
     found = component.versions.get(version) if component else None
     if component is None or found is None:
-        raise fail(
-            f"{asker} is built on {text}, which the library does not have",
-            "correct `builder` in component.yaml",
-            name=asker,
-        )
+        hint = "correct `builder` in component.yaml"
+        raise fail(f"{asker} is built on {text}, which the library does not have", hint, name=asker)
     return component, found
 
 

@@ -33,11 +33,8 @@ def target(text: str) -> str:
     name, colon, tag = last.partition(":")
     schema.check_value(head + slash + name, "site", "place", "the archive's place")
     if not slash or (colon and not TAG.fullmatch(tag)):
-        raise fail(
-            f"the archive's place cannot be {text[:120]!r}",
-            "HOST[:PORT]/REPOSITORY[:TAG]",
-            code=USAGE,
-        )
+        hint = "HOST[:PORT]/REPOSITORY[:TAG]"
+        raise fail(f"the archive's place cannot be {text[:120]!r}", hint, code=USAGE)
     return f"{head}/{name}:{tag or 'latest'}"
 
 

@@ -62,12 +62,8 @@ def need(program: str, packages: tuple[str, ...], say: Say) -> None:
     if shutil.which(program):
         return
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise fail(
-            f"{program} is missing",
-            f"install {' '.join(packages)}; on Debian, root gets it by itself",
-            name=program,
-            code=ENVIRONMENT,
-        )
+        hint = f"install {' '.join(packages)}; on Debian, root gets it by itself"
+        raise fail(f"{program} is missing", hint, name=program, code=ENVIRONMENT)
     say(f"apt-get install {' '.join(packages)}")
     checked("apt-get update", "apt-get", "update")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

@@ -44,11 +44,8 @@ class Downloads:
             raise fail("there is no --url", "say where the file is", code=USAGE)
         for option, given in (("--sha256", self.sums), ("--platform", self.platforms)):
             if given and len(given) != len(self.urls):
-                raise fail(
-                    f"{option} is there {len(given)} times, --url {len(self.urls)} times",
-                    "give it once for each --url",
-                    code=USAGE,
-                )
+                why = f"{option} is there {len(given)} times, --url {len(self.urls)} times"
+                raise fail(why, "give it once for each --url", code=USAGE)
         if len(set(self.urls)) != len(self.urls):
             raise fail("one URL is there twice", "give each file once", code=USAGE)
         for url in self.urls:
@@ -128,11 +125,8 @@ def component(about: About, version: str, program: str, source: Downloads) -> Ne
     schema.check_value(version, "versions", "version", "--version")
     platforms = source.platforms or tuple(additions.platform_of(_name(url)) for url in source.urls)
     if len(set(platforms)) < len(platforms):
-        raise fail(
-            "two files are for one platform",
-            "give --url once for each platform, and --platform with each",
-            code=USAGE,
-        )
+        hint = "give --url once for each platform, and --platform with each"
+        raise fail("two files are for one platform", hint, code=USAGE)
     files, layouts = [], []
     with scratch("file") as temporary:
         place = temporary / "file"
@@ -158,19 +152,13 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> FileLayo
     if program:
         if program not in found.files:
             near = found.programs(program.rpartition("/")[2])
-            raise fail(
-                f"{filename} has no file {program}",
-                f"it has {', '.join(near[:5])}" if near else _listed(found),
-                name=filename,
-            )
+            hint = f"it has {', '.join(near[:5])}" if near else _listed(found)
+            raise fail(f"{filename} has no file {program}", hint, name=filename)
         return FileLayout(found.kind, found.folder, program)
     candidates = [path for path in found.programs(name) if scaffold.is_path(path)]
     if not candidates:
-        raise fail(
-            f"{filename} has no program named {name}",
-            f"say with --bin which it is; {_listed(found)}",
-            name=filename,
-        )
+        hint = f"say with --bin which it is; {_listed(found)}"
+        raise fail(f"{filename} has no program named {name}", hint, name=filename)
     return FileLayout(found.kind, found.folder, candidates[0])
 
 

@@ -52,9 +52,5 @@ def _run(command: list[str], script: str) -> subprocess.CompletedProcess[str]:
             command, input=script, capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.SubprocessError) as problem:
-        raise fail(
-            f"{command[0]} cannot be run: {problem}",
-            "install it",
-            name=command[0],
-            code=ENVIRONMENT,
-        ) from problem
+        why = f"{command[0]} cannot be run: {problem}"
+        raise fail(why, "install it", name=command[0], code=ENVIRONMENT) from problem

@@ -194,12 +194,8 @@ def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> No
             name="packages",
         )
     reason = why.reason(lambda log: apt.reasons(log) or dnf.reasons(log))
-    raise fail(
-        f"the packages cannot be fetched: {reason}",
-        "can the base image and its package archive be reached from a build?",
-        name="packages",
-        code=ENVIRONMENT,
-    )
+    hint = "can the base image and its package archive be reached from a build?"
+    raise fail(f"the packages cannot be fetched: {reason}", hint, name="packages", code=ENVIRONMENT)
 
 
 def _name(number: int) -> str:
@@ -268,12 +264,9 @@ def _address(text: str) -> str:
 
 
 def _strange(reason: str) -> Exception:
-    return fail(
-        f"what came out of the base image cannot be used: {reason}",
-        "is it the image that the distro publishes?",
-        name="packages",
-        code=ENVIRONMENT,
-    )
+    why = f"what came out of the base image cannot be used: {reason}"
+    hint = "is it the image that the distro publishes?"
+    return fail(why, hint, name="packages", code=ENVIRONMENT)
 
 
 def canonical(url: str, site: Site) -> str:
