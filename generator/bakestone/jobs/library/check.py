@@ -136,9 +136,6 @@ def _rendered(
     except BakestoneError as problem:
         yield from problem.findings
         return
-    yield Finding(
-        f"method {method}: no combination was found that it can be installed in: {found}",
-        "see its rules and conditions",
-        name=f"{component.name}@{version.version}",
-        severity="warning",
-    )
+    why = f"method {method}: no combination was found that it can be installed in: {found}"
+    hint = "see its rules and conditions"
+    yield Finding(why, hint, name=f"{component.name}@{version.version}", severity="warning")

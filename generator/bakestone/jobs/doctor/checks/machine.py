@@ -56,14 +56,8 @@ class Machine:
         if builder is None:
             self.ready = False
             what = _called(name)
-            return [
-                _row(
-                    "engine",
-                    what,
-                    "buildx does not have it",
-                    "`docker buildx ls` shows them; correct `builder` in the site file",
-                )
-            ]
+            hint = "`docker buildx ls` shows them; correct `builder` in the site file"
+            return [_row("engine", what, "buildx does not have it", hint)]
         driver, running, known = builder
         troubles = []
         if not running:
