@@ -45,14 +45,14 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644
 @contextlib.contextmanager
 def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
     """A folder of one's own that is gone afterwards: below TMPDIR, or `inside` another one, where
-    what is made in it can be renamed to its place in one step.
+    what is made in it can be renamed to its place in one step. There it is called `.new-`..., for
+    those who look for what a killed run left.
 
     Raises `BakestoneError` (exit 3) where there is no room for it.
     """
     try:
-        folder = tempfile.TemporaryDirectory(
-            prefix=f"bakestone-{purpose}-", dir=inside, ignore_cleanup_errors=True
-        )
+        prefix = f".new-{purpose}-" if inside else f"bakestone-{purpose}-"
+        folder = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
     except OSError as problem:
         where = str(inside or "the folder for small files (TMPDIR)")
         raise _refused(f"cannot write in {where}", where, problem) from problem

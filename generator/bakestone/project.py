@@ -210,13 +210,9 @@ class Project:
                     Finding("it is missing", "run `bakestone generate`", name=str(path))
                 )
             elif path.read_bytes() != text.encode():
-                findings.append(
-                    Finding(
-                        "it is not what images.yaml and the lock say",
-                        "run `bakestone generate`; generated files are not edited",
-                        name=str(path),
-                    )
-                )
+                why = "it is not what images.yaml and the lock say"
+                hint = "run `bakestone generate`; generated files are not edited"
+                findings.append(Finding(why, hint, name=str(path)))
         findings += [
             Finding(
                 "no variant has this file",

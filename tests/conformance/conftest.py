@@ -5,39 +5,22 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from tests.support import certificates, dockerlogin, realregistry, tokenservice, vendorregistry
 from tests.support.certificates import Certificate
 from tests.support.realregistry import Login, debian, newest
-from tests.support.tokenservice import PASSWORD, REFRESH, USER, TokenService
-from tests.support.vendorregistry import Manners, VendorRegistry
+from tests.support.runningregistry import Place
+from tests.support.tokenservice import PASSWORD, REFRESH, USER
+from tests.support.vendorregistry import Manners
 
 NAME = "registry.test"
 """A host that is not loopback for the client, and is on loopback all the same: over TLS."""
-
-
-@dataclass
-class Place:
-    """A running registry: its address, the client's site, what its people log in with."""
-
-    address: str
-    login: dict[str, Any]
-    site: Site = field(default_factory=Site)
-    tokens: TokenService | None = None
-    vendor: VendorRegistry | None = None
-    wants_login: bool = False
-    deletes_tags: bool = True
-    takes_index: bool = True
-
-    def client(self) -> Registry:
-        return Registry(self.site)
 
 
 @dataclass(frozen=True)

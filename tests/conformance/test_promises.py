@@ -14,8 +14,8 @@ import pytest
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES, Registry
 from bakestone.errors import ENVIRONMENT, BakestoneError
-from tests.conformance.conftest import Place
 from tests.support import dockerlogin
+from tests.support.runningregistry import Place
 from tests.support.tokenservice import PASSWORD, REFRESH, USER
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"

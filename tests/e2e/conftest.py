@@ -5,7 +5,7 @@ other run uses.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,8 @@ from tests.e2e import components
 from tests.e2e import engine as engine_module
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
-from tests.e2e.workspace import Workspace
+from tests.e2e.workspace import MakeWorkspace, Workspace
 from tests.support import transient
-
-MakeWorkspace = Callable[[str], Workspace]
 
 LONGEST = [
     "test_reproduce.py",

@@ -15,11 +15,10 @@ import pytest
 import yaml
 
 from tests.e2e import components
-from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import ROOT, Engine
 from tests.e2e.fileserver import FileServer
 from tests.e2e.oci import Repository
-from tests.e2e.workspace import Workspace
+from tests.e2e.workspace import MakeWorkspace, Workspace
 
 COLUMNS: dict[str, Any] = next(
     f

@@ -24,12 +24,11 @@ from bakestone.clients.site import site as site_module
 from bakestone.core.render.packages import apt
 from tests.e2e import certificate_authority, components
 from tests.e2e.certificate_authority import Authority
-from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer, at_gateway
 from tests.e2e.oci import ACCEPT
 from tests.e2e.password_registry import PasswordRegistry
-from tests.e2e.workspace import Workspace
+from tests.e2e.workspace import MakeWorkspace, Workspace
 from tests.support.tokenservice import PASSWORD, USER
 
 CERTIFICATES = Path("/etc/docker/certs.d")

@@ -15,12 +15,11 @@ import yaml
 
 from bakestone.jobs.archive.catalog import Catalog
 from bakestone.jobs.archive.layout import ArchiveLayout
-from bakestone.jobs.archive.serve.routes import Answers
+from bakestone.jobs.archive.serve.routes import Routes
 from tests.e2e import components
-from tests.e2e.conftest import MakeWorkspace
 from tests.e2e.engine import CA, Engine
 from tests.e2e.fileserver import FileServer, at_gateway
-from tests.e2e.workspace import Workspace
+from tests.e2e.workspace import MakeWorkspace, Workspace
 
 NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos/"
 HERE, KEY = "debian12/x86_64", "3bf863cc.pub"
@@ -310,7 +309,7 @@ def _check_archive(catalog: Catalog, nvidia: FileServer) -> None:
         COMPILER,
     }
     for url in urls:
-        answer = Answers(catalog).find(f"/url/{url.replace('://', '/')}")
+        answer = Routes(catalog).find(f"/url/{url.replace('://', '/')}")
         assert answer is not None, url
         assert (
             answer.digest

@@ -233,3 +233,7 @@ class Workspace:
             for p in sorted(folder.rglob("*"))
             if p.is_file()
         }
+
+
+MakeWorkspace = Callable[[str], Workspace]
+"""Makes the workspace of a name; the fixture `make` is one."""

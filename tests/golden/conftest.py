@@ -1,22 +1,15 @@
-"""`pytest tests/golden --refresh-golden` writes the files that the tests compare with; read the
-difference before it is committed.
-"""
+"""Fixtures of the tests with golden files (tests/support/golden.py)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bakestone.core.lock import lockfile
 from bakestone.project import Project
+from tests.support.golden import GOLDEN, HINT, Compare
 from tests.support.samples import made_up_lock
-
-GOLDEN = Path(__file__).parent
-HINT = "when this is meant: pytest tests/golden --refresh-golden"
-
-Compare = Callable[[Path, str], None]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 
 from bakestone.core.lock import lockfile
 from bakestone.project import Project
-from tests.golden.conftest import GOLDEN, HINT, Compare
+from tests.support.golden import GOLDEN, HINT, Compare
 from tests.support.samples import made_up_lock
 
 NAMES = [

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from bakestone.cli.app import main
 from bakestone.project import Project
-from tests.golden.conftest import GOLDEN, Compare
+from tests.support.golden import GOLDEN, Compare
 
 DAY = ("--at", "2026-11-22")
 """What has ended is told as of a day: without it a file that is right today is wrong tomorrow."""

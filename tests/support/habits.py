@@ -33,6 +33,8 @@ EMPTY_WORDS = {
 """Words in a module's name that would fit every other module as well."""
 OF_TUPLES = {"_replace", "_asdict", "_fields", "_make"}
 """Names of named tuples that begin with an underscore and are public all the same."""
+BY_NAME = {"setattr", "getattr", "delattr", "hasattr"}
+"""Functions, and pytest's of the same names, that take an attribute as text."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -206,11 +208,27 @@ def private_names(files: Files) -> Iterator[Broken]:
                 name = next((a.name for a in node.names if _is_private(a.name)), "")
             elif isinstance(node, ast.Attribute) and not _is_self(node.value):
                 name = node.attr
-            elif isinstance(node, ast.Call) and _name(node.func) == "setattr":
+            elif isinstance(node, ast.Call) and _name(node.func) in BY_NAME:
                 name = next((t for t in map(_text, node.args[:2]) if _is_private(t)), "")
             if _is_private(name) and name not in own:
                 said = f"{name} is private to another module: make it public, or use its door"
                 yield Broken(path, _line(node), "private-name", said)
+
+
+def imports_of_tests(files: Files) -> Iterator[Broken]:
+    """What two test modules need lies in a module of its own, in tests/support: nobody imports from
+    a test module or a conftest. A test of a conftest imports it as a whole.
+    """
+    for path, source in files.items():
+        for node in source.nodes:
+            found = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests"):
+                modules = (a.name for a in node.names if a.name != "conftest")
+                found = [str(node.module), *modules]
+            for last in (name.rpartition(".")[2] for name in found):
+                if last.startswith("test_") or last == "conftest":
+                    said = f"{last} is for tests alone: what others need goes to tests/support"
+                    yield Broken(path, _line(node), "test-module", said)
 
 
 def foreign_fields(files: Files) -> Iterator[Broken]:
@@ -258,6 +276,7 @@ RULES: dict[str, Rule] = {
     "printing": printing,
     "columns": columns,
     "private-name": private_names,
+    "test-module": imports_of_tests,
     "foreign-field": foreign_fields,
     "docstring": docstrings,
     "module-name": module_names,

@@ -146,7 +146,7 @@ class Mirror:
             folder / "dockerfiles",
             folder / "site.yaml",
         )
-        project.__dict__["matrix"] = self.project.matrix
+        project.matrix = self.project.matrix
         return Mirror(
             self.server,
             project,

@@ -147,7 +147,7 @@ def project(
     if library is not None:
         from bakestone.core.matrix import expansion, spec
 
-        out.__dict__["matrix"] = expansion.expand(spec.load(path), library)
+        out.matrix = expansion.expand(spec.load(path), library)
     return out
 
 

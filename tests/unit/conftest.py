@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,12 +11,11 @@ import requests
 from click.testing import CliRunner, Result
 
 from bakestone.cli.app import main
-from bakestone.clients.http.session import Request, Session
+from bakestone.clients.http.session import Request, Session, UnreachableError, host_of
 from bakestone.clients.site.proxies import is_loopback
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
-
-Command = Callable[..., Result]
+from tests.support.command import Command
 
 
 @pytest.fixture(scope="session")
@@ -29,16 +26,20 @@ def library() -> Library:
 
 @pytest.fixture(autouse=True)
 def nobody_outside_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes of files and snapshots are asked of loopback only; for everything else there is a port
-    at which nobody listens.
+    """Sizes of files and snapshots are asked of loopback only; nothing else can be reached,
+    whatever network and proxies the machine has.
     """
-
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     send = Session.send
 
     def within(self: Session, request: Request) -> requests.Response:
         target = self.site.mirror_url(request.url)
         if request.mirrored and not is_loopback(urlsplit(target).hostname or ""):
-            request = replace(request, url="http://127.0.0.1:9/", mirrored=False)
+            host = host_of(target)
+            self.alive(host)
+            raise self.dead(UnreachableError(host, "cannot be reached (nobody outside is asked)"))
         return send(self, request)
 
     monkeypatch.setattr(Session, "send", within)

@@ -12,10 +12,10 @@ from typing import cast
 import pytest
 
 from tests.e2e import conftest
-from tests.e2e.conftest import LONGEST
 from tests.support import transient
 from tests.support.samples import ROOT
 
+LONGEST = conftest.LONGEST
 E2E = ROOT / "tests" / "e2e"
 
 

@@ -38,7 +38,14 @@ BROKEN = {
         {TEST: "from bakestone.core.lock import model\nmodel._f()"},
         {CORE: "def f(a):\n    return a._field"},
         {TEST: "monkeypatch.setattr(model, '_f', None)"},
+        {TEST: "getattr(model, '_f')()"},
         {TEST: "monkeypatch.setattr('bakestone.core.lock.lock._f', None)"},
+    ],
+    "test-module": [
+        {TEST: "from tests.unit.core.test_two import made"},
+        {TEST: "from tests.unit.core import test_two"},
+        {TEST: "from tests.unit.conftest import Command"},
+        {TEST: "def f():\n    import tests.unit.core.test_two"},
     ],
     "foreign-field": [
         {CORE: "def f(a):\n    a.b = 1"},
@@ -78,6 +85,10 @@ KEPT = {
         {CORE: "class A:\n    def f(self):\n        return self._a"},
         {CORE: "class A:\n    _a: int\n    def f(self, other):\n        return other._a"},
         {CORE: "def f(a):\n    return a.__class__, a._asdict()"},
+    ],
+    "test-module": [
+        {TEST: "from tests.e2e import conftest"},
+        {TEST: "import pytest\nfrom bakestone.jobs.archive import layout"},
     ],
     "foreign-field": [
         {CORE: "class A:\n    def f(self):\n        self.a = 1\n        self._held.b = 2"},

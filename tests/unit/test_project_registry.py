@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.conftest import Command
+from tests.support.command import Command
 
 MATRIX = """\
 version: 1

@@ -49,9 +49,8 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
         f" ({variant.family.where.file}:{variant.family.where.line})"
     )
     if lock and variant in project.locked_variants:
-        lines.append(
-            Line("fingerprint", project.fingerprint(variant), f"of {project.path_of(variant)}")
-        )
+        where = f"of {project.path_of(variant)}"
+        lines.append(Line("fingerprint", project.fingerprint(variant), where))
     return sentence, lines
 
 
@@ -62,11 +61,8 @@ def _excluded(matrix: Matrix, name: str) -> str:
             what = ", ".join(f"{k}: {v}" for k, v in rule.patterns.items())
             return f"{name} is left out by {rule.where}\n  exclude {what}\n  because {rule.because}"
     names = [v.name for v in matrix.variants] + [e.name for e in matrix.excluded]
-    raise fail(
-        f"no combination is named {name}",
-        near(name, names, "see `bakestone list`", cutoff=0.3),
-        name=name,
-    )
+    hint = near(name, names, "see `bakestone list`", cutoff=0.3)
+    raise fail(f"no combination is named {name}", hint, name=name)
 
 
 def _lock(project: Project) -> tuple[Lock | None, list[Line]]:
@@ -79,9 +75,8 @@ def _lock(project: Project) -> tuple[Lock | None, list[Line]]:
     try:
         return project.lock, []
     except BakestoneError as problem:
-        return None, [
-            Line("lock", f"{project.lock_path} does not count", problem.findings[0].message)
-        ]
+        said = f"{project.lock_path} does not count"
+        return None, [Line("lock", said, problem.findings[0].message)]
 
 
 def _base(topic: str, lock: Lock | None, base: Base) -> Line:
@@ -93,11 +88,8 @@ def _base(topic: str, lock: Lock | None, base: Base) -> Line:
         origin = f"the component library, {locked.resolved} (source: {base.source})"
     if locked.note:
         origin += f"; {locked.note}"
-    return Line(
-        topic,
-        f"{base.ref}@{locked.digest}" if locked.digest else f"{base.ref} (no digest known)",
-        origin,
-    )
+    unknown = "" if locked.digest else " (no digest known)"
+    return Line(topic, locked.origin(base.ref) + unknown, origin)
 
 
 def _builders(lock: Lock | None, survey: Survey, variant: Variant) -> list[Line]:
@@ -105,10 +97,9 @@ def _builders(lock: Lock | None, survey: Survey, variant: Variant) -> list[Line]
     users: dict[str, tuple[Base, list[str]]] = {}
     keyrings = survey.keyrings(variant)
     stages = [(stage.builder, stage.chosen.component.name) for stage in survey.stages(variant)]
-    for base, user in [
-        *stages,
-        *([(keyrings.builder, "the keyrings of the vendors' repositories")] if keyrings else []),
-    ]:
+    if keyrings:
+        stages.append((keyrings.builder, "the keyrings of the vendors' repositories"))
+    for base, user in stages:
         if base.ref != variant.base.ref:
             users.setdefault(base.ref, (base, []))[1].append(user)
     found = [(_base("builder", lock, base), names) for base, names in users.values()]
@@ -126,10 +117,8 @@ def _slot(chosen: Chosen) -> Line:
 
 def _stated(data: dict[str, Any], source: str = "") -> str:
     """Who says so, and how sure that is: what `source` names, else the data's own."""
-    return (
-        f"{source or texts(data.get('source', '')) or 'nobody says where it comes from'}"
-        f" (confidence: {data.get('confidence', 'not given')})"
-    )
+    who = source or texts(data.get("source", "")) or "nobody says where it comes from"
+    return f"{who} (confidence: {data.get('confidence', 'not given')})"
 
 
 def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
@@ -137,24 +126,14 @@ def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
     for stage in stages:
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
-            lines.append(
-                Line(
-                    "file",
-                    f"{artifact.url}\nsha256:{artifact.sha256}",
-                    _stated(known, texts(known.get("source") or _sources(stage.chosen))),
-                )
-            )
+            origin = _stated(known, texts(known.get("source") or _sources(stage.chosen)))
+            lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", origin))
         for wheel in stage.wheels:
             hashes = "\n".join(
                 f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms
             )
-            lines.append(
-                Line(
-                    "wheel",
-                    f"{wheel.text}\n{hashes}",
-                    _stated(stage.chosen.data, _source_of_wheel(stage.chosen, wheel.name)),
-                )
-            )
+            origin = _stated(stage.chosen.data, _source_of_wheel(stage.chosen, wheel.name))
+            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", origin))
     return lines
 
 
@@ -179,15 +158,9 @@ def _vendor(found: list[VendorPackages]) -> list[Line]:
     lines = []
     for vendor in found:
         places = "\n".join(f"{r.line} (key {r.fingerprint})" for r in vendor.packages.repositories)
-        entries = vendor.chosen.data["packages"]
-        sources = dict.fromkeys(map(_stated, entries))
-        lines.append(
-            Line(
-                f"{vendor.chosen.slot} packages",
-                "\n".join(vendor.packages.names),
-                "\n".join([places, *sources]),
-            )
-        )
+        sources = dict.fromkeys(map(_stated, vendor.chosen.data["packages"]))
+        names, origin = "\n".join(vendor.packages.names), "\n".join([places, *sources])
+        lines.append(Line(f"{vendor.chosen.slot} packages", names, origin))
     return lines
 
 
@@ -196,24 +169,14 @@ def _about(variant: Variant) -> list[Line]:
     lines = []
     if variant.driver:
         needed, made_for = variant.driver["minimum"], variant.driver["toolkit"]
-        lines.append(
-            Line(
-                "driver",
-                f"{needed} (made for {made_for})",
-                f"the component library, {variant.slots['cuda'].text}",
-            )
-        )
+        origin = f"the component library, {variant.slots['cuda'].text}"
+        lines.append(Line("driver", f"{needed} (made for {made_for})", origin))
     asked = {
         c.component.terms.id: c.component.terms for c in variant.slots.values() if c.component.terms
     }
     for name, terms in sorted(asked.items()):
-        lines.append(
-            Line(
-                "terms",
-                f"{name}: {terms.title}",
-                f"{terms.url}; accepted at {variant.family.accept_positions[name]}",
-            )
-        )
+        origin = f"{terms.url}; accepted at {variant.family.accept_positions[name]}"
+        lines.append(Line("terms", f"{name}: {terms.title}", origin))
     lines += [
         Line("end of life", f"{end.date}: {end.what}", end.source)
         for end in lifecycle.ends_of(variant)
@@ -227,21 +190,12 @@ def _packages(lock: Lock | None, wanted: PackageSet) -> Line:
     if locked is None:
         return Line("packages", f"{asked} (not locked)", "")
     if locked.pins == "snapshot":
-        return Line(
-            "packages",
-            f"{asked}, the archive as of {locked.snapshot}",
-            f"snapshot of {locked.distro}, {locked.resolved}",
-        )
+        origin = f"snapshot of {locked.distro}, {locked.resolved}"
+        return Line("packages", f"{asked}, the archive as of {locked.snapshot}", origin)
     if locked.pins == "frozen":
         pinned = ", ".join(f"{k}={v}" for k, v in locked.known.items() if k in wanted.names)
-        return Line(
-            "packages",
-            f"{asked}, {pinned or 'no direct version known'}",
-            f"the archive of {locked.distro} is frozen",
-        )
+        origin = f"the archive of {locked.distro} is frozen"
+        return Line("packages", f"{asked}, {pinned or 'no direct version known'}", origin)
     exact = sum(len(sets.get(wanted.names, {})) for sets in locked.versions.values())
-    return Line(
-        "packages",
-        f"{count(exact, 'exact version')} for {asked}",
-        f"resolved inside {wanted.base}, {locked.resolved}",
-    )
+    origin = f"resolved inside {wanted.base}, {locked.resolved}"
+    return Line("packages", f"{count(exact, 'exact version')} for {asked}", origin)

@@ -15,8 +15,8 @@ from click.shell_completion import ShellComplete
 from bakestone import __version__
 from bakestone.cli.app import main
 from bakestone.project import Project
+from tests.support.command import Command
 from tests.support.samples import FIRST, ROOT
-from tests.unit.conftest import Command
 
 COMMANDS = ["validate", "list", "explain", "lock", "generate", "build", "export", "completion"]
 

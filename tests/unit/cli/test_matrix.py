@@ -12,8 +12,8 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.errors import render
+from tests.support.command import Command
 from tests.support.samples import FIRST, MANY, ROOT, locked, project
-from tests.unit.conftest import Command
 
 
 @pytest.mark.usefixtures("made")

@@ -60,11 +60,8 @@ def replace(before: Handwritten, text: str) -> None:
     with alone(real.parent):
         now = real.read_bytes() if real.is_file() else None
         if now != before.content:
-            raise fail(
-                "the file was changed by someone else meanwhile; nothing was written",
-                "run the command again",
-                name=str(before.path),
-            )
+            why = "the file was changed by someone else meanwhile; nothing was written"
+            raise fail(why, "run the command again", name=str(before.path))
         write_text(
             real, ("\ufeff" if before.mark else "") + text, mode=stat.S_IMODE(real.stat().st_mode)
         )
@@ -149,13 +146,8 @@ def _by_hand(document: Document, changes: Mapping[Path_, str]) -> BakestoneError
     ]
     if shared:
         where = ".".join(map(str, shared[0]))
-        return fail(
-            f"this value is shared: {where} is an alias of it",
-            "write the value out there, or edit both by hand",
-            where=document.position(first),
-        )
-    return fail(
-        "this value is written in a form that cannot be edited with certainty",
-        f"edit it by hand: {changes[first]}",
-        where=document.position(first),
-    )
+        why = f"this value is shared: {where} is an alias of it"
+        hint = "write the value out there, or edit both by hand"
+        return fail(why, hint, where=document.position(first))
+    why = "this value is written in a form that cannot be edited with certainty"
+    return fail(why, f"edit it by hand: {changes[first]}", where=document.position(first))

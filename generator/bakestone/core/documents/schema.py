@@ -198,11 +198,8 @@ def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any, what: 
         kind = {type(None): "empty", bool: "a truth value", date: "a date", datetime: "a date"}.get(
             type(value), "a number"
         )
-        return Finding(
-            f"{what} must be text, and {raw or 'this'} is {kind} in YAML",
-            f'write it in quotes: "{raw}"',
-            where,
-        )
+        hint = f'write it in quotes: "{raw}"'
+        return Finding(f"{what} must be text, and {raw or 'this'} is {kind} in YAML", hint, where)
     names = {
         "object": "a mapping (key: value)",
         "array": "a list",
@@ -210,11 +207,8 @@ def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any, what: 
         "integer": "a whole number",
         "boolean": "true or false",
     }
-    return Finding(
-        f"{what} must be {names.get(str(wanted), wanted)}",
-        "look at the indentation of this line and the next",
-        where,
-    )
+    hint = "look at the indentation of this line and the next"
+    return Finding(f"{what} must be {names.get(str(wanted), wanted)}", hint, where)
 
 
 def _name(path: tuple[object, ...]) -> str:

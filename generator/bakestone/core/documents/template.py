@@ -58,11 +58,9 @@ def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
             if isinstance(problem, TemplateError)
             else f"{type(problem).__name__}: {problem}"
         )
-        raise fail(
-            f"the template cannot be filled: {reason}",
-            f"names known here: {', '.join(sorted(context))}",
-            where=Position(origin, line, 1, shown, len(shown)),
-        ) from problem
+        why = f"the template cannot be filled: {reason}"
+        hint = f"names known here: {', '.join(sorted(context))}"
+        raise fail(why, hint, where=Position(origin, line, 1, shown, len(shown))) from problem
 
 
 def _line_of(problem: BaseException) -> int | None:

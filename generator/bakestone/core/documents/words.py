@@ -1,6 +1,11 @@
-"""How a sentence says a number."""
+"""How a sentence says a number, and whom sentences are told."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+Say = Callable[[str], None]
+"""Told each line of how far a job is, for whoever waits for it."""
 
 
 def count(number: int, what: str) -> str:

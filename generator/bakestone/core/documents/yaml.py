@@ -95,12 +95,8 @@ def parse(text: str, name: str, what: str = "file") -> Document:
         reason = str(problem).splitlines()[0]
         raise fail(f"not valid YAML: {reason}", "remove control characters", name=name) from problem
     if node is None:
-        raise fail(
-            f"{what} is empty",
-            "see README.md, 'Editing the matrix', for a first file",
-            where=document.position(),
-            name=name,
-        )
+        hint = "see README.md, 'Editing the matrix', for a first file"
+        raise fail(f"{what} is empty", hint, where=document.position(), name=name)
     return replace(document, data=_Converter(document).run(node))
 
 
@@ -125,11 +121,8 @@ def _check_characters(document: Document, text: str) -> None:
         column = found.start() - (text.rfind("\n", 0, found.start()) + 1)
         shown = text.split("\n")[line].rstrip("\r")
         where = Position(document.path, line + 1, column + 1, shown)
-        raise fail(
-            f"a control character (0x{ord(found[0]):02x}) is not allowed",
-            "remove it; was the file saved as text, in UTF-8?",
-            where=where,
-        )
+        hint = "remove it; was the file saved as text, in UTF-8?"
+        raise fail(f"a control character (0x{ord(found[0]):02x}) is not allowed", hint, where=where)
 
 
 def _check_depth(document: Document, text: str) -> None:
@@ -139,11 +132,9 @@ def _check_depth(document: Document, text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise fail(
-                    f"more than {MAX_DEPTH} levels",
-                    "write it flatter",
-                    where=_mark_position(document, event.start_mark),
-                )
+                why = f"more than {MAX_DEPTH} levels"
+                hint = "write it flatter"
+                raise fail(why, hint, where=_mark_position(document, event.start_mark))
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 

@@ -259,11 +259,8 @@ class Component:
         """The install template of a method, and its file name for messages."""
         name = f"install.{method}.j2"
         if method not in self._templates:
-            raise fail(
-                f"{self.name} has no {name}",
-                "add the template, or choose another method",
-                name=self.origin,
-            )
+            hint = "add the template, or choose another method"
+            raise fail(f"{self.name} has no {name}", hint, name=self.origin)
         return self._templates[method], f"{self.origin}/{name}"
 
 

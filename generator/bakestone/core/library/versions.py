@@ -120,8 +120,6 @@ def _no_wheels(document: Document) -> Iterator[Finding]:
                     parse_wheel_filename(file["filename"])
                 except InvalidWheelFilename:
                     at = ("versions", name, "methods", "wheel", "wheels", number, "files", platform)
-                    yield Finding(
-                        f"{file['filename']} is no name of a wheel",
-                        "NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as the package index has it",
-                        document.position((*at, "filename")),
-                    )
+                    why = f"{file['filename']} is no name of a wheel"
+                    hint = "NAME-VERSION-PYTHON-ABI-PLATFORM.whl, as the package index has it"
+                    yield Finding(why, hint, document.position((*at, "filename")))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 LIBRARY, REGISTRY, IMAGE, SNAPSHOT, CLOCK = "library", "registry", "image", "snapshot", "clock"
 """Where an entry is from: the component library, a registry, the package manager inside the base
-image, a snapshot
-service that was asked, and the clock where no snapshot service answered."""
+image, a snapshot service that was asked, and the clock where no snapshot service answered.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class LockedBase:
     epoch: int = 0
     note: str = ""
     provides: dict[str, str] = field(default_factory=dict)
+
+    def origin(self, ref: str) -> str:
+        """What stands behind FROM: its reference, with the digest where one is known."""
+        return f"{ref}@{self.digest}" if self.digest else ref
 
 
 @dataclass(frozen=True)

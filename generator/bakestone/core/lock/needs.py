@@ -24,6 +24,11 @@ class Distro:
     version: Version = field(hash=False, compare=False)
     text: str
 
+    @property
+    def package_manager(self) -> str:
+        """apt or dnf."""
+        return str(self.component.data.get("package_manager", "apt"))
+
 
 @dataclass(frozen=True)
 class PackageSet:

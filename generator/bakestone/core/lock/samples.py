@@ -96,7 +96,7 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
 
 
 def _closure(packages: PackageSet) -> dict[str, str]:
-    if packages.distro.component.data.get("package_manager") == "dnf":
+    if packages.distro.package_manager == "dnf":
         return {f"{name}.noarch": "0:0-0" for name in packages.names}
     return {
         name: version or "0"

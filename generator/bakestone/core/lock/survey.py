@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Base, Version
+from bakestone.core.lock.lock import LockedBase
 from bakestone.core.lock.needs import (
     Artifact,
     Distro,
@@ -29,6 +30,14 @@ KEYRING_BUILDER = "debian@12"
 """The distro on which keyrings of vendors' repositories are made; it has one gpg for all of them.
 """
 KEYRING_TOOLS = ("gnupg",)
+
+
+def keyring_origin(library: Library, bases: Mapping[str, LockedBase]) -> str:
+    """The image on which keyrings are made, with its digest; empty when that is not known."""
+    name, _, version = KEYRING_BUILDER.partition("@")
+    component = library.get(name)
+    ref = component.versions[version].base.ref if component else ""
+    return bases[ref].origin(ref) if ref in bases and bases[ref].digest else ""
 
 
 def collect(variants: Iterable[Variant], library: Library, survey: Survey | None = None) -> Needs:
@@ -237,11 +246,8 @@ def _distro_of(library: Library, text: str, asker: str) -> tuple[Component, Vers
     component = library.get(name)
     found = component.versions.get(version) if component else None
     if component is None or found is None:
-        raise fail(
-            f"{asker} is built on {text}, which the library does not have",
-            "correct `builder` in component.yaml",
-            name=asker,
-        )
+        hint = "correct `builder` in component.yaml"
+        raise fail(f"{asker} is built on {text}, which the library does not have", hint, name=asker)
     return component, found
 
 

@@ -81,11 +81,8 @@ def _duplicates(variants: list[Variant]) -> Iterator[Finding]:
                 ),
                 variant.family.where,
             )
-            yield Finding(
-                f"two variants are named {variant.name}: {what}",
-                "name the slot that differs in `name_slots`, or leave one out with `exclude`",
-                where,
-            )
+            hint = "name the slot that differs in `name_slots`, or leave one out with `exclude`"
+            yield Finding(f"two variants are named {variant.name}: {what}", hint, where)
             break
 
 
@@ -144,25 +141,16 @@ class Expansion:
         for extra, picks in zip(family.include, included, strict=True):
             slots = {s: c for s, c in picks.items() if c is not None}
             if "distro" not in slots:
-                self.findings.append(
-                    Finding(
-                        "an include entry needs a distro",
-                        "add `distro: component@version`",
-                        extra.where,
-                    )
-                )
+                hint = "add `distro: component@version`"
+                self.findings.append(Finding("an include entry needs a distro", hint, extra.where))
             else:
                 self.keep(slots)
         for entry, hit in zip(family.exclude, used, strict=True):
             if not hit:
                 what = ", ".join(f"{k}: {v}" for k, v in entry.patterns.items())
-                self.findings.append(
-                    Finding(
-                        f"this exclude matches no combination ({what})",
-                        "remove it, or correct its patterns",
-                        entry.where,
-                    )
-                )
+                why = f"this exclude matches no combination ({what})"
+                hint = "remove it, or correct its patterns"
+                self.findings.append(Finding(why, hint, entry.where))
 
     def resolve(self, slot: str, pick: Pick) -> Chosen | None:
         """A pick as a component and version of the library; findings are reported once for each

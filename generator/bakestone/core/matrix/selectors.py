@@ -42,11 +42,8 @@ def select(variants: Iterable[Variant], selectors: Sequence[str]) -> list[Varian
 def _check(slot: str, patterns: list[str], variants: list[Variant]) -> None:
     slots = sorted({s for v in variants for s in v.slots} | {"family"})
     if slot and slot not in slots:
-        raise fail(
-            f"there is no slot {slot!r} in this matrix",
-            near(slot, slots, f"one of: {', '.join(slots)}"),
-            name=f"{slot}=",
-        )
+        hint = near(slot, slots, f"one of: {', '.join(slots)}")
+        raise fail(f"there is no slot {slot!r} in this matrix", hint, name=f"{slot}=")
     for pattern in patterns:
         if any(_holds(v, slot, pattern) for v in variants):
             continue
@@ -56,16 +53,10 @@ def _check(slot: str, patterns: list[str], variants: list[Variant]) -> None:
                 if slot != "family"
                 else {v.family.name for v in variants}
             )
-            raise fail(
-                f"no variant has {slot}={pattern}",
-                f"there is {', '.join(values)}",
-                name=f"{slot}={pattern}",
-            )
-        raise fail(
-            f"no variant is named {pattern}",
-            near(pattern, [v.name for v in variants], "see `bakestone list`", cutoff=0.4),
-            name=pattern,
-        )
+            hint = f"there is {', '.join(values)}"
+            raise fail(f"no variant has {slot}={pattern}", hint, name=f"{slot}={pattern}")
+        hint = near(pattern, [v.name for v in variants], "see `bakestone list`", cutoff=0.4)
+        raise fail(f"no variant is named {pattern}", hint, name=pattern)
 
 
 def _holds(variant: Variant, slot: str, pattern: str) -> bool:

@@ -249,11 +249,6 @@ class _Reader:
         for family in families:
             if family.name in first:
                 line = first[family.name].where.line
-                self.findings.append(
-                    Finding(
-                        f"two families are named {family.name} (first on line {line})",
-                        "rename one of them",
-                        family.where,
-                    )
-                )
+                why = f"two families are named {family.name} (first on line {line})"
+                self.findings.append(Finding(why, "rename one of them", family.where))
             first.setdefault(family.name, family)

@@ -132,11 +132,8 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
         }
     for name in groups:
         if name in targets:
-            raise fail(
-                f"a family and a variant are both {name} in the bake file",
-                "rename the family",
-                name=name,
-            )
+            hint = "rename the family"
+            raise fail(f"a family and a variant are both {name} in the bake file", hint, name=name)
     everything = {
         "group": {
             "default": {"targets": sorted(groups)},

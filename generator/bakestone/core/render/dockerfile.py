@@ -117,7 +117,7 @@ class Renderer:
         locked = self.lock.bases.get(base.ref)
         if locked is None:
             raise fail(f"the lock has no base image {base.ref}", "run `bakestone lock`")
-        return f"{base.ref}@{locked.digest}" if locked.digest else base.ref
+        return locked.origin(base.ref)
 
     def _base_packages(self, variant: Variant) -> str:
         wanted = self._survey.base_packages(variant)

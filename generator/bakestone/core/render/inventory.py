@@ -71,17 +71,11 @@ def _files(chosen: Chosen) -> dict[str, str]:
     """File name -> text."""
     component = chosen.component
     if component.inventory is None:
-        raise fail(
-            f"{component.name} has no inventory.sh",
-            "a component must be measurable: see docs/components.md",
-            name=component.origin,
-        )
+        hint = "a component must be measurable: see docs/components.md"
+        raise fail(f"{component.name} has no inventory.sh", hint, name=component.origin)
     files = {"inventory.sh": component.inventory, **component.programs}
     for name, text in files.items():
         if HEREDOC in text:
-            raise fail(
-                f"{component.name}/{name} contains {HEREDOC}",
-                "that word ends the file inside a Dockerfile: use another",
-                name=component.origin,
-            )
+            hint = "that word ends the file inside a Dockerfile: use another"
+            raise fail(f"{component.name}/{name} contains {HEREDOC}", hint, name=component.origin)
     return {name: text.rstrip("\n") for name, text in files.items()}

@@ -110,11 +110,8 @@ def read(path: Path) -> ReleaseRecord | None:
     except (ValueError, RecursionError) as problem:
         raise _unfit(path, "it is not JSON") from problem
     if isinstance(loaded, dict) and isinstance(number := loaded.get("version"), int) and number > 1:
-        raise fail(
-            f"the release was written by a newer bakestone: it has version {number}",
-            "upgrade bakestone",
-            name=str(path),
-        )
+        why = f"the release was written by a newer bakestone: it has version {number}"
+        raise fail(why, "upgrade bakestone", name=str(path))
     reason = _misshapen(loaded) or _mistagged(loaded["images"])
     if reason:
         raise _unfit(path, reason)

@@ -142,11 +142,8 @@ def parse(raw: bytes, name: str) -> Catalog:
     try:
         data = json.loads(raw)
         if data["version"] != 1:
-            raise fail(
-                f"the archive has the format {str(data['version'])[:20]}",
-                "use the Bakestone that made it, or a newer one",
-                name=name,
-            )
+            hint = "use the Bakestone that made it, or a newer one"
+            raise fail(f"the archive has the format {str(data['version'])[:20]}", hint, name=name)
         matrix, lock, packages = (str(data[key]) for key in ("matrix", "lock", "packages"))
         return Catalog(
             tuple(map(str, data["selection"])),
@@ -158,11 +155,8 @@ def parse(raw: bytes, name: str) -> Catalog:
     except BakestoneError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise fail(
-            f"the archive's catalog cannot be read: {str(problem)[:200]}",
-            "copy the archive again, or make it anew",
-            name=name,
-        ) from problem
+        why = f"the archive's catalog cannot be read: {str(problem)[:200]}"
+        raise fail(why, "copy the archive again, or make it anew", name=name) from problem
 
 
 def is_name(kind: str, text: str) -> bool:

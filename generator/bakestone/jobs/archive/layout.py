@@ -80,11 +80,8 @@ class ArchiveLayout:
             marked = (self.folder / "oci-layout").is_file()
             strange = not marked and self.folder.is_dir() and any(self.folder.iterdir())
             if strange or ((self.folder / "index.json").is_file() and not self._descriptors()):
-                raise fail(
-                    "there is something else in it",
-                    "give a new folder, or one that holds an archive",
-                    name=str(self.folder),
-                )
+                hint = "give a new folder, or one that holds an archive"
+                raise fail("there is something else in it", hint, name=str(self.folder))
             self.blobs.mkdir(parents=True, exist_ok=True)
             # of a run that was killed
             for left in [*self.blobs.glob(".new-*"), *self.folder.glob(".new-*")]:
@@ -107,11 +104,8 @@ class ArchiveLayout:
                     stream.flush()
                     os.fsync(stream.fileno())
                 if digest and written.digest != digest:
-                    raise fail(
-                        f"it came with the digest {written.digest}",
-                        "what was fetched was altered or cut off; try again",
-                        name=digest,
-                    )
+                    hint = "what was fetched was altered or cut off; try again"
+                    raise fail(f"it came with the digest {written.digest}", hint, name=digest)
                 os.chmod(temporary, 0o644)
                 os.replace(temporary, self.path(written.digest))
             finally:
@@ -142,11 +136,8 @@ class ArchiveLayout:
         """
         raw = self._bytes(self.path(digest), limit)
         if f"sha256:{hashlib.sha256(raw).hexdigest()}" != digest:
-            raise fail(
-                "it does not have its digest",
-                "copy the archive again, or run `bakestone archive create` again",
-                name=str(self.path(digest)),
-            )
+            hint = "copy the archive again, or run `bakestone archive create` again"
+            raise fail("it does not have its digest", hint, name=str(self.path(digest)))
         return raw
 
     def seal(self, catalog: Catalog) -> str:
@@ -202,11 +193,8 @@ class ArchiveLayout:
         self._own()
         found = self._descriptors()
         if not found:
-            raise fail(
-                "there is no archive in it",
-                "`bakestone archive create` makes one; one that was interrupted is run again",
-                name=str(self.folder),
-            )
+            hint = "`bakestone archive create` makes one; one that was interrupted is run again"
+            raise fail("there is no archive in it", hint, name=str(self.folder))
         return found[0], self.read(found[0])
 
     def catalog(self) -> Catalog:
@@ -261,11 +249,8 @@ class ArchiveLayout:
         except OSError as problem:
             raise self._unreadable(path, problem) from problem
         if len(raw) > limit:
-            raise fail(
-                f"it is longer than {limit} bytes",
-                "it is not part of an archive that Bakestone made",
-                name=str(path),
-            )
+            hint = "it is not part of an archive that Bakestone made"
+            raise fail(f"it is longer than {limit} bytes", hint, name=str(path))
         return raw
 
     def _prune(self, named: set[str]) -> None:
@@ -287,20 +272,14 @@ class ArchiveLayout:
                 raise fail("it is a link, not a folder", "copy the archive again", name=str(place))
 
     def _unwritable(self, problem: OSError) -> Exception:
-        return fail(
-            f"cannot write to it: {problem.strerror}",
-            "make room, or check the permissions",
-            name=str(self.folder),
-            code=ENVIRONMENT,
-        )
+        why = f"cannot write to it: {problem.strerror}"
+        hint = "make room, or check the permissions"
+        return fail(why, hint, name=str(self.folder), code=ENVIRONMENT)
 
     @staticmethod
     def _unreadable(path: Path, problem: OSError) -> Exception:
-        return fail(
-            f"cannot read it: {problem.strerror}",
-            "copy the archive again, or check the permissions",
-            name=str(path),
-        )
+        hint = "copy the archive again, or check the permissions"
+        return fail(f"cannot read it: {problem.strerror}", hint, name=str(path))
 
 
 def config_of(manifest: bytes, name: str) -> str:

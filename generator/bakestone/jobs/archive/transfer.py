@@ -4,7 +4,6 @@ and fetched into one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,13 +11,13 @@ from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
+from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.files import open_regular
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
 from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
 
-Say = Callable[[str], None]
 MAX_MANIFEST = 4 * 2**20
 """Bytes of a manifest that registries must take (OCI distribution specification); more need not
 work anywhere.
@@ -34,11 +33,8 @@ def target(text: str) -> str:
     name, colon, tag = last.partition(":")
     schema.check_value(head + slash + name, "site", "place", "the archive's place")
     if not slash or (colon and not TAG.fullmatch(tag)):
-        raise fail(
-            f"the archive's place cannot be {text[:120]!r}",
-            "HOST[:PORT]/REPOSITORY[:TAG]",
-            code=USAGE,
-        )
+        hint = "HOST[:PORT]/REPOSITORY[:TAG]"
+        raise fail(f"the archive's place cannot be {text[:120]!r}", hint, code=USAGE)
     return f"{head}/{name}:{tag or 'latest'}"
 
 

@@ -110,11 +110,8 @@ def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Platfor
     try:
         parts = [_part(entry) for entry in manifest.data["manifests"]]
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
-        raise fail(
-            "the index behind this tag is of a form that is not known",
-            "--force replaces it",
-            name=reference,
-        ) from problem
+        why = "the index behind this tag is of a form that is not known"
+        raise fail(why, "--force replaces it", name=reference) from problem
     return manifest.digest, {part.architecture: part for part in parts if part}
 
 

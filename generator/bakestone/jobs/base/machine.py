@@ -8,14 +8,13 @@ import platform
 import re
 import shutil
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, fail
+from bakestone.files import scratch
 
-Say = Callable[[str], None]
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 """The kernel's name -> Docker's and Debian's."""
 NATIVE = ARCHITECTURES.get(platform.machine(), platform.machine())
@@ -63,12 +62,8 @@ def need(program: str, packages: tuple[str, ...], say: Say) -> None:
     if shutil.which(program):
         return
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        raise fail(
-            f"{program} is missing",
-            f"install {' '.join(packages)}; on Debian, root gets it by itself",
-            name=program,
-            code=ENVIRONMENT,
-        )
+        hint = f"install {' '.join(packages)}; on Debian, root gets it by itself"
+        raise fail(f"{program} is missing", hint, name=program, code=ENVIRONMENT)
     say(f"apt-get install {' '.join(packages)}")
     checked("apt-get update", "apt-get", "update")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -120,8 +115,8 @@ def release_date(uri: str, suite: str) -> int | None:
 
     None when it has no such suite, or does not answer.
     """
-    with tempfile.TemporaryDirectory(prefix="bakestone-release-") as folder:
-        target = Path(folder, "InRelease")
+    with scratch("release") as folder:
+        target = folder / "InRelease"
         fetch = ("/usr/lib/apt/apt-helper", "-o", "APT::Sandbox::User=root", "download-file")
         got = run(*fetch, f"{uri}/dists/{suite}/InRelease", str(target))
         if got.returncode or not target.is_file():

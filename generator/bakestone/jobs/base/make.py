@@ -7,9 +7,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +16,14 @@ from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.suggest import near
+from bakestone.core.documents.words import Say
 from bakestone.core.library.catalog import Library
 from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.files import scratch
 from bakestone.jobs.base import image, machine, root
 from bakestone.jobs.base.image import INDEX, MANIFEST, PlatformImage
 from bakestone.jobs.base.root import Recipe, SuiteSource
 
-Say = Callable[[str], None]
 DISTRO = "debian"
 _ONE_LINE = ("bullseye", "buster")
 """Suites whose images have a sources.list; from Debian 12 on there is a debian.sources instead."""
@@ -60,12 +59,8 @@ def release(text: str, library: Library) -> Release:
     name, at, wanted = text.partition("@")
     component = library.get(name)
     if name != DISTRO or component is None or not at:
-        raise fail(
-            f"no base can be made of {text[:80]!r}",
-            "Debian's can, by mmdebstrap: debian@12",
-            name="base",
-            code=USAGE,
-        )
+        hint = "Debian's can, by mmdebstrap: debian@12"
+        raise fail(f"no base can be made of {text[:80]!r}", hint, name="base", code=USAGE)
     known = {
         v.version: Release(v.version, str(v.data["codename"]), str(v.data["image"]))
         for v in component.versions.values()
@@ -73,12 +68,8 @@ def release(text: str, library: Library) -> Release:
     found = known.get(wanted) or next((r for r in known.values() if r.codename == wanted), None)
     if found is None:
         names = [*known, *(r.codename for r in known.values())]
-        raise fail(
-            f"{name} has no version {wanted[:40]!r}",
-            near(wanted, names, f"known: {', '.join(names)}"),
-            name="base",
-            code=USAGE,
-        )
+        hint = near(wanted, names, f"known: {', '.join(names)}")
+        raise fail(f"{name} has no version {wanted[:40]!r}", hint, name="base", code=USAGE)
     return found
 
 
@@ -86,11 +77,8 @@ def architecture(platform: str) -> str:
     """`linux/arm64` -> arm64. Raises `BakestoneError` (exit 2)."""
     system, _, found = platform.strip().partition("/")
     if system != "linux" or not re.fullmatch(r"[a-z0-9]{1,20}", found):
-        raise fail(
-            f"--platform cannot be {platform[:80]!r}",
-            "for example linux/amd64, or linux/amd64,linux/arm64",
-            code=USAGE,
-        )
+        hint = "for example linux/amd64, or linux/amd64,linux/arm64"
+        raise fail(f"--platform cannot be {platform[:80]!r}", hint, code=USAGE)
     return found
 
 
@@ -98,19 +86,13 @@ def make(what: Release, wish: BaseWish, registry: Registry, say: Say) -> str:
     """Make the image for each architecture and push it. Gives its reference with the digest."""
     for option, url in (("--mirror", wish.mirror), ("--security-mirror", wish.security)):
         if url and not _URL.fullmatch(url):
-            raise fail(
-                f"{option} cannot be {url[:120]!r}",
-                "an http or https URL without credentials",
-                code=USAGE,
-            )
+            hint = "an http or https URL without credentials"
+            raise fail(f"{option} cannot be {url[:120]!r}", hint, code=USAGE)
     names = references(what, wish.to, registry.site)
     if len(wish.architectures) > 1:
         if wish.keep:
-            raise fail(
-                "--keep keeps one root file system, and these are several",
-                "one platform at a time",
-                code=USAGE,
-            )
+            hint = "one platform at a time"
+            raise fail("--keep keeps one root file system, and these are several", hint, code=USAGE)
         return _several(what, wish, names, registry, say)
     (only,) = wish.architectures
     if only != machine.NATIVE and not _tagged(wish.to):
@@ -179,19 +161,16 @@ def _one(
     digest, there = image.parts_of(names[0], registry)
     if digest and not wish.force:
         if arch not in there:
-            raise fail(
-                f"it is there, but not for linux/{arch}",
-                "--force replaces it; several platforms make one tag for all",
-                name=names[0],
-            )
+            hint = "--force replaces it; several platforms make one tag for all"
+            raise fail(f"it is there, but not for linux/{arch}", hint, name=names[0])
         say(f"{names[0]} is there already, nothing to do (--force makes it again)")
         return digest, there[arch]
     machine.need("mmdebstrap", ("mmdebstrap", "debian-archive-keyring"), say)
     machine.emulate(arch, say)
     recipe = _recipe(what, wish, arch, registry.site, say)
-    with tempfile.TemporaryDirectory(prefix="bakestone-base-") as folder:
-        os.chmod(folder, 0o755)  # noqa: S103
-        tarball = Path(folder, "root.tar")
+    with scratch("base") as folder:
+        folder.chmod(0o755)
+        tarball = folder / "root.tar"
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(recipe.epoch))
         say(f"make Debian {what.version} ({what.codename}, {arch}) as of {when} UTC")
         root.make(recipe, tarball)
@@ -216,12 +195,8 @@ def _recipe(what: Release, wish: BaseWish, arch: str, site: Site, say: Say) -> R
     own = "" if wish.mirror else known.get("Debian-Security", "")
     security = (wish.security or own).rstrip("/")
     if not main:
-        raise fail(
-            "this machine's apt has no Debian mirror",
-            "name one with --mirror",
-            name="base",
-            code=ENVIRONMENT,
-        )
+        hint = "name one with --mirror"
+        raise fail("this machine's apt has no Debian mirror", hint, name="base", code=ENVIRONMENT)
     if not security:
         say("note: no security suite is known here; the image does without (--security-mirror)")
     found: dict[str, int] = {}
@@ -234,12 +209,8 @@ def _recipe(what: Release, wish: BaseWish, arch: str, site: Site, say: Say) -> R
         dates = {suite: machine.release_date(fetched, suite) for suite in suites}
         there = tuple(suite for suite in suites if dates[suite] is not None)
         if what.codename in suites and what.codename not in there:
-            raise fail(
-                f"the mirror has no {what.codename}, or does not answer",
-                "name another one with --mirror",
-                name="base",
-                code=ENVIRONMENT,
-            )
+            why = f"the mirror has no {what.codename}, or does not answer"
+            raise fail(why, "name another one with --mirror", name="base", code=ENVIRONMENT)
         for suite in suites:
             if suite not in there:
                 say(f"note: the mirror has no {suite}; the image does without")

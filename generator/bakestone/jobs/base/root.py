@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from bakestone.files import scratch
 from bakestone.jobs.base.machine import checked
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -65,8 +65,7 @@ class Recipe:
 def make(recipe: Recipe, tarball: Path) -> None:
     """Write the tarball. Raises `BakestoneError` (exit 3) when mmdebstrap fails."""
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(recipe.epoch), "TZ": "UTC", "LC_ALL": "C"}
-    with tempfile.TemporaryDirectory(prefix="bakestone-root-") as name:
-        folder = Path(name)
+    with scratch("root") as folder:
         hooks = _hooks(files(recipe), folder)
         lines = [
             f"deb {source.fetched} {suite} main"

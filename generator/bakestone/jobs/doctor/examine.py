@@ -169,29 +169,19 @@ class _Examination:
         for (why, hint), several in alike.items():
             paths = tuple(f.name for f in several)
             what = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-            rows.append(
-                Trouble(
-                    "dockerfile",
-                    what,
-                    why,
-                    hint,
-                    variants=tuple(owners[p] for p in paths if owners[p]),
-                    items=paths,
-                )
-            )
+            hit = tuple(owners[p] for p in paths if owners[p])
+            rows.append(Trouble("dockerfile", what, why, hint, variants=hit, items=paths))
         return rows
 
     def asked(self) -> Iterator[Check]:
         """Everything that is asked over the network, and the engine."""
         plan, lock, site = self.plan, self.lock, self.project.site
         if plan.variants:
-            yield Check(
-                "engine", site.builder or "Docker", (), lambda: self.machine.check(plan.platforms)
-            )
+            ready = partial(self.machine.check, plan.platforms)
+            yield Check("engine", site.builder or "Docker", (), ready)
         for ref, users in plan.bases.items():
-            yield Check(
-                "base", ref, users.names, partial(self.bases.check, ref, lock.bases[ref], users)
-            )
+            check = partial(self.bases.check, ref, lock.bases[ref], users)
+            yield Check("base", ref, users.names, check)
         for url, (artifact, users) in plan.artifacts.items():
             size = lock.artifacts[url].size or artifact.size
             yield Check("file", url, users.names, partial(self.file, url, size))
@@ -202,18 +192,10 @@ class _Examination:
             yield Check("wheel", key, users.names, check)
         yield from self.snapshots()
         for name, (repository, users) in plan.repositories.items():
-            yield Check(
-                "key",
-                f"key of {name}",
-                users.names,
-                partial(repositories.key, repository, self.asker),
-            )
-            yield Check(
-                "repository",
-                name,
-                users.names,
-                partial(self.repositories.fetch, repository, tuple(users.platforms)),
-            )
+            check = partial(repositories.key, repository, self.asker)
+            yield Check("key", f"key of {name}", users.names, check)
+            check = partial(self.repositories.fetch, repository, tuple(users.platforms))
+            yield Check("repository", name, users.names, check)
         for family in plan.images:
             place = f"{self.project.registry}/{family}"
             yield Check("registry", place, (), partial(bases.pushable, place, self.registry))
@@ -238,12 +220,8 @@ class _Examination:
             distros[wanted.distro.text] = wanted.distro
         for (text, at), refs in times.items():
             distro = distros[text]
-            yield Check(
-                "snapshot",
-                f"{text} at {at}",
-                self.plan.base_users(refs),
-                partial(repositories.snapshot, distro, at, self.asker),
-            )
+            check = partial(repositories.snapshot, distro, at, self.asker)
+            yield Check("snapshot", f"{text} at {at}", self.plan.base_users(refs), check)
 
     def pinned_at_vendors(self) -> Iterator[Check]:
         """The vendors' packages that the library pins, looked for in the lists that came."""
@@ -252,9 +230,8 @@ class _Examination:
                 wanted.repositories and self.repositories.missing(wanted) is not None
             ):  # else the list's own row says so
                 names = ", ".join(r.name for r in wanted.repositories)
-                yield Check(
-                    "package", f"from {names}", users.names, partial(self.vendor, wanted, names)
-                )
+                check = partial(self.vendor, wanted, names)
+                yield Check("package", f"from {names}", users.names, check)
 
     def vendor(self, wanted: PackageSet, names: str) -> list[Trouble]:
         """The packages of a set that its vendors no longer have."""
@@ -295,26 +272,16 @@ class _Examination:
         if there and self.machine.ready:
             now = datetime.fromtimestamp(self.world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             users = tuple(dict.fromkeys(name for q in there for name in q.variants))
-            yield Check(
-                "package",
-                f"of {len(there)} base images",
-                users,
-                partial(packages.ask, there, self.world.engine, now),
-            )
+            ask = partial(packages.ask, there, self.world.engine, now)
+            yield Check("package", f"of {len(there)} base images", users, ask)
 
     @staticmethod
     def unasked(question: packages.Question, reason: str) -> Check:
         """The row of a question that cannot be put."""
-        row = Trouble(
-            "package",
-            "of base images",
-            f"not asked for: {reason}",
-            "see the row of that",
-            UNCHECKED,
-            tuple(question.variants),
-            (question.what,),
-        )
-        return Check("package", question.what, tuple(question.variants), lambda: [row])
+        hit, items = tuple(question.variants), (question.what,)
+        why, hint = f"not asked for: {reason}", "see the row of that"
+        row = Trouble("package", "of base images", why, hint, UNCHECKED, hit, items)
+        return Check("package", question.what, hit, lambda: [row])
 
     def last(self) -> Iterator[Check]:
         """What is known only after all the others: how much is fetched, and what time the servers
@@ -328,10 +295,7 @@ class _Examination:
             max((f[2] for f in self.lock.wheels[key].files.values()), default=0)
             for key in plan.wheels
         )
-        yield Check(
-            "disk",
-            str(self.world.folder),
-            (),
-            lambda: machine.disk(self.machine.root, self.world.folder, fetched, self.world.free),
-        )
-        yield Check("clock", "clock", (), lambda: machine.clock(self.hosts.skews))
+        folder, free = self.world.folder, self.world.free
+        disk = partial(machine.disk, self.machine.root, folder, fetched, free)
+        yield Check("disk", str(folder), (), disk)
+        yield Check("clock", "clock", (), lambda: machine.clock(dict(self.hosts.skews)))

@@ -122,18 +122,12 @@ class _Bump:
         name = self.component.name
         if not there:
             listed = sorted({p.component.name for p in self.places if not p.pattern})
-            raise fail(
-                f"{scope} has no {name}",
-                near(name, listed, f"it has {', '.join(listed)}"),
-                name="COMPONENT",
-            )
+            hint = near(name, listed, f"it has {', '.join(listed)}")
+            raise fail(f"{scope} has no {name}", hint, name="COMPONENT")
         if self.wish.old:
             if self.wish.old not in there:
-                raise fail(
-                    f"{scope} has no {name}@{self.wish.old[:60]}",
-                    f"it has {_list(there)}",
-                    name="--from",
-                )
+                hint = f"it has {_list(there)}"
+                raise fail(f"{scope} has no {name}@{self.wish.old[:60]}", hint, name="--from")
             return self.wish.old
         others = [version for version in there if version != self.wish.version]
         if len(others) > 1:
@@ -188,11 +182,8 @@ class _Bump:
                 name="VERSION",
             )
         if component.versions.get(version) is None:
-            raise fail(
-                f"{component.name} has no version {version[:60]}",
-                nearest_version(component, version),
-                name="VERSION",
-            )
+            hint = nearest_version(component, version)
+            raise fail(f"{component.name} has no version {version[:60]}", hint, name="VERSION")
 
     def to(self, version: str) -> BumpPlan:
         """The plan for a version.
@@ -243,11 +234,8 @@ class _Bump:
             found = [other for other in self.beside(place) if other.component.name == name]
             if not found and not place.pattern:
                 there = ", ".join(sorted({other.component.name for other in self.beside(place)}))
-                raise fail(
-                    f"{name} does not come along with this {self.component.name}",
-                    f"beside it is {there or 'nothing'}",
-                    where=place.where,
-                )
+                why = f"{name} does not come along with this {self.component.name}"
+                raise fail(why, f"beside it is {there or 'nothing'}", where=place.where)
             yield from ((other.path, other.with_version(version)) for other in found)
 
     def affected(self, touched: Sequence[Place]) -> list[Variant]:
@@ -367,11 +355,8 @@ class _Bump:
                     f"{slot} {picked}" if len(values[same]) > 1 else picked
                     for slot, picked in sorted(values[same].items())
                 )
-                raise fail(
-                    f"the axis {axis[3]} would have {text} twice (also on line {other.line})",
-                    "take one of the two out first",
-                    where=place.where,
-                )
+                why = f"the axis {axis[3]} would have {text} twice (also on line {other.line})"
+                raise fail(why, "take one of the two out first", where=place.where)
 
     def canonical(self, at: Path_, value: object, changes: Mapping[Path_, str]) -> dict[str, str]:
         """One value of an axis with the changes: slot -> `component@version`, however it is

@@ -5,13 +5,13 @@ managers have today.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.documents.words import count
+from bakestone.core.documents.words import Say, count
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.variant import Variant
@@ -21,8 +21,6 @@ from bakestone.jobs.freshness.base_use import BaseUse, uses_of
 from bakestone.jobs.freshness.package_updates import PackageUpdates
 from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow, Unasked
 from bakestone.project import Project
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

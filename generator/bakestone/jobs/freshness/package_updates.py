@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import datetime
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 
-from bakestone.clients.engine.buildx import Engine, inline_target
+from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.lock import Lock, LockedBase
+from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.lock.survey import KEYRING_BUILDER
-from bakestone.core.render.packages import apt, dnf
+from bakestone.core.lock.survey import keyring_origin
+from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import ENVIRONMENT, fail
+from bakestone.files import scratch
 from bakestone.jobs.freshness.base_use import BaseUse
 from bakestone.jobs.freshness.rows import OutdatedRow
 
+_NAME = "updates"
+"""What the one build of a question is called."""
 _Closures = Mapping[tuple[str, ...], dict[str, str]]
 """What each set of packages installs, on one platform: package -> version."""
 
@@ -98,42 +99,22 @@ class PackageUpdates:
 
     def _updates(self, ref: str, sets: list[PackageSet], platform: str) -> Updates:
         """What the package manager of a base says on one platform."""
-        manager: ModuleType = (
-            dnf if sets[0].distro.component.data.get("package_manager") == "dnf" else apt
-        )
-        origin = _origin(ref, self.lock.bases[ref])
+        manager = manager_of(sets[0].distro)
+        origin = self.lock.bases[ref].origin(ref)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        text = manager.question(origin, sets, platform, now, self._keyrings(), updates=True)
-        with tempfile.TemporaryDirectory(prefix="bakestone-updates-") as folder:
-            target = inline_target(text, platform, f"type=local,dest={folder}")
-            state, good = self.engine.bake({"target": {"updates": target}})
-            if not good:
-                log = [line for failure in state.failures() for line in failure.log]
-                errors = [failure.error for failure in state.failures()]
-                said = manager.reasons(log) or log or errors or state.output
-                raise fail(
-                    " ".join(said[-3:])[:500] or "the build failed",
-                    "can the base image and its archive be reached?",
-                    name=ref,
-                    code=ENVIRONMENT,
-                )
+        keyrings = keyring_origin(self.library, self.lock.bases)
+        text = manager.question(origin, sets, platform, now, keyrings, updates=True)
+        with scratch("updates") as folder:
+            state = put(self.engine, {_NAME: BuildQuestion(text, platform)}, folder)
+            if state is not None:
+                reason = unanswered(state).reason(manager.reasons)
+                hint = "can the base image and its archive be reached?"
+                raise fail(reason, hint, name=ref, code=ENVIRONMENT)
             try:
-                answers = {p.name: p.read_text("utf-8") for p in sorted(Path(folder).iterdir())}
-                found: Updates = manager.updates(answers)
-            except ValueError as problem:
-                raise fail(
-                    f"its package manager's answer is not understood: {problem}"[:300],
-                    name=ref,
-                    code=ENVIRONMENT,
-                ) from problem
-            return found
-
-    def _keyrings(self) -> str:
-        """The image on which keyrings are made, with its digest; empty where nothing needs them."""
-        name, _, version = KEYRING_BUILDER.partition("@")
-        component = self.library.get(name)
-        ref = component.versions[version].base.ref if component else ""
-        return _origin(ref, self.lock.bases[ref]) if ref in self.lock.bases else ""
+                return manager.updates(texts(folder / _NAME))
+            except (OSError, ValueError) as problem:
+                said = f"its package manager's answer is not understood: {problem}"[:300]
+                raise fail(said, name=ref, code=ENVIRONMENT) from problem
 
 
 def _moves(
@@ -153,7 +134,3 @@ def _moves(
         }
         if variants:
             yield _Move(name, old, new, inside=True), variants
-
-
-def _origin(ref: str, base: LockedBase) -> str:
-    return f"{ref}@{base.digest}" if base.digest else ref

@@ -5,7 +5,6 @@ a new version.
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
 from bakestone.errors import USAGE, fail
+from bakestone.files import scratch
 from bakestone.jobs.library import additions, scaffold
 from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.contents import Contents, contents
@@ -44,11 +44,8 @@ class Downloads:
             raise fail("there is no --url", "say where the file is", code=USAGE)
         for option, given in (("--sha256", self.sums), ("--platform", self.platforms)):
             if given and len(given) != len(self.urls):
-                raise fail(
-                    f"{option} is there {len(given)} times, --url {len(self.urls)} times",
-                    "give it once for each --url",
-                    code=USAGE,
-                )
+                why = f"{option} is there {len(given)} times, --url {len(self.urls)} times"
+                raise fail(why, "give it once for each --url", code=USAGE)
         if len(set(self.urls)) != len(self.urls):
             raise fail("one URL is there twice", "give each file once", code=USAGE)
         for url in self.urls:
@@ -128,14 +125,11 @@ def component(about: About, version: str, program: str, source: Downloads) -> Ne
     schema.check_value(version, "versions", "version", "--version")
     platforms = source.platforms or tuple(additions.platform_of(_name(url)) for url in source.urls)
     if len(set(platforms)) < len(platforms):
-        raise fail(
-            "two files are for one platform",
-            "give --url once for each platform, and --platform with each",
-            code=USAGE,
-        )
+        hint = "give --url once for each platform, and --platform with each"
+        raise fail("two files are for one platform", hint, code=USAGE)
     files, layouts = [], []
-    with tempfile.TemporaryDirectory(prefix="bakestone-") as temporary:
-        place = Path(temporary) / "file"
+    with scratch("file") as temporary:
+        place = temporary / "file"
         for index, platform in enumerate(platforms):
             file = source.fetch(index, platform, place)
             files.append(file)
@@ -158,19 +152,13 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> FileLayo
     if program:
         if program not in found.files:
             near = found.programs(program.rpartition("/")[2])
-            raise fail(
-                f"{filename} has no file {program}",
-                f"it has {', '.join(near[:5])}" if near else _listed(found),
-                name=filename,
-            )
+            hint = f"it has {', '.join(near[:5])}" if near else _listed(found)
+            raise fail(f"{filename} has no file {program}", hint, name=filename)
         return FileLayout(found.kind, found.folder, program)
     candidates = [path for path in found.programs(name) if scaffold.is_path(path)]
     if not candidates:
-        raise fail(
-            f"{filename} has no program named {name}",
-            f"say with --bin which it is; {_listed(found)}",
-            name=filename,
-        )
+        hint = f"say with --bin which it is; {_listed(found)}"
+        raise fail(f"{filename} has no program named {name}", hint, name=filename)
     return FileLayout(found.kind, found.folder, candidates[0])
 
 

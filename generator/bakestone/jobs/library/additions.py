@@ -70,11 +70,8 @@ def source(url: str, day: str, *, given: bool) -> tuple[str, str]:
 def check_url(url: str) -> None:
     """Raise (wrong usage) unless it is a URL that a Dockerfile can hold."""
     if "@" in url.partition("://")[2].partition("/")[0]:
-        raise fail(
-            "a URL with credentials cannot be used: it would be in the Dockerfile",
-            "use a URL that needs none, or a mirror",
-            code=USAGE,
-        )
+        why = "a URL with credentials cannot be used: it would be in the Dockerfile"
+        raise fail(why, "use a URL that needs none, or a mirror", code=USAGE)
     schema.check_value(url, "versions", "url", "--url")
     schema.check_value(url.rpartition("/")[2], "versions", "filename", "the last part of --url")
     if ".." in url:
@@ -102,11 +99,8 @@ def method_for(component: Component, wanted: str) -> str:
     if wanted in taking or (not wanted and len(taking) == 1):
         return wanted or taking[0]
     if not taking:
-        raise fail(
-            f"no method of {component.name} takes a file",
-            f"its methods: {', '.join(component.methods)}; edit its versions.yaml",
-            code=USAGE,
-        )
+        hint = f"its methods: {', '.join(component.methods)}; edit its versions.yaml"
+        raise fail(f"no method of {component.name} takes a file", hint, code=USAGE)
     said = (
         f"{component.name} has no method {wanted} that takes a file"
         if wanted
@@ -125,20 +119,14 @@ def platforms_for(
         return tuple(given) or ("",) * len(urls)
     found = tuple(platform_of(url.rpartition("/")[2]) for url in urls)
     if len(set(found)) < len(found):
-        raise fail(
-            "two files are for one platform",
-            "say with --platform, once for each --url, what each is for",
-            code=USAGE,
-        )
+        hint = "say with --platform, once for each --url, what each is for"
+        raise fail("two files are for one platform", hint, code=USAGE)
     newest = next((v for v in component.versions.values() if method in v.methods), None)
     before = newest.methods[method].get("artifacts", []) if newest else [{}]
     if "" in found and all(artifact.get("platform") for artifact in before):
         name = urls[found.index("")].rpartition("/")[2]
-        raise fail(
-            f"{name} does not say which platform it is for",
-            "say with --platform: linux/amd64 or linux/arm64",
-            code=USAGE,
-        )
+        hint = "say with --platform: linux/amd64 or linux/arm64"
+        raise fail(f"{name} does not say which platform it is for", hint, code=USAGE)
     return found
 
 
@@ -154,11 +142,8 @@ def measure(given: Sequence[str]) -> dict[str, str]:
             or not re.fullmatch("[a-z_]+", key)
             or not re.fullmatch(r"[A-Za-z0-9._+:~-]{1,80}", value)
         ):
-            raise fail(
-                f"--measure cannot be {text[:60]!r}",
-                "write KEY=VALUE, such as version=27.1.0",
-                code=USAGE,
-            )
+            hint = "write KEY=VALUE, such as version=27.1.0"
+            raise fail(f"--measure cannot be {text[:60]!r}", hint, code=USAGE)
         found[key] = value
     return found
 
@@ -181,11 +166,8 @@ def check_new(component: Component, version: str) -> None:
             name=f"{component.name}@{version}",
         )
     if component.slot == "distro":
-        raise fail(
-            f"{component.name} is a distro: it comes as an image, not as a file",
-            "see docs/components.md",
-            name=component.name,
-        )
+        why = f"{component.name} is a distro: it comes as an image, not as a file"
+        raise fail(why, "see docs/components.md", name=component.name)
 
 
 def entry(
@@ -249,21 +231,15 @@ class _Wheel:
         try:
             name, version, _, tags = parse_wheel_filename(file.filename)
         except InvalidWheelFilename as problem:
-            raise fail(
-                f"{file.filename} is not the name of a wheel",
-                "give the URL of a .whl file, or another --method",
-                code=USAGE,
-            ) from problem
+            hint = "give the URL of a .whl file, or another --method"
+            raise fail(f"{file.filename} is not the name of a wheel", hint, code=USAGE) from problem
         made_for = {
             tag.platform for tag in tags if tag.platform.startswith(("manylinux", "linux_", "any"))
         }
         platforms = [p for p in PLATFORMS if made_for & {"any"} or p in map(platform_of, made_for)]
         if not made_for or not (file.platform or platforms):
-            raise fail(
-                f"{file.filename} is not for Linux on amd64 or arm64",
-                "give the wheel for linux_x86_64 or linux_aarch64",
-                code=USAGE,
-            )
+            hint = "give the wheel for linux_x86_64 or linux_aarch64"
+            raise fail(f"{file.filename} is not for Linux on amd64 or arm64", hint, code=USAGE)
         return cls(name, str(version), (file.platform,) if file.platform else tuple(platforms))
 
 
@@ -275,11 +251,8 @@ def _wheels(component: Component, files: Sequence[FetchedFile]) -> Entry:
     given = {_Wheel.of(file).name for file in files}
     lacking = sorted(name for name in names if canonicalize_name(name) not in given)
     if newest and lacking:
-        raise fail(
-            f"{component.name} {newest.version} also has {', '.join(lacking)}",
-            "give --url once for each wheel",
-            code=USAGE,
-        )
+        why = f"{component.name} {newest.version} also has {', '.join(lacking)}"
+        raise fail(why, "give --url once for each wheel", code=USAGE)
     return data
 
 
@@ -318,11 +291,8 @@ def inserted(text: str, version: str, data: Entry, name: str) -> str:
     if not isinstance(before, dict) or not before:
         raise _by_hand(version, data, name)
     if version in before:
-        raise fail(
-            f"{version} is there already",
-            "edit it",
-            where=document.position(("versions", version), key=True),
-        )
+        why = f"{version} is there already"
+        raise fail(why, "edit it", where=document.position(("versions", version), key=True))
     place, indent = _place(document, lines, version)
     lines.insert(place, _entry_text(version, data, indent, end))
     new = end.join(lines) + end
@@ -340,11 +310,8 @@ def inserted(text: str, version: str, data: Entry, name: str) -> str:
 
 def _by_hand(version: str, data: Entry, name: str) -> BakestoneError:
     text = _entry_text(version, data, "  ", "\n")
-    return fail(
-        "the entry cannot be put into this file: its form is unusual",
-        f"add it by hand under `versions:`\n{text}",
-        name=name,
-    )
+    hint = f"add it by hand under `versions:`\n{text}"
+    return fail("the entry cannot be put into this file: its form is unusual", hint, name=name)
 
 
 def _blank(lines: Sequence[str]) -> bool:

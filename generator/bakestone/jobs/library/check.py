@@ -54,11 +54,8 @@ def check(component: Component, library: Library) -> ComponentReport:
 def _name(component: Component) -> Iterator[Finding]:
     where = f"{component.origin}/component.yaml"
     if component.folder.name != component.name:
-        yield Finding(
-            f"component: {component.name} is in a folder named {component.folder.name}",
-            "give both one name",
-            name=where,
-        )
+        why = f"component: {component.name} is in a folder named {component.folder.name}"
+        yield Finding(why, "give both one name", name=where)
     if component.name in RESERVED or component.name.endswith("-files"):
         yield Finding(
             f"a component cannot be named {component.name}: that is a stage of every Dockerfile, or"
@@ -73,11 +70,8 @@ def _inventory(component: Component) -> Iterator[Finding]:
         return
     where = f"{component.origin}/inventory.sh"
     if component.inventory is None:
-        yield Finding(
-            "there is no inventory.sh",
-            "a component must be measurable: see docs/components.md",
-            name=where,
-        )
+        hint = "a component must be measurable: see docs/components.md"
+        yield Finding("there is no inventory.sh", hint, name=where)
     elif not _PRINTED.search(component.inventory):
         yield Finding(
             "it prints no `version=`", "ask the program for its version and print it", name=where
@@ -92,25 +86,17 @@ def _templates(component: Component) -> Iterator[Finding]:
     there = {p.name.split(".")[1] for p in component.folder.glob("install.*.j2")}
     for method in component.methods:
         if method not in (INHERITED, *PACKAGES) and method not in there:
-            yield Finding(
-                f"the method {method} has no install.{method}.j2",
-                "add the template, or remove the method",
-                name=component.origin,
-            )
+            why = f"the method {method} has no install.{method}.j2"
+            yield Finding(why, "add the template, or remove the method", name=component.origin)
     for method in sorted(there - set(component.methods)):
-        yield Finding(
-            f"install.{method}.j2 belongs to no method",
-            "add the method in component.yaml, or remove the file",
-            name=component.origin,
-        )
+        why = f"install.{method}.j2 belongs to no method"
+        hint = "add the method in component.yaml, or remove the file"
+        yield Finding(why, hint, name=component.origin)
     offered = {method for version in component.versions.values() for method in version.methods}
     for method in component.methods:
         if component.slot != "distro" and method not in offered:
-            yield Finding(
-                f"no version offers the method {method}",
-                "remove it from component.yaml, or add data for it",
-                name=component.origin,
-            )
+            hint = "remove it from component.yaml, or add data for it"
+            yield Finding(f"no version offers the method {method}", hint, name=component.origin)
 
 
 def _version(component: Component, version: Version) -> Iterator[Finding]:
@@ -123,23 +109,17 @@ def _version(component: Component, version: Version) -> Iterator[Finding]:
     for method, data in version.methods.items():
         if method not in component.methods:
             hint = f"add the method there; it has {', '.join(component.methods)}"
-            yield Finding(
-                f"it offers the method {method}, which component.yaml does not have",
-                hint,
-                name=name,
-            )
+            why = f"it offers the method {method}, which component.yaml does not have"
+            yield Finding(why, hint, name=name)
         for entry in data.get(ENTRIES.get(method, ""), []):
             if not (entry.get("source") or data.get("source") or version.data.get("source")):
                 what = entry.get("url") or entry.get("ref") or entry.get("name") or "its packages"
-                yield Finding(
-                    f"method {method}: nobody says where {what} comes from",
-                    "add `source`: who states the checksum, or `computed DAY`",
-                    name=name,
-                )
+                why = f"method {method}: nobody says where {what} comes from"
+                hint = "add `source`: who states the checksum, or `computed DAY`"
+                yield Finding(why, hint, name=name)
         if method in (*FETCHED, "wheel") and not data.get(ENTRIES[method]):
-            yield Finding(
-                f"method {method} has no files", "add them, with their checksums", name=name
-            )
+            why = f"method {method} has no files"
+            yield Finding(why, "add them, with their checksums", name=name)
 
 
 def _rendered(
@@ -156,9 +136,6 @@ def _rendered(
     except BakestoneError as problem:
         yield from problem.findings
         return
-    yield Finding(
-        f"method {method}: no combination was found that it can be installed in: {found}",
-        "see its rules and conditions",
-        name=f"{component.name}@{version.version}",
-        severity="warning",
-    )
+    why = f"method {method}: no combination was found that it can be installed in: {found}"
+    hint = "see its rules and conditions"
+    yield Finding(why, hint, name=f"{component.name}@{version.version}", severity="warning")

@@ -74,11 +74,8 @@ def contents(path: Path, filename: str) -> Contents:
         ValueError,
         NotImplementedError,
     ) as problem:
-        raise fail(
-            f"{filename} cannot be read: {problem}",
-            "is it whole, and what its name says?",
-            name=filename,
-        ) from problem
+        hint = "is it whole, and what its name says?"
+        raise fail(f"{filename} cannot be read: {problem}", hint, name=filename) from problem
     with path.open("rb") as stream:
         program = stream.read(4).startswith(_PROGRAM)
     if program and not lower.endswith((".sh", ".run")):
@@ -86,11 +83,8 @@ def contents(path: Path, filename: str) -> Contents:
     what = "an installer, which takes its own options"
     if not program:
         what = "neither an archive (.tar, .tar.gz, .tar.bz2, .tar.xz, .zip, .whl) nor a program"
-    raise fail(
-        f"{filename} is {what}",
-        "write the component by hand: docs/components.md shows each method",
-        name=filename,
-    )
+    hint = "write the component by hand: docs/components.md shows each method"
+    raise fail(f"{filename} is {what}", hint, name=filename)
 
 
 def _tar(path: Path, filename: str) -> Iterator[tuple[str, bool]]:
@@ -132,11 +126,8 @@ def _wheel(members: Iterator[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
 
 def _limit(filename: str, count: int, size: int) -> None:
     if count > MAX_MEMBERS or size > MAX_UNPACKED:
-        raise fail(
-            f"{filename} unpacks to more than {MAX_MEMBERS} files or {MAX_UNPACKED // 2**30} GiB",
-            "is it the right file?",
-            name=filename,
-        )
+        why = f"{filename} unpacks to more than {MAX_MEMBERS} files or {MAX_UNPACKED // 2**30} GiB"
+        raise fail(why, "is it the right file?", name=filename)
 
 
 def _of(kind: str, members: Iterator[tuple[str, bool]]) -> Contents:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import yaml
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.files import scratch
 from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
 from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
@@ -72,11 +71,8 @@ def check_name(name: str, library: Library, folder: Path) -> None:
         hint = f"`bakestone component add {name} VERSION --url URL` adds a version to it"
         raise fail(f"the library has {name} already", hint, name=name)
     if os.path.lexists(path):
-        raise fail(
-            f"{path} is there already; it is left as it is",
-            "choose another name, or edit what is there",
-            name=str(path),
-        )
+        hint = "choose another name, or edit what is there"
+        raise fail(f"{path} is there already; it is left as it is", hint, name=str(path))
 
 
 def from_files(
@@ -134,21 +130,15 @@ def pinned(distros: Sequence[str], library: Library) -> dict[str, str]:
     for text in distros:
         distro, mark, number = text.partition("=")
         if not mark:
-            raise fail(
-                f"--distro cannot be {text[:60]!r}",
-                "write NAME@VERSION=PACKAGE-VERSION, such as debian@12=1.6-2.1+deb12u1",
-                code=USAGE,
-            )
+            hint = "write NAME@VERSION=PACKAGE-VERSION, such as debian@12=1.6-2.1+deb12u1"
+            raise fail(f"--distro cannot be {text[:60]!r}", hint, code=USAGE)
         check_distro(distro, library)
         schema.check_value(number, "versions", "packageVersion", "the package's version")
         schema.check_value(upstream(number), "versions", "version", f"the version in {number}")
         found[distro] = number
     if not found:
-        raise fail(
-            "--package needs a --distro",
-            "say which version each distro has, such as --distro debian@12=1.6-2.1+deb12u1",
-            code=USAGE,
-        )
+        hint = "say which version each distro has, such as --distro debian@12=1.6-2.1+deb12u1"
+        raise fail("--package needs a --distro", hint, code=USAGE)
     return found
 
 
@@ -162,11 +152,8 @@ def check_distro(distro: str, library: Library) -> None:
             f"there is no distro {name}", f"one of: {names}; write it as debian@12", name=distro
         )
     if version not in component.versions:
-        raise fail(
-            f"{name} has no version {version or '(none was given)'}",
-            nearest_version(component, version),
-            name=distro,
-        )
+        hint = nearest_version(component, version)
+        raise fail(f"{name} has no version {version or '(none was given)'}", hint, name=distro)
 
 
 def homepage(urls: Sequence[str], distros: Sequence[str], library: Library) -> str:
@@ -203,23 +190,14 @@ def check_about(about: About, program: str) -> None:
         ):
             raise fail(f"--{key} cannot be {value[:60]!r}", rule["x-hint"], code=USAGE)
     if about.slot == "distro":
-        raise fail(
-            "a distro comes as an image, not as files",
-            "write it by hand: see docs/components.md",
-            code=USAGE,
-        )
+        hint = "write it by hand: see docs/components.md"
+        raise fail("a distro comes as an image, not as files", hint, code=USAGE)
     if program and not is_path(program):
-        raise fail(
-            f"--bin cannot be {program[:60]!r}",
-            "a path below the prefix, of letters, digits and . _ + - /, such as bin/cmake",
-            code=USAGE,
-        )
+        hint = "a path below the prefix, of letters, digits and . _ + - /, such as bin/cmake"
+        raise fail(f"--bin cannot be {program[:60]!r}", hint, code=USAGE)
     if len(about.ask) > 60 or not re.fullmatch(r"[A-Za-z0-9=._-]+( [A-Za-z0-9=._-]+)*", about.ask):
-        raise fail(
-            f"--ask cannot be {about.ask[:60]!r}",
-            "plain arguments, such as --version, or version --client",
-            code=USAGE,
-        )
+        hint = "plain arguments, such as --version, or version --client"
+        raise fail(f"--ask cannot be {about.ask[:60]!r}", hint, code=USAGE)
 
 
 def is_path(path: str) -> bool:
@@ -231,32 +209,21 @@ def is_path(path: str) -> bool:
 
 def write(folder: Path, name: str, texts: Texts) -> None:
     """Make `folder`/NAME with these files, whole or not at all; what is there is never replaced."""
-    made = ""
+    place = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        made = tempfile.mkdtemp(prefix=".new-", dir=folder)
-        inside = Path(made) / name
-        inside.mkdir()
-        for file, text in texts.items():
-            (inside / file).write_text(text, "utf-8", newline="\n")
-        if os.path.lexists(folder / name):
-            raise fail(
-                f"{folder / name} is there already; it is left as it is",
-                "choose another name",
-                name=str(folder / name),
-            )
-        inside.rename(folder / name)
+        with scratch("component", folder) as made:
+            (made / name).mkdir()
+            for file, text in texts.items():
+                (made / name / file).write_text(text, "utf-8", newline="\n")
+            if os.path.lexists(place):
+                why = f"{place} is there already; it is left as it is"
+                raise fail(why, "choose another name", name=str(place))
+            (made / name).rename(place)
     except OSError as problem:
-        message = f"cannot write {folder / name}: {problem.strerror}"
-        raise fail(
-            message,
-            "make room, or check the permissions",
-            name=str(folder / name),
-            code=ENVIRONMENT,
-        ) from problem
-    finally:
-        if made:
-            shutil.rmtree(made, ignore_errors=True)
+        why = f"cannot write {place}: {problem.strerror}"
+        hint = "make room, or check the permissions"
+        raise fail(why, hint, name=str(place), code=ENVIRONMENT) from problem
 
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:

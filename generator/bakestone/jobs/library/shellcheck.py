@@ -35,11 +35,9 @@ def findings(script: str, origin: str) -> Iterator[Finding]:
         ).stdout.splitlines():
             found = _SHELLCHECK.match(line)
             if found:
-                yield Finding(
-                    found[4],
-                    "see shellcheck.net",
-                    _position(origin, lines, int(found[1]), int(found[2])),
-                )
+                why = found[4]
+                hint = "see shellcheck.net"
+                yield Finding(why, hint, _position(origin, lines, int(found[1]), int(found[2])))
 
 
 def _position(origin: str, lines: list[str], number: int, column: int) -> Position:
@@ -52,9 +50,5 @@ def _run(command: list[str], script: str) -> subprocess.CompletedProcess[str]:
             command, input=script, capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.SubprocessError) as problem:
-        raise fail(
-            f"{command[0]} cannot be run: {problem}",
-            "install it",
-            name=command[0],
-            code=ENVIRONMENT,
-        ) from problem
+        why = f"{command[0]} cannot be run: {problem}"
+        raise fail(why, "install it", name=command[0], code=ENVIRONMENT) from problem

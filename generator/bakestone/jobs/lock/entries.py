@@ -30,7 +30,7 @@ from bakestone.core.lock.lock import (
 )
 from bakestone.core.lock.needs import Artifact, Distro, Needs
 from bakestone.core.lock.scope import Scope
-from bakestone.core.lock.survey import KEYRING_BUILDER
+from bakestone.core.lock.survey import keyring_origin
 from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
 from bakestone.jobs.lock import bases, packages, snapshot
@@ -187,7 +187,7 @@ class Entries:
 
     def _without_asking(self, item: WantedPackages) -> LockedPackages | None:
         """The entry of a base, or None when its package manager must be asked."""
-        distro, ref = item.sets[0].distro, item.ref
+        distro, ref = item.distro, item.ref
         pins = self.project.site.pins_for(
             distro.component.name, distro.version.version
         ) or distro.version.data.get("pins", "versions")
@@ -262,7 +262,8 @@ class Entries:
     ) -> None:
         for item in questions:
             sets = count(len(item.sets), "package set")
-            self.say(f"{item.ref}: resolving {sets} with {item.manager} inside the image")
+            manager = item.distro.package_manager
+            self.say(f"{item.ref}: resolving {sets} with {manager} inside the image")
         self.asked += len(questions)
 
         def done(item: WantedPackages, entry: LockedPackages) -> None:
@@ -270,20 +271,13 @@ class Entries:
             self.journal.note_packages(item.ref, item.base, entry)
 
         try:
-            keyrings = self._keyring_builder(found) if with_keys else ""
+            keyrings = keyring_origin(self.project.matrix.library, found) if with_keys else ""
             for problem in packages.resolve_versions(
                 questions, self.engine, self.now, done=done, say=self.say, keyrings=keyrings
             ):
                 self.problems.setdefault(problem.findings[0].name, problem)
         except BakestoneError as problem:  # there is no engine
             self.problems |= {item.ref: problem for item in questions if item.ref not in locked}
-
-    def _keyring_builder(self, found: dict[str, LockedBase]) -> str:
-        """The image that the renderer makes keyrings on, with its digest."""
-        name, _, version = KEYRING_BUILDER.partition("@")
-        component = self.project.matrix.library.get(name)
-        ref = component.versions[version].base.ref if component else ""
-        return f"{ref}@{found[ref].digest}" if ref in found and found[ref].digest else ""
 
     # --- files
 

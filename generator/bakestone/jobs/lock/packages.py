@@ -4,39 +4,23 @@ own package manager.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
-from bakestone.clients.engine.buildx import Engine, inline_target
-from bakestone.clients.engine.events import State
+from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.questions import BuildQuestion, Unanswered, put, texts, unanswered
 from bakestone.core.documents.words import count
 from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
-from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.packages import apt, dnf
+from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.render.packages.by_distro import PackageManager, manager_of
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+from bakestone.files import scratch
 
 CHUNK = 32
 """Images asked in one call of BuildKit: it runs all of them at once, and its docker driver breaks
 with many more.
 """
-
-
-class _Manager(Protocol):
-    """A package manager, as its module here knows it."""
-
-    def question(
-        self, origin: str, sets: list[PackageSet], platform: str, now: str, keyrings: str
-    ) -> str: ...
-    def closure(self, answer: str) -> dict[str, str]: ...
-    def reasons(self, lines: Iterable[str]) -> list[str]: ...
-    def unknown(self, lines: Iterable[str]) -> set[str]: ...
-    def distrusted(self, lines: Iterable[str]) -> list[str]: ...
-
-
-_MANAGERS: dict[str, _Manager] = {"apt": apt, "dnf": dnf}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +33,9 @@ class WantedPackages:
     platforms: tuple[str, ...]
 
     @property
-    def manager(self) -> str:
-        """The package manager of its distro."""
-        return str(self.sets[0].distro.component.data.get("package_manager", "apt"))
-
-    @property
-    def origin(self) -> str:
-        """What stands behind FROM."""
-        return f"{self.ref}@{self.base.digest}" if self.base.digest else self.ref
+    def distro(self) -> Distro:
+        """The distro of all of them."""
+        return self.sets[0].distro
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +45,23 @@ class _Question:
     target: str
     wanted: WantedPackages
     platform: str
+
+    @property
+    def where(self) -> str:
+        """As sentences name it."""
+        return f"{self.wanted.ref} ({self.platform})"
+
+    @property
+    def manager(self) -> PackageManager:
+        """Whom it asks."""
+        return manager_of(self.wanted.distro)
+
+    def build(self, now: str, keyrings: str) -> BuildQuestion:
+        """The build that answers it."""
+        wanted = self.wanted
+        origin, sets = wanted.base.origin(wanted.ref), list(wanted.sets)
+        text = self.manager.question(origin, sets, self.platform, now, keyrings)
+        return BuildQuestion(text, self.platform)
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]
@@ -89,15 +85,15 @@ def resolve_versions(
     digest: the base itself when it is empty. Gives an error for each base of which a package is
     unknown, or on which the build does not run; raises one when nothing can be built at all.
     """
-    questions = [
+    asked = [
         _Question(f"q{n}-{i}", w, p)
         for n, w in enumerate(wanted)
         for i, p in enumerate(sorted(w.platforms))
     ]
     answers: dict[str, dict[str, Closures]] = {}
     failed: dict[str, BakestoneError] = {}
-    for start in range(0, len(questions), CHUNK):
-        todo = questions[start : start + CHUNK]
+    for start in range(0, len(asked), CHUNK):
+        todo = asked[start : start + CHUNK]
         while todo:
             found, problems = _ask(todo, engine, now, keyrings)
             failed |= problems
@@ -107,15 +103,11 @@ def resolve_versions(
                 names = {name for closure in closures.values() for name in closure}
                 say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
                 if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
-                    distro = question.wanted.sets[0].distro.text
+                    entry = LockedPackages("versions", question.wanted.distro.text, now)
                     done(
-                        question.wanted,
-                        LockedPackages(
-                            "versions", distro, now, versions=answers[ref], resolved_from=IMAGE
-                        ),
+                        question.wanted, replace(entry, versions=answers[ref], resolved_from=IMAGE)
                     )
-            # bake stops at the first failure and cancels the others (buildx#1089): those are asked
-            # again, from the cache if they were done
+            # what was cancelled is asked again, from the cache if it was done
             todo = [q for q in todo if q not in found and q.wanted.ref not in failed]
     return list(failed.values())
 
@@ -124,32 +116,17 @@ def _ask(
     todo: list[_Question], engine: Engine, now: str, keyrings: str
 ) -> tuple[dict[_Question, Closures], dict[str, BakestoneError]]:
     """One build: the answers when all went well, else what failed."""
-    with tempfile.TemporaryDirectory(prefix="bakestone-closure-") as folder:
-        targets = {}
-        for q in todo:
-            text = _MANAGERS[q.wanted.manager].question(
-                q.wanted.origin, list(q.wanted.sets), q.platform, now, keyrings
-            )
-            targets[q.target] = inline_target(
-                text, q.platform, f"type=local,dest={folder}/{q.target}"
-            )
-        state, good = engine.bake({"target": targets})
-        if good:
-            return _read_all(todo, Path(folder))
+    with scratch("closure") as folder:
+        state = put(engine, {q.target: q.build(now, keyrings) for q in todo}, folder)
+        if state is None:
+            return _read_all(todo, folder)
     problems: dict[str, BakestoneError] = {}
     for q in todo:
-        log = [line for f in state.failures() if f.target == q.target for line in f.log]
-        errors = [f.error for f in state.failures() if f.target == q.target]
-        if log or errors:
-            problems.setdefault(q.wanted.ref, _problem(q, log, errors))
+        if why := unanswered(state, q.target):
+            problems.setdefault(q.wanted.ref, _problem(q, why))
     if not problems:  # the engine itself, or a step that BuildKit names after no target
-        problems = {q.wanted.ref: _problem(q, *_anyone(state)) for q in todo}
+        problems = {q.wanted.ref: _problem(q, unanswered(state)) for q in todo}
     return {}, problems
-
-
-def _anyone(state: State) -> tuple[list[str], list[str]]:
-    failures = state.failures()
-    return [line for f in failures for line in f.log], [f.error for f in failures] or state.output
 
 
 def _read_all(
@@ -166,45 +143,38 @@ def _read_all(
 
 
 def _read(question: _Question, folder: Path) -> Closures:
-    manager, ref = _MANAGERS[question.wanted.manager], question.wanted.ref
+    wanted = question.wanted
     try:
-        return {
-            s.names: manager.closure((folder / str(n)).read_text("utf-8"))
-            for n, s in enumerate(question.wanted.sets)
-        }
-    except (OSError, ValueError) as problem:
+        came = texts(folder)
+        closure = question.manager.closure
+        return {s.names: closure(came[str(n)]) for n, s in enumerate(wanted.sets)}
+    except (OSError, KeyError, ValueError) as problem:
         raise fail(
-            f"what {question.wanted.manager} says on {ref} ({question.platform}) cannot be"
-            f" understood: {str(problem)[:300]}",
+            f"what {wanted.distro.package_manager} says on {question.where} cannot be understood:"
+            f" {str(problem)[:300]}",
             "is it the image that its name says?",
-            name=ref,
+            name=wanted.ref,
             code=ENVIRONMENT,
         ) from problem
 
 
-def _problem(question: _Question, log: list[str], errors: list[str]) -> BakestoneError:
-    manager, ref = _MANAGERS[question.wanted.manager], question.wanted.ref
-    unknown = sorted(manager.unknown(log))
-    if unknown:
+def _problem(question: _Question, why: Unanswered) -> BakestoneError:
+    manager, ref = question.manager, question.wanted.ref
+    if unknown := sorted(manager.unknown(why.log)):
         hint = "correct `packages` in images.yaml or in the component"
+        said = f"there is no package {', '.join(unknown)} for {question.where}"
+        return fail(said, hint, name=ref)
+    if refused := manager.distrusted(why.log):
         return fail(
-            f"there is no package {', '.join(unknown)} for {ref} ({question.platform})",
-            hint,
-            name=ref,
-        )
-    refused = manager.distrusted(log)
-    if refused:
-        return fail(
-            f"packages for {ref} ({question.platform}) come with a key or signature that is not the"
+            f"packages for {question.where} come with a key or signature that is not the"
             f" library's: {' '.join(refused)[:500]}",
             "is the mirror in between right? If the vendor changed its key, correct `repositories`"
             " in component.yaml, from a source",
             name=ref,
         )
-    said = manager.reasons(log) or log or errors or ["BuildKit gave no reason"]
     return fail(
-        f"the package versions on {ref} ({question.platform}) cannot be resolved:"
-        f" {' '.join(said[-3:])[:500]}",
+        f"the package versions on {question.where} cannot be resolved:"
+        f" {why.reason(manager.reasons)}",
         "check the package names, and that the base image and its package archive can be reached"
         " from a build",
         name=ref,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from bakestone.core.documents.words import count
+from bakestone.core.documents.words import Say, count
 from bakestone.core.lock import lockfile, scope, survey
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.scope import Scope
@@ -15,8 +15,6 @@ from bakestone.jobs.lock.entries import Entries
 from bakestone.jobs.lock.journal import Journal
 from bakestone.jobs.lock.single_run import alone
 from bakestone.project import Project
-
-Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,12 +36,9 @@ def alone(lock_path: Path) -> Iterator[None]:
         raise _busy(lock_path, path) from problem
     except OSError as problem:
         if problem.errno not in _NO_LOCKS:
-            raise fail(
-                f"cannot write {path}: {problem.strerror}",
-                "make room, or check the permissions",
-                name=str(path),
-                code=ENVIRONMENT,
-            ) from problem
+            why = f"cannot write {path}: {problem.strerror}"
+            hint = "make room, or check the permissions"
+            raise fail(why, hint, name=str(path), code=ENVIRONMENT) from problem
     try:
         with contextlib.suppress(OSError):  # the number is only for the other run's sentence
             path.write_text(f"{os.getpid()}\n", "ascii")
@@ -56,9 +53,6 @@ def _busy(lock_path: Path, mark: Path) -> BakestoneError:
     with contextlib.suppress(OSError):
         number = mark.read_bytes()[:20].decode("ascii", "replace").strip()
     process = f" (process {number})" if number.isdigit() else ""
-    return fail(
-        f"another `bakestone lock`{process} is at work on this lock",
-        "wait until it has ended, then run this again",
-        name=str(lock_path),
-        code=ENVIRONMENT,
-    )
+    why = f"another `bakestone lock`{process} is at work on this lock"
+    hint = "wait until it has ended, then run this again"
+    return fail(why, hint, name=str(lock_path), code=ENVIRONMENT)

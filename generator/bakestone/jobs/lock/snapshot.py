@@ -73,11 +73,8 @@ def releases(distro: Distro, time: str) -> Iterator[str]:
         for p in about.get("versions", ["*"])
     )
     if not about or not served:
-        raise fail(
-            f"{distro.text} has no snapshot service",
-            "choose `versions` or `frozen` under `pins` in the site file",
-            name=distro.text,
-        )
+        hint = "choose `versions` or `frozen` under `pins` in the site file"
+        raise fail(f"{distro.text} has no snapshot service", hint, name=distro.text)
     context = {"time": time, "codename": distro.version.data["codename"]}
     for line in about["sources"]:
         words = (

@@ -77,17 +77,11 @@ def listing(stream: IO[bytes], name: str) -> dict[str, LayerFile]:
             for member in archive:
                 found[member.name.removeprefix("./").strip("/") or "."] = _entry(archive, member)
                 if len(found) > MAX_ENTRIES:
-                    raise fail(
-                        f"the layer {name} has more than {MAX_ENTRIES} files",
-                        "it cannot be compared",
-                        name=name,
-                    )
+                    why = f"the layer {name} has more than {MAX_ENTRIES} files"
+                    raise fail(why, "it cannot be compared", name=name)
     except (tarfile.TarError, EOFError, OSError, ValueError) as problem:
-        raise fail(
-            f"the layer {name} cannot be read: {problem}",
-            "layers are tar, as it is or gzipped",
-            name=name,
-        ) from problem
+        hint = "layers are tar, as it is or gzipped"
+        raise fail(f"the layer {name} cannot be read: {problem}", hint, name=name) from problem
     return found
 
 

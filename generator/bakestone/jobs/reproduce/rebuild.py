@@ -128,22 +128,16 @@ def _published(
     elif len(variants) == 1:
         references = {variants[0].name: against}
     else:
-        raise fail(
-            f"--against {against} is one image, and {len(variants)} variants are selected",
-            "name one variant",
-            code=USAGE,
-        )
+        why = f"--against {against} is one image, and {len(variants)} variants are selected"
+        raise fail(why, "name one variant", code=USAGE)
     known = {}
     for variant in variants:
         reference = references[variant.name]
         top = registry.manifest(reference)
         if top is None:
             if against:
-                raise fail(
-                    f"{reference} is not in the registry",
-                    "push it first, or use --against rebuild",
-                    name=variant.name,
-                )
+                hint = "push it first, or use --against rebuild"
+                raise fail(f"{reference} is not in the registry", hint, name=variant.name)
             continue
         parsed = Reference.parse(reference)
         where = f"{parsed.host}/{parsed.repository}"

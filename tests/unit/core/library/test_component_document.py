@@ -18,10 +18,10 @@ from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.errors import render
 from tests.support import webserver
+from tests.support.command import Command
 from tests.support.samples import ROOT
 from tests.support.vendor_files import PROGRAM, zipped
 from tests.support.webserver import WebServer
-from tests.unit.conftest import Command
 
 EXAMPLES = ROOT / "docs" / "examples"
 DOCUMENT = (ROOT / "docs" / "components.md").read_text("utf-8")

@@ -17,8 +17,8 @@ from bakestone.clients.registry.client import Registry
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import budget, lockfile
 from bakestone.core.lock.lock import Lock
+from tests.support.command import Command
 from tests.support.samples import MANY, Marked, locked, project, refused
-from tests.unit.conftest import Command
 
 DAY = "2026-11-22"
 """On which the made-up locks were resolved, at midnight."""

@@ -15,8 +15,8 @@ from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, PACKAGE, PART, WHEEL
 from bakestone.jobs.archive.layout import ArchiveLayout
 from tests.support.archives import digest, filled
+from tests.support.command import Command
 from tests.support.samples import refused
-from tests.unit.conftest import Command
 
 
 def test_a_catalog_comes_back_as_it_was_and_the_same_contents_give_the_same_bytes(

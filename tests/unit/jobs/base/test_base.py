@@ -22,8 +22,8 @@ from bakestone.jobs.base.make import BaseWish, Release
 from bakestone.jobs.base.root import Recipe, SuiteSource
 from tests.support.archives import empty, served
 from tests.support.archives import image as stored_image
+from tests.support.command import Command
 from tests.support.samples import made_up, refused
-from tests.unit.conftest import Command
 
 BOOKWORM = Release("12", "bookworm", "docker.io/library/debian:12")
 SOURCES = (

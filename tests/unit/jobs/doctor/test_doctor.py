@@ -30,6 +30,7 @@ from bakestone.jobs.doctor.report import (
     Trouble,
 )
 from tests.support import mirror as mirrors
+from tests.support.command import Command
 from tests.support.mirror import (
     EVERY,
     GPU,
@@ -46,7 +47,6 @@ from tests.support.mirror import (
 )
 from tests.support.samples import made_up
 from tests.support.webserver import Answer, body, redirect, serving, status
-from tests.unit.conftest import Command
 
 GIB = 2**30
 
@@ -79,7 +79,7 @@ def look(
     return examine.examine(
         mirror.project,
         selectors,
-        examine.DoctorOptions(deep, frozenset(skip), 60),
+        examine.DoctorOptions(deep, frozenset(skip)),
         world,
         lambda _done, _all, _what: None,
     )
@@ -421,6 +421,13 @@ def test_an_hour_off_is_the_clock_of_this_machine(mirror: Mirror) -> None:
     row = only(look(mirror, now=lambda: time.time() - 3600))
     assert (row.kind, row.state) == ("clock", ENVIRONMENTAL)
     assert "behind" in row.why
+
+
+def test_registries_are_asked_by_the_same_clock_as_other_servers(mirror: Mirror) -> None:
+    others = ("engine", "lock", "dockerfile", "release", "file", "wheel", "snapshot", "disk")
+    skip = (*others, "key", "repository", "package")
+    row = only(look(mirror, skip=skip, now=lambda: time.time() - 3600))
+    assert (row.kind, row.state) == ("clock", ENVIRONMENTAL)
 
 
 def test_a_cached_answer_is_as_old_as_its_cache_says(mirror: Mirror) -> None:

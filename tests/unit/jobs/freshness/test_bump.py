@@ -19,8 +19,8 @@ from bakestone.core.matrix import spec
 from bakestone.core.matrix.expansion import expand
 from bakestone.errors import BakestoneError
 from bakestone.jobs.freshness import companions
+from tests.support.command import Command
 from tests.support.samples import FIRST, ROOT
-from tests.unit.conftest import Command
 
 HEAD = (
     "version: 1\nregistry: localhost:5000/base\naccept: [anaconda-terms, intel-eula, nvidia-eula]\n"

@@ -19,9 +19,9 @@ from bakestone.core.lock import lockfile
 from bakestone.core.render.packages import apt, debversion, dnf
 from bakestone.project import Project
 from tests.support import imageserver
+from tests.support.command import Command
 from tests.support.imageserver import RegistryServer
 from tests.support.samples import MANY, locked
-from tests.unit.conftest import Command
 
 DAY = ("--at", "2026-11-22")
 BASES = {"library/debian": "12", "library/ubuntu": "22.04"}

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from bakestone.errors import BakestoneError
 from bakestone.jobs.library import additions
 from tests.support import webserver
+from tests.support.command import Command
 from tests.support.samples import FIRST, ROOT
 from tests.support.webserver import WebServer
-from tests.unit.conftest import Command
 
 TARBALL = gzip.compress(b"".join(hashlib.sha256(bytes([i])).digest() for i in range(16)), mtime=0)
 """A stand-in for a release; what is in it cannot be made smaller."""

@@ -20,10 +20,10 @@ from click.testing import Result
 from bakestone.jobs.library import scaffold
 from bakestone.jobs.library.contents import contents
 from tests.support import webserver
+from tests.support.command import Command
 from tests.support.samples import locked
 from tests.support.vendor_files import PROGRAM, zipped
 from tests.support.webserver import WebServer
-from tests.unit.conftest import Command
 
 JQ = ("component", "new", "jq", "--package", "jq", "--distro", "debian@12=1.6-2.1+deb12u1")
 PROBE = ("component", "new", "probe", "--version", "1.4.0", "--url")

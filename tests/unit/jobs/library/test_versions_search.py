@@ -17,8 +17,8 @@ import pytest
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
 from bakestone.jobs.library import search as searching
+from tests.support.command import Command
 from tests.support.samples import MANY, ROOT, locked, made_up
-from tests.unit.conftest import Command
 
 OVERLAY = f"""\
 versions:

@@ -15,9 +15,9 @@ from bakestone.clients.site import site
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock
 from bakestone.errors import BakestoneError
+from tests.support.command import Command
 from tests.support.registryserver import EPOCH, RegistryServer
 from tests.support.webserver import Answer, body, chunked, cut, first, serving, status
-from tests.unit.conftest import Command
 
 MATRIX = """\
 version: 1

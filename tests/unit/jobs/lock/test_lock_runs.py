@@ -25,10 +25,10 @@ from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock
 from bakestone.jobs.lock import journal, resolve
+from tests.support.command import Command
 from tests.support.registryserver import RegistryServer
 from tests.support.samples import ROOT
 from tests.support.webserver import body, serving, status
-from tests.unit.conftest import Command
 
 MATRIX = """\
 version: 1

@@ -395,6 +395,24 @@ def test_an_answer_that_is_none_is_told_with_its_base(library: Library, tmp_path
     assert "docker.io/library/debian:12 (linux/amd64) cannot be understood" in str(problem)
 
 
+def test_an_answer_that_leads_to_a_file_of_this_machine_is_not_read(
+    library: Library, tmp_path: Path
+) -> None:
+    class Hostile(Simulated):
+        def bake(self, definition: dict[str, Any], **_more: Any) -> tuple[State, bool]:
+            found = super().bake(definition)
+            for target in definition["target"].values():
+                answer = Path(target["output"][0].partition("dest=")[2], "0")
+                (tmp_path / "secret").write_text(self.ANSWER, "utf-8")
+                answer.unlink()
+                answer.symlink_to(tmp_path / "secret")
+            return found
+
+    (problem,), done = ask(library, tmp_path, ["docker.io/library/debian:12"], Hostile())
+    assert "it is no regular file" in str(problem)
+    assert done == []
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -215,8 +215,5 @@ def _end(
             component.slot, what, datetime.date.fromisoformat(str(last)), paid, source, after
         )
     except ValueError as problem:
-        raise fail(
-            f"{what}: {last} or {extended} is not a date",
-            "write year, month and day: 2028-06-30",
-            name=component.origin,
-        ) from problem
+        why = f"{what}: {last} or {extended} is not a date"
+        raise fail(why, "write year, month and day: 2028-06-30", name=component.origin) from problem

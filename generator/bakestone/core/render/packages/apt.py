@@ -186,11 +186,8 @@ def _snapshot(
     distro = packages.distro
     about = distro.component.data.get("snapshot")
     if not about:
-        raise fail(
-            f"{distro.text} has no snapshot service",
-            "choose `versions` or `frozen` under `pins` in the site file, then lock again",
-            name=packages.base,
-        )
+        hint = "choose `versions` or `frozen` under `pins` in the site file, then lock again"
+        raise fail(f"{distro.text} has no snapshot service", hint, name=packages.base)
     context = {"time": locked.snapshot, "codename": distro.version.data["codename"]}
     sources = [
         template.render(line, context, origin=f"{distro.component.origin}/component.yaml")

@@ -46,11 +46,9 @@ def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, 
     """
     distro = packages.distro.text
     if locked.pins != "versions":
-        raise fail(
-            f"packages of {distro} cannot be pinned by {locked.pins}",
-            "choose `versions` under `pins` in the site file, then lock again",
-            name=packages.base,
-        )
+        why = f"packages of {distro} cannot be pinned by {locked.pins}"
+        hint = "choose `versions` under `pins` in the site file, then lock again"
+        raise fail(why, hint, name=packages.base)
     if packages.repositories:
         raise fail(
             f"{distro} cannot use the repository {packages.repositories[0].name}: it is made"

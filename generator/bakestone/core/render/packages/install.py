@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.packages import apt, dnf
+from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.errors import fail
 
 
@@ -20,7 +20,4 @@ def install(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str
     locked = lock.packages.get(packages.base)
     if locked is None:
         raise fail(f"the lock has no packages for {packages.base}", "run `bakestone lock`")
-    manager = packages.distro.component.data.get("package_manager", "apt")
-    if manager == "dnf":
-        return dnf.install(packages, locked, platforms)
-    return apt.install(packages, locked, platforms)
+    return manager_of(packages.distro).install(packages, locked, platforms)

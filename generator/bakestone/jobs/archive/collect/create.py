@@ -5,8 +5,7 @@ What is there and right is not fetched again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,9 @@ from pathlib import Path
 from bakestone.clients.http import download
 from bakestone.clients.http.download import MAX_SIZE, Limits
 from bakestone.clients.http.session import Session
+from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
+from bakestone.core.documents.words import Say
 from bakestone.errors import BakestoneError, read_text
 from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.collect import images, packages, wanted, wheels
@@ -22,7 +23,6 @@ from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts, Wheel
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
-Say = Callable[[str], None]
 PARALLEL = 4
 """Downloads at a time."""
 _MATRIX = 2**22
@@ -86,16 +86,11 @@ def _downloads(
     jobs += [_file_job(file, session, layout, say) for file in parts.files]
     jobs += [_wheel_job(wheel, project, layout, say) for wheel in parts.wheels]
     problems: list[BakestoneError] = []
-
-    def run(job: images.Job) -> ArchivedBlob | None:
-        try:
-            return job()
-        except BakestoneError as problem:
-            problems.append(problem)
-            return None
-
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        entries += [entry for entry in pool.map(run, jobs) if entry]
+    for _, found in in_parallel(lambda job: job(), jobs, PARALLEL):
+        if isinstance(found, BakestoneError):
+            problems.append(found)
+        else:
+            entries.append(found)
     if problems:
         findings = [finding for problem in problems for finding in problem.findings]
         raise BakestoneError(findings, max(problem.code for problem in problems))

@@ -61,12 +61,8 @@ def _blobs(manifest: Manifest, repository: str) -> list[Descriptor]:
     found = [manifest.config, *manifest.layers]
     known = [d for d in found if d and is_digest(d.digest) and d.media_type]
     if not manifest.config or not manifest.layers or len(known) < len(found):
-        raise fail(
-            f"the manifest {manifest.digest} is of a form that is not known",
-            "is it an image for Linux?",
-            name=repository,
-            code=ENVIRONMENT,
-        )
+        why = f"the manifest {manifest.digest} is of a form that is not known"
+        raise fail(why, "is it an image for Linux?", name=repository, code=ENVIRONMENT)
     return known
 
 

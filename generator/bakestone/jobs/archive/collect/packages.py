@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakestone.clients.engine.buildx import Engine, inline_target
+from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.questions import BuildQuestion, put, unanswered
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.lock import Lock
 from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.files import hash_of, open_regular
+from bakestone.files import hash_of, open_regular, scratch
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
 from bakestone.jobs.archive.collect import rpms
 from bakestone.jobs.archive.collect.wanted import Packages, WantedParts
@@ -92,9 +92,9 @@ def fetch(
     Raises `BakestoneError` when apt, dnf or the engine fails.
     """
     for attempt in range(1, _TRIES + 1):
-        with tempfile.TemporaryDirectory(prefix=".new-packages-", dir=layout.folder) as folder:
-            _run(found, Engine(site), Path(folder), f"{now} {attempt}")
-            results = [(step, Path(folder) / str(number)) for number, step in enumerate(found)]
+        with scratch("packages", layout.folder) as folder:
+            _run(found, Engine(site), folder, f"{now} {attempt}")
+            results = [(step, folder / _name(number)) for number, step in enumerate(found)]
             if attempt < _TRIES and not _agree(results):
                 continue  # a mirror changed in between
             return taken(results, wanted, lock, site, layout)
@@ -124,25 +124,18 @@ def taken(
 def _dockerfile(sets: list[Packages], lock: Lock) -> str:
     ref = sets[0].wanted.base
     if sets[0].manager == "dnf":
-        return rpms.stage(_origin(ref, lock), sets, lock.packages[ref])
+        return rpms.stage(lock.bases[ref].origin(ref), sets, lock.packages[ref])
     texts = []
     vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
     if vendors:
         builder = next(p.keyrings for p in sets if p.keyrings)
-        texts.append(
-            apt.keyrings_stage(_origin(builder, lock), [vendors[name] for name in sorted(vendors)])
-        )
+        keys = [vendors[name] for name in sorted(vendors)]
+        texts.append(apt.keyrings_stage(lock.bases[builder].origin(builder), keys))
+    origin = lock.bases[ref].origin(ref)
     for number, packages in enumerate(sets):
-        texts.append(
-            f"FROM {_origin(packages.wanted.base, lock)} AS"
-            f" set{number}\n{_script(number, packages, lock)}"
-        )
+        texts.append(f"FROM {origin} AS set{number}\n{_script(number, packages, lock)}")
     copies = "".join(f"COPY --from=set{number} /out/ /\n" for number in range(len(sets)))
     return "\n".join([*texts, f"FROM scratch\n{copies}"])
-
-
-def _origin(ref: str, lock: Lock) -> str:
-    return f"{ref}@{lock.bases[ref].digest}"
 
 
 def _script(number: int, packages: Packages, lock: Lock) -> str:
@@ -183,20 +176,16 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
 
 
 def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> None:
-    targets = {}
+    builds = {}
     for number, step in enumerate(found):
         # asked anew each time, never answered from the cache: the lists are of one moment
         text = step.text.replace("mkdir -p /out/debs", f"# {now}\nmkdir -p /out/debs")
-        targets[f"packages{number}"] = inline_target(
-            text, step.platform, f"type=local,dest={folder / str(number)}"
-        )
-    state, good = engine.bake({"target": targets})
-    if good:
+        builds[_name(number)] = BuildQuestion(text, step.platform)
+    state = put(engine, builds, folder)
+    if state is None:
         return
-    failures = state.failures()
-    log = [line for failure in failures for line in failure.log]
-    gone = sorted({*apt.unknown(log), *dnf.unknown(log)})
-    if gone:
+    why = unanswered(state)
+    if gone := sorted({*apt.unknown(why.log), *dnf.unknown(why.log)}):
         raise fail(
             "the package archive no longer has"
             f" {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}",
@@ -204,20 +193,14 @@ def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> No
             " versions",
             name="packages",
         )
-    said = (
-        apt.reasons(log)
-        or dnf.reasons(log)
-        or log
-        or [f.error for f in failures]
-        or state.output
-        or ["no reason given"]
-    )
-    raise fail(
-        f"the packages cannot be fetched: {' '.join(said[-3:])[:500]}",
-        "can the base image and its package archive be reached from a build?",
-        name="packages",
-        code=ENVIRONMENT,
-    )
+    reason = why.reason(lambda log: apt.reasons(log) or dnf.reasons(log))
+    hint = "can the base image and its package archive be reached from a build?"
+    raise fail(f"the packages cannot be fetched: {reason}", hint, name="packages", code=ENVIRONMENT)
+
+
+def _name(number: int) -> str:
+    """What the build of a step is called, and the folder of what it brings."""
+    return f"packages{number}"
 
 
 def _agree(results: list[tuple[PackageStep, Path]]) -> bool:
@@ -281,12 +264,9 @@ def _address(text: str) -> str:
 
 
 def _strange(reason: str) -> Exception:
-    return fail(
-        f"what came out of the base image cannot be used: {reason}",
-        "is it the image that the distro publishes?",
-        name="packages",
-        code=ENVIRONMENT,
-    )
+    why = f"what came out of the base image cannot be used: {reason}"
+    hint = "is it the image that the distro publishes?"
+    return fail(why, hint, name="packages", code=ENVIRONMENT)
 
 
 def canonical(url: str, site: Site) -> str:

@@ -33,7 +33,7 @@ class Packages:
     @property
     def manager(self) -> str:
         """The package manager of its distro: apt or dnf."""
-        return str(self.wanted.distro.component.data.get("package_manager", "apt"))
+        return self.wanted.distro.package_manager
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, fail
+from bakestone.files import scratch
 from bakestone.jobs.archive.catalog import WHEEL, ArchivedBlob
 from bakestone.jobs.archive.collect.wanted import WheelFile
 from bakestone.jobs.archive.layout import ArchiveLayout
@@ -44,9 +44,9 @@ def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout) -> ArchivedBlob:
     """
     digest = f"sha256:{wheel.sha256}"
     if not layout.right(digest):
-        with tempfile.TemporaryDirectory(prefix=".new-wheel-", dir=layout.folder) as folder:
-            _download(wheel, site, Path(folder))
-            found, _ = layout.adopt(Path(folder) / wheel.filename)
+        with scratch("wheel", layout.folder) as folder:
+            _download(wheel, site, folder)
+            found, _ = layout.adopt(folder / wheel.filename)
             if found != digest:
                 why = f"it came with the digest {found}, not {digest}"
                 raise fail(why, "try again", name=wheel.filename, code=ENVIRONMENT)

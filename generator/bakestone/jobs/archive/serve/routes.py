@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from packaging.utils import canonicalize_name
+
 from bakestone.jobs.archive.catalog import (
     IMAGE,
     INDEX,
@@ -41,7 +43,7 @@ class Reply:
     text: bytes = b""
 
 
-class Answers:
+class Routes:
     """The requests that one archive answers."""
 
     def __init__(self, catalog: Catalog) -> None:
@@ -58,7 +60,8 @@ class Answers:
                 self._images[spelled(entry.name), entry.digest] = entry
             elif entry.kind == WHEEL:
                 self._wheels[entry.name] = entry
-                self._projects.setdefault(project(entry.name), []).append(entry.name)
+                project = canonicalize_name(entry.name.partition("-")[0])
+                self._projects.setdefault(project, []).append(entry.name)
             else:
                 self._urls[_normal(entry.name)] = entry
                 if entry.kind == INDEX:
@@ -97,7 +100,7 @@ class Answers:
         if path == "/simple/":
             return _page(f"{name}/" for name in sorted(self._projects))
         if found := _SIMPLE.fullmatch(path):
-            files = sorted(self._projects.get(project(found["project"]), ()))
+            files = sorted(self._projects.get(canonicalize_name(found["project"]), ()))
             links = [f"/wheel/{name}#sha256={self._wheels[name].digest[7:]}" for name in files]
             return _page(links) if links else None
         if path.startswith("/wheel/"):
@@ -122,13 +125,6 @@ def spelled(name: str) -> str:
     `registry.lab:5000/base` -> `registry.lab_5000/base`.
     """
     return name.replace(":", "_")
-
-
-def project(filename: str) -> str:
-    """The name under which an index lists a wheel's project (PEP 503)."""
-    return re.sub(
-        r"[-_.]+", "-", filename.partition("-")[0] if filename.endswith(".whl") else filename
-    ).lower()
 
 
 def _split(ref: str) -> tuple[str, str]:

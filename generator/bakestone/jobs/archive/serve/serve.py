@@ -9,16 +9,17 @@ import contextlib
 import queue
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import IO
 
 from bakestone import __version__
+from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import open_regular
 from bakestone.jobs.archive.layout import ArchiveLayout
-from bakestone.jobs.archive.serve.routes import Answers, Reply
+from bakestone.jobs.archive.serve.routes import Reply, Routes
 
 LOOPBACK = "127.0.0.1"
 IDLE = 120
@@ -35,8 +36,6 @@ _CHUNK = 2**20
 _TLS = b"\x16"
 """The first byte of a TLS handshake; no HTTP request begins with it."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
-Say = Callable[[str], None]
-"""Told what was asked for and is not in the archive, in a thread of its own: it may be slow."""
 
 
 class Missed:
@@ -89,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # else a small answer waits for the acknowledgement of its head
     server_version = f"bakestone-archive/{__version__}"
     sys_version = ""
-    answers: Answers
+    routes: Routes
     layout: ArchiveLayout
     missed: Missed
 
@@ -118,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _answer(self, *, body: bool) -> None:
-        found = self.answers.find(self.path)
+        found = self.routes.find(self.path)
         with contextlib.suppress(ConnectionError, TimeoutError):
             if found is None:
                 if "/by-hash/" not in self.path:
@@ -204,14 +203,14 @@ def serving(layout: ArchiveLayout, addresses: Sequence[str], port: int, say: Say
 
     Raises `BakestoneError` (exit 3) when an address or the port cannot be had.
     """
-    answers = Answers(layout.catalog())
+    routes = Routes(layout.catalog())
     with ExitStack() as stack:
         missed = Missed(say)
         stack.callback(missed.close)
         handler = type(
             "Handler",
             (_Handler,),
-            {"timeout": IDLE, "answers": answers, "layout": layout, "missed": missed},
+            {"timeout": IDLE, "routes": routes, "layout": layout, "missed": missed},
         )
         for address in dict.fromkeys(addresses):
             try:

@@ -30,14 +30,8 @@ def check(kind: str, url: str, size: int, asker: Asker, *, name: str = "") -> li
             and (answer.kind in _PAGES or download.is_page(answer.body))
             and not download.fits(url, answer.body)
         ):
-            return [
-                Trouble(
-                    kind,
-                    what,
-                    f"{_where(url, answer)} gives a web page, not the file",
-                    f"a login or licence page is in between: {_MIRROR}",
-                )
-            ]
+            why = f"{_where(url, answer)} gives a web page, not the file"
+            return [Trouble(kind, what, why, f"a login or licence page is in between: {_MIRROR}")]
     if not answer.good:
         return [_refused(kind, what, url, answer)]
     if size and answer.size is not None and answer.size != size:
@@ -51,21 +45,11 @@ def check(kind: str, url: str, size: int, asker: Asker, *, name: str = "") -> li
 
 def _refused(kind: str, what: str, url: str, answer: Answer) -> Trouble:
     if answer.status == 429 or answer.status >= 500:
-        return Trouble(
-            kind,
-            answer.place,
-            f"answers {answer.said}",
-            "try again later",
-            UNCHECKED,
-            items=(what,),
-        )
+        hint = "try again later"
+        return Trouble(kind, answer.place, f"answers {answer.said}", hint, UNCHECKED, items=(what,))
     why = f"{_where(url, answer)} answers {answer.said}"
-    return Trouble(
-        kind,
-        what,
-        why,
-        _MIRROR if answer.gone else f"a login may be needed, which builds have not: {_MIRROR}",
-    )
+    hint = _MIRROR if answer.gone else f"a login may be needed, which builds have not: {_MIRROR}"
+    return Trouble(kind, what, why, hint)
 
 
 def deep(

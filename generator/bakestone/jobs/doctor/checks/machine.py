@@ -56,14 +56,8 @@ class Machine:
         if builder is None:
             self.ready = False
             what = _called(name)
-            return [
-                _row(
-                    "engine",
-                    what,
-                    "buildx does not have it",
-                    "`docker buildx ls` shows them; correct `builder` in the site file",
-                )
-            ]
+            hint = "`docker buildx ls` shows them; correct `builder` in the site file"
+            return [_row("engine", what, "buildx does not have it", hint)]
         driver, running, known = builder
         troubles = []
         if not running:
@@ -193,15 +187,8 @@ def clock(skews: Mapping[str, float]) -> list[Trouble]:
         f"it is {abs(off):.0f} seconds {'ahead of' if off > 0 else 'behind'}"
         f" {'the servers' if len(skews) > 1 else next(iter(skews))}"
     )
-    return [
-        _row(
-            "clock",
-            "this machine's clock",
-            why,
-            "set it (chronyc makestep, timedatectl set-ntp true): certificates and signatures fail"
-            " otherwise",
-        )
-    ]
+    hint = "set it (chronyc makestep, timedatectl set-ntp true): certificates and signatures fail"
+    return [_row("clock", "this machine's clock", why, f"{hint} otherwise")]
 
 
 def _row(kind: str, what: str, why: str, hint: str, variants: tuple[str, ...] = ()) -> Trouble:

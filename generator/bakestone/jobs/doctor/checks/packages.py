@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from bakestone.clients.engine.buildx import Engine, inline_target
+from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.events import State
+from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages import apt, dnf
-from bakestone.files import open_regular
+from bakestone.files import scratch
 from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble
 
 _UPDATE, _ANSWER = "update", "answer"
@@ -41,8 +40,6 @@ _NETWORK = (
     "Curl error",
 )
 """What apt and dnf say when their archive cannot be asked."""
-_LONGEST = 2**20
-"""Bytes that are read of an answer."""
 _AGAIN = (
     "`bakestone lock --update`, then `bakestone generate`; a `snapshot` lasts longer than"
     " `versions`"
@@ -86,8 +83,12 @@ class Question:
 
     def dockerfile(self, now: str) -> str:
         """A build whose result is what the package manager said."""
-        origin = f"{self.ref}@{self.base.digest}" if self.base.digest else self.ref
+        origin = self.base.origin(self.ref)
         return _dnf(origin, self, now) if self.manager == "dnf" else _apt(origin, self, now)
+
+    def reasons(self, lines: Iterable[str]) -> list[str]:
+        """The lines in which its package manager says what is wrong."""
+        return dnf.reasons(lines) if self.manager == "dnf" else apt.reasons(lines)
 
 
 def questions(
@@ -112,7 +113,7 @@ def questions(
             or any(r.name not in vendors for r in wanted.repositories)
         ):
             continue
-        manager = wanted.distro.component.data.get("package_manager", "apt")
+        manager = wanted.distro.package_manager
         elsewhere = {name for r in wanted.repositories for name in vendors[r.name]}
         elsewhere |= {name for name in names if wanted.repositories and "=" in name}
         for platform in users.platforms:
@@ -193,21 +194,18 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
     """
     troubles: list[Trouble] = []
     left = {f"ask{number}": question for number, question in enumerate(asked)}
-    with tempfile.TemporaryDirectory(prefix="bakestone-doctor-") as folder:
+    with scratch("doctor") as folder:
         while left:
-            targets = {
-                n: inline_target(q.dockerfile(now), q.platform, f"type=local,dest={folder}/{n}")
-                for n, q in left.items()
-            }
-            state, good = engine.bake({"target": targets})
-            if good:
+            builds = {n: BuildQuestion(q.dockerfile(now), q.platform) for n, q in left.items()}
+            state = put(engine, builds, folder)
+            if state is None:
                 break
             failed = {f.target for f in state.failures()} & set(left) or set(left)
             for name in failed:
                 troubles.append(_unanswered(left.pop(name), name, state))
         for name, question in left.items():
             try:
-                troubles += found(question, _answers(Path(folder, name)))
+                troubles += found(question, texts(folder / name))
             except OSError as problem:
                 why = f"what came out of the base image cannot be read: {problem.strerror}"
                 hint = "is it the image that the distro publishes?"
@@ -216,33 +214,11 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
     return troubles
 
 
-def _answers(folder: Path) -> dict[str, str]:
-    """File name -> text; whatever is in the base image wrote them.
-
-    Raises `OSError` for anything but files.
-    """
-    texts = {}
-    for path in folder.iterdir():
-        with open_regular(path) as stream:
-            texts[path.name] = stream.read(_LONGEST).decode("utf-8", "replace")
-    return texts
-
-
 def _unanswered(question: Question, name: str, state: State) -> Trouble:
-    said = (
-        [line for f in state.failures() if f.target == name for line in (f.error, *f.log[-3:])]
-        or state.output[-2:]
-        or ["no reason given"]
-    )
-    why = f"its packages could not be asked for: {' '.join(' '.join(said).split())[:400]}"
-    return Trouble(
-        "package",
-        question.what,
-        why,
-        "see the row of the base image, or the engine's log",
-        UNCHECKED,
-        tuple(question.variants),
-    )
+    said = (unanswered(state, name) or unanswered(state)).reason(question.reasons)
+    why = f"its packages could not be asked for: {' '.join(said.split())}"
+    hint = "see the row of the base image, or the engine's log"
+    return Trouble("package", question.what, why, hint, UNCHECKED, tuple(question.variants))
 
 
 def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
@@ -251,7 +227,7 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
     """
     if _UPDATE in files:
         lines = files[_UPDATE].splitlines()
-        return [_archive(question, apt.reasons(lines) or lines[-3:], tuple(question.variants))]
+        return [_archive(question, lines, tuple(question.variants))]
     gone: dict[str, dict[str, None]] = {}
     troubles = []
     for number, (words, variants) in enumerate(
@@ -269,8 +245,7 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
             )
             gone.setdefault(word, {}).update(dict.fromkeys(users))
         if not unknown:
-            reasons = dnf.reasons(lines) if question.manager == "dnf" else apt.reasons(lines)
-            troubles.append(_archive(question, reasons or lines[-3:], tuple(variants)))
+            troubles.append(_archive(question, lines, tuple(variants)))
     return troubles + _rows(question, gone)
 
 
@@ -289,17 +264,13 @@ def _unknown(manager: str, lines: list[str], words: Iterable[str]) -> list[str]:
     return sorted({pinned.get(name.partition("=")[0], name) for name in names})
 
 
-def _archive(question: Question, said: Iterable[str], variants: tuple[str, ...]) -> Trouble:
-    text = " ".join(" ".join(list(said)[-3:]).split())[:400]
+def _archive(question: Question, lines: list[str], variants: tuple[str, ...]) -> Trouble:
+    said = question.reasons(lines) or lines
+    text = " ".join(" ".join(said[-3:]).split())[:400]
     state = UNCHECKED if any(word in text for word in _NETWORK) else BROKEN
-    return Trouble(
-        "package",
-        question.what,
-        f"{question.manager} says: {text}",
-        _ARCHIVE if state == UNCHECKED else _AGAIN,
-        state,
-        variants,
-    )
+    hint = _ARCHIVE if state == UNCHECKED else _AGAIN
+    why = f"{question.manager} says: {text}"
+    return Trouble("package", question.what, why, hint, state, variants)
 
 
 def _rows(question: Question, gone: Mapping[str, Mapping[str, None]]) -> list[Trouble]:

@@ -99,25 +99,11 @@ def key(repository: Repository, asker: Asker) -> list[Trouble]:
     what = f"key of {repository.name}"
     answer = asker.page(repository.key, _KEY)
     if answer.status == 429 or answer.status >= 500:
-        return [
-            Trouble(
-                "key",
-                answer.place,
-                f"answers {answer.said}",
-                "try again later",
-                UNCHECKED,
-                items=(what,),
-            )
-        ]
+        why = f"answers {answer.said}"
+        return [Trouble("key", answer.place, why, "try again later", UNCHECKED, items=(what,))]
     if not answer.good:
-        return [
-            Trouble(
-                "key",
-                what,
-                f"{shown(answer.url)} answers {answer.said}",
-                f"the vendor moved it: correct it in the component, or {_MIRROR}",
-            )
-        ]
+        hint = f"the vendor moved it: correct it in the component, or {_MIRROR}"
+        return [Trouble("key", what, f"{shown(answer.url)} answers {answer.said}", hint)]
     try:
         found = fingerprints(answer.body)
     except ValueError as problem:
@@ -165,14 +151,8 @@ class Repositories:
                         )
                     ]
                 why = f"{shown(url)} is not there: {answer.said}"
-                return [
-                    Trouble(
-                        "repository",
-                        repository.name,
-                        why,
-                        f"the vendor moved it: correct it in the component, or {_MIRROR}",
-                    )
-                ]
+                hint = f"the vendor moved it: correct it in the component, or {_MIRROR}"
+                return [Trouble("repository", repository.name, why, hint)]
             found |= packages(text)
         with self._lock:
             self.packages[repository.name] = found

@@ -92,12 +92,8 @@ class Wheels:
             if url not in self._pages:
                 answer = self.asker.page(url, _PAGE, {"Accept": ACCEPT}, places.proxies or None)
                 if answer.status in (401, 403, 407):
-                    raise fail(
-                        f"the package index answers {answer.said}",
-                        _LOGIN,
-                        name=host_of(url),
-                        code=ENVIRONMENT,
-                    )
+                    why = f"the package index answers {answer.said}"
+                    raise fail(why, _LOGIN, name=host_of(url), code=ENVIRONMENT)
                 if not answer.good and not answer.gone:
                     raise UnreachableError(
                         host_of(url), f"the package index answers {answer.said}", "try again later"

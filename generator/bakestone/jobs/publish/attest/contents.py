@@ -100,7 +100,7 @@ def _packages(
     if locked is None or not packages.names:
         return
     distro, _, release = packages.distro.text.partition("@")
-    rpm = packages.distro.component.data.get("package_manager", "apt") == "dnf"
+    rpm = packages.distro.package_manager == "dnf"
     architecture = ARCHITECTURES.get(platform, (platform.partition("/")[2],) * 2)[rpm]
     closure = locked.versions.get(platform, {}).get(packages.names)
     if closure is None:

@@ -16,8 +16,8 @@ from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import Finding, render
 from tests.support import team
+from tests.support.command import Command
 from tests.support.samples import project, refused
-from tests.unit.conftest import Command
 
 TODAY = date(2026, 11, 22)
 

@@ -17,8 +17,8 @@ from bakestone.core.matrix.checks import profiles
 from bakestone.core.matrix.checks.profiles import BUILT_IN
 from bakestone.errors import render
 from bakestone.project import Project
+from tests.support.command import Command
 from tests.support.samples import ROOT, Marked, Shown, locked, project, refused
-from tests.unit.conftest import Command
 
 MATRIX = """\
 version: 1

@@ -15,7 +15,7 @@ from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, Catalog
 from bakestone.jobs.archive.collect import packages, rpms, wanted
 from bakestone.jobs.archive.layout import ArchiveLayout
-from bakestone.jobs.archive.serve.routes import Answers
+from bakestone.jobs.archive.serve.routes import Routes
 from bakestone.project import Project
 from tests.support.archives import digest
 from tests.support.samples import MANY, made_up_lock, project, refused
@@ -141,10 +141,8 @@ def test_what_dnf_brings_is_kept_under_its_addresses_and_https_is_no_hindrance(
         (INDEX, f"{address}repodata/repomd.xml", digest(b"<repomd/>")),
         (PACKAGE, f"{address}Packages/g/g^1.rpm", digest(b"an rpm")),
     ]
-    answers = Answers(Catalog((), "", "", "", entries))
-    asked = answers.find(
-        "/url/https/vendor.example.com/os/Packages/g/g%5e1.rpm"
-    )  # as dnf spells it
+    routes = Routes(Catalog((), "", "", "", entries))
+    asked = routes.find("/url/https/vendor.example.com/os/Packages/g/g%5e1.rpm")  # as dnf spells it
     assert asked is not None
     assert asked.digest == digest(b"an rpm")
 

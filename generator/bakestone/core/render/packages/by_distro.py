@@ -1,0 +1,55 @@
+"""The package manager of a distro, apt or dnf, behind one door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from bakestone.core.lock.lock import LockedPackages
+from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.render.packages import apt, dnf
+from bakestone.core.render.packages.updates import Updates
+
+
+class PackageManager(Protocol):
+    """What the modules `apt` and `dnf` both have."""
+
+    def install(
+        self, packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]
+    ) -> str:
+        """The RUN that installs a package set as the lock pins it."""
+
+    def question(
+        self,
+        origin: str,
+        sets: list[PackageSet],
+        platform: str,
+        now: str,
+        keyrings: str,
+        *,
+        updates: bool = False,
+    ) -> str:
+        """A Dockerfile whose result is what it says: one file a set, named by its number."""
+
+    def closure(self, answer: str) -> dict[str, str]:
+        """Package -> version of what it would install."""
+
+    def updates(self, answers: Mapping[str, str]) -> Updates:
+        """What the files of a question with `updates` say."""
+
+    def reasons(self, lines: Iterable[str]) -> list[str]:
+        """The lines in which it says what is wrong."""
+
+    def unknown(self, lines: Iterable[str]) -> set[str]:
+        """The packages that it does not know."""
+
+    def distrusted(self, lines: Iterable[str]) -> list[str]:
+        """The lines that tell of a key or a signature that is not the library's."""
+
+
+_KNOWN: dict[str, PackageManager] = {"apt": apt, "dnf": dnf}
+
+
+def manager_of(distro: Distro) -> PackageManager:
+    """The one that it has."""
+    return _KNOWN[distro.package_manager]
