@@ -306,7 +306,7 @@ def test_the_command_looks_into_the_future(bakestone: Command, tmp_path: Path) -
         "images.yaml:6:16: warning: Debian 13: free support ends on 2028-08-09 (Debian LTS until"
         " 2030-06-30); 1 variant of first" in warned.stderr
     )
-    assert "1 variants" in warned.stdout
+    assert "1 variant (first 1)" in warned.stdout
     assert not bakestone("validate", "--at", "2028-03-01", "--ahead", "30").stderr
     listed = bakestone("list", "--at", "2028-08-10").stdout
     assert "support ends" in listed
