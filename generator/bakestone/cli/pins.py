@@ -103,11 +103,8 @@ def lock(
     lock is written when all is there.
     """
     if check and (update or words):
-        raise fail(
-            "--check looks at the whole lock and changes nothing",
-            "leave out --update and the words",
-            code=USAGE,
-        )
+        hint = "leave out --update and the words"
+        raise fail("--check looks at the whole lock and changes nothing", hint, code=USAGE)
     if at and not check:
         raise fail("--at is for --check", "add --check, or leave --at out", code=USAGE)
     project, as_json = project_of(**paths), output_format == "json"
@@ -283,12 +280,8 @@ def bump(
     from bakestone.jobs.freshness.bump import BumpWish, plan
 
     if beside and not version:
-        raise fail(
-            "--with needs the VERSION that it goes with",
-            "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64",
-            name="VERSION",
-            code=USAGE,
-        )
+        hint = "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64"
+        raise fail("--with needs the VERSION that it goes with", hint, name="VERSION", code=USAGE)
     source = edits.read(
         matrix_path,
         "the matrix",

@@ -118,12 +118,9 @@ class Engine:
                 address = str(config.get("Gateway") or "")
                 if ipaddress.ip_address(address).version == 4:
                     return address
-        raise fail(
-            "Docker's default network has no gateway address on this machine",
-            "give --bind the address of this machine that containers see",
-            name="--bind docker",
-            code=ENVIRONMENT,
-        )
+        why = "Docker's default network has no gateway address on this machine"
+        hint = "give --bind the address of this machine that containers see"
+        raise fail(why, hint, name="--bind docker", code=ENVIRONMENT)
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
         """Build every target of a bake definition.

@@ -55,11 +55,8 @@ def _settings(config: Path) -> dict[str, str]:
         parser.read_string(read_text(config, "pip's configuration", limit=_CONFIG))
     except configparser.Error:
         # without its cause, which shows lines of the file: they may hold a password
-        raise fail(
-            "pip's configuration cannot be read",
-            "correct it; `pip config list` shows it",
-            name=str(config),
-        ) from None
+        hint = "correct it; `pip config list` shows it"
+        raise fail("pip's configuration cannot be read", hint, name=str(config)) from None
     found: dict[str, str] = {}
     for section in ("global", "install"):
         if parser.has_section(section):
@@ -99,9 +96,5 @@ def default() -> str:
 
 
 def _silent() -> BakestoneError:
-    return fail(
-        "pip does not say which package index it takes",
-        "name a pip configuration with an index-url under `pip` in the site file",
-        name="pip",
-        code=ENVIRONMENT,
-    )
+    hint = "name a pip configuration with an index-url under `pip` in the site file"
+    return fail("pip does not say which package index it takes", hint, name="pip", code=ENVIRONMENT)

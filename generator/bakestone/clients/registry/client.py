@@ -189,12 +189,9 @@ class Registry:
         try:
             check_manifest(raw)
         except ValueError as problem:
-            raise fail(
-                f"the registry {place.host} gave no manifest for {place.path}: {problem}",
-                f"is a proxy or a login page in between? {_MIRROR.capitalize()}",
-                name=place.host,
-                code=ENVIRONMENT,
-            ) from problem
+            why = f"the registry {place.host} gave no manifest for {place.path}: {problem}"
+            hint = f"is a proxy or a login page in between? {_MIRROR.capitalize()}"
+            raise fail(why, hint, name=place.host, code=ENVIRONMENT) from problem
         return Manifest(_digest(raw), media_type(stated, document(raw)), raw)
 
     def need(self, reference: str) -> Manifest:
@@ -215,12 +212,8 @@ class Registry:
                 raise ValueError("it is not there")
             return document(found[1])
         except ValueError as problem:
-            raise fail(
-                f"the registry {place.host} has no configuration of {place.path}: {problem}",
-                "push the image again",
-                name=place.host,
-                code=ENVIRONMENT,
-            ) from problem
+            why = f"the registry {place.host} has no configuration of {place.path}: {problem}"
+            raise fail(why, "push the image again", name=place.host, code=ENVIRONMENT) from problem
 
     def blob(self, reference: str) -> bytes:
         """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
@@ -544,12 +537,9 @@ class Registry:
                 except BrokenError as problem:
                     if attempt == TRIES or not problem.heals or time.monotonic() > end:
                         message = f"the answer of the registry {place.host} for {place.repository}"
-                        raise fail(
-                            f"{message} is of no use: {problem}",
-                            f"try again, or {_MIRROR}",
-                            name=place.host,
-                            code=ENVIRONMENT,
-                        ) from problem
+                        why = f"{message} is of no use: {problem}"
+                        hint = f"try again, or {_MIRROR}"
+                        raise fail(why, hint, name=place.host, code=ENVIRONMENT) from problem
             time.sleep(0.2 * attempt)
         return None
 
@@ -576,12 +566,9 @@ class Registry:
 
     @staticmethod
     def _denied(place: Reference, problem: DeniedError) -> BakestoneError:
-        return fail(
-            f"the registry {place.server} refuses access to {place.repository} ({problem.status})",
-            f"log in with `docker login {place.host}`, or check the account's rights",
-            name=place.server,
-            code=ENVIRONMENT,
-        )
+        why = f"the registry {place.server} refuses access to {place.repository} ({problem.status})"
+        hint = f"log in with `docker login {place.host}`, or check the account's rights"
+        return fail(why, hint, name=place.server, code=ENVIRONMENT)
 
     @staticmethod
     def _unreachable(place: Reference, problem: UnreachableError) -> BakestoneError:

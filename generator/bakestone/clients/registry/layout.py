@@ -140,11 +140,8 @@ class Layout:
     @staticmethod
     def _broken(what: str, reason: str | None = "") -> BakestoneError:
         because = f": {reason}" if reason else ""
-        return fail(
-            f"the builder's export has no whole {what}{because}",
-            "is there room on the disk? TMPDIR says where",
-            code=ENVIRONMENT,
-        )
+        hint = "is there room on the disk? TMPDIR says where"
+        return fail(f"the builder's export has no whole {what}{because}", hint, code=ENVIRONMENT)
 
 
 def parsed(content: bytes, what: str) -> Json:

@@ -183,11 +183,8 @@ def _mirrored_twice(document: Document) -> Iterator[Finding]:
             )
             if again:
                 where = document.position(("mirrors", kind, prefix))
-                yield Finding(
-                    f"{target} is itself mirrored, by the entry {again}",
-                    "name the place where the files are in the end",
-                    where,
-                )
+                hint = "name the place where the files are in the end"
+                yield Finding(f"{target} is itself mirrored, by the entry {again}", hint, where)
 
 
 def _pip_twice(document: Document) -> Iterator[Finding]:

@@ -431,7 +431,7 @@ def one(plan: BuildPlan) -> tuple[BuildPlan, PlannedVariant]:
 NOTES: dict[str, tuple[dict[str, str], int, str]] = {
     "no JSON": ({index.INVENTORY: "hello"}, 3, "it is not JSON"),
     "a list": ({index.INVENTORY: "[]"}, 3, "it names no components"),
-    "half a character": ({index.INVENTORY: '{"variant": "\ud800"}'}, 3, "it holds text that is none"),
+    "half a character": ({index.INVENTORY: '{"variant": "\ud800"}'}, 3, "holds text that is none"),
     "deep nesting": ({index.INVENTORY: "[" * 60_000}, 3, "it is not JSON"),
     "too much": ({index.INVENTORY: " " * (index.MAX_INVENTORY + 1)}, 3, "holds no inventory"),
     "no size": ({index.SIZE: "-1"}, 3, "is no size"),
