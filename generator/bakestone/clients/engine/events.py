@@ -27,13 +27,14 @@ LOG_LINES = 400
 
 @dataclass
 class Step:
-    """A vertex: one instruction of one stage."""
+    """A vertex: one instruction of one stage. `began` is when, as the builder writes it."""
 
     name: str
     target: str = ""
     stage: str = ""
     step: str = ""
     instruction: str = ""
+    began: str = ""
     running: bool = False
     done: bool = False
     cached: bool = False
@@ -49,6 +50,7 @@ class Step:
 
     def hear(self, vertex: dict[str, str]) -> None:
         """Take what BuildKit says of how far it is."""
+        self.began = vertex.get("started") or self.began
         self.done = bool(vertex.get("completed"))
         self.running = bool(vertex.get("started")) and not self.done
         self.cached = self.cached or bool(vertex.get("cached"))
@@ -169,6 +171,14 @@ class State:
         stage, which has no name and copies the inventory, is done.
         """
         return platforms <= sum(s.done and not s.error for s in self._ends.get(target, ()))
+
+    def runs(self) -> dict[str, str]:
+        """When each step that runs a program began, by its digest, in the builder's words."""
+        return {
+            digest: step.began
+            for digest, step in self.steps.items()
+            if step.stage and step.began and step.instruction.startswith("RUN")
+        }
 
     def exporting(self) -> bool:
         """Whether some image is being written or pushed."""

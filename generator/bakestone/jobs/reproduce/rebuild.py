@@ -4,8 +4,9 @@ with a second build.
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,9 @@ else.
 TRIES = 3
 """How often a build is tried when engine or network failed."""
 FORGOTTEN = 15
-"""Seconds between two tries: a builder remembers a call that failed or was cancelled for a while,
-and ends the next one with "no such job" (buildx#3810).
+"""Seconds between two builds. For ten seconds BuildKit keeps the steps of a call that has ended: a
+second call without a cache gets what they made, and runs nothing. A call that failed or was
+cancelled is remembered as well, and ends the next one with "no such job" (buildx#3810).
 """
 Watching = Callable[[Sequence[PlannedVariant]], AbstractContextManager[Board | None]]
 """Gives a board for the variants of a build, or nothing where nobody looks on."""
@@ -106,11 +108,12 @@ def reproduce(
     with temporary("bakestone-reproduce-") as folder:
         known = _published(variants, registry, against, folder)
         first = Layout(folder / "first")
-        _build(plan.of(variants), engine, first, watching)
+        ran = _build(plan.of(variants), engine, first, watching, {})
         again = [v for v in variants if v.name not in known]
         if again:
             second = Layout(folder / "second")
-            _build(plan.of(again), engine, second, watching)
+            time.sleep(FORGOTTEN)
+            _build(plan.of(again), engine, second, watching, ran)
             known |= {
                 v.name: _Known("a second build", _platforms(second, v), second) for v in again
             }
@@ -149,21 +152,34 @@ def _published(
     return known
 
 
-def _build(plan: BuildPlan, engine: Engine, layout: Layout, watching: Watching) -> None:
+def _build(
+    plan: BuildPlan, engine: Engine, layout: Layout, watching: Watching, before: Mapping[str, str]
+) -> dict[str, str]:
     """Build everything without a cache, into one layout: stages that variants share are built and
     stored once.
+
+    `before` is when the steps of the build before this one began; gives those of this one. A step
+    that is in both with the same time did not run again, and what it made proves nothing.
     """
-    layout.folder.mkdir()
     targets = {}
     for variant in plan.variants:
         destination = capabilities.layout(_name(variant), layout.folder)
         target = plan.target(variant, destination, attest=False)
         targets[variant.target] = target | {"no-cache": True}
     for tries in range(1, TRIES + 1):
+        layout.folder.mkdir(exist_ok=True)
         with watching(plan.variants) as board:
             state, good = engine.bake({"target": targets}, watch=board.watch if board else None)
         if good:
-            return
+            ran = state.runs()
+            if not ran.items() & before.items():
+                return ran
+            shutil.rmtree(layout.folder)
+            if tries == TRIES:
+                why = "the builder did not build again: it gave what it had built just before"
+                raise fail(why, "try again when nobody else builds there", code=ENVIRONMENT)
+            time.sleep(FORGOTTEN)
+            continue
         failed = failures.explain(state, plan.variants, engine.site)
         ours = [f.finding for f in failed.values() if not f.environment]
         if ours:
@@ -173,6 +189,7 @@ def _build(plan: BuildPlan, engine: Engine, layout: Layout, watching: Watching) 
                 raise BakestoneError([f.finding for f in failed.values()], ENVIRONMENT)
             raise failures.stopped(state)
         time.sleep(FORGOTTEN)
+    raise AssertionError("the last try returns or raises")
 
 
 def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -26,11 +27,13 @@ GONE = "ERROR: failed to build: no such job 4bqzv5"
 
 
 class Forgetful(Engine):
-    """A builder that ends its first calls with some words, and then exports one image."""
+    """A builder that ends its first calls with some words, and then exports one image. `kept` calls
+    get the steps of the call before.
+    """
 
-    def __init__(self, failures: int, name: str) -> None:
+    def __init__(self, failures: int, name: str, kept: int = 0) -> None:
         super().__init__(Site())
-        self.failures, self.name = failures, name
+        self.failures, self.name, self.kept, self.calls = failures, name, kept, 0
 
     def abilities(self) -> Abilities:
         return Abilities(WHOLE, LAYOUT, layouts=True, name="a builder")
@@ -41,6 +44,19 @@ class Forgetful(Engine):
             self.failures -= 1
             state.feed(GONE)
             return state, False
+        if self.calls and self.kept:
+            self.kept -= 1
+        else:
+            self.calls += 1
+        vertex = {
+            "name": f"[{next(iter(definition['target']))} base 1/2] RUN a",
+            "digest": "sha256:1",
+        }
+        when = {
+            "started": f"2026-11-28T10:00:{self.calls:02}Z",
+            "completed": "2026-11-28T11:00:00Z",
+        }
+        state.feed(json.dumps({"vertexes": [vertex | when]}))
         (target,) = definition["target"].values()
         assert target["no-cache"] is True
         outputs = target["output"]
@@ -63,9 +79,9 @@ def plan(tmp_path: Path, library: Library) -> BuildPlan:
     return made.plan([v for v in made.matrix.variants if len(v.platforms) == 1][:1])
 
 
-def run(plan: BuildPlan, failures: int) -> Callable[[], list[rebuild.Result]]:
+def run(plan: BuildPlan, failures: int, kept: int = 0) -> Callable[[], list[rebuild.Result]]:
     (variant,) = plan.variants
-    engine = Forgetful(failures, f"bakestone.invalid/{variant.family}:{variant.name}")
+    engine = Forgetful(failures, f"bakestone.invalid/{variant.family}:{variant.name}", kept)
     return lambda: rebuild.reproduce(
         plan, REBUILD, engine, Registry(Site()), lambda _variants: nullcontext()
     )
@@ -76,7 +92,7 @@ def test_a_builder_that_lost_the_job_is_asked_again_when_it_has_forgotten(
 ) -> None:
     results = run(plan, TRIES - 1)()
     assert {result.verdict for result in results} == {EQUAL}
-    assert waited == [FORGOTTEN] * (TRIES - 1)
+    assert waited == [FORGOTTEN] * TRIES
 
 
 def test_a_builder_that_loses_every_job_is_told_in_its_words(
@@ -85,3 +101,18 @@ def test_a_builder_that_loses_every_job_is_told_in_its_words(
     (finding,) = refused(run(plan, TRIES), code=3)
     assert "no such job" in finding.message
     assert waited == [FORGOTTEN] * (TRIES - 1)
+
+
+def test_a_second_build_that_ran_nothing_is_made_again(
+    plan: BuildPlan, waited: list[float]
+) -> None:
+    results = run(plan, 0, TRIES - 1)()
+    assert {result.verdict for result in results} == {EQUAL}
+    assert waited == [FORGOTTEN] * TRIES
+
+
+def test_a_builder_that_never_builds_again_proves_nothing(
+    plan: BuildPlan, waited: list[float]
+) -> None:
+    (finding,) = refused(run(plan, 0, TRIES), code=3)
+    assert "the builder did not build again" in finding.message
