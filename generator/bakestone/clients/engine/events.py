@@ -10,10 +10,12 @@ named after the first of them.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 _NAME = re.compile(
     r"^\[(?:(?P<first>[^\s\]]+) )?(?:[a-z]+/[^\s\]]+ )?(?:(?P<second>[^\s\]]+)"
@@ -172,13 +174,14 @@ class State:
         """
         return platforms <= sum(s.done and not s.error for s in self._ends.get(target, ()))
 
-    def runs(self) -> dict[str, str]:
-        """When each step that runs a program began, by its digest, in the builder's words."""
-        return {
-            digest: step.began
-            for digest, step in self.steps.items()
-            if step.stage and step.began and step.instruction.startswith("RUN")
-        }
+    def runs(self) -> dict[str, datetime]:
+        """When each step that runs a program began, by its digest and the builder's clock."""
+        found = {}
+        for digest, step in self.steps.items():
+            if step.stage and step.began and step.instruction.startswith("RUN"):
+                with contextlib.suppress(ValueError):
+                    found[digest] = datetime.fromisoformat(step.began)
+        return found
 
     def exporting(self) -> bool:
         """Whether some image is being written or pushed."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bakestone.clients.engine import capabilities, policy
@@ -36,6 +37,10 @@ FORGOTTEN = 15
 """Seconds between two builds. For ten seconds BuildKit keeps the steps of a call that has ended: a
 second call without a cache gets what they made, and runs nothing. A call that failed or was
 cancelled is remembered as well, and ends the next one with "no such job" (buildx#3810).
+"""
+LATER = timedelta(seconds=FORGOTTEN / 2)
+"""So much later a step begins that is run again. BuildKit gives two calls that share a step times
+that differ by less than a millisecond (measured).
 """
 Watching = Callable[[Sequence[PlannedVariant]], AbstractContextManager[Board | None]]
 """Gives a board for the variants of a build, or nothing where nobody looks on."""
@@ -153,13 +158,18 @@ def _published(
 
 
 def _build(
-    plan: BuildPlan, engine: Engine, layout: Layout, watching: Watching, before: Mapping[str, str]
-) -> dict[str, str]:
+    plan: BuildPlan,
+    engine: Engine,
+    layout: Layout,
+    watching: Watching,
+    before: Mapping[str, datetime],
+) -> dict[str, datetime]:
     """Build everything without a cache, into one layout: stages that variants share are built and
     stored once.
 
     `before` is when the steps of the build before this one began; gives those of this one. A step
-    that is in both with the same time did not run again, and what it made proves nothing.
+    that began as that one did was not run again, and what it made proves nothing: it would have
+    begun `FORGOTTEN` seconds later.
     """
     targets = {}
     for variant in plan.variants:
@@ -172,7 +182,7 @@ def _build(
             state, good = engine.bake({"target": targets}, watch=board.watch if board else None)
         if good:
             ran = state.runs()
-            if not ran.items() & before.items():
+            if all(ran[step] - before[step] > LATER for step in ran.keys() & before.keys()):
                 return ran
             shutil.rmtree(layout.folder)
             if tries == TRIES:

@@ -53,7 +53,7 @@ class Forgetful(Engine):
             "digest": "sha256:1",
         }
         when = {
-            "started": f"2026-11-28T10:00:{self.calls:02}Z",
+            "started": f"2026-11-28T10:{self.calls:02}:00.123456{self.kept:03}Z",
             "completed": "2026-11-28T11:00:00Z",
         }
         state.feed(json.dumps({"vertexes": [vertex | when]}))
