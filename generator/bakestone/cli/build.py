@@ -55,12 +55,6 @@ release_option = click.option(
     show_default=True,
     help="With --push: add provenance and an SBOM, which leave the image as it is.",
 )
-@click.option(
-    "--reproducible/--no-reproducible",
-    default=True,
-    show_default=True,
-    help="With --push: rewrite times, so that a rebuild has the same digest.",
-)
 @click.option("--load", is_flag=True, help="Load the images into the local engine.")
 @click.option(
     "--only-locked",
@@ -87,7 +81,6 @@ def build(
     push: bool,
     tags: bool,
     attest: bool,
-    reproducible: bool,
     load: bool,
     only_locked: bool,
     keep_going: bool,
@@ -103,7 +96,6 @@ def build(
     from bakestone.cli.views.build import outcome as show
     from bakestone.clients.engine.buildx import Engine
     from bakestone.clients.registry.client import Registry
-    from bakestone.core.render.bakefile import Form
     from bakestone.jobs.publish import run
 
     if push and load:
@@ -114,7 +106,7 @@ def build(
         project.check_registry()
     project.ends(today())
     pins.warn(project)
-    plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))
+    plan = project.plan(project.chosen(selectors), attest=attest)
     project.require_generated()
     options = run.BuildOptions(
         release=release_path or project.lock_path.with_name("release.json"),

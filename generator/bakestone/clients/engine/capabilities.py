@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakestone.core.render.bakefile import WHOLE, Form
+from bakestone.core.render.bakefile import OUTPUT
 from bakestone.errors import ENVIRONMENT, fail
 
 if TYPE_CHECKING:
@@ -29,27 +29,27 @@ BY_DIGEST, LAYOUT, BY_TAG = "by digest", "layout", "by tag"
 class Abilities:
     """What a builder can do, and how its images come to a registry.
 
-    `form` is how it can write them, `delivery` one of the three ways, `layouts` whether it exports
-    OCI layouts.
+    `attests` tells whether it writes attestations, `delivery` is one of the three ways, `layouts`
+    whether it exports OCI layouts.
     """
 
-    form: Form
+    attests: bool
     delivery: str
     layouts: bool
     name: str
 
 
-def pushed(name: str, form: Form, *, by_digest: bool, plain_http: bool) -> str:
+def pushed(name: str, *, by_digest: bool, plain_http: bool) -> str:
     """The output that pushes an image: to the repository `name` by its digest, or to a tag."""
-    options = {"type": "image", "name": name, "push": "true", **form.output}
+    options = {"type": "image", "name": name, "push": "true", **OUTPUT}
     options |= {"push-by-digest": "true"} if by_digest else {}
     options |= {"registry.insecure": "true"} if plain_http else {}
     return _text(options)
 
 
-def layout(name: str, folder: Path, form: Form = WHOLE) -> str:
+def layout(name: str, folder: Path) -> str:
     """The output that adds an image to an OCI layout; `name` tells it from others there."""
-    return _text({"type": "oci", "name": name, "dest": str(folder), "tar": "false", **form.output})
+    return _text({"type": "oci", "name": name, "dest": str(folder), "tar": "false", **OUTPUT})
 
 
 def choose(
@@ -63,12 +63,11 @@ def choose(
     """
     if driver != "docker":
         way = LAYOUT if export else BY_DIGEST
-        return Abilities(WHOLE, way, layouts=True, name=f"the builder {name}")
+        return Abilities(True, way, layouts=True, name=f"the builder {name}")
     if containerd:
-        return Abilities(WHOLE, LAYOUT, layouts=True, name=f"Docker {version}")
-    plain = Form(rewrite=False, attest=False)
+        return Abilities(True, LAYOUT, layouts=True, name=f"Docker {version}")
     shown = f"Docker {version} without the containerd image store"
-    return Abilities(plain, BY_TAG, layouts=False, name=shown)
+    return Abilities(False, BY_TAG, layouts=False, name=shown)
 
 
 def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:

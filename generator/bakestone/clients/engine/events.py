@@ -46,9 +46,9 @@ class Step:
 
     @property
     def last(self) -> bool:
-        """Whether it ends the stage without a name, which BuildKit calls stage-NUMBER."""
+        """Whether it ends a stage."""
         number, _, count = self.step.partition("/")
-        return self.stage.startswith("stage-") and number == count
+        return bool(number) and number == count
 
     def hear(self, vertex: dict[str, str]) -> None:
         """Take what BuildKit says of how far it is."""
@@ -106,7 +106,7 @@ class State:
     _pending: list[str] = field(default_factory=list, repr=False)
     # what is asked for at each line, of each of a hundred targets, is not looked for in all steps
     _ends: dict[str, list[Step]] = field(default_factory=dict, repr=False)
-    """Target -> the last steps of its last stage, one for each platform."""
+    """Target -> the last steps of its stages, one for each platform."""
     _at_work: dict[str, dict[str, Step]] = field(default_factory=dict, repr=False)
     """Target -> the steps that run now; under "" those that belong to none, such as exports."""
 
@@ -168,11 +168,10 @@ class State:
         """
         return next(reversed(self._at_work.get(target, {}).values()), None)
 
-    def measured(self, target: str, platforms: int = 1) -> bool:
-        """Whether a target's inventory was taken on all its platforms: the last step of its last
-        stage, which has no name and copies the inventory, is done.
-        """
-        return platforms <= sum(s.done and not s.error for s in self._ends.get(target, ()))
+    def ended(self, target: str, stage: str, platforms: int = 1) -> bool:
+        """Whether the last step of a target's stage is done on all its platforms."""
+        ends = (s for s in self._ends.get(target, ()) if s.stage == stage)
+        return platforms <= sum(s.done and not s.error for s in ends)
 
     def runs(self) -> dict[str, datetime]:
         """When each step that runs a program began, by its digest and the builder's clock."""

@@ -158,6 +158,12 @@ class Variant:
         """The variant's name as a bake target: letters, digits, - and _ only (engine rule)."""
         return re.sub(r"[^A-Za-z0-9_-]", "_", self.name)
 
+    @property
+    def stage(self) -> str:
+        """The name of its last stage: BuildKit takes small letters, and one of them first."""
+        name = re.sub(r"[^a-z0-9._-]", "_", self.name.lower())
+        return name if name[:1].isalpha() else f"v{name}"
+
 
 @dataclass(frozen=True)
 class Excluded:

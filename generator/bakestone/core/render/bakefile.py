@@ -21,10 +21,6 @@ gzip is what every engine can pull; without force, layers that the engine alread
 compression would keep it.
 """
 
-REWRITTEN = {"rewrite-timestamp": "true"}
-"""No file of a layer is younger than SOURCE_DATE_EPOCH: what makes two builds equal, byte for byte.
-"""
-
 NO_ATTESTATIONS = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
 """BuildKit's default provenance would change the pushed digest at every build.
 
@@ -46,40 +42,20 @@ as zip archives begin.
 """
 
 
-@dataclass(frozen=True)
-class Form:
-    """How images are written: with times rewritten, with attestations.
-
-    Neither changes what is in the files.
-    """
-
-    rewrite: bool = True
-    attest: bool = True
-
-    @property
-    def output(self) -> dict[str, str]:
-        """Options of an image output."""
-        return OUTPUT | (REWRITTEN if self.rewrite else {})
-
-
-WHOLE = Form()
-"""What every builder can that is not of old."""
-
-
 def epoch(variant: Variant, lock: Lock) -> int:
     """SOURCE_DATE_EPOCH of a variant, in seconds: when its base image was made."""
     return lock.bases[variant.base.ref].epoch or EPOCH
 
 
-def fingerprint(variant: Variant, dockerfile: str, lock: Lock, form: Form = WHOLE) -> str:
-    """64 hex digits that stand for everything the image is made from: text, platforms, options,
-    time stamp.
+def fingerprint(variant: Variant, identity: str, lock: Lock, *, attest: bool = True) -> str:
+    """64 hex digits that stand for everything the image is made from: the stages that its last one
+    needs, by that one's `identity`, platforms, options, time stamp.
     """
     parts = {
-        "dockerfile": dockerfile,
+        "stages": identity,
         "platforms": list(variant.platforms),
-        "output": form.output,
-        "attest": [*PROVENANCE, SBOM] if form.attest else NO_ATTESTATIONS,
+        "output": OUTPUT,
+        "attest": [*PROVENANCE, SBOM] if attest else NO_ATTESTATIONS,
         "epoch": epoch(variant, lock),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -92,12 +68,11 @@ def repository(registry: str, variant: Variant) -> str:
 
 def target(variant: Variant, lock: Lock, *, context: str) -> Json:
     """The bake target of a variant, without tags and output."""
-    out: Json = {
+    return {
         "context": context,
         "dockerfile": "Dockerfile",
+        "target": variant.stage,
         "platforms": list(variant.platforms),
-    }
-    return out | {
         "args": {"SOURCE_DATE_EPOCH": str(epoch(variant, lock))},
         "attest": NO_ATTESTATIONS,
     }
@@ -125,7 +100,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
                 f"{what} {group} in the bake file", "rename the family", where=variant.family.where
             )
         groups.setdefault(group, []).append(variant.target)
-        entry = target(variant, lock, context=f"{folder}/{variant.family.name}/{variant.name}")
+        entry = target(variant, lock, context=f"{folder}/{variant.family.name}")
         entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in OUTPUT.items())])]
         targets[variant.target] = entry | {
             "tags": [f"{repository(registry, variant)}:{variant.name}"]

@@ -1,41 +1,35 @@
-"""The Dockerfile of a variant: whole, hermetic, every pin in its text."""
+"""The stages of a variant: whole, hermetic, every pin in their text."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from bakestone.core.documents import template
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import Artifact, Stage, VendorPackages
-from bakestone.core.lock.survey import Survey
+from bakestone.core.lock.needs import Artifact, PackageSet, Stage, VendorPackages
+from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
 from bakestone.core.matrix.conditions import python
-from bakestone.core.matrix.variant import Variant, slot_rank
+from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import Environments, labels, seen, stage_context
-from bakestone.core.render.frames import frame, pairs
-from bakestone.core.render.inventory import HEREDOC, Inventories
+from bakestone.core.render.frames import heredocs, mounted, pairs, tools
+from bakestone.core.render.inventory import GATE, Measures
+from bakestone.core.render.packages import keyrings
+from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.install import install
-from bakestone.core.render.packages.pip import pip
+from bakestone.core.render.packages.pip import PipStages, requirements, unpack
+from bakestone.core.render.packages.toolstages import ToolStages
+from bakestone.core.render.stages import SELF, Contents, Mark, RenderedStage
 from bakestone.errors import fail
 
 UID = 10001
 """User id of the images' user: above the ids that distros and cloud images hand out (Ubuntu 24.04
 has 1000 taken).
 """
-
-OWN = ("image", "inventory", "")
-"""The stages that are each variant's own; the last one has no name."""
-
-
-@dataclass(frozen=True)
-class RenderedStage:
-    """A stage of a Dockerfile; those with one `identity` are the same work, whoever has them."""
-
-    name: str
-    identity: str
 
 
 class Renderer:
@@ -48,69 +42,32 @@ class Renderer:
         self.lock = lock
         self._survey = Survey(library)
         self._environments = Environments()
-        self._inventories = Inventories()
-        self._stages: dict[tuple[Any, ...], str] = {}
-        self._packages: dict[tuple[Any, ...], str] = {}
+        self._measures = Measures()
+        self._known: dict[tuple[Any, ...], tuple[RenderedStage, ...]] = {}
 
-    def dockerfile(self, variant: Variant) -> str:
-        """The text of a variant's Dockerfile.
+    def stages(self, variant: Variant) -> tuple[RenderedStage, ...]:
+        """The stages of a variant, each after those that it needs; the last one is the image.
 
         Raises `BakestoneError` when the lock lacks something.
         """
         filled = sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot))
-        found = self._survey.stages(variant)
-        context = {
-            "name": variant.name,
-            "keyrings": self._keyrings(variant),
-            "base": self.origin(variant.base),
-            "base_packages": self._base_packages(variant),
-            "vendor_packages": "".join(
-                self._vendor_packages(vendor, variant)
-                for vendor in self._survey.vendor_packages(variant)
-            ),
-            "stages": [stage.chosen.component.name for stage in found],
-            "stage_texts": "".join(self._stage(stage, variant) for stage in found).rstrip("\n"),
-            "uid": UID,
-            "user": variant.family.user,
-            "environment": pairs(self._environments.of(variant, filled), "ENV"),
-            "heredoc": HEREDOC,
-            "inventory_files": "".join(self._inventories.files(c) for c in filled),
-            "inventory_script": self._inventories.script(variant, filled),
-            "labels": pairs(labels(variant, filled, self.lock), "LABEL"),
-        }
-        return template.render(
-            frame("Dockerfile.j2"),
-            context,
-            origin="generator/bakestone/core/render/templates/Dockerfile.j2",
-        )
-
-    def stages(self, variant: Variant) -> tuple[RenderedStage, ...]:
-        """The stages of a variant's Dockerfile, in the order of the text."""
-        found: list[RenderedStage] = []
-        keyrings = self._survey.keyrings(variant)
-        if keyrings:
-            names = tuple(r.name for r in keyrings.repositories)
-            key = _identity(keyrings.builder.ref, keyrings.packages.names, names)
-            found += [RenderedStage(n, f"{n} {key}") for n in ("keyring-files", "keyrings")]
-        vendors = tuple(
-            (v.chosen.text, v.chosen.seen, v.packages.names)
-            for v in self._survey.vendor_packages(variant)
-        )
-        names = self._survey.base_packages(variant).names
-        base = _identity(variant.base.ref, names, vendors, variant.platforms, variant.family.user)
-        found.append(RenderedStage("base", base))
-        made: dict[str, str] = {}
+        found = dict.fromkeys(self._base(variant))
+        base = next(reversed(found))
+        measures = {c.slot: self._measures.stages(c, variant) for c in filled}
+        for chosen in filled:
+            if not chosen.staged:
+                found |= dict.fromkeys(measures[chosen.slot])
+        made: dict[str, RenderedStage] = {}
         for stage in self._survey.stages(variant):
-            inputs = self._key(stage, variant, template.names(self._template(stage)[0]))
-            uses = tuple(made[slot] for slot in stage.uses if slot in made)
-            made[stage.chosen.slot] = _identity(inputs, uses, base if stage.on_base else "")
-            added = _identity(stage.artifacts, variant.platforms)  # FROM scratch, whoever uses it
-            for files in _file_stages(stage, variant.platforms):
-                found.append(RenderedStage(files["name"], f"{files['name']} {added}"))
-            name = stage.chosen.component.name
-            found.append(RenderedStage(name, f"{name} {made[stage.chosen.slot]}"))
-        own = f"{variant.family.name}/{variant.name}"
-        return (*found, *(RenderedStage(name, f"{name} {own}") for name in OWN))
+            slot = stage.chosen.slot
+            uses = tuple(made[used] for used in stage.uses if used in made)
+            *before, last = self._component(stage, variant, uses, base)
+            found |= dict.fromkeys((*before, *measures[slot], last))
+            made[slot] = last
+        found[GATE] = None
+        image = self._image(variant, filled, base, list(made.values()))
+        gate = self._measures.gate(variant, image, {s: m[-1] for s, m in measures.items()})
+        return (*found, image, gate, self._last(variant, filled, image, gate))
 
     def origin(self, base: Base) -> str:
         """What stands behind FROM: the reference with its locked digest."""
@@ -119,119 +76,247 @@ class Renderer:
             raise fail(f"the lock has no base image {base.ref}", "run `bakestone lock`")
         return locked.origin(base.ref)
 
-    def _base_packages(self, variant: Variant) -> str:
+    def _base(self, variant: Variant) -> tuple[RenderedStage, ...]:
+        """The distro with its packages, the vendors' and the user, after what that needs."""
         wanted = self._survey.base_packages(variant)
-        key = (wanted.base, wanted.names, variant.platforms)
-        if key not in self._packages:
-            self._packages[key] = install(wanted, self.lock, variant.platforms)
-        return self._packages[key]
+        vendors = self._survey.vendor_packages(variant)
+        key = (
+            "base",
+            variant.base.ref,
+            wanted.names,
+            tuple((v.chosen.text, v.chosen.seen, v.packages.names) for v in vendors),
+            variant.platforms,
+            variant.family.user,
+        )
+        if key not in self._known:
+            toolbox = _toolbox(wanted)
+            before = [toolbox, *self._keyrings(variant)]
+            stages = ToolStages(toolbox.reference, before[-1].reference, timed=True)
+            texts = [
+                f"FROM {self.origin(variant.base)} AS {SELF}\n"
+                f"ARG SOURCE_DATE_EPOCH={epoch(variant, self.lock)}",
+                install(wanted, self.lock, variant.platforms, stages),
+                *(self._vendor_packages(vendor, variant, stages) for vendor in vendors),
+                f"RUN {mounted(toolbox.reference)} <<'EOF'\n. /tools/timed.sh\n"
+                "useradd --no-log-init --create-home --shell /bin/bash"
+                f" --uid {UID} {variant.family.user}\nEOF",
+            ]
+            distro = variant.distro
+            title = f"{distro.component.name}{distro.version.version}"
+            others = (c for c in variant.slots.values() if c.slot != "distro")
+            brought = sorted(variant.base.provides.items())
+            marks = [Mark(f"base {slot}", slot, version) for slot, version in brought]
+            marks += [_mark(c) for c in others]
+            inside = [c.text for c in variant.slots.values() if not c.staged]
+            how = self._pins(wanted)
+            contents = Contents(", ".join(inside), how, variant.base.ref)
+            text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
+            last = RenderedStage(title, text, tuple(marks), contents)
+            self._known[key] = (*before, last)
+        return self._known[key]
 
-    def _vendor_packages(self, vendor: VendorPackages, variant: Variant) -> str:
+    def _pins(self, packages: PackageSet) -> str:
+        locked = self.lock.packages.get(packages.base)
+        return f"image, packages by {locked.pins}" if locked and packages.names else "image"
+
+    def _vendor_packages(
+        self, vendor: VendorPackages, variant: Variant, stages: ToolStages
+    ) -> str:
         """The RUN that installs a component's packages from its vendor's repository, and what its
         template adds.
         """
         chosen = vendor.chosen
-        text = install(vendor.packages, self.lock, variant.platforms) + "\n"
+        text = install(vendor.packages, self.lock, variant.platforms, stages) + "\n"
         if chosen.component.has_template(chosen.method):
             body, origin = chosen.component.template(chosen.method)
-            text += (
-                template.render(body, stage_context(chosen, variant), origin=origin).strip("\n")
-                + "\n\n"
-            )
+            context = stage_context(chosen, variant) | {"tools": mounted(stages.tools)}
+            text += template.render(body, context, origin=origin).strip("\n") + "\n"
         return text
 
-    def _keyrings(self, variant: Variant) -> str:
+    def _keyrings(self, variant: Variant) -> tuple[RenderedStage, ...]:
+        """The keyrings of vendors' repositories, after what they are made of; none when no package
+        of a vendor is installed.
+        """
         wanted = self._survey.keyrings(variant)
         if wanted is None:
-            return ""
-        context = {
-            "repositories": [self._keyring(r.name) for r in wanted.repositories],
-            "builder": self.origin(wanted.builder),
-            "packages": install(wanted.packages, self.lock, variant.platforms),
-        }
-        return template.render(
-            frame("keyrings.j2"),
-            context,
-            origin="generator/bakestone/core/render/templates/keyrings.j2",
+            return ()
+        files = "".join(self._key(r.name) for r in wanted.repositories)
+        keys = RenderedStage("keyring-files", f"FROM scratch AS {SELF}\n{files}")
+        toolbox = RenderedStage("keyring-tools", tools(keyrings.TOOLS, SELF))
+        builder = self._builder(wanted.builder, wanted.packages, variant, "keyrings")
+        locked = [(r.name, self.lock.keyrings[r.name].fingerprint) for r in wanted.repositories]
+        run = keyrings.keyrings_run(locked, keys.reference, toolbox.reference)
+        last = RenderedStage(
+            "keyrings",
+            f"FROM {builder[-1].reference} AS {SELF}\n{run}",
+            contents=Contents("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
         )
+        return (*builder, keys, toolbox, last)
 
-    def _keyring(self, name: str) -> dict[str, str]:
+    def _key(self, name: str) -> str:
         locked = self.lock.keyrings.get(name)
         if locked is None:
             raise fail(f"the lock has no keyring {name}", "run `bakestone lock`")
-        return {"name": name, "key": locked.url, "fingerprint": locked.fingerprint}
+        return f"ADD {locked.url} /{name}.key\n"
 
-    def _stage(self, stage: Stage, variant: Variant) -> str:
-        """A component's build stage.
+    def _builder(
+        self, base: Base, packages: PackageSet, variant: Variant, purpose: str
+    ) -> tuple[RenderedStage, ...]:
+        """A distro with the packages that something is built with, after its tools."""
+        toolbox = _toolbox(packages)
+        run = install(packages, self.lock, variant.platforms, ToolStages(toolbox.reference))
+        distro = f"{packages.distro.component.name}{packages.distro.version.version}"
+        word = "pip" if packages.names == WHEEL_TOOLS else purpose
+        text = f"FROM {self.origin(base)} AS {SELF}\n{run}"
+        return (toolbox, RenderedStage(f"{distro}-builder", text, (Mark("purpose", word),)))
+
+    def _component(
+        self,
+        stage: Stage,
+        variant: Variant,
+        uses: Sequence[RenderedStage],
+        base: RenderedStage,
+    ) -> tuple[RenderedStage, ...]:
+        """A component's build stage after what it needs.
 
         Its text depends on its own inputs only, so that variants share it.
         """
         chosen = stage.chosen
-        text, origin = self._template(stage)
-        uses = tuple(variant.slots[slot].component.name for slot in stage.uses)
-        key = self._key(stage, variant, template.names(text))
-        if key not in self._stages:
-            context: dict[str, Any] = stage_context(chosen, variant)
-            context |= {
-                "data": chosen.data,
-                "artifacts": [
-                    {"filename": a.filename, "platform": a.platform} for a in stage.artifacts
-                ],
-            }
-            context |= {"files": f"{chosen.component.name}-files"}
-            body = template.render(text, context, origin=origin).strip("\n")
-            around = {
-                "name": chosen.component.name,
-                "builder": "base" if stage.on_base else self.origin(stage.builder),
-                "packages": install(stage.packages, self.lock, variant.platforms),
-                "uses": uses,
-                "file_stages": _file_stages(stage, variant.platforms),
-                "body": (
-                    (
-                        pip(stage.wheels, self.lock, variant.platforms, python(variant.slots) or "")
-                        if stage.wheels
-                        else ""
-                    )
-                    + body
-                ),
-            }
-            self._stages[key] = template.render(
-                frame("stage.j2"),
-                around,
-                origin="generator/bakestone/core/render/templates/stage.j2",
-            )
-        return self._stages[key]
-
-    @staticmethod
-    def _template(stage: Stage) -> tuple[str, str]:
-        return stage.chosen.component.template(stage.chosen.method)
-
-    @staticmethod
-    def _key(stage: Stage, variant: Variant, names: frozenset[str]) -> tuple[Any, ...]:
-        """What a stage's text depends on; `names` are those that its template uses."""
-        uses = tuple(variant.slots[slot].component.name for slot in stage.uses)
-        shared = (stage.builder.ref, stage.on_base, uses, variant.platforms)
-        return (*shared, *seen(stage.chosen, variant, names))
-
-
-def _identity(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def _file_stages(stage: Stage, platforms: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The stages that ADD files by checksum; with files for one platform each, one stage a
-    platform.
-    """
-    if not stage.artifacts:
-        return []
-    name = f"{stage.chosen.component.name}-files"
-    special = any(a.platform for a in stage.artifacts)
-    if not special or len(platforms) == 1:
-        return [{"name": name, "origin": "scratch", "artifacts": list(stage.artifacts)}]
-    out: list[dict[str, Any]] = []
-    for platform in platforms:
-        fitting: list[Artifact] = [a for a in stage.artifacts if a.platform in ("", platform)]
-        out.append(
-            {"name": f"{name}-{platform.split('/')[1]}", "origin": "scratch", "artifacts": fitting}
+        text, origin = chosen.component.template(chosen.method)
+        used_names = template.names(text)
+        key = (
+            stage.builder.ref,
+            base if stage.on_base else None,
+            tuple(uses),
+            variant.platforms,
+            *seen(chosen, variant, used_names),
         )
-    return [*out, {"name": name, "origin": f"{name}-${{TARGETARCH}}", "artifacts": []}]
+        if key in self._known:
+            return self._known[key]
+        name = chosen.component.name
+        marks = _marks(stage, variant, used_names)
+        found: list[RenderedStage] = []
+        toolbox = _toolbox(stage.packages)
+        builder = base.reference
+        if stage.on_base:
+            found.append(toolbox)
+            run = install(
+                stage.packages, self.lock, variant.platforms, ToolStages(toolbox.reference)
+            )
+        else:
+            run = ""
+            found += self._builder(stage.builder, stage.packages, variant, name)
+            builder = found[-1].reference
+        found += self._pin_stages(stage, variant.platforms, marks)
+        pins = found[-1].reference
+        body = [run]
+        body += [f"COPY --from={used.reference} /out/ /\n" for used in uses]
+        if stage.wheels:
+            version, place = python(variant.slots) or "", PipStages(toolbox.reference, pins)
+            body.append(unpack(stage.wheels, self.lock, variant.platforms, version, place))
+        artifacts = [{"filename": a.filename, "platform": a.platform} for a in stage.artifacts]
+        context: dict[str, object] = {**stage_context(chosen, variant), "data": chosen.data}
+        context |= {"artifacts": artifacts, "files": pins, "tools": mounted(toolbox.reference)}
+        body.append(template.render(text, context, origin=origin).strip("\n"))
+        whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
+        contents = Contents(chosen.text, chosen.method, _source(stage))
+        last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, contents)
+        self._known[key] = (*found, last)
+        return self._known[key]
+
+    def _pin_stages(
+        self, stage: Stage, platforms: tuple[str, ...], marks: tuple[Mark, ...]
+    ) -> list[RenderedStage]:
+        """The stages of the files and wheels that a component is made of; with files for one
+        platform each, one stage a platform.
+        """
+        title = f"{stage.chosen.component.name}.pins"
+        about = f"# {stage.chosen.text}, {stage.chosen.method}\n"
+        scratch = f"{about}FROM scratch AS {SELF}\n"
+        wheels = (
+            heredocs({"requirements.txt": requirements(stage.wheels, self.lock, platforms)})
+            if stage.wheels
+            else ""
+        )
+        if len(platforms) == 1 or not any(a.platform for a in stage.artifacts):
+            return [RenderedStage(title, scratch + _adds(stage.artifacts) + wheels, marks)]
+        found = []
+        for platform in platforms:
+            fitting = [a for a in stage.artifacts if a.platform in ("", platform)]
+            marked = (*marks, Mark("platform", platform.split("/")[1]))
+            found.append(RenderedStage(title, scratch + _adds(fitting) + wheels, marked))
+        each = ", ".join(one.reference for one in found)
+        text = f"# by platform: {each}\nFROM {found[0].by_platform} AS {SELF}\n"
+        return [*found, RenderedStage(title, text, marks)]
+
+    def _image(
+        self,
+        variant: Variant,
+        filled: list[Chosen],
+        base: RenderedStage,
+        made: list[RenderedStage],
+    ) -> RenderedStage:
+        """What is measured: the base with every component."""
+        copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
+        text = (
+            f"FROM {base.reference} AS {SELF}\n{copies}"
+            f"ENV {pairs(self._environments.of(variant, filled), 'ENV')}\n"
+            f"WORKDIR /home/{variant.family.user}\nUSER {UID}\n"
+        )
+        return RenderedStage(f"{variant.stage}.image", text, own=True)
+
+    def _last(
+        self,
+        variant: Variant,
+        filled: list[Chosen],
+        image: RenderedStage,
+        gate: RenderedStage,
+    ) -> RenderedStage:
+        """The image: it cannot be made without what the gate measured."""
+        text = (
+            f"FROM {image.reference} AS {SELF}\n"
+            f"COPY --link --from={gate.reference} --chown=0:0 /tmp/o/ /\n"
+            f"LABEL {pairs(labels(variant, filled, self.lock), 'LABEL')}\n"
+            'ENTRYPOINT []\nCMD ["/bin/bash"]\n'
+        )
+        return RenderedStage(variant.stage, text, own=True)
+
+
+def _toolbox(packages: PackageSet) -> RenderedStage:
+    """The stage of the tools that RUNs on a distro call."""
+    manager = packages.distro.package_manager
+    text = tools(manager_of(packages.distro).TOOLS, SELF)
+    return RenderedStage("tools", text, (Mark("manager", manager),))
+
+
+def _mark(chosen: Chosen) -> Mark:
+    return Mark(chosen.slot, chosen.component.name, chosen.version.version)
+
+
+def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, ...]:
+    """What may tell a component's stage from others of it: the slots that its text sees, the
+    distro, its own version.
+    """
+    others = [slot for slot in variant.slots if slot in used or slot in stage.uses]
+    distro = stage.packages.distro
+    return (
+        *(_mark(variant.slots[slot]) for slot in others if slot != stage.chosen.slot),
+        *(Mark("seen", text) for text in stage.chosen.seen),
+        Mark("distro", distro.component.name, distro.version.version),
+        Mark("version", "", stage.chosen.version.version),
+    )
+
+
+def _source(stage: Stage) -> str:
+    """Where a component's files come from, for people."""
+    hosts = dict.fromkeys(urlsplit(a.url).netloc for a in stage.artifacts)
+    wheels = [wheel.name for wheel in stage.wheels]
+    more = f" and {len(wheels) - 2} more" if len(wheels) > 2 else ""
+    indexed = [f"package index: {', '.join(wheels[:2])}{more}"] if wheels else []
+    return ", ".join([*hosts, *indexed])
+
+
+def _adds(artifacts: Sequence[Artifact]) -> str:
+    return "".join(
+        f"ADD --checksum=sha256:{a.sha256} {a.url} /{a.filename}\n" for a in artifacts
+    )

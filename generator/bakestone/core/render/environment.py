@@ -101,9 +101,9 @@ def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[objec
 def labels(variant: Variant, filled: list[Chosen], lock: Lock) -> dict[str, str]:
     """Every label of a variant; `filled` are its slots in their order."""
     locked = lock.bases[variant.base.ref]
-    title = ", ".join(
-        f"{c.component.data.get('title', c.component.name)} {c.version.version}" for c in filled
-    )
+    distro, *others = (str(c.component.data.get("title", c.component.name)) for c in filled)
+    title = f"{distro} {filled[0].version.version}"
+    title += f" with {', '.join(others)}" if others else ""
     found = {
         "org.opencontainers.image.title": variant.name,
         "org.opencontainers.image.ref.name": variant.name,
@@ -115,7 +115,6 @@ def labels(variant: Variant, filled: list[Chosen], lock: Lock) -> dict[str, str]
         "io.bakestone.family": variant.family.name,
         "io.bakestone.variant": variant.name,
     }
-    found |= {f"io.bakestone.slot.{c.slot}": c.text for c in filled}
     if variant.driver:
         found |= {
             "io.bakestone.driver": variant.driver["toolkit"],

@@ -1,22 +1,62 @@
-"""The fixed parts of a Dockerfile: templates, and programs that run inside images."""
+"""The fixed parts of a Dockerfile: templates, programs that run inside images, and the tools that
+its RUNs call.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+
+from bakestone.errors import fail
+
+HEREDOC = "BAKESTONE_FILE"
+"""The word that ends a file inside a Dockerfile."""
+_HERE = Path(__file__).parent
 
 
 @cache
 def frame(name: str) -> str:
     """The text of a template."""
-    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
+    return (_HERE / "templates" / name).read_text("utf-8")
 
 
 @cache
 def program(name: str) -> list[str]:
-    """The lines of a shell or Python program, as they stand in a script."""
-    folder = Path(__file__).parent / "packages" / "programs"
-    return (folder / name).read_text("utf-8").splitlines()
+    """The lines of a Python program, as they stand in a script."""
+    return (_HERE / "packages" / "programs" / name).read_text("utf-8").splitlines()
+
+
+@cache
+def tool(name: str) -> str:
+    """The text of a tool."""
+    text = (_HERE / "tools" / name).read_text("utf-8").rstrip("\n")
+    return text.replace("@MIRRORS@", "\n".join(program("mirrors.py")))
+
+
+def tools(names: Iterable[str], stage: str = "tools") -> str:
+    """A stage that holds tools, for a RUN with `TOOLS`."""
+    return f"FROM scratch AS {stage}\n{heredocs({name: tool(name) for name in names})}"
+
+
+def heredocs(files: Mapping[str, str], origin: str = "") -> str:
+    """COPY instructions that write files, path -> text, into a stage.
+
+    Raises `BakestoneError` for a text that would end its own file; `origin` is where it is from.
+    """
+    for path, text in files.items():
+        if HEREDOC in text:
+            hint = "that word ends the file inside a Dockerfile: use another"
+            raise fail(f"{path} contains {HEREDOC}", hint, name=origin)
+    return "\n".join(
+        f"COPY <<'{HEREDOC}' /{path}\n{text}\n{HEREDOC}\n" for path, text in files.items()
+    )
+
+
+def mounted(stage: str, target: str = "/tools", source: str = "") -> str:
+    """The option of a RUN with which it sees a stage, or a folder of it, at `target`."""
+    part = f",source={source}" if source else ""
+    return f"--mount=type=bind,from={stage}{part},target={target}"
 
 
 def pairs(values: dict[str, str], instruction: str) -> str:

@@ -1,70 +1,62 @@
-"""The stage that measures: each component's script and programs, and the script that compares."""
+"""The stages that measure: each component's script and programs, what is expected of its version,
+and the gate, which compares.
+"""
 
 from __future__ import annotations
 
-from bakestone.core.documents import template
+from collections.abc import Mapping
+
 from bakestone.core.matrix.variant import Chosen, Variant
-from bakestone.core.render.frames import frame
+from bakestone.core.render.frames import heredocs, mounted, tools
+from bakestone.core.render.stages import SELF, Mark, RenderedStage
 from bakestone.errors import fail
 
-HEREDOC = "BAKESTONE_FILE"
+GATE = RenderedStage("gate", tools(["inventory.sh"], SELF))
+"""The stage of the script that compares."""
 
 
-class Inventories:
-    """The inventory of many variants; what several have alike is rendered once."""
+class Measures:
+    """What is measured of many variants; what several have alike is rendered once."""
 
     def __init__(self) -> None:
-        self._files: dict[str, str] = {}
-        self._measures: dict[tuple[str, ...], str] = {}
+        self._known: dict[tuple[str, ...], tuple[RenderedStage, RenderedStage]] = {}
 
-    def files(self, chosen: Chosen) -> str:
-        """The COPY instructions that put a component's script and programs beside run.sh."""
-        name = chosen.component.name
-        if name not in self._files:
-            found = _files(chosen).items()
-            self._files[name] = "".join(
-                f"COPY <<'{HEREDOC}' /tmp/bakestone/{name}/{file}\n{text}\n{HEREDOC}\n\n"
-                for file, text in found
-            )
-        return self._files[name]
-
-    def script(self, variant: Variant, filled: list[Chosen]) -> str:
-        """run.sh of a variant."""
-        measures = [
-            self._measure(c, "/usr" if c.of_distro else variant.context[c.slot]["prefix"])
-            for c in filled
-        ]
-        context = {
-            "name": variant.name,
-            "user": variant.family.user,
-            "measures": measures,
-            "fuse": variant.distro.component.data.get("fuse", True),
-            "driver": variant.driver,
-        }
-        return template.render(
-            frame("inventory.sh.j2"),
-            context,
-            origin="generator/bakestone/core/render/templates/inventory.sh.j2",
-        ).rstrip("\n")
-
-    def _measure(self, chosen: Chosen, prefix: str) -> str:
-        """The line of run.sh that measures a component: slot, component, version, prefix, what is
-        expected.
-        """
+    def stages(self, chosen: Chosen, variant: Variant) -> tuple[RenderedStage, RenderedStage]:
+        """A component's script and programs, and these with what is expected of its version."""
+        prefix = "/usr" if chosen.of_distro else variant.context[chosen.slot]["prefix"]
         key = (chosen.slot, chosen.text, prefix)
-        if key not in self._measures:
-            expected = sorted(
-                chosen.version.measure.items(), key=lambda item: (item[0] != "version", item)
+        if key not in self._known:
+            component, version = chosen.component, chosen.version
+            programs = RenderedStage(
+                f"measure-{component.name}",
+                f"FROM scratch AS {SELF}\n{heredocs(_files(chosen), component.origin)}",
             )
-            words = [
-                chosen.slot,
-                chosen.component.name,
-                chosen.version.version,
-                prefix,
-                *(f"{k}={v}" for k, v in expected),
-            ]
-            self._measures[key] = " ".join(["measure", *words])
-        return self._measures[key]
+            wanted = sorted(version.measure.items(), key=lambda item: (item[0] != "version", item))
+            words = [chosen.slot, component.name, version.version, prefix]
+            expected = " ".join([*words, *(f"{k}={v}" for k, v in wanted)])
+            text = f"FROM {programs.reference} AS {SELF}\n{heredocs({'expected': expected})}"
+            marks = (Mark("prefix", "in" + prefix.replace("/", "-")),)
+            title = component.name
+            if chosen.slot == "distro":
+                title += version.version
+            else:
+                marks = (Mark("version", "", version.version), *marks)
+            self._known[key] = (programs, RenderedStage(f"{title}.measure", text, marks))
+        return self._known[key]
+
+    def gate(
+        self, variant: Variant, image: RenderedStage, measures: Mapping[str, RenderedStage]
+    ) -> RenderedStage:
+        """The stage that measures a variant; it fails where a value is another than expected."""
+        mounts = [mounted(GATE.reference)]
+        mounts += [mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()]
+        settings = ["FUSE=yes"] if variant.distro.component.data.get("fuse", True) else []
+        if variant.driver:
+            settings.append('DRIVER="{minimum} {toolkit}"'.format_map(variant.driver))
+        words = ["sh /tools/inventory.sh", variant.name, variant.family.user, *measures]
+        lines = " \\\n    ".join(["--network=none", *mounts, " ".join([*settings, *words])])
+        text = f"FROM {image.reference} AS {SELF}\nRUN {lines}\n"
+        return RenderedStage(f"{variant.stage}.inventory", text, own=True)
 
 
 def _files(chosen: Chosen) -> dict[str, str]:
@@ -74,8 +66,4 @@ def _files(chosen: Chosen) -> dict[str, str]:
         hint = "a component must be measurable: see docs/components.md"
         raise fail(f"{component.name} has no inventory.sh", hint, name=component.origin)
     files = {"inventory.sh": component.inventory, **component.programs}
-    for name, text in files.items():
-        if HEREDOC in text:
-            hint = "that word ends the file inside a Dockerfile: use another"
-            raise fail(f"{component.name}/{name} contains {HEREDOC}", hint, name=component.origin)
     return {name: text.rstrip("\n") for name, text in files.items()}

@@ -15,8 +15,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
-from bakestone.core.render.bakefile import WHOLE, Form
-from bakestone.core.render.dockerfile import OWN, RenderedStage
+from bakestone.core.render.family import FamilyFile
 from bakestone.core.render.measured import Expected, expectations
 
 FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{64}")
@@ -25,12 +24,16 @@ FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class RenderedVariant:
-    """A variant with its Dockerfile's text, the stages in it, and where the file is."""
+    """A variant with the stages that its image needs, and the family's file that they stand in."""
 
     variant: Variant
-    dockerfile: str = field(repr=False)
-    stages: tuple[RenderedStage, ...] = field(repr=False)
+    file: FamilyFile = field(repr=False)
     path: Path
+
+    @property
+    def identity(self) -> str:
+        """What stands for all its stages."""
+        return self.file.stages[self.variant.name][-1].identity
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,13 @@ class PlannedVariant:
 
     @property
     def path(self) -> Path:
-        """Its Dockerfile."""
+        """Its family's Dockerfile."""
         return self.rendered.path
 
-    @property
+    @cached_property
     def dockerfile(self) -> str:
-        """The text of its Dockerfile."""
-        return self.rendered.dockerfile
+        """The text of its own stages."""
+        return self.rendered.file.alone(self.name)
 
     @property
     def title(self) -> str:
@@ -99,13 +102,15 @@ class PlannedVariant:
 
     @cached_property
     def stages(self) -> dict[str, str]:
-        """Stage name -> identity: equal ones are the same work. The last stage has no name."""
-        return {stage.name: stage.identity for stage in self.rendered.stages}
+        """Stage name -> identity: equal ones are the same work."""
+        return self.rendered.file.names_of(self.name)
 
     @cached_property
     def shared(self) -> tuple[str, ...]:
         """The identities of the stages that other variants may have as well."""
-        return tuple(sorted(i for name, i in self.stages.items() if name not in OWN))
+        return tuple(
+            sorted(s.identity for s in self.rendered.file.stages[self.name] if not s.own)
+        )
 
     @cached_property
     def expected(self) -> tuple[Expected, ...]:
@@ -115,7 +120,7 @@ class PlannedVariant:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """Variants of one project, for one registry and in one form.
+    """Variants of one project, for one registry; `attest` tells whether with attestations.
 
     `known` is the (family, name) of every variant in images.yaml, also of those that are not
     chosen. `lock` and `library` are what the texts were made from: an SBOM names what is in them.
@@ -123,24 +128,29 @@ class BuildPlan:
 
     variants: tuple[PlannedVariant, ...]
     registry: str
-    form: Form
+    attest: bool
     known: tuple[tuple[str, str], ...] = field(repr=False)
     lock: Lock = field(repr=False)
     library: Library = field(repr=False)
 
-    def in_form(self, form: Form) -> BuildPlan:
-        """The same in another form, which has other fingerprints."""
+    def unattested(self) -> BuildPlan:
+        """The same without attestations, which has other fingerprints."""
         variants = tuple(
-            replace(v, fingerprint=_fingerprint(v.rendered, self.lock, form)) for v in self.variants
+            replace(v, fingerprint=_fingerprint(v.rendered, self.lock, attest=False))
+            for v in self.variants
         )
-        return replace(self, variants=variants, form=form)
+        return replace(self, variants=variants, attest=False)
 
     def target(self, variant: PlannedVariant, output: str, *, attest: bool) -> dict[str, object]:
-        """A variant's bake target with this output, with BuildKit's provenance or without."""
+        """A variant's bake target with this output, with BuildKit's provenance or without.
+
+        Its own stages are handed over, not the family's file, which the provenance would hold.
+        """
         context = str(variant.path.parent.resolve())
         target = bakefile.target(variant.variant, self.lock, context=context)
-        target |= {"attest": bakefile.PROVENANCE} if attest else {}
-        return target | {"output": [output]}
+        del target["dockerfile"]
+        target |= {"dockerfile-inline": variant.dockerfile, "output": [output]}
+        return target | ({"attest": bakefile.PROVENANCE} if attest else {})
 
     def of(self, variants: Iterable[PlannedVariant]) -> BuildPlan:
         """The same for some of the variants, in the order that is given."""
@@ -153,21 +163,22 @@ def make(
     known: Iterable[Variant],
     lock: Lock,
     library: Library,
-    form: Form = WHOLE,
+    *,
+    attest: bool = True,
 ) -> BuildPlan:
     """The plan of rendered variants; `known` are all of images.yaml."""
     variants = tuple(
         PlannedVariant(
             one,
             bakefile.repository(registry, one.variant),
-            _fingerprint(one, lock, form),
+            _fingerprint(one, lock, attest=attest),
             bakefile.epoch(one.variant, lock),
         )
         for one in rendered
     )
     names = tuple((v.family.name, v.name) for v in known)
-    return BuildPlan(variants, registry, form, names, lock, library)
+    return BuildPlan(variants, registry, attest, names, lock, library)
 
 
-def _fingerprint(one: RenderedVariant, lock: Lock, form: Form) -> str:
-    return bakefile.fingerprint(one.variant, one.dockerfile, lock, form)
+def _fingerprint(one: RenderedVariant, lock: Lock, *, attest: bool) -> str:
+    return bakefile.fingerprint(one.variant, one.identity, lock, attest=attest)

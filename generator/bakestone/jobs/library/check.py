@@ -131,7 +131,7 @@ def _rendered(
     try:
         found = samples.find(component, version, method, library)
         if not isinstance(found, Obstacle):
-            Renderer(library, samples.lock([found], library)).dockerfile(found)
+            Renderer(library, samples.lock([found], library)).stages(found)
             return
     except BakestoneError as problem:
         yield from problem.findings

@@ -89,7 +89,7 @@ class Delivery:
         plain_http = self.registry.site.plain_http(variant.repository.partition("/")[0])
         name = variant.repository if self.way == BY_DIGEST else variant.kept
         output = capabilities.pushed(
-            name, self.plan.form, by_digest=self.way == BY_DIGEST, plain_http=plain_http
+            name, by_digest=self.way == BY_DIGEST, plain_http=plain_http
         )
         digest = self._bake(variant, self._target(variant, output))
         if self.way == BY_TAG:
@@ -109,7 +109,7 @@ class Delivery:
             shutil.rmtree(layout.folder, ignore_errors=True)
 
     def _target(self, variant: PlannedVariant, output: str) -> Target:
-        return self.plan.target(variant, output, attest=self.plan.form.attest)
+        return self.plan.target(variant, output, attest=self.plan.attest)
 
     def _bake(self, variant: PlannedVariant, target: Target) -> str:
         """Have one variant exported or pushed; gives the digest that buildx tells of it."""
@@ -137,7 +137,7 @@ def settle(
 
     Where another run was quicker, the tag stays where it is, and that image counts.
     """
-    top = complete(plan, variant, found, registry) if plan.form.attest else found.top
+    top = complete(plan, variant, found, registry) if plan.attest else found.top
     there = registry.head(variant.kept)
     if there not in (None, top.digest, found.top.digest):
         return _first(variant, registry)

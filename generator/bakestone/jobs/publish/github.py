@@ -9,6 +9,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from bakestone.core.render import family
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.jobs.publish.order import order
@@ -45,7 +46,7 @@ def matrix(plan: BuildPlan, changed_since: str | None, max_jobs: int) -> str:
 
 
 def _differs(variant: PlannedVariant, commit: str) -> bool:
-    """Whether a variant's Dockerfile is another than at `commit`, or was not there."""
+    """Whether a variant's own stages are others than at `commit`, or were not there."""
     path = variant.path
     if commit.startswith("-"):
         raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=2)
@@ -59,7 +60,8 @@ def _differs(variant: PlannedVariant, commit: str) -> bool:
     except FileNotFoundError as problem:
         hint = "--changed-since compares with a commit"
         raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
-    return old.returncode != 0 or old.stdout != variant.dockerfile.encode()
+    before = family.reachable(old.stdout.decode("utf-8", "replace"), variant.variant.stage)
+    return before != family.reachable(variant.rendered.file.text, variant.variant.stage)
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bakestone.core.render.dockerfile import OWN
 from bakestone.core.render.plan import PlannedVariant
 
 MAX_TARGETS = 100
@@ -15,7 +14,7 @@ MAX_TARGETS = 100
 
 def order(variants: Sequence[PlannedVariant]) -> list[PlannedVariant]:
     """Variants that share stages next to each other, so that a chunk builds each stage once."""
-    return sorted(variants, key=lambda v: (v.variant.base.ref, v.stages["base"], v.shared, v.name))
+    return sorted(variants, key=lambda v: (v.variant.base.ref, v.shared, v.name))
 
 
 def chunks(variants: Sequence[PlannedVariant], size: int) -> Iterator[list[PlannedVariant]]:
@@ -32,6 +31,4 @@ def hit_by(
     the same stage.
     """
     identity = first.stages.get(stage)
-    if identity is None or stage in OWN:
-        return [v for v in remaining if v == first]
-    return [v for v in remaining if v == first or v.stages.get(stage) == identity]
+    return [v for v in remaining if v == first or identity in v.stages.values()]

@@ -22,8 +22,8 @@ from bakestone.errors import fail
 
 def target(plan: BuildPlan, variant: PlannedVariant, folder: Path) -> Target:
     """The bake target that exports a variant, in the form that a push would give it."""
-    output = capabilities.layout(variant.kept, folder, plan.form)
-    return plan.target(variant, output, attest=plan.form.attest)
+    output = capabilities.layout(variant.kept, folder)
+    return plan.target(variant, output, attest=plan.attest)
 
 
 def send(registry: Registry, layout: Layout, variant: PlannedVariant) -> str:

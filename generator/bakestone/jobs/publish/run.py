@@ -16,7 +16,6 @@ from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
-from bakestone.core.render.bakefile import Form
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
@@ -155,7 +154,7 @@ class _Run:
             found = published.read(variant, variant.kept, self.registry)
             if found is None:
                 return None
-            if self.plan.form.attest and not index.is_done(found.top.data):
+            if self.plan.attest and not index.is_done(found.top.data):
                 # a run of an earlier version was stopped before its index was whole
                 return deliver.settle(self.plan, variant, found, self.registry)
         except VariantError as problem:
@@ -163,12 +162,11 @@ class _Run:
         return published.released(variant, found, found.top.digest)
 
     def limit(self, abilities: Abilities) -> None:
-        """Take the form that the builder can write, and look again when it is another."""
-        self.way, able, asked = abilities.delivery, abilities.form, self.plan.form
-        form = Form(asked.rewrite and able.rewrite, asked.attest and able.attest)
-        if form != asked:
+        """Leave out what the builder cannot write, and look again then."""
+        self.way = abilities.delivery
+        if self.plan.attest and not abilities.attests:
             self.watcher.warn(_plain(abilities))
-            self.plan = self.plan.in_form(form)
+            self.plan = self.plan.unattested()
             for before in (self.images, self.floating, self.failed):
                 before.clear()
             self.look()
@@ -246,7 +244,9 @@ class _Run:
             board.watch(state)
             courier.check()
             for variant in variants if self.options.push else ():
-                done = state.measured(variant.target, len(variant.platforms))
+                # its last stage copies the inventory
+                stage, platforms = variant.variant.stage, len(variant.platforms)
+                done = state.ended(variant.target, stage, platforms)
                 if done and not courier.has(variant):
                     self._hand(variant, board, courier)
 
@@ -326,10 +326,7 @@ class _Run:
 
 
 def _plain(abilities: Abilities) -> Finding:
-    text = (
-        f"{abilities.name} cannot rewrite times: two builds give two digests, and there is no"
-        " provenance and no SBOM"
-    )
+    text = f"{abilities.name} writes no attestations: there is no provenance and no SBOM"
     hint = (
         "Docker with the containerd image store can, or a builder of its own: docs/reproducible.md"
     )

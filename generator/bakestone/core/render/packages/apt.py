@@ -7,35 +7,43 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import groupby
 
 from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import frame, program
+from bakestone.core.render.frames import mounted, tools
 from bakestone.core.render.packages import debversion
 from bakestone.core.render.packages.closure import by_platform, closures, command
+from bakestone.core.render.packages.keyrings import TOOLS as KEYRING_TOOLS
+from bakestone.core.render.packages.keyrings import keyrings_run
+from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import fail
 
-BEGIN = tuple(program("apt_begin.sh"))
-"""How every script that uses apt begins; apt's options are then in "$@"."""
-_CLEAN = tuple(program("apt_end.sh"))
-_SNAPSHOT = "/tmp/snapshot.list"  # noqa: S108
-_VENDOR = "/tmp/vendor"  # noqa: S108
-VENDOR_GONE = f"rm -r {_VENDOR}"
-"""Removes what `vendor_sources` wrote."""
+BEGIN = (". /tools/apt.sh",)
+"""How every script that uses apt begins: what is in tools/apt.sh can be called then."""
+TOOLS = ("timed.sh", "apt.sh", "wheels.sh")
+"""What a stage `tools` needs for such scripts."""
 _ARCHITECTURE = "dpkg --print-architecture"
-_WITHOUT_BUNDLE = tuple(program("apt_without_bundle.sh"))
-_HTTPS_METHOD = tuple(program("apt_https.sh"))
-_MIRRORED = tuple(program("apt_mirrors.sh"))
 Act = Callable[[list[str]], list[str]]
 """Package names, or `name=version` -> the shell lines that do something with them."""
 
+
+@dataclass(frozen=True)
+class Steps:
+    """A script about packages: lines before, what is done with them, and lines after."""
+
+    begin: list[str]
+    act: Act
+    end: list[str]
+
+
+
 _SECRETS = "--mount=type=secret,id=apt --mount=type=secret,id=ca"
 _MIRRORS = "--mount=type=secret,id=mirrors"
-_KEYRINGS = "--mount=type=bind,from=keyrings,source=/out,target=/keyrings"
 _WOULD_INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ")
 _UNKNOWN = re.compile(
     r"E: (?:Unable to locate package|Package) '?([a-z0-9][a-z0-9+.-]*[a-z0-9+])(?= has no"
@@ -55,7 +63,7 @@ _SECURITY = re.compile(r"-security$|/updates$|^Debian-Security:|-security/|/upda
 """What a suite, or an origin as apt names it, is called when it has security updates (Debian before
 11: buster/updates).
 """
-_UPGRADES = 'apt-get "$@" dist-upgrade --simulate > /out/upgrades'
+_UPGRADES = "apt dist-upgrade --simulate > /out/upgrades"
 _ARCHIVE = (
     "sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p' /out/* | sort -u | xargs -r apt-cache madison >"
     " /out/archive{}"
@@ -63,52 +71,50 @@ _ARCHIVE = (
 _REASON = re.compile(r"^(?:E:|W:|Err)|^\s*\S+ : (?:Pre)?Depends: ")
 
 
-def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> str:
+def install(
+    packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], stages: ToolStages
+) -> str:
     """The RUN that installs a package set as the lock pins it.
 
     Raises `BakestoneError` when it does not hold the set.
     """
     vendors = ", ".join(r.name for r in packages.repositories)
-    title = f"# packages from {vendors}" if vendors else "# distro packages"
-    return script(packages, locked, platforms, [title], _install, [*_CLEAN])
+    begin = [*stages.begin, *BEGIN, *([f"# packages from {vendors}"] if vendors else [])]
+    return script(packages, locked, platforms, Steps(begin, _install, ["clean"]), stages)
 
 
 def script(
     packages: PackageSet,
     locked: LockedPackages,
     platforms: tuple[str, ...],
-    begin: list[str],
-    act: Act,
-    end: list[str],
+    steps: Steps,
+    stages: ToolStages = TOOL_STAGES,
 ) -> str:
-    """A RUN in which apt sees the sources that the lock names for a package set;
+    """A RUN in which apt sees the sources that the lock names for a package set.
 
-    `act` gives what is done with its packages.
-
-    `begin` and `end` are lines before and after. Raises `BakestoneError` when the lock does not
-    hold the set.
+    Raises `BakestoneError` when the lock does not hold the set.
     """
     ways = {"snapshot": _snapshot, "frozen": _frozen}
-    lines = [
-        *begin,
-        *BEGIN,
-        *ways.get(locked.pins, _versions)(packages, locked, platforms, act),
-        *end,
-    ]
-    return run(
-        lines,
-        lists=locked.pins == "snapshot" or bool(packages.repositories),
-        keyrings=bool(packages.repositories),
-    )
+    way = ways.get(locked.pins, _versions)
+    lines = [*steps.begin, *way(packages, locked, platforms, steps.act), *steps.end]
+    lists = locked.pins == "snapshot" or bool(packages.repositories)
+    return run(lines, stages, lists=lists, keyrings=bool(packages.repositories))
 
 
-def run(lines: list[str], *, lists: bool = False, keyrings: bool = False) -> str:
+def run(
+    lines: list[str],
+    stages: ToolStages = TOOL_STAGES,
+    *,
+    lists: bool = False,
+    keyrings: bool = False,
+) -> str:
     """A RUN of a script that uses apt, with the site's settings as secrets.
 
     `lists` is for a script that writes source lists: the site's mirrors are then among the secrets.
-    With `keyrings`, the stage of that name is at /keyrings.
+    With `keyrings`, what that stage made is at /keyrings.
     """
-    mounts = [_SECRETS, *([_MIRRORS] if lists else []), *([_KEYRINGS] if keyrings else [])]
+    mounts = [mounted(stages.tools), _SECRETS, *([_MIRRORS] if lists else [])]
+    mounts += [mounted(stages.keyrings, "/keyrings", "/out")] if keyrings else []
     return f"RUN {' '.join(mounts)} <<'EOF'\n" + "\n".join(lines) + "\nEOF\n"
 
 
@@ -118,55 +124,33 @@ def vendor_sources(
     """Shell lines after which apt reads the vendors' repositories beside /etc/apt/sources.list.
 
     `with_parts` keeps the base's own sources.list.d as well, but for files with one of the same
-    repositories: apt refuses one repository with two keyrings. Gives nothing when there are no
-    repositories.
+    repositories. Gives nothing when there are no repositories.
     """
     if not repositories:
         return []
-    lines = (
-        [*_HTTPS_METHOD, *_WITHOUT_BUNDLE]
-        if any("https://" in r.line for r in repositories)
-        else []
-    )
+    secure = any("https://" in r.line for r in repositories)
+    lines = ["https_method", "https"] if secure else []
     if with_parts:
-        same = " ".join(
-            f"-e {shlex.quote(url)}"
-            for url in sorted({r.line.split()[0].rstrip("/") for r in repositories})
-        )
-        lines += [
-            f"cp -r /etc/apt/sources.list.d {_VENDOR}",
-            f"grep -rlF {same} {_VENDOR} | xargs -r rm",
-        ]
-    else:
-        lines += [f"mkdir {_VENDOR}"]
-    return [
-        *lines,
-        *_list(f"{_VENDOR}/vendor.list", [], repositories, platforms),
-        f'set -- "$@" -o Dir::Etc::SourceParts={_VENDOR}',
-    ]
+        urls = sorted({r.line.split()[0].rstrip("/") for r in repositories})
+        lines += [" ".join(["parts", *map(shlex.quote, urls)])]
+    return [*lines, *_list("vendor", [], repositories, platforms)]
 
 
 def _list(
-    path: str, sources: list[str], repositories: tuple[Repository, ...], platforms: tuple[str, ...]
+    tool: str, sources: list[str], repositories: tuple[Repository, ...], platforms: tuple[str, ...]
 ) -> list[str]:
-    """Shell lines that write a source list, with the site's mirrors in the place of what they
-    mirror.
-    """
+    """Shell lines that hand a tool the lines of source lists."""
     everywhere = sources + [_deb(r) for r in repositories if not r.platform or len(platforms) == 1]
-    lines = (
-        ["printf '%s\\n' \\", *(f"  '{line}' \\" for line in everywhere), f"  > {path}"]
-        if everywhere
-        else []
-    )
+    lines = [command([tool, *(f"'{line}'" for line in everywhere)])] if everywhere else []
     for repository in repositories:
         if repository.platform and len(platforms) > 1:
             architecture = repository.platform.split("/")[1]
             lines += [
                 f'if [ "$({_ARCHITECTURE})" = {architecture} ]; then',
-                f"  echo '{_deb(repository)}' >> {path}",
+                f"  {tool} '{_deb(repository)}'",
                 "fi",
             ]
-    return [*lines, *(line.replace("@LIST@", path) for line in _MIRRORED)]
+    return lines
 
 
 def _deb(repository: Repository) -> str:
@@ -174,10 +158,7 @@ def _deb(repository: Repository) -> str:
 
 
 def _install(names: list[str]) -> list[str]:
-    return [
-        'apt-get "$@" update',
-        command(['apt-get "$@" install --yes --no-install-recommends', *names]),
-    ]
+    return [command(["packages", *names])]
 
 
 def _snapshot(
@@ -195,12 +176,10 @@ def _snapshot(
     ]
     lines = [
         f"# the archive as it was at {locked.snapshot}",
-        *_list(_SNAPSHOT, sources, packages.repositories, platforms),
+        *_list("only", sources, packages.repositories, platforms),
     ]
-    lines += [f'set -- "$@" -o Dir::Etc::SourceList={_SNAPSHOT} -o Dir::Etc::SourceParts=-']
-    if any("https://" in line for line in (*sources, *(r.line for r in packages.repositories))):
-        lines += _WITHOUT_BUNDLE
-    return [*lines, *act(list(packages.names)), f"rm {_SNAPSHOT}"]
+    secure = any("https://" in s for s in (*sources, *(r.line for r in packages.repositories)))
+    return [*lines, *(["https"] if secure else []), *act(list(packages.names))]
 
 
 def _frozen(
@@ -211,8 +190,9 @@ def _frozen(
     ]
     return [
         "# this archive no longer changes; other sources that the base image brings are left aside",
-        'set -- "$@" -o Dir::Etc::SourceParts=-',
-        *_beside(packages, platforms, act(names), with_parts=False),
+        "no_parts",
+        *vendor_sources(packages.repositories, platforms, with_parts=False),
+        *act(names),
     ]
 
 
@@ -224,29 +204,14 @@ def _versions(
         for p, c in closures(packages, locked, platforms).items()
     }
     first = pins[platforms[0]]
+    sources = vendor_sources(packages.repositories, platforms, with_parts=True)
     if all(names == first for names in pins.values()):
-        return _beside(packages, platforms, act(first), with_parts=True)
+        return [*sources, *act(first)]
     lines = by_platform(
         _ARCHITECTURE, {platform.split("/")[1]: names for platform, names in pins.items()}
     )
-    update, *rest = act(["$packages"])
-    return [
-        *lines,
-        *_beside(
-            packages,
-            platforms,
-            [update, "# shellcheck disable=SC2086 # one word a package", *rest],
-            with_parts=True,
-        ),
-    ]
-
-
-def _beside(
-    packages: PackageSet, platforms: tuple[str, ...], lines: list[str], *, with_parts: bool
-) -> list[str]:
-    """Shell lines, with the vendors' repositories of a package set, which are gone after them."""
-    before = vendor_sources(packages.repositories, platforms, with_parts=with_parts)
-    return [*before, *lines, VENDOR_GONE] if before else lines
+    split = "# shellcheck disable=SC2086 # one word a package"
+    return [*lines, *sources, split, *act(["$packages"])]
 
 
 def question(
@@ -268,21 +233,19 @@ def question(
     """
     numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
     used = {r.name: r for s in sets for r in s.repositories}
-    texts = (
-        [keyrings_stage(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
-    )
+    texts = [tools([*TOOLS, *(KEYRING_TOOLS if used else ())])]
+    texts += [keyring_stages(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
     stages: list[str] = []
     for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
         here = tuple(used[name] for name in names if used[name].platform in ("", platform))
         lines = [*BEGIN, *vendor_sources(here, (platform,), with_parts=True)]
         lines += [
             f"# {now}: asked anew each time, never answered from the cache",
-            'apt-get "$@" update',
+            "apt update",
             "mkdir -p /out",
         ]
         lines += [
-            f'apt-get "$@" install --simulate --no-install-recommends {" ".join(s.names)} >'
-            f" /out/{number}"
+            f"apt install --simulate --no-install-recommends {' '.join(s.names)} > /out/{number}"
             for number, s in group
         ]
         if updates:
@@ -299,18 +262,16 @@ def _vendors(packages: PackageSet) -> tuple[str, ...]:
     return tuple(r.name for r in packages.repositories)
 
 
-def keyrings_stage(builder: str, repositories: list[Repository]) -> str:
-    """The stage `keyrings`, made on the image `builder` with the packages of the day."""
-    lines = [
-        *BEGIN,
-        'apt-get "$@" update',
-        'apt-get "$@" install --yes --no-install-recommends gnupg',
-    ]
-    context = {"builder": builder, "packages": run(lines), "repositories": repositories}
-    return template.render(
-        frame("keyrings.j2"),
-        context,
-        origin="generator/bakestone/core/render/templates/keyrings.j2",
+def keyring_stages(builder: str, repositories: list[Repository]) -> str:
+    """The stages `keyring-files` and `keyrings`, made on the image `builder` with the packages of
+    the day.
+    """
+    lines = [*BEGIN, "packages gnupg"]
+    files = "".join(f"ADD {r.key} /{r.name}.key\n" for r in repositories)
+    keys = [(r.name, r.fingerprint) for r in repositories]
+    return (
+        f"FROM scratch AS keyring-files\n{files}\n"
+        f"FROM {builder} AS keyrings\n{run(lines)}\n{keyrings_run(keys, 'keyring-files', 'tools')}"
     )
 
 

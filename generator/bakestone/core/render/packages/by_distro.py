@@ -8,14 +8,22 @@ from typing import Protocol
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages import apt, dnf
+from bakestone.core.render.packages.toolstages import ToolStages
 from bakestone.core.render.packages.updates import Updates
 
 
 class PackageManager(Protocol):
     """What the modules `apt` and `dnf` both have."""
 
+    TOOLS: tuple[str, ...]
+    """What the stage of tools needs for its scripts."""
+
     def install(
-        self, packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]
+        self,
+        packages: PackageSet,
+        locked: LockedPackages,
+        platforms: tuple[str, ...],
+        stages: ToolStages,
     ) -> str:
         """The RUN that installs a package set as the lock pins it."""
 

@@ -10,34 +10,30 @@ from collections.abc import Iterable, Mapping
 
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import program
+from bakestone.core.render.frames import mounted, program, tools
 from bakestone.core.render.packages.closure import by_platform, closures, command
+from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import fail
 
 REPOSITORIES = "/tmp/repositories"  # noqa: S108
 """Where the site's form of the repository files is, when the site has mirrors."""
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
-SITE = tuple(
-    line
-    for shell in program("dnf_site.sh")
-    for line in (shell, *(program("mirrors.py") if shell.endswith("<<'PYTHON'") else ()))
-)
-"""Shell lines that leave dnf's Python in "$python", and, where the site has mirrors, the repository
-files with them in `REPOSITORIES`.
+BEGIN = (". /tools/dnf.sh",)
+"""How every script that uses dnf begins: dnf's own Python is in "$python" then, and, where the site
+has mirrors, the repository files with them in `REPOSITORIES`.
 """
-# what dnf keeps of its work goes with the temporary folder; plugins would ask for subscriptions, or
-# note what is installed
-_BEGIN = ("set -eu", *SITE, *program("dnf_begin.sh"))
-_CLEAN = tuple(program("dnf_end.sh"))
-_INSTALL = 'dnf "$@" install --assumeyes'
+TOOLS = ("timed.sh", "dnf.sh", "wheels.sh")
+"""What a stage `tools` needs for such scripts."""
 _LINE = re.compile(
     r"^([A-Za-z0-9][A-Za-z0-9+._-]*\.[a-z0-9_]+) ([0-9]+:[A-Za-z0-9.+_~^]+-[A-Za-z0-9.+_~^]+)$"
 )
 _UNKNOWN = re.compile(r"bakestone: no package (\S+)$")
 
 
-def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]) -> str:
+def install(
+    packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], stages: ToolStages
+) -> str:
     """The RUN that installs a package set at the lock's versions; empty when the base has all of
     it.
 
@@ -63,27 +59,24 @@ def install(packages: PackageSet, locked: LockedPackages, platforms: tuple[str, 
     first = pins[platforms[0]]
     if not any(pins.values()):
         return ""
-    lines = ["# distro packages", *_BEGIN]
+    lines = [*stages.begin, *BEGIN]
     if all(names == first for names in pins.values()):
-        lines += [command([_INSTALL, *first])]
+        lines += [command(["packages", *first])]
     else:
         lines += by_platform(
             "uname -m", {_MACHINES[platform]: names for platform, names in pins.items()}
         )
         lines += [
             "# shellcheck disable=SC2086 # one word a package",
-            f'if [ -n "$packages" ]; then {_INSTALL} $packages; fi',
+            f'if [ -n "$packages" ]; then packages $packages; fi',
         ]
-    return run([*lines, *_CLEAN])
+    return run([*lines, "clean"], stages)
 
 
-def run(lines: list[str]) -> str:
+def run(lines: list[str], stages: ToolStages = TOOL_STAGES) -> str:
     """A RUN of a script that uses dnf, with the site's settings as secrets."""
-    return (
-        "RUN --mount=type=secret,id=ca --mount=type=secret,id=mirrors <<'EOF'\n"
-        + "\n".join(lines)
-        + "\nEOF\n"
-    )
+    mounts = f"{mounted(stages.tools)} --mount=type=secret,id=ca --mount=type=secret,id=mirrors"
+    return f"RUN {mounts} <<'EOF'\n" + "\n".join(lines) + "\nEOF\n"
 
 
 def nevra(name: str, version: str) -> str:
@@ -124,13 +117,12 @@ def question(
     """
     wanted = json.dumps([s.names for s in sets])
     lines = [
-        "set -eu",
-        *SITE,
+        *BEGIN,
         f"# {now}: asked anew each time, never answered from the cache",
         "mkdir -p /out",
     ]
     lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", resolver(updates=updates) + "PYTHON"]
-    return f"FROM {origin} AS ask\n{run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
+    return f"{tools(TOOLS)}\nFROM {origin} AS ask\n{run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
 
 
 def closure(answer: str) -> dict[str, str]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.packages.by_distro import manager_of
+from bakestone.core.render.packages.toolstages import ToolStages
 from bakestone.errors import fail
 
 
-def install(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str:
+def install(
+    packages: PackageSet, lock: Lock, platforms: tuple[str, ...], stages: ToolStages
+) -> str:
     """The RUN that installs a package set at its locked versions, with the distro's package
     manager.
 
@@ -20,4 +23,4 @@ def install(packages: PackageSet, lock: Lock, platforms: tuple[str, ...]) -> str
     locked = lock.packages.get(packages.base)
     if locked is None:
         raise fail(f"the lock has no packages for {packages.base}", "run `bakestone lock`")
-    return manager_of(packages.distro).install(packages, locked, platforms)
+    return manager_of(packages.distro).install(packages, locked, platforms, stages)

@@ -1,0 +1,129 @@
+"""Stages of Dockerfiles. A stage is known by what it is made of; how it is called is decided where
+a file is written, so that a name never changes a fingerprint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from os.path import commonprefix
+
+SELF = "@stage@"
+"""Stands in a stage's text for its own name."""
+_REFERENCE = re.compile(r"@stage(?::([0-9a-f]{64})(:platform)?)?@")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What may tell a stage from another of the same title: a component, and its version.
+
+    `kind` is what is compared, such as a slot.
+    """
+
+    kind: str
+    word: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A row of the table of contents: what is pinned, how it is installed, where it is from."""
+
+    what: str
+    method: str
+    source: str
+
+
+@dataclass(frozen=True)
+class RenderedStage:
+    """A stage of a Dockerfile; those with one `identity` are the same work, whoever has them.
+
+    `text` names other stages by their `reference`. A stage that is one variant's own has its name
+    in `title`; others are told apart by the first of their marks that do.
+    """
+
+    title: str
+    text: str = field(repr=False)
+    marks: tuple[Mark, ...] = ()
+    contents: Contents | None = None
+    own: bool = False
+
+    @cached_property
+    def identity(self) -> str:
+        """64 hex digits over its text, and so over those of all stages that it needs."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def reference(self) -> str:
+        """How other stages' texts name it."""
+        return f"@stage:{self.identity}@"
+
+    @property
+    def by_platform(self) -> str:
+        """How others name it and its likes for other platforms, each named `...-ARCHITECTURE`: the
+        one of the platform that is built.
+        """
+        return f"@stage:{self.identity}:platform@"
+
+    def written(self, names: Mapping[str, str]) -> str:
+        """Its text in a file where stages have these names, by identity."""
+
+        def name(found: re.Match[str]) -> str:
+            written = names[found[1] or self.identity]
+            return f"{written.rpartition('-')[0]}-${{TARGETARCH}}" if found[2] else written
+
+        return _REFERENCE.sub(name, self.text)
+
+
+def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
+    """Identity -> name, as short as tells each stage of a file from the others."""
+    titles: dict[str, dict[str, RenderedStage]] = {}
+    for stage in stages:
+        titles.setdefault(stage.title, {})[stage.identity] = stage
+    taken = {title for title, group in titles.items() if any(s.own for s in group.values())}
+    found: dict[str, str] = {}
+    for title, group in titles.items():
+        labels = _labels(list(group.values()))
+        for (identity, stage), label in zip(group.items(), labels, strict=True):
+            name = title if stage.own else _free(title + label, taken)
+            taken.add(name)
+            found[identity] = name
+    return found
+
+
+def _labels(group: Sequence[RenderedStage]) -> list[str]:
+    """What comes after the title, for each stage of a group."""
+    labels = [""] * len(group)
+    kinds = dict.fromkeys(mark.kind for stage in group for mark in stage.marks)
+    for kind in kinds:
+        if len(set(labels)) == len(group):
+            break
+        marks = [next((m for m in stage.marks if m.kind == kind), None) for stage in group]
+        if len(set(marks)) > 1:
+            labels = [label + _label(mark, marks) for label, mark in zip(labels, marks, strict=True)]
+    return labels
+
+
+def _label(mark: Mark | None, marks: Iterable[Mark | None]) -> str:
+    """A mark as far as it differs from the others of its kind: `-cuda12`, not `-cuda12.8.1`."""
+    if mark is None:
+        return ""
+    others = {m.version for m in marks if m and m.word == mark.word} - {mark.version}
+    if not others:
+        return f"-{mark.word}" if mark.word else ""
+    common = max(len(commonprefix([mark.version, other])) for other in others)
+    end = re.compile(r"[._-]|$").search(mark.version, common + 1)
+    short = mark.version[: end.start() if end else None]
+    return f"-{mark.word}{short}" if mark.word else short
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    name = re.sub(r"[^a-z0-9._-]", "-", name.lower())
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
