@@ -37,6 +37,10 @@ class Shown(Protocol):
     def target(self) -> str:
         """Its name in a bake definition."""
 
+    @property
+    def stage(self) -> str:
+        """The name of its last stage."""
+
 
 class Progress:
     """Use as a context manager; `watch` takes BuildKit's state after each event."""
@@ -50,6 +54,7 @@ class Progress:
         self.clock = clock
         self.began = clock()
         self.targets = {v.target: v.name for v in variants}
+        self.stages = {v.target: v.stage for v in variants}
         self.status = dict.fromkeys(self.targets.values(), Status.WAITING)
         self.detail = dict.fromkeys(self.targets.values(), "")
         self.ended: dict[str, float] = {}
@@ -107,7 +112,7 @@ class Progress:
             return ""
         if state.exporting():
             return "writing layers"
-        measured = state.measured(target)
+        measured = state.ended(target, self.stages[target])
         return "measured" if measured else "waiting for a stage that another variant builds"
 
     def _say(self, name: str) -> None:

@@ -119,9 +119,7 @@ class Renderer:
         locked = self.lock.packages.get(packages.base)
         return f"image, packages by {locked.pins}" if locked and packages.names else "image"
 
-    def _vendor_packages(
-        self, vendor: VendorPackages, variant: Variant, stages: ToolStages
-    ) -> str:
+    def _vendor_packages(self, vendor: VendorPackages, variant: Variant, stages: ToolStages) -> str:
         """The RUN that installs a component's packages from its vendor's repository, and what its
         template adds.
         """
@@ -171,11 +169,7 @@ class Renderer:
         return (toolbox, RenderedStage(f"{distro}-builder", text, (Mark("purpose", word),)))
 
     def _component(
-        self,
-        stage: Stage,
-        variant: Variant,
-        uses: Sequence[RenderedStage],
-        base: RenderedStage,
+        self, stage: Stage, variant: Variant, uses: Sequence[RenderedStage], base: RenderedStage
     ) -> tuple[RenderedStage, ...]:
         """A component's build stage after what it needs.
 
@@ -250,11 +244,7 @@ class Renderer:
         return [*found, RenderedStage(title, text, marks)]
 
     def _image(
-        self,
-        variant: Variant,
-        filled: list[Chosen],
-        base: RenderedStage,
-        made: list[RenderedStage],
+        self, variant: Variant, filled: list[Chosen], base: RenderedStage, made: list[RenderedStage]
     ) -> RenderedStage:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
@@ -266,11 +256,7 @@ class Renderer:
         return RenderedStage(f"{variant.stage}.image", text, own=True)
 
     def _last(
-        self,
-        variant: Variant,
-        filled: list[Chosen],
-        image: RenderedStage,
-        gate: RenderedStage,
+        self, variant: Variant, filled: list[Chosen], image: RenderedStage, gate: RenderedStage
     ) -> RenderedStage:
         """The image: it cannot be made without what the gate measured."""
         text = (
@@ -317,6 +303,4 @@ def _source(stage: Stage) -> str:
 
 
 def _adds(artifacts: Sequence[Artifact]) -> str:
-    return "".join(
-        f"ADD --checksum=sha256:{a.sha256} {a.url} /{a.filename}\n" for a in artifacts
-    )
+    return "".join(f"ADD --checksum=sha256:{a.sha256} {a.url} /{a.filename}\n" for a in artifacts)

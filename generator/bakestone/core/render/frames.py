@@ -39,6 +39,12 @@ def tools(names: Iterable[str], stage: str = "tools") -> str:
     return f"FROM scratch AS {stage}\n{heredocs({name: tool(name) for name in names})}"
 
 
+def question(names: Iterable[str], origin: str, run: str, stage: str = "ask") -> str:
+    """A Dockerfile whose result is what a RUN on `origin` left in /out, with these tools."""
+    copy = f"FROM scratch\nCOPY --from={stage} /out/ /\n"
+    return f"{tools(names)}\nFROM {origin} AS {stage}\n{run}\n{copy}"
+
+
 def heredocs(files: Mapping[str, str], origin: str = "") -> str:
     """COPY instructions that write files, path -> text, into a stage.
 

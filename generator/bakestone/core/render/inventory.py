@@ -35,13 +35,12 @@ class Measures:
             words = [chosen.slot, component.name, version.version, prefix]
             expected = " ".join([*words, *(f"{k}={v}" for k, v in wanted)])
             text = f"FROM {programs.reference} AS {SELF}\n{heredocs({'expected': expected})}"
-            marks = (Mark("prefix", "in" + prefix.replace("/", "-")),)
-            title = component.name
+            title, marks = component.name, [Mark("prefix", "in" + prefix.replace("/", "-"))]
             if chosen.slot == "distro":
                 title += version.version
             else:
-                marks = (Mark("version", "", version.version), *marks)
-            self._known[key] = (programs, RenderedStage(f"{title}.measure", text, marks))
+                marks.insert(0, Mark("version", "", version.version))
+            self._known[key] = (programs, RenderedStage(f"{title}.measure", text, tuple(marks)))
         return self._known[key]
 
     def gate(

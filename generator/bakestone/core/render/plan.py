@@ -66,6 +66,11 @@ class PlannedVariant:
         return self.variant.target
 
     @property
+    def stage(self) -> str:
+        """The name of its last stage."""
+        return self.variant.stage
+
+    @property
     def platforms(self) -> tuple[str, ...]:
         """What it is built for."""
         return self.variant.platforms
@@ -108,9 +113,7 @@ class PlannedVariant:
     @cached_property
     def shared(self) -> tuple[str, ...]:
         """The identities of the stages that other variants may have as well."""
-        return tuple(
-            sorted(s.identity for s in self.rendered.file.stages[self.name] if not s.own)
-        )
+        return tuple(sorted(s.identity for s in self.rendered.file.stages[self.name] if not s.own))
 
     @cached_property
     def expected(self) -> tuple[Expected, ...]:

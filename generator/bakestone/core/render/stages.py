@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from os.path import commonprefix
 
 SELF = "@stage@"
 """Stands in a stage's text for its own name."""
@@ -103,7 +102,9 @@ def _labels(group: Sequence[RenderedStage]) -> list[str]:
             break
         marks = [next((m for m in stage.marks if m.kind == kind), None) for stage in group]
         if len(set(marks)) > 1:
-            labels = [label + _label(mark, marks) for label, mark in zip(labels, marks, strict=True)]
+            labels = [
+                label + _label(mark, marks) for label, mark in zip(labels, marks, strict=True)
+            ]
     return labels
 
 
@@ -114,10 +115,15 @@ def _label(mark: Mark | None, marks: Iterable[Mark | None]) -> str:
     others = {m.version for m in marks if m and m.word == mark.word} - {mark.version}
     if not others:
         return f"-{mark.word}" if mark.word else ""
-    common = max(len(commonprefix([mark.version, other])) for other in others)
+    common = max(_common(mark.version, other) for other in others)
     end = re.compile(r"[._-]|$").search(mark.version, common + 1)
     short = mark.version[: end.start() if end else None]
     return f"-{mark.word}{short}" if mark.word else short
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters they begin with alike."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def _free(name: str, taken: Iterable[str]) -> str:

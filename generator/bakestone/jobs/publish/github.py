@@ -60,8 +60,8 @@ def _differs(variant: PlannedVariant, commit: str) -> bool:
     except FileNotFoundError as problem:
         hint = "--changed-since compares with a commit"
         raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
-    before = family.reachable(old.stdout.decode("utf-8", "replace"), variant.variant.stage)
-    return before != family.reachable(variant.rendered.file.text, variant.variant.stage)
+    before = family.reachable(old.stdout.decode("utf-8", "replace"), variant.stage)
+    return before != family.reachable(variant.rendered.file.text, variant.stage)
 
 
 def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -245,8 +245,7 @@ class _Run:
             courier.check()
             for variant in variants if self.options.push else ():
                 # its last stage copies the inventory
-                stage, platforms = variant.variant.stage, len(variant.platforms)
-                done = state.ended(variant.target, stage, platforms)
+                done = state.ended(variant.target, variant.stage, len(variant.platforms))
                 if done and not courier.has(variant):
                     self._hand(variant, board, courier)
 

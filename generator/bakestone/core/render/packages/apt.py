@@ -41,7 +41,6 @@ class Steps:
     end: list[str]
 
 
-
 _SECRETS = "--mount=type=secret,id=apt --mount=type=secret,id=ca"
 _MIRRORS = "--mount=type=secret,id=mirrors"
 _WOULD_INSTALL = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ")
@@ -234,7 +233,9 @@ def question(
     numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
     used = {r.name: r for s in sets for r in s.repositories}
     texts = [tools([*TOOLS, *(KEYRING_TOOLS if used else ())])]
-    texts += [keyring_stages(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
+    texts += (
+        [keyring_stages(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
+    )
     stages: list[str] = []
     for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
         here = tuple(used[name] for name in names if used[name].platform in ("", platform))

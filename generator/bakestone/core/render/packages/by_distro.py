@@ -15,8 +15,9 @@ from bakestone.core.render.packages.updates import Updates
 class PackageManager(Protocol):
     """What the modules `apt` and `dnf` both have."""
 
-    TOOLS: tuple[str, ...]
-    """What the stage of tools needs for its scripts."""
+    @property
+    def TOOLS(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the modules
+        """What the stage of tools needs for its scripts."""
 
     def install(
         self,

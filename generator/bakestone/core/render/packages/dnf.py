@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import mounted, program, tools
+from bakestone.core.render.frames import mounted, program
+from bakestone.core.render.frames import question as asking
 from bakestone.core.render.packages.closure import by_platform, closures, command
 from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
 from bakestone.core.render.packages.updates import Updates
@@ -68,7 +69,7 @@ def install(
         )
         lines += [
             "# shellcheck disable=SC2086 # one word a package",
-            f'if [ -n "$packages" ]; then packages $packages; fi',
+            'if [ -n "$packages" ]; then packages $packages; fi',
         ]
     return run([*lines, "clean"], stages)
 
@@ -122,7 +123,7 @@ def question(
         "mkdir -p /out",
     ]
     lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", resolver(updates=updates) + "PYTHON"]
-    return f"{tools(TOOLS)}\nFROM {origin} AS ask\n{run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
+    return asking(TOOLS, origin, run(lines))
 
 
 def closure(answer: str) -> dict[str, str]:

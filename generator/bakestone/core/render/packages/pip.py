@@ -43,7 +43,7 @@ def unpack(
     Wheels that were made for one Python go to /wheels/lib/pythonX.Y/site-packages, for the image's
     `python` (3.11), whatever Python the stage has.
     """
-    calls = {platform: "sh /tools/wheels.sh" for platform in platforms}
+    calls = dict.fromkeys(platforms, "sh /tools/wheels.sh")
     if any(wheel.tag for wheel in wheels):
         files = [_locked(wheel, lock, platforms) for wheel in wheels]
         for platform in platforms:
@@ -71,6 +71,8 @@ def _platform_tags(wheels: Sequence[LockedWheel], platform: str) -> str:
     from packaging.utils import parse_wheel_filename  # 20 ms, which few commands need
 
     tags = {
-        tag.platform for wheel in wheels for tag in parse_wheel_filename(wheel.files[platform][0])[3]
+        tag.platform
+        for wheel in wheels
+        for tag in parse_wheel_filename(wheel.files[platform][0])[3]
     }
     return " ".join(sorted(tags - {"any"}))

@@ -18,7 +18,8 @@ from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, put, unanswered
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.lock import Lock
-from bakestone.core.render.packages import apt, dnf
+from bakestone.core.render.frames import tools
+from bakestone.core.render.packages import apt, dnf, keyrings
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import hash_of, open_regular, scratch
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
@@ -32,10 +33,10 @@ _LONGEST = 2**26
 """Bytes that are read of a list: a full desktop's packages are some 10**6."""
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+%~-]{0,250}")
 _PRINT = (
-    'apt-get "$@" -o Dir::Cache::Archives=/tmp/none install --print-uris -qq'
+    "apt -o Dir::Cache::Archives=/tmp/none install --print-uris -qq"
     " --no-install-recommends {names} >> /out/{number}/uris"
 )
-_DOWNLOAD = 'apt-get "$@" install --download-only --yes --no-install-recommends {names}'
+_DOWNLOAD = "apt install --download-only --yes --no-install-recommends {names}"
 _SOURCES_CACHE = (
     "--mount=type=cache,id=bakestone-archive,target=/var/cache/apt/archives,sharing=locked"
 )
@@ -125,12 +126,12 @@ def _dockerfile(sets: list[Packages], lock: Lock) -> str:
     ref = sets[0].wanted.base
     if sets[0].manager == "dnf":
         return rpms.stage(lock.bases[ref].origin(ref), sets, lock.packages[ref])
-    texts = []
     vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
+    texts = [tools((*apt.TOOLS, *(keyrings.TOOLS if vendors else ())))]
     if vendors:
         builder = next(p.keyrings for p in sets if p.keyrings)
         keys = [vendors[name] for name in sorted(vendors)]
-        texts.append(apt.keyrings_stage(lock.bases[builder].origin(builder), keys))
+        texts.append(apt.keyring_stages(lock.bases[builder].origin(builder), keys))
     origin = lock.bases[ref].origin(ref)
     for number, packages in enumerate(sets):
         texts.append(f"FROM {origin} AS set{number}\n{_script(number, packages, lock)}")
@@ -140,16 +141,16 @@ def _dockerfile(sets: list[Packages], lock: Lock) -> str:
 
 def _script(number: int, packages: Packages, lock: Lock) -> str:
     begin = [
-        "set -eu",
+        *apt.BEGIN,
         f"mkdir -p /out/debs /out/{number}/lists /tmp/none/partial",
         f"touch /out/{number}/uris",
     ]
 
     def act(names: list[str]) -> list[str]:
-        targets = "apt-get \"$@\" indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
+        targets = "apt indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
         words = " ".join(names)
         return [
-            'apt-get "$@" update',
+            "apt update",
             _PRINT.format(names=words, number=number),
             _DOWNLOAD.format(names=words),
             f"{targets} > /out/{number}/targets",
@@ -163,15 +164,14 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
             line.format(names=" ".join(_OLD_HTTPS), number=number) for line in (_PRINT, _DOWNLOAD)
         ]
         begin += [
-            *apt.BEGIN,
             "if [ ! -e /usr/lib/apt/methods/https ]; then",
-            '  apt-get "$@" update',
+            "  apt update",
             *(f"  {line}" for line in early),
             "fi",
         ]
-    text = apt.script(
-        packages.wanted, lock.packages[packages.wanted.base], (packages.platform,), begin, act, []
-    )
+    locked = lock.packages[packages.wanted.base]
+    steps = apt.Steps(begin, act, [])
+    text = apt.script(packages.wanted, locked, (packages.platform,), steps)
     return text.replace("RUN ", f"RUN {_SOURCES_CACHE} ", 1)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bakestone.core.lock.lock import LockedPackages
+from bakestone.core.render.frames import question
 from bakestone.core.render.packages import dnf
 from bakestone.core.render.packages.closure import closures
 from bakestone.jobs.archive.collect.wanted import Packages
@@ -41,8 +42,7 @@ def stage(origin: str, sets: Sequence[Packages], locked: LockedPackages) -> str:
             ]
     folders = " ".join(f"/out/{number}" for number in range(len(sets)))
     lines = [
-        "set -eu",
-        *dnf.SITE,
+        *dnf.BEGIN,
         "mkdir -p /out/debs",
         f"for folder in {folders}; do",
         '  mkdir -p "$folder/lists"; touch "$folder/uris" "$folder/index"',
@@ -52,4 +52,4 @@ def stage(origin: str, sets: Sequence[Packages], locked: LockedPackages) -> str:
         words = f"'{json.dumps(pins)}' {dnf.REPOSITORIES} {_CACHE}"
         lines += [f"\"$python\" - {words} <<'PYTHON'\n{_PROGRAM}PYTHON"]
     run = dnf.run(lines).replace("RUN ", f"RUN {_MOUNT} ", 1)
-    return f"FROM {origin} AS packages\n{run}\nFROM scratch\nCOPY --from=packages /out/ /\n"
+    return question(dnf.TOOLS, origin, run, "packages")

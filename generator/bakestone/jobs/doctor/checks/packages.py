@@ -17,6 +17,7 @@ from bakestone.clients.engine.questions import BuildQuestion, put, texts, unansw
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
+from bakestone.core.render.frames import question as asking
 from bakestone.core.render.packages import apt, dnf
 from bakestone.files import scratch
 from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble
@@ -151,19 +152,15 @@ def _apt(origin: str, question: Question, now: str) -> str:
         "mkdir -p /out",
     ]
     if question.frozen:
-        lines += ['set -- "$@" -o Dir::Etc::SourceParts=-']
-    lines += [
-        f'if ! apt-get "$@" update > /out/log 2>&1; then mv /out/log /out/{_UPDATE}; exit 0; fi'
-    ]
+        lines += ["no_parts"]
+    lines += [f"if ! apt update > /out/log 2>&1; then mv /out/log /out/{_UPDATE}; exit 0; fi"]
     for number, (words, _) in enumerate(question.sets):
         lines += [
-            _said(
-                f'apt-get "$@" install --simulate --no-install-recommends {" ".join(words)}', number
-            )
+            _said(f"apt install --simulate --no-install-recommends {' '.join(words)}", number)
         ]
     for number, (words, _) in enumerate(question.loose, len(question.sets)):
-        lines += [_said(f'apt-get "$@" download --print-uris {" ".join(words)}', number)]
-    return f"FROM {origin} AS ask\n{apt.run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
+        lines += [_said(f"apt download --print-uris {' '.join(words)}", number)]
+    return asking(apt.TOOLS, origin, apt.run(lines))
 
 
 def _said(command: str, number: int) -> str:
@@ -174,8 +171,7 @@ def _dnf(origin: str, question: Question, now: str) -> str:
     """dnf is asked for all sets at once: reading its lists takes longest."""
     wanted = json.dumps([sorted({word for words, _ in question.sets for word in words})])
     lines = [
-        "set -eu",
-        *dnf.SITE,
+        *dnf.BEGIN,
         f"# {now}: asked anew each time, never answered from the cache",
         "mkdir -p /out",
     ]
@@ -184,7 +180,7 @@ def _dnf(origin: str, question: Question, now: str) -> str:
         dnf.resolver() + "PYTHON",
         f"then mv /out/log /out/{_ANSWER}0; fi",
     ]
-    return f"FROM {origin} AS ask\n{dnf.run(lines)}\nFROM scratch\nCOPY --from=ask /out/ /\n"
+    return asking(dnf.TOOLS, origin, dnf.run(lines))
 
 
 def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:

@@ -1,11 +1,12 @@
 # shellcheck shell=sh
 # Take what apt has downloaded, and the indexes as they came, signed; apt itself keeps them unpacked
-# only. "$@" has apt's options, $out is the folder of the set, whose `uris` and `targets` are there.
-: "${out:?}"
+# only. $options are apt's, $out is the folder of the set, whose `uris` and `targets` are there.
+: "${out:?}" "${options?}"
 while read -r uri file rest; do
   cp "/var/cache/apt/archives/$file" "/out/debs/$file"
 done < "$out/uris"
-order="$(apt-config "$@" dump --format '%v ' Acquire::CompressionTypes::Order) xz gz bz2 zst lzma"
+# shellcheck disable=SC2086 # one word an option
+order="$(apt-config $options dump --format '%v ' Acquire::CompressionTypes::Order) xz gz bz2 zst lzma"
 number=0
 while IFS='|' read -r file uri key; do
   above=${uri%"$key"}
