@@ -23,7 +23,7 @@ from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.install import install
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
 from bakestone.core.render.packages.toolstages import ToolStages
-from bakestone.core.render.stages import SELF, Contents, Mark, RenderedStage
+from bakestone.core.render.stages import SELF, VERSION, Contents, Mark, RenderedStage
 from bakestone.errors import fail
 
 UID = 10001
@@ -104,7 +104,7 @@ class Renderer:
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"
             others = (c for c in variant.slots.values() if c.slot != "distro")
-            brought = sorted(variant.base.provides.items())
+            brought = sorted(variant.base.provides.items(), key=lambda item: slot_rank(item[0]))
             marks = [Mark(f"base {slot}", slot, version) for slot, version in brought]
             marks += [_mark(c) for c in others]
             inside = [c.text for c in variant.slots.values() if not c.staged]
@@ -225,6 +225,7 @@ class Renderer:
         platform each, one stage a platform.
         """
         title = f"{stage.chosen.component.name}.pins"
+        marks = tuple(sorted(marks, key=lambda mark: mark.kind != VERSION))
         about = f"# {stage.chosen.text}, {stage.chosen.method}\n"
         scratch = f"{about}FROM scratch AS {SELF}\n"
         wheels = (
@@ -287,9 +288,8 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
     distro = stage.packages.distro
     return (
         *(_mark(variant.slots[slot]) for slot in others if slot != stage.chosen.slot),
-        *(Mark("seen", text) for text in stage.chosen.seen),
         Mark("distro", distro.component.name, distro.version.version),
-        Mark("version", "", stage.chosen.version.version),
+        Mark(VERSION, "", stage.chosen.version.version),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.core.render.frames import heredocs, mounted, tools
-from bakestone.core.render.stages import SELF, Mark, RenderedStage
+from bakestone.core.render.stages import SELF, VERSION, Mark, RenderedStage
 from bakestone.errors import fail
 
 GATE = RenderedStage("gate", tools(["inventory.sh"], SELF))
@@ -35,12 +35,10 @@ class Measures:
             words = [chosen.slot, component.name, version.version, prefix]
             expected = " ".join([*words, *(f"{k}={v}" for k, v in wanted)])
             text = f"FROM {programs.reference} AS {SELF}\n{heredocs({'expected': expected})}"
-            title, marks = component.name, [Mark("prefix", "in" + prefix.replace("/", "-"))]
+            title, marks = component.name, _marks(chosen, variant, prefix)
             if chosen.slot == "distro":
                 title += version.version
-            else:
-                marks.insert(0, Mark("version", "", version.version))
-            self._known[key] = (programs, RenderedStage(f"{title}.measure", text, tuple(marks)))
+            self._known[key] = (programs, RenderedStage(f"{title}.measure", text, marks))
         return self._known[key]
 
     def gate(
@@ -56,6 +54,18 @@ class Measures:
         lines = " \\\n    ".join(["--network=none", *mounts, " ".join([*settings, *words])])
         text = f"FROM {image.reference} AS {SELF}\nRUN {lines}\n"
         return RenderedStage(f"{variant.stage}.inventory", text, own=True)
+
+
+def _marks(chosen: Chosen, variant: Variant, prefix: str) -> tuple[Mark, ...]:
+    """What may tell what is expected of a component from the same of its other versions: the CUDA
+    that it is for comes first, since that changes less often than its own version.
+    """
+    cuda = variant.slots.get("cuda")
+    return (
+        *([Mark("cuda", "cuda", cuda.version.version)] if cuda and cuda != chosen else []),
+        Mark(VERSION, "", chosen.version.version),
+        Mark("prefix", "in" + prefix.replace("/", "-")),
+    )
 
 
 def _files(chosen: Chosen) -> dict[str, str]:

@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 
+VERSION = "version"
+"""The kind of mark that is a stage's own version: it comes right after the title."""
 SELF = "@stage@"
 """Stands in a stage's text for its own name."""
 _REFERENCE = re.compile(r"@stage(?::([0-9a-f]{64})(:platform)?)?@")
@@ -81,7 +84,7 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
     """Identity -> name, as short as tells each stage of a file from the others."""
     titles: dict[str, dict[str, RenderedStage]] = {}
     for stage in stages:
-        titles.setdefault(stage.title, {})[stage.identity] = stage
+        titles.setdefault(stage.title, {}).setdefault(stage.identity, stage)
     taken = {title for title, group in titles.items() if any(s.own for s in group.values())}
     found: dict[str, str] = {}
     for title, group in titles.items():
@@ -94,17 +97,20 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
 
 
 def _labels(group: Sequence[RenderedStage]) -> list[str]:
-    """What comes after the title, for each stage of a group."""
+    """What comes after the title, for each stage of a group: of the fewest kinds of marks that tell
+    all apart, or of all.
+    """
+    kinds = list(dict.fromkeys(mark.kind for stage in group for mark in stage.marks))
     labels = [""] * len(group)
-    kinds = dict.fromkeys(mark.kind for stage in group for mark in stage.marks)
-    for kind in kinds:
-        if len(set(labels)) == len(group):
-            break
-        marks = [next((m for m in stage.marks if m.kind == kind), None) for stage in group]
-        if len(set(marks)) > 1:
-            labels = [
-                label + _label(mark, marks) for label, mark in zip(labels, marks, strict=True)
-            ]
+    for number in range(len(kinds) + 1):
+        for chosen in combinations(kinds, number):
+            labels = [""] * len(group)
+            for kind in sorted(chosen, key=lambda kind: kind != VERSION):
+                marks = [next((m for m in s.marks if m.kind == kind), None) for s in group]
+                parts = [_label(mark, marks) for mark in marks]
+                labels = [a + b for a, b in zip(labels, parts, strict=True)]
+            if len(set(labels)) == len(group):
+                return labels
     return labels
 
 
@@ -114,7 +120,8 @@ def _label(mark: Mark | None, marks: Iterable[Mark | None]) -> str:
         return ""
     others = {m.version for m in marks if m and m.word == mark.word} - {mark.version}
     if not others:
-        return f"-{mark.word}" if mark.word else ""
+        alone = {m.word for m in marks if m} == {mark.word} and None not in marks
+        return f"-{mark.word}" if mark.word and not alone else ""
     common = max(_common(mark.version, other) for other in others)
     end = re.compile(r"[._-]|$").search(mark.version, common + 1)
     short = mark.version[: end.start() if end else None]
