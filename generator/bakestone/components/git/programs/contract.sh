@@ -1,5 +1,5 @@
 #!/bin/sh
-# It works without a home and without a name.
+# It works for a user without a name.
 set -eu
 work=$(mktemp -d)
 git init -q "$work"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# conda and its Python answer without a home.
+# conda and its Python answer.
 set -eu
 conda --version
 "$PREFIX/bin/python" -c 'import ssl, sqlite3'

@@ -1,5 +1,6 @@
-# contract SLOT...: what every image keeps to, asked as a user whom it does not know and who has no home: it can work in
-# the working directory, and each component does what its contract.sh says.
+# contract SLOT...: what every image keeps to, asked as a user whom it does not know: it can work in the working
+# directory, and each component does what its contract.sh says. HOME is /, as engines set it for such a user; the image's
+# own user is measured without any.
 set -u
 failed=0
 wrong() {
