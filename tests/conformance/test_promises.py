@@ -104,27 +104,18 @@ def test_a_tag_moves(place: Place, repository: str) -> None:
     assert place.client().head(f"{repository}:latest") == second
 
 
-def test_all_tags_are_listed(place: Place, repository: str) -> None:
-    push(place.client(), repository, "a", "b", "c", "d", "e")
-    assert sorted(place.client().tags(repository)) == ["a", "b", "c", "d", "e"]
-
-
-@at(lambda setup: setup.manners.absent == 404)  # others say 401 or 403, and mean it
-def test_a_repository_that_is_not_there_has_no_tags(place: Place, repository: str) -> None:
-    assert place.client().tags(repository) == []
-
-
 def test_a_tag_is_deleted_or_a_sentence_says_why_not(place: Place, repository: str) -> None:
     client = place.client()
-    push(client, repository, "old", "new")
+    pushed = push(client, repository, "old", "new")
     if place.deletes_tags:
         client.delete_tag(f"{repository}:old")
         client.delete_tag(f"{repository}:old")
-        assert client.tags(repository) == ["new"]
+        assert client.head(f"{repository}:old") is None
+        assert client.head(f"{repository}:new")
         return
     with pytest.raises(BakestoneError, match="deletes no tags"):
         client.delete_tag(f"{repository}:old")
-    assert sorted(client.tags(repository)) == ["new", "old"]
+    assert client.head(f"{repository}:old") == pushed == client.head(f"{repository}:new")
 
 
 def test_an_index_goes_up_or_a_sentence_names_the_option(place: Place, repository: str) -> None:
@@ -182,7 +173,7 @@ def test_a_token_whose_life_is_over_is_renewed(place: Place, repository: str) ->
         time.sleep(0.1)
     assert len(place.tokens.asked) > first, "no token was renewed"
     push(client, repository, "two", mark="after")
-    assert set(client.tags(repository)) == {"one", "two"}
+    assert all(client.heads(f"{repository}:{tag}" for tag in ("one", "two")).values())
 
 
 @at(lambda setup: bool(setup.login))

@@ -67,7 +67,6 @@ VENDORS = {
     "a Location on another host": Manners("bearer", location="elsewhere"),
     "a front that refuses HEAD (405)": Manners("bearer", head=405),
     "a front that refuses HEAD (501)": Manners(head=501),
-    "docker hub: tags in pages": Manners("bearer", page=2),
     "gar: no tag is deleted": Manners("basic", BASIC, deletes=405),
     "no index": Manners(index=400),
 }

@@ -105,8 +105,9 @@ class LedAstrayError(HttpError):
 class Request:
     """One question.
 
-    `auth` None is the site's account for each URL on the way, or the one that a URL holds. `follow`
-    goes after redirects of GET and HEAD; `allow` is called with each URL before it is asked, and
+    `authorization` is the header for the origin of `url` alone, empty for none; None is the site's
+    account for each URL on the way, or the one that a URL holds. `follow` goes after redirects of
+    GET and HEAD; `allow` is called with each URL before it is asked, and
     may raise. `proxies` replaces the site's. `mirrored` begins at the site's mirror of the URL.
     `connect` and `idle` in seconds.
     """
@@ -115,7 +116,7 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     data: bytes | IO[bytes] | None = None
-    auth: AuthBase | None = None
+    authorization: str | None = field(default=None, repr=False)
     follow: bool = True
     allow: Callable[[str], None] | None = None
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
@@ -180,7 +181,9 @@ class Session:
         host = host_of(url)
         self.alive(host)
         login, ca = self.site.login(url), self.site.files.get("ca")
-        auth = request.auth if here else None
+        header = request.authorization if here else None
+        if header is None:
+            header = login.authorization if login else own
         proxies: Any = request.proxies or self.site.proxies.choice(url)
         try:
             response = self._browser().request(
@@ -193,7 +196,7 @@ class Session:
                 },
                 data=request.data,
                 # never None, or requests takes an account of ~/.netrc
-                auth=auth or _Account(login.authorization if login else own),
+                auth=_Account(header),
                 # with each request: those of the environment count for more than a session's
                 proxies=proxies,
                 verify=str(ca) if ca else True,
