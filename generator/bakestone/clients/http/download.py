@@ -46,14 +46,17 @@ _MAGIC = {
 }
 """The first bytes of a file with such a name."""
 _AGAIN = "try again later, or name a mirror of it under `mirrors.urls` in the site file"
-_HINTS = dict.fromkeys(
-    (401, 407),
-    "name an account that may read it under `credentials` in the site file, or correct that one",
+_ACCOUNT = (
+    "name an account that may read it under `credentials` in the site file, or correct that one"
 )
-_HINTS |= {
-    403: "is the URL right, and may the account under `credentials` in the site file read it?"
+_RIGHT = "is the URL right?"
+_HINTS = {
+    401: _ACCOUNT,
+    403: "is the URL right, and may the account under `credentials` in the site file read it?",
+    404: _RIGHT,
+    407: _ACCOUNT,
+    410: _RIGHT,
 }
-_HINTS |= dict.fromkeys((404, 410), "is the URL right?")
 
 Tick = Callable[[int, int], None]
 """Told how far a download is: bytes so far, bytes in all (0 when the server does not say)."""
@@ -187,19 +190,15 @@ class _Reading:
     def judge(self, head: bytes, kind: str, found: str) -> None:
         """Whether what came is the file that was asked for. A checksum says so by itself."""
         page = kind.startswith("text/html") or is_page(head)
-        if self.checksum:
-            if found != self.checksum:
-                what = (
-                    "a web page came instead of the file"
-                    if page
-                    else "the file is another one, or was altered"
-                )
-                raise self.fail(
-                    f"the checksum is {found}, not {self.checksum}", f"{what}; nothing was written"
-                )
+        if self.checksum == found:
             return
+        if self.checksum:
+            came = "a web page came instead of the file"
+            what = came if page else "the file is another one, or was altered"
+            why = f"the checksum is {found}, not {self.checksum}"
+            raise self.fail(why, f"{what}; nothing was written")
         if not self.received:
-            raise self.fail(f"{self.who} gave an empty file", "is the URL right?")
+            raise self.fail(f"{self.who} gave an empty file", _RIGHT)
         if page:
             raise self.fail(
                 f"{self.who} gave a web page, not a file",
@@ -213,21 +212,17 @@ class _Reading:
 
     def failure(self, problem: HttpError) -> BakestoneError:
         """Why there is no file, in this download's words."""
-        idle = f"{self.who} gave no answer for {self.limits.idle:g} seconds"
-        longer = f"{_AGAIN}; or wait longer with --timeout"
-        if isinstance(problem, BrokenError):
-            came = readable(self.received)
-            message, hint = {
-                STOPPED: (idle, longer),
-                SLOW: (
-                    f"{came} of it came in {self.limits.total:g} seconds",
-                    "allow more with --max-time",
-                ),
-            }.get(problem.reason, (f"{self.who} ended the file too early, after {came}", _AGAIN))
+        if problem.reason in (LATE, STOPPED):
+            message = f"{self.who} gave no answer for {self.limits.idle:g} seconds"
+            hint = f"{_AGAIN}; or wait longer with --timeout"
+        elif problem.reason == SLOW:
+            message = f"{readable(self.received)} of it came in {self.limits.total:g} seconds"
+            hint = "allow more with --max-time"
+        elif isinstance(problem, BrokenError):
+            message = f"{self.who} ended the file too early, after {readable(self.received)}"
+            hint = _AGAIN
         elif isinstance(problem, LedAstrayError):
-            message, hint = f"{self.who}: {problem.reason}", "is the URL right?"
-        elif problem.reason == LATE:
-            message, hint = idle, longer
+            message, hint = f"{self.who}: {problem.reason}", _RIGHT
         elif problem.reason.startswith("TLS"):
             host = urlsplit(self.place).hostname
             message, hint = f"TLS to {host} failed{problem.reason[10:]}", problem.hint
@@ -256,11 +251,5 @@ def fits(url: str, head: bytes) -> bool:
 
 
 def _magic(url: str) -> bytes:
-    return next(
-        (
-            magic
-            for endings, magic in _MAGIC.items()
-            if urlsplit(url).path.lower().endswith(endings)
-        ),
-        b"",
-    )
+    path = urlsplit(url).path.lower()
+    return next((magic for endings, magic in _MAGIC.items() if path.endswith(endings)), b"")

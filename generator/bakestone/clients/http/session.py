@@ -4,7 +4,6 @@ a host that gives no answer.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import socket
@@ -39,7 +38,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from bakestone import __version__
-from bakestone.clients.site.credentials import origin
+from bakestone.clients.site.credentials import basic, origin
 from bakestone.clients.site.site import Site
 
 CONNECT, IDLE = 10.0, 60.0
@@ -312,18 +311,16 @@ def wait(response: requests.Response) -> float:
 
 class _Connection(HTTPConnection):
     def connect(self) -> None:
-        _connected(self, super().connect)
+        with _connecting(self):
+            super().connect()
 
     def getresponse(self) -> Any:
-        return _timely(self, super().getresponse)
+        with _answering(self):
+            return super().getresponse()
 
 
-class _EncryptedConnection(HTTPSConnection):
-    def connect(self) -> None:
-        _connected(self, super().connect)
-
-    def getresponse(self) -> Any:
-        return _timely(self, super().getresponse)
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -334,23 +331,15 @@ class _EncryptedPool(HTTPSConnectionPool):
     ConnectionCls = _EncryptedConnection
 
 
-class _Pools(urllib3.PoolManager):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
-
-
-class _ProxyPools(urllib3.ProxyManager):
-    def __init__(self, proxy: str, **options: Any) -> None:
-        super().__init__(proxy, **options)
-        self.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
+_POOLS = {"http": _Pool, "https": _EncryptedPool}
 
 
 class _Adapter(HTTPAdapter):
     """With tries, and with a limit on the time that an answer's headers take."""
 
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
-        self.poolmanager = _Pools()
+        self.poolmanager = urllib3.PoolManager()
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def send(
         self, request: requests.PreparedRequest, *rest: Any, **named: Any
@@ -368,15 +357,13 @@ class _Adapter(HTTPAdapter):
         return super().get_connection_with_tls_context(request, verify, proxies, cert)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> urllib3.ProxyManager:
-        found: urllib3.ProxyManager
-        if proxy.lower().startswith("socks"):
-            found = super().proxy_manager_for(proxy, **options)
-        elif proxy in self.proxy_manager:
-            found = self.proxy_manager[proxy]
-        else:
-            found = _ProxyPools(proxy, proxy_headers=self.proxy_headers(proxy), **options)
+        if proxy not in self.proxy_manager and not proxy.lower().startswith("socks"):
+            found = urllib3.proxy_from_url(
+                proxy, proxy_headers=self.proxy_headers(proxy), **options
+            )
+            found.pool_classes_by_scheme = _POOLS
             self.proxy_manager[proxy] = found
-        return found
+        return super().proxy_manager_for(proxy, **options)
 
 
 def _is_proxy(url: str) -> bool:
@@ -400,7 +387,7 @@ class _Browser(requests.Session):
             {"User-Agent": f"bakestone/{__version__}", "Accept-Encoding": "identity"}
         )
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(max_retries=patience()))
+            self.mount(scheme, _Adapter())
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         return None
@@ -422,8 +409,9 @@ class _Account(AuthBase):
         return request
 
 
-def body(response: requests.Response, limit: int, end: float) -> bytes:
-    """The whole body of an answer, of at most `limit` bytes.
+def body(response: requests.Response, limit: int, end: float, *, whole: bool = True) -> bytes:
+    """The body of an answer, of at most `limit` bytes; what is longer is cut when it need not be
+    `whole`.
 
     `end` is the time (`time.monotonic`) after which no more is waited for, however steadily it
     trickles in. Raises `BrokenError`.
@@ -431,9 +419,11 @@ def body(response: requests.Response, limit: int, end: float) -> bytes:
     content = bytearray()
     for piece in pieces(response, end):
         content += piece
-        if len(content) > limit:
+        if len(content) > limit and whole:
             raise BrokenError(f"it is longer than {limit} bytes")
-    return bytes(content)
+        if len(content) >= limit and not whole:
+            break
+    return bytes(content[:limit])
 
 
 def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
@@ -443,67 +433,55 @@ def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
     """
     count = 0
     late = BrokenError(SLOW)
-    with _cut_off(response.raw.shutdown, end) as over:
-        try:
+    try:
+        with _in_time(response.raw.shutdown, end - time.monotonic(), late):
             while piece := response.raw.read1(PIECE, decode_content=True):
                 if time.monotonic() > end:
                     raise late
                 count += len(piece)
                 yield piece
-        except ReadTimeoutError as problem:
-            raise BrokenError(STOPPED) from problem
-        except DecodeError as problem:
-            raise BrokenError("it cannot be unpacked") from problem
-        except (urllib3.exceptions.HTTPError, OSError) as problem:
-            early = BrokenError(f"it ended too early, after {count} bytes", heals=True)
-            raise (late if over.is_set() else early) from problem
-        if over.is_set():
-            raise late
+    except ReadTimeoutError as problem:
+        raise BrokenError(STOPPED) from problem
+    except DecodeError as problem:
+        raise BrokenError("it cannot be unpacked") from problem
+    except (urllib3.exceptions.HTTPError, OSError) as problem:
+        raise BrokenError(f"it ended too early, after {count} bytes", heals=True) from problem
 
 
-def _connected(connection: HTTPConnection, connect: Callable[[], None]) -> None:
-    """Connect, also through a proxy whose answer trickles. What is sent then may be taken as slowly
-    as an answer may come: urllib3 would give it the time to connect.
+@contextmanager
+def _connecting(connection: HTTPConnection) -> Iterator[None]:
+    """Give up to connect, also through a proxy whose answer trickles. What is sent afterwards may
+    be taken as slowly as an answer may come: urllib3 would give it the time to connect.
     """
-    limit = connection.timeout if isinstance(connection.timeout, (int, float)) else CONNECT
-
-    def stop() -> None:
-        if connection.sock:
-            connection.sock.shutdown(socket.SHUT_RDWR)
-
-    with _cut_off(stop, time.monotonic() + 4 * limit) as over:
-        try:
-            connect()
-        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as problem:
-            if over.is_set():
-                raise ConnectTimeoutError(connection, "no connection in time") from problem
-            raise
+    late = ConnectTimeoutError(connection, "no connection in time")
+    with _in_time(lambda: _shut(connection), 4 * _limit(connection, CONNECT), late):
+        yield
     if connection.sock:
         connection.sock.settimeout(IDLE)
 
 
-def _timely(connection: HTTPConnection, answer: Callable[[], Any]) -> Any:
-    """The beginning of an answer. One whose headers trickle, or never end, gets twice the time that
-    it may be silent.
+@contextmanager
+def _answering(connection: HTTPConnection) -> Iterator[None]:
+    """Give up an answer whose headers trickle, or never end: they get twice the time that it may be
+    silent.
     """
-    silence = connection.timeout if isinstance(connection.timeout, (int, float)) else IDLE
-    end, sock = time.monotonic() + 2 * silence, connection.sock
     late = TimeoutError("the headers did not come in time")
-    with _cut_off(lambda: sock and sock.shutdown(socket.SHUT_RD), end) as over:
-        try:
-            found = answer()
-        except (OSError, http.client.HTTPException) as problem:
-            if over.is_set():
-                raise late from problem
-            raise
-        if over.is_set():
-            raise late
-    return found
+    with _in_time(lambda: _shut(connection), 2 * _limit(connection, IDLE), late):
+        yield
+
+
+def _shut(connection: HTTPConnection) -> None:
+    if connection.sock:
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _limit(connection: HTTPConnection, default: float) -> float:
+    return connection.timeout if isinstance(connection.timeout, (int, float)) else default
 
 
 @contextmanager
-def _cut_off(stop: Callable[[], object], end: float) -> Iterator[threading.Event]:
-    """Call `stop` at a time unless the block has ended; the event says that it was called."""
+def _in_time(stop: Callable[[], object], seconds: float, late: Exception) -> Iterator[None]:
+    """Call `stop` when the block does not end in time, and raise `late` where it then ends."""
     over = threading.Event()
 
     def cut() -> None:
@@ -511,14 +489,19 @@ def _cut_off(stop: Callable[[], object], end: float) -> Iterator[threading.Event
         with contextlib.suppress(OSError, ValueError, RuntimeError):  # the answer has ended
             stop()
 
-    seconds = min(max(0.0, end - time.monotonic()), threading.TIMEOUT_MAX)
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(min(max(0.0, seconds), threading.TIMEOUT_MAX), cut)
     timer.daemon = True
     timer.start()
     try:
-        yield over
+        yield
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as problem:
+        if over.is_set():
+            raise late from problem
+        raise
     finally:
         timer.cancel()
+    if over.is_set():
+        raise late
 
 
 def unreachable(host: str, problem: BaseException) -> UnreachableError:
@@ -583,8 +566,7 @@ def _taken_apart(url: str) -> tuple[str, str | None]:
     if not account:
         return url, None
     name, _, secret = account.partition(":")
-    plain = f"{unquote(name)}:{unquote(secret)}".encode()
-    return parts._replace(netloc=place).geturl(), f"Basic {base64.b64encode(plain).decode()}"
+    return parts._replace(netloc=place).geturl(), basic(unquote(name), unquote(secret))
 
 
 def shown(url: str) -> str:

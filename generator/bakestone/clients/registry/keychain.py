@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakestone.clients.registry.reference import HUB
+from bakestone.clients.site.credentials import basic
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 HELPER_TIME = 30
@@ -50,9 +51,7 @@ class Account:
     @property
     def basic(self) -> str:
         """The header `Authorization` of HTTP Basic; empty without a name and a password."""
-        if not (self.username and self.password):
-            return ""
-        return f"Basic {base64.b64encode(f'{self.username}:{self.password}'.encode()).decode()}"
+        return basic(self.username, self.password) if self.username and self.password else ""
 
 
 def account(host: str) -> Account | None:

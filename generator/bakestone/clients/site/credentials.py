@@ -102,9 +102,7 @@ class Login:
     @property
     def authorization(self) -> str:
         """The header `Authorization`."""
-        if not self.username:
-            return f"Bearer {self.secret}"
-        return f"Basic {base64.b64encode(f'{self.username}:{self.secret}'.encode()).decode()}"
+        return basic(self.username, self.secret) if self.username else f"Bearer {self.secret}"
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -243,6 +241,11 @@ def covers(scope: str, url: str) -> bool:
         return below and origin(scope) == origin(url)
     except ValueError:  # a port that is none, in what a server redirects to
         return False
+
+
+def basic(username: str, password: str) -> str:
+    """The header `Authorization` of HTTP Basic (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def origin(url: str) -> tuple[str, str, int]:
