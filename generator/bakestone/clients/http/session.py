@@ -363,7 +363,8 @@ class _Adapter(HTTPAdapter):
             )
             found.pool_classes_by_scheme = _POOLS
             self.proxy_manager[proxy] = found
-        return super().proxy_manager_for(proxy, **options)
+        known: urllib3.ProxyManager = super().proxy_manager_for(proxy, **options)
+        return known
 
 
 def _is_proxy(url: str) -> bool:
