@@ -72,10 +72,7 @@ def choose(
 
 
 def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:
-    """What a builder can do, or the one that Docker uses when `builder` is empty.
-
-    Raises `BakestoneError` (exit 3) when there is none.
-    """
+    """What a builder, or else Docker's own one, can do. Raises `BakestoneError` for none."""
     driver, name = _driver(client, builder)
     if driver != "docker":
         return choose(driver, name, export=export)
@@ -94,9 +91,7 @@ def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Ab
 
 
 def _driver(client: DockerClient, builder: str) -> tuple[str, str]:
-    """Driver and name of a builder, as `buildx inspect` tells them; python-on-whales lists all
-    builders, and waits for dead ones.
-    """
+    """Driver and name, by `buildx inspect`: python-on-whales lists all, and waits for dead ones."""
     docker = client.client_config.docker_cmd
     command = [*docker, "buildx", "inspect", *([builder] if builder else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -163,9 +163,7 @@ class State:
         return Step(name, target, stage, f"{found['step']}/{found['steps']}", found["what"])
 
     def running(self, target: str) -> Step | None:
-        """The step of a target that is at work now; the one that began last, when there are
-        several.
-        """
+        """The step of a target that is at work now: of several, the one that began last."""
         return next(reversed(self._at_work.get(target, {}).values()), None)
 
     def measured(self, target: str, platforms: int = 1) -> bool:

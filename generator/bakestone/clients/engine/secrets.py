@@ -133,10 +133,7 @@ def _born(pid: int) -> str:
 
 
 def write(site: Site, place: Path) -> Secrets:
-    """Write the site's secrets to a folder that is removed after the build.
-
-    Raises `BakestoneError` when one cannot be read.
-    """
+    """Write the site's secrets to a folder. Raises `BakestoneError` when one cannot be read."""
     known = logins(site.credentials)
     own = ""
     if "apt" in site.files:

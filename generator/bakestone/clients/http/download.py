@@ -71,9 +71,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """`size` in bytes; `idle` is the seconds without any answer, `total` those of the whole
-    download.
-    """
+    """Of one download: `size` in bytes, `idle` in seconds without any answer, `total` in all."""
 
     size: int = MAX_SIZE
     idle: float = 60
@@ -134,9 +132,7 @@ class _Reading:
         return "the server" if self.place == shown(self.name) else self.place
 
     def allow(self, url: str) -> None:
-        """Only http and https; plain http where the bytes are checked, or come from this machine or
-        a mirror.
-        """
+        """Only https; plain http where bytes are checked, or come from this machine or a mirror."""
         parts = urlsplit(url)
         plain = parts.scheme == "http" and parts.hostname
         if not plain and (parts.scheme != "https" or not parts.hostname):

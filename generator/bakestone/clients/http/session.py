@@ -1,6 +1,4 @@
-"""The one HTTP session: the site's proxies, CA and accounts, tries, time limits, and the words for
-a host that gives no answer.
-"""
+"""The HTTP session: proxies, CA, accounts, tries, time limits, words for who does not answer."""
 
 from __future__ import annotations
 
@@ -291,9 +289,7 @@ class Patience(Retry):
 
 
 def patience() -> Patience:
-    """Three more tries for answers that may heal and for broken connections, one more for a host
-    that is not there.
-    """
+    """Three more tries for what may heal, one more for a host that is not there."""
     return Patience(
         total=3,
         connect=1,

@@ -19,10 +19,7 @@ _DEFAULT = re.compile(r"\(default\s+(https?://\S+?)\)")
 
 @dataclass(frozen=True)
 class Places:
-    """Where pip looks for wheels.
-
-    URLs and proxy may hold credentials: they are for requests, never for a message.
-    """
+    """Where pip looks for wheels. All of it may hold credentials: no message shows it."""
 
     indexes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -69,9 +66,7 @@ def _settings(config: Path) -> dict[str, str]:
 
 
 def default() -> str:
-    """The index that pip takes when nothing is configured, as a build step's pip does: asked of pip
-    itself.
-    """
+    """The index that pip takes when nothing is configured: asked of pip itself."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")} | {
         "PIP_CONFIG_FILE": os.devnull,
         "COLUMNS": "500",

@@ -314,10 +314,7 @@ class Logins:
 
 
 def merged(*scopes: str) -> tuple[str, ...]:
-    """Scopes, each resource once with all of its actions, in the order in which they came.
-
-    One text may hold several with spaces between them.
-    """
+    """Scopes (a text may hold several), each resource once with all of its actions, in order."""
     found: dict[str, list[str]] = {}
     for scope in (one for text in scopes for one in text.split()):
         resource, _, actions = scope.rpartition(":")

@@ -50,9 +50,7 @@ def _broken(place: Reference, reason: str, hint: str) -> BakestoneError:
 def push(
     registry: Registry, reference: str, content: bytes | IO[bytes], digest: str, size: int
 ) -> None:
-    """Bring a blob of `size` bytes into the repository of `reference`; nothing is sent when it is
-    there. The registry checks the digest.
-    """
+    """Bring a blob into a repository when it is not there yet. The registry checks the digest."""
     if not registry.has_blob(reference, digest):
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
         registry.upload(reference, stream, digest, size)

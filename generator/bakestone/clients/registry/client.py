@@ -140,9 +140,7 @@ class Registry:
         return self._peek(Reference.parse(reference), f"blobs/{digest}") is not None
 
     def _peek(self, place: Reference, path: str) -> requests.Response | None:
-        """The answer to HEAD (or to GET where HEAD is refused), closed; None for what is not
-        there.
-        """
+        """The answer to HEAD (GET where that is refused), closed; None for what is not there."""
         methods = ("GET",) if place.host in self._headless else ("HEAD", "GET")
         try:
             for method in methods:
@@ -169,10 +167,7 @@ class Registry:
         return found
 
     def manifest(self, reference: str) -> Manifest | None:
-        """The manifest or index behind a reference, checked against its digest;
-
-        None when it is not there.
-        """
+        """The manifest or index behind a reference, checked by its digest; None for none."""
         place = Reference.parse(reference)
         found = self._document(place, "manifests", place.target)
         if found is None:
@@ -424,10 +419,7 @@ class Registry:
         return url
 
     def _document(self, place: Reference, kind: str, target: str) -> tuple[str, bytes] | None:
-        """Media type and bytes of a manifest or a small blob, checked;
-
-        None for 404. What has a digest is asked for once.
-        """
+        """Media type and checked bytes, None for 404. What has a digest is asked for once."""
         key = f"{kind}/{place.name}@{target}"
         if key in self._contents:
             return self._contents[key]

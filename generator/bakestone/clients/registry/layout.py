@@ -1,6 +1,4 @@
-"""An OCI layout that BuildKit writes, in a temporary folder for it; what is read is checked against
-its digest.
-"""
+"""An OCI layout that BuildKit writes; what is read is checked against its digest."""
 
 from __future__ import annotations
 
@@ -46,9 +44,7 @@ def _interrupt(*_: object) -> None:
 
 
 class Layout:
-    """An OCI image layout (image-spec, image-layout.md) that BuildKit wrote; its blobs are read as
-    they are.
-    """
+    """An OCI image layout (image-spec, image-layout.md); its blobs are read as they are."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
