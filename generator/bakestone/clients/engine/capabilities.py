@@ -52,42 +52,30 @@ def layout(name: str, folder: Path, form: Form = WHOLE) -> str:
     return _text({"type": "oci", "name": name, "dest": str(folder), "tar": "false", **form.output})
 
 
-def choose(
-    driver: str, name: str, version: str = "", *, containerd: bool = False, export: bool = False
-) -> Abilities:
-    """What the builder `name` can do, by its driver. Pure.
+def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:
+    """What a builder, or else the one that Docker uses, can do; by its driver.
 
-    `version` and `containerd` (its image store) are those of Docker, and count for the driver
-    `docker` alone. `export` says that this site wants images exported, also where the builder could
-    push them.
+    `export` says that this site wants images exported, also where the builder could push them.
+    Raises `BakestoneError` (exit 3) when there is no builder, or it cannot export.
     """
+    driver, name = _driver(client, builder)
     if driver != "docker":
         way = LAYOUT if export else BY_DIGEST
         return Abilities(WHOLE, way, layouts=True, name=f"the builder {name}")
-    if containerd:
-        return Abilities(WHOLE, LAYOUT, layouts=True, name=f"Docker {version}")
-    plain = Form(rewrite=False, attest=False)
-    shown = f"Docker {version} without the containerd image store"
-    return Abilities(plain, BY_TAG, layouts=False, name=shown)
-
-
-def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:
-    """What a builder, or else Docker's own one, can do. Raises `BakestoneError` for none."""
-    driver, name = _driver(client, builder)
-    if driver != "docker":
-        return choose(driver, name, export=export)
     info = client.info()
-    containerd = "io.containerd.snapshotter" in str(info.driver_status)
-    version = str(info.server_version or "0")
-    found = choose(driver, name, version, containerd=containerd, export=export)
-    if export and found.delivery != LAYOUT:
+    docker = f"Docker {info.server_version or '0'}"
+    if "io.containerd.snapshotter" in str(info.driver_status):
+        return Abilities(WHOLE, LAYOUT, layouts=True, name=docker)
+    docker += " without the containerd image store"
+    if export:
         hint = (
             "use Docker's containerd image store or a builder of its own (docs/reproducible.md), or"
             " take `push` out of the site file"
         )
-        said = f"{found.name} cannot export images, as `push: export` asks"
+        said = f"{docker} cannot export images, as `push: export` asks"
         raise fail(said, hint, code=ENVIRONMENT)
-    return found
+    plain = Form(rewrite=False, attest=False)
+    return Abilities(plain, BY_TAG, layouts=False, name=docker)
 
 
 def _driver(client: DockerClient, builder: str) -> tuple[str, str]:

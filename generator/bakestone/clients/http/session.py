@@ -21,7 +21,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -59,6 +58,7 @@ _KNOWN = (
     "certificate verify failed",
 )  # fmt: skip
 """What the system says, found in the midst of what requests and urllib3 make of it."""
+_PROXY_KINDS = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PROXY = "correct `proxies` in the site file, or the variables http_proxy and https_proxy"
 _TLS = "name the CA bundle under `ca` in the site file"
 _UP = (
@@ -193,7 +193,7 @@ class Session:
                 },
                 data=request.data,
                 # never None, or requests takes an account of ~/.netrc
-                auth=_Account(header),
+                auth=_account(header),
                 # with each request: those of the environment count for more than a session's
                 proxies=proxies,
                 verify=str(ca) if ca else True,
@@ -218,9 +218,9 @@ class Session:
 
     def _browser(self) -> _Browser:
         """requests' sessions are not made for several threads: one a thread."""
-        browser: _Browser | None = getattr(self._threads, "browser", None)
-        if browser is None:
-            browser = self._threads.browser = _Browser()
+        if not hasattr(self._threads, "browser"):
+            self._threads.browser = _Browser()
+        browser: _Browser = self._threads.browser
         return browser
 
     def alive(self, host: str) -> None:
@@ -364,12 +364,10 @@ class _Adapter(HTTPAdapter):
 
 
 def _is_proxy(url: str) -> bool:
-    try:
+    with contextlib.suppress(ValueError):  # a port that is none
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        kinds = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-        return parts.scheme in kinds and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
-        return False
+        return parts.scheme in _PROXY_KINDS and bool(parts.hostname) and parts.port != 0
+    return False
 
 
 class _Browser(requests.Session):
@@ -394,16 +392,15 @@ class _Browser(requests.Session):
         return super().get_redirect_target(response)
 
 
-class _Account(AuthBase):
-    """A header `Authorization`, or none."""
+def _account(header: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """A header `Authorization`, or none, in the form in which requests takes it."""
 
-    def __init__(self, authorization: str | None) -> None:
-        self.authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.authorization:
-            request.headers["Authorization"] = self.authorization
+    def put(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if header:
+            request.headers["Authorization"] = header
         return request
+
+    return put
 
 
 def body(response: requests.Response, limit: int, end: float, *, whole: bool = True) -> bytes:
@@ -568,15 +565,11 @@ def _taken_apart(url: str) -> tuple[str, str | None]:
 
 def shown(url: str) -> str:
     """A URL for a message: without a query or credentials, which may be secret."""
-    try:
+    with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-    except ValueError:
-        return url.partition("?")[0].rpartition("@")[2][:200]
-    return (
-        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        if parts.netloc
-        else url.partition("?")[0][:200]
-    )
+        if parts.netloc:
+            return f"{parts.scheme}://{host_of(url)}{parts.path}"
+    return url.partition("?")[0].rpartition("@")[2][:200]
 
 
 def host_of(url: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -32,12 +32,12 @@ class SecretPlace:
     variable: str = ""
     path: Path = Path()
 
-    def read(self, environment: Mapping[str, str]) -> str:
+    def read(self) -> str:
         """The secret. Raises `BakestoneError` when it is not there, empty, or not one word."""
         if self.variable:
-            name, value = f"the variable {self.variable}", environment.get(self.variable, "")
+            name, value = f"the variable {self.variable}", os.environ.get(self.variable, "")
             if not value:
-                state = "is empty" if self.variable in environment else "is not set"
+                state = "is empty" if self.variable in os.environ else "is not set"
                 hint = "set it before bakestone runs, or refer to a file: {file: PATH}"
                 raise self._wrong(f"{name} {state}", hint)
         else:
@@ -122,20 +122,18 @@ class Credential(_Scoped):
 
     secret: SecretPlace
 
-    def login(self, environment: Mapping[str, str] = os.environ) -> Login:
+    def login(self) -> Login:
         """The credential with its secret. Raises `BakestoneError` when that cannot be read."""
-        return Login(self.scope, self.username, self.secret.read(environment))
+        return Login(self.scope, self.username, self.secret.read())
 
 
-def logins(
-    credentials: Iterable[Credential], environment: Mapping[str, str] = os.environ
-) -> tuple[Login, ...]:
+def logins(credentials: Iterable[Credential]) -> tuple[Login, ...]:
     """All with their secrets. Raises `BakestoneError`: a finding for each that cannot be read."""
     found: list[Login] = []
     findings: list[Finding] = []
     for credential in credentials:
         try:
-            found.append(credential.login(environment))
+            found.append(credential.login())
         except BakestoneError as problem:
             findings += problem.findings
     if findings:
