@@ -166,11 +166,10 @@ def pip(site: Site, known: Sequence[Login]) -> str:
         lines += ["extra-index-url =", *(f"    {url}" for url in named[1:])] if named[1:] else []
         plain = sorted({urlsplit(url).netloc for url in urls if url.startswith("http://")})
         lines += ["trusted-host =", *(f"    {host}" for host in plain)] if plain else []
-    proxy = (
-        next(filter(None, map(site.proxies.of, urls)), "")
-        if urls
-        else site.proxies.https or site.proxies.http
-    )
+    if urls:
+        proxy = next(filter(None, map(site.proxies.of, urls)), "")
+    else:
+        proxy = site.proxies.https or site.proxies.http
     lines += [f"proxy = {proxy}"] if proxy else []
     return "\n".join(["[global]", *lines, ""]) if lines else ""
 
@@ -207,8 +206,6 @@ def _machine(scope: str) -> str:
 def _direct(site: Site) -> list[str]:
     """The hosts that apt is told to speak to directly, one by one: it knows no patterns."""
     named = {entry.lstrip("*.") for entry in site.proxies.no_proxy if "/" not in entry}
-    known = {
-        urlsplit(url).hostname or ""
-        for url in (*site.urls.values(), *(c.scope for c in site.credentials))
-    }
+    urls = (*site.urls.values(), *(c.scope for c in site.credentials))
+    known = {urlsplit(url).hostname or "" for url in urls}
     return sorted(named | {host for host in known if site.proxies.excepted(host)})

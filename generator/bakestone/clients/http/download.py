@@ -143,9 +143,9 @@ class _Reading:
         checked = self.checksum or is_loopback(parts.hostname or "")
         mine = self.mirrored and parts.hostname == urlsplit(self.start).hostname
         if plain and not checked and not mine:
+            what = "it" if url == self.name else shown(url)
             raise self.fail(
-                f"{'it' if url == self.name else shown(url)} is not encrypted: anybody on the way"
-                " could send another file",
+                f"{what} is not encrypted: anybody on the way could send another file",
                 "give an https URL, or say with --sha256 what the file must be",
             )
         self.place = shown(url)
@@ -227,10 +227,8 @@ class _Reading:
         return self.fail(message, hint, ENVIRONMENT)
 
     def too_large(self, found: str) -> BakestoneError:
-        return self.fail(
-            f"the file is too large: {found}, the limit is {readable(self.limits.size)}",
-            "allow more with --max-size",
-        )
+        said = f"the file is too large: {found}, the limit is {readable(self.limits.size)}"
+        return self.fail(said, "allow more with --max-size")
 
     def fail(self, message: str, hint: str, code: int = 1) -> BakestoneError:
         return fail(message, hint, name=shown(self.name), code=code)

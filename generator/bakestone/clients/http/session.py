@@ -186,11 +186,7 @@ class Session:
             response = self._browser().request(
                 request.method,
                 url,
-                headers={
-                    name: value
-                    for name, value in request.headers.items()
-                    if here or name.lower() not in _SECRET_HEADERS
-                },
+                headers=request.headers if here else _without_secrets(request.headers),
                 data=request.data,
                 # never None, or requests takes an account of ~/.netrc
                 auth=_account(header),
@@ -542,6 +538,10 @@ def _innermost(problem: BaseException | None) -> BaseException | None:
 def _words(problem: BaseException | None) -> str:
     text = getattr(problem, "strerror", None) or str(problem).rpartition(": ")[2]
     return str(text or type(problem).__name__)[:200]
+
+
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in headers.items() if k.lower() not in _SECRET_HEADERS}
 
 
 def _taken_apart(url: str) -> tuple[str, str | None]:

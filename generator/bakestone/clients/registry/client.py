@@ -239,11 +239,9 @@ class Registry:
                 raise ImmutableTagError(reference, place.host, words)
         parts = _BROKEN_PARTS.search(words.lower())
         if media_type in INDEX_TYPES and status in (400, 405, 406, 415, 422, 501) and not parts:
-            raise _wrong(
-                place,
-                f"takes no index of images ({status})" + (f": {words[:160]}" if words else ""),
-                "--no-attest publishes images without attestations, which need none",
-            )
+            hint = "--no-attest publishes images without attestations, which need none"
+            why = f"takes no index of images ({status})" + (f": {words[:160]}" if words else "")
+            raise _wrong(place, why, hint)
         if status == 404:
             refused = _absent(place)
         raise refused
@@ -267,12 +265,11 @@ class Registry:
             if status in (200, 202, 204, 404):
                 return
         if status in (400, 405, 501):
-            raise _wrong(
-                place,
-                f"deletes no tags ({status})",
+            hint = (
                 f"delete {place.path} with the registry's own tools; deleting its digest would take"
-                " every other tag of the image as well",
+                " every other tag of the image as well"
             )
+            raise _wrong(place, f"deletes no tags ({status})", hint)
         raise _unexpected(place, response, words)
 
     def probe(self, repository: str) -> None:

@@ -60,10 +60,8 @@ class Manifest:
     @property
     def platforms(self) -> dict[str, str]:
         """Of an index: platform -> manifest digest; attestations are left out."""
-        named = (
-            (platform(entry.get("platform")), entry["digest"])
-            for entry in self.data.get("manifests", [])
-        )
+        entries = self.data.get("manifests", [])
+        named = ((platform(entry.get("platform")), entry["digest"]) for entry in entries)
         return {platform: digest for platform, digest in named if platform}
 
     @property

@@ -18,8 +18,6 @@ from bakestone.errors import BakestoneError, Finding
 
 SECRETS = ("ca", "pip", "apt")
 """Files that build steps see as secrets of these ids, and that leave no trace in an image."""
-
-
 _QUOTED = re.compile(r"""\"(?:[^"\\]|\\.)*"?|'[^']*'?""")
 """A value in a message; one that was cut has no quote at its end."""
 _ACCOUNT = re.compile(r"\S*[:/]\S*@\S*")
