@@ -104,9 +104,9 @@ class Request:
 
     `authorization` is the header for the origin of `url` alone, empty for none; None is the site's
     account for each URL on the way, or the one that a URL holds. `follow` goes after redirects of
-    GET and HEAD; `allow` is called with each URL before it is asked, and
-    may raise. `proxies` replaces the site's. `mirrored` begins at the site's mirror of the URL.
-    `connect` and `idle` in seconds.
+    GET and HEAD; `allow` is called with each URL before it is asked, and may raise. `proxies`
+    replaces the site's. `mirrored` begins at the site's mirror of the URL. `connect` and `idle` in
+    seconds.
     """
 
     method: str

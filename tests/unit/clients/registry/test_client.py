@@ -272,6 +272,21 @@ def test_an_upload_is_begun_anew_from_where_its_stream_was_when_a_login_is_asked
     assert sent == [b"rest", b"rest"]
 
 
+def test_an_upload_to_another_host_takes_no_secret_along(tmp_path: Path) -> None:
+    auth = {"auth": dockerlogin.basic("me", "secret")}
+    dockerlogin.write(tmp_path, auths={"registry.example.com": auth})
+    session = Told(
+        ("", 401, {"WWW-Authenticate": "Basic"}),
+        ("", 404, {}),
+        ("", 202, {"Location": "https://other.example.com/u"}),
+        ("", 201, {}),
+    )
+    blobs.push(Registry(Site(), session), "registry.example.com/a", b"x", digest(b"x"), 1)
+    sent = [bool(request.authorization) for request in session.requests]
+    assert sent == [False, True, True, False]
+    assert session.requests[-1].authorization is not None  # nor does the account of the site file
+
+
 def breaking(request: Request) -> requests.Response:
     raise UnreachableError(host_of(request.url), "cannot be reached (connection reset by peer)")
 
