@@ -20,7 +20,6 @@ class Place:
     site: Site = field(default_factory=Site)
     tokens: TokenService | None = None
     vendor: VendorRegistry | None = None
-    wants_login: bool = False
     deletes_tags: bool = True
     takes_index: bool = True
 

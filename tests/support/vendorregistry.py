@@ -19,7 +19,7 @@ import jwt
 from tests.support.httpserver import Server
 from tests.support.tokenservice import PASSWORD, SERVICE, USER, TokenService
 
-_PATH = re.compile(r"/v2/(?P<name>.+?)/(?P<kind>manifests|blobs|tags|uploads)/(?P<rest>.+)?")
+_PATH = re.compile(r"/v2/(?P<name>.+?)/(?P<kind>manifests|blobs|uploads)/(?P<rest>.+)?")
 NEEDS = {"GET": {"pull"}, "HEAD": {"pull"}, "DELETE": {"delete"}}
 
 
@@ -45,7 +45,6 @@ class Manners:
     post: int = 202
     location: str = "absolute"
     deletes: int = 202
-    page: int = 0
     limit: int = 0
 
 
@@ -67,9 +66,6 @@ class VendorRegistry:
     asked: list[str] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
     encodings: list[str | None] = field(default_factory=list)
-
-    def tags(self, name: str) -> list[str]:
-        return sorted(tag for where, tag in self.manifests if where == name and ":" not in tag)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -101,8 +97,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.upload(name, parts.query, content)
         elif kind == "blobs":
             self.give("application/octet-stream", registry.blobs.get(rest))
-        elif kind == "tags":
-            self.tags(name, parts.query)
         elif self.command == "PUT":
             self.put(name, rest, content)
         elif self.command == "DELETE":
@@ -182,15 +176,6 @@ class _Handler(BaseHTTPRequestHandler):
             for key in {tag, digest}:
                 registry.manifests[name, key] = (kind, content)
             self.say(201, ("Docker-Content-Digest", digest))
-
-    def tags(self, name: str, query: str) -> None:
-        manners, words = self.registry.manners, parse_qs(query)
-        last = words.get("last", [""])[0]
-        left = [tag for tag in self.registry.tags(name) if tag > last]
-        page = left[: manners.page or len(left)]
-        more = [("Link", f'</v2/{name}/tags/list?last={page[-1]}>; rel="next"')]
-        raw = json.dumps({"name": name, "tags": page or None}).encode()
-        self.say(200, *(more if page != left else []), content=raw)
 
     def give(self, kind: str, content: bytes | None) -> None:
         if content is None:

@@ -56,7 +56,8 @@ class Prepared:
 class Engine:
     """buildx on the machine's Docker, with the site's mirrors and secrets.
 
-    After `only(sources)` (policy.py), builds may fetch no others.
+    After `only(sources)` (policy.py), builds may fetch no others; `stopped` says that the run was
+    given up.
     """
 
     def __init__(self, site: Site) -> None:
@@ -64,7 +65,7 @@ class Engine:
         self._sources: Sequence[str] | None = None
         self._running: set[subprocess.Popen[str]] = set()
         self._change = threading.Lock()
-        self._stopped = False
+        self.stopped = False
 
     def only(self, sources: Sequence[str]) -> None:
         """Let builds from now on fetch these sources alone (policy.py)."""
@@ -144,15 +145,10 @@ class Engine:
             state.digests.update(_digests(prepared.metadata))
             return state, process.returncode == 0
 
-    @property
-    def stopped(self) -> bool:
-        """Whether the run was given up."""
-        return self._stopped
-
     def stop(self) -> None:
         """End what runs now, and begin nothing more: for a run that is given up."""
         with self._change:
-            self._stopped = True
+            self.stopped = True
             for process in self._running:
                 process.terminate()
 
@@ -187,7 +183,7 @@ class Engine:
         must not go on writing.
         """
         with self._change:
-            if self._stopped:
+            if self.stopped:
                 raise fail("the build was given up", "run it again to go on", code=ENVIRONMENT)
             process = subprocess.Popen(
                 command,

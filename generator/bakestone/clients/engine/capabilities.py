@@ -52,50 +52,34 @@ def layout(name: str, folder: Path) -> str:
     return _text({"type": "oci", "name": name, "dest": str(folder), "tar": "false", **OUTPUT})
 
 
-def choose(
-    driver: str, name: str, version: str = "", *, containerd: bool = False, export: bool = False
-) -> Abilities:
-    """What the builder `name` can do, by its driver. Pure.
-
-    `version` and `containerd` (its image store) are those of Docker, and count for the driver
-    `docker` alone. `export` says that this site wants images exported, also where the builder could
-    push them.
-    """
-    if driver != "docker":
-        way = LAYOUT if export else BY_DIGEST
-        return Abilities(True, way, layouts=True, name=f"the builder {name}")
-    if containerd:
-        return Abilities(True, LAYOUT, layouts=True, name=f"Docker {version}")
-    shown = f"Docker {version} without the containerd image store"
-    return Abilities(False, BY_TAG, layouts=False, name=shown)
-
-
 def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:
-    """What a builder can do, or the one that Docker uses when `builder` is empty.
+    """What a builder, or else the one that Docker uses, can do; by its driver.
 
-    Raises `BakestoneError` (exit 3) when there is none.
+    `export` says that this site wants images exported, also where the builder could push them.
+    Raises `BakestoneError` (exit 3) when there is no builder, or it cannot export.
     """
     driver, name = _driver(client, builder)
     if driver != "docker":
-        return choose(driver, name, export=export)
+        way = LAYOUT if export else BY_DIGEST
+        return Abilities(WHOLE, way, layouts=True, name=f"the builder {name}")
     info = client.info()
-    containerd = "io.containerd.snapshotter" in str(info.driver_status)
-    version = str(info.server_version or "0")
-    found = choose(driver, name, version, containerd=containerd, export=export)
-    if export and found.delivery != LAYOUT:
+    docker = f"Docker {info.server_version or '0'}"
+    if "io.containerd.snapshotter" in str(info.driver_status):
+        return Abilities(WHOLE, LAYOUT, layouts=True, name=docker)
+    docker += " without the containerd image store"
+    if export:
         hint = (
             "use Docker's containerd image store or a builder of its own (docs/reproducible.md), or"
             " take `push` out of the site file"
         )
-        said = f"{found.name} cannot export images, as `push: export` asks"
+        said = f"{docker} cannot export images, as `push: export` asks"
         raise fail(said, hint, code=ENVIRONMENT)
-    return found
+    plain = Form(rewrite=False, attest=False)
+    return Abilities(plain, BY_TAG, layouts=False, name=docker)
 
 
 def _driver(client: DockerClient, builder: str) -> tuple[str, str]:
-    """Driver and name of a builder, as `buildx inspect` tells them; python-on-whales lists all
-    builders, and waits for dead ones.
-    """
+    """Driver and name, by `buildx inspect`: python-on-whales lists all, and waits for dead ones."""
     docker = client.client_config.docker_cmd
     command = [*docker, "buildx", "inspect", *([builder] if builder else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

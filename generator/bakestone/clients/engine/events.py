@@ -13,7 +13,6 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -71,10 +70,8 @@ class Step:
     @property
     def log(self) -> list[str]:
         """The last lines that the step wrote, the ones without an end included."""
-        return [
-            *self._lines,
-            *(rest.decode("utf-8", "replace") for rest in self._open.values() if rest),
-        ][-LOG_LINES:]
+        ends = [rest.decode("utf-8", "replace") for rest in self._open.values() if rest]
+        return [*self._lines, *ends][-LOG_LINES:]
 
 
 @dataclass(frozen=True)
@@ -152,8 +149,10 @@ class State:
     def _named(self, name: str) -> Step:
         found = _NAME.match(name)
         if not found:
-            alone = len(self.targets) == 1
-            return Step(name, self.targets[0] if alone else _internal_target(name, self.targets))
+            # such as `[TARGET internal] load metadata for ...`
+            target = name[1:].split(" ", 1)[0] if name.startswith("[") else ""
+            alone = self.targets[0] if len(self.targets) == 1 else ""
+            return Step(name, alone or (target if target in self.targets else ""))
         first, second = found["first"] or "", found["second"] or ""
         if len(self.targets) == 1 and first not in self.targets:
             # one target: [STAGE 1/3], or [PLATFORM STAGE 1/3]
@@ -163,9 +162,7 @@ class State:
         return Step(name, target, stage, f"{found['step']}/{found['steps']}", found["what"])
 
     def running(self, target: str) -> Step | None:
-        """The step of a target that is at work now; the one that began last, when there are
-        several.
-        """
+        """The step of a target that is at work now: of several, the one that began last."""
         return next(reversed(self._at_work.get(target, {}).values()), None)
 
     def ended(self, target: str, stage: str, platforms: int = 1) -> bool:
@@ -204,9 +201,3 @@ class State:
         for secret in self.hidden:
             text = text.replace(secret, "***")
         return text
-
-
-def _internal_target(name: str, targets: Iterable[str]) -> str:
-    """The target in a name such as `[TARGET internal] load metadata for ...`."""
-    first = name[1:].split(" ", 1)[0] if name.startswith("[") else ""
-    return first if first in set(targets) else ""

@@ -13,13 +13,13 @@ import shutil
 import signal
 import stat
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bakestone.clients.signals import Handler, told_to_end
 from bakestone.clients.site.credentials import Login, logins
 from bakestone.clients.site.site import Site
 from bakestone.errors import read_text
@@ -57,31 +57,18 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=_prefix(os.getpid()), dir=place) as name:
         _open.add(name)
         try:
-            if threading.current_thread() is threading.main_thread():  # signals come there only
-                with _removed_when_told_to_end():
-                    yield Path(name)
-            else:
+            with told_to_end(_leave):
                 yield Path(name)
         finally:
             _open.discard(name)
 
 
-@contextmanager
-def _removed_when_told_to_end() -> Iterator[None]:
-    def leave(number: int, _: object) -> None:
-        for name in tuple(_open):
-            shutil.rmtree(name, ignore_errors=True)
-        # whoever made a folder around this one has something to remove as well
-        outer = before[signal.Signals(number)]
-        signal.signal(number, outer if callable(outer) else signal.SIG_DFL)
-        signal.raise_signal(number)
-
-    before = {n: signal.signal(n, leave) for n in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _leave(number: int, before: Handler) -> None:
+    for name in tuple(_open):
+        shutil.rmtree(name, ignore_errors=True)
+    # whoever made a folder around this one has something to remove as well
+    signal.signal(number, before if callable(before) else signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 def sweep(place: Path) -> list[Path]:
@@ -146,37 +133,22 @@ def _born(pid: int) -> str:
 
 
 def write(site: Site, place: Path) -> Secrets:
-    """Write the site's secrets to a folder that is removed after the build.
-
-    Raises `BakestoneError` when one cannot be read.
-    """
+    """Write the site's secrets to a folder. Raises `BakestoneError` when one cannot be read."""
     known = logins(site.credentials)
-    own = (
-        read_text(site.files["apt"], "apt's configuration", limit=MAX_APT)
-        if "apt" in site.files
-        else ""
-    )
+    own = ""
+    if "apt" in site.files:
+        own = read_text(site.files["apt"], "apt's configuration", limit=MAX_APT)
     texts = {"apt": apt(site, known, own), "pip": pip(site, known), "mirrors": site.url_prefixes()}
     texts |= {f"{_HEADER}{login.host}": login.authorization for login in known}
     mounts = dict(site.files)
     for name, text in texts.items():
         if text:
             mounts[name] = place / name
-            with os.fdopen(
-                os.open(mounts[name], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
-                "w",
-                encoding="utf-8",
-            ) as stream:
+            handle = os.open(mounts[name], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(handle, "w", encoding="utf-8") as stream:
                 stream.write(text)
-    return Secrets(
-        mounts,
-        tuple(
-            sorted(
-                {text for login in known for text in login.hidden},
-                key=lambda text: (-len(text), text),
-            )
-        ),
-    )
+    hidden = {text for login in known for text in login.hidden}
+    return Secrets(mounts, tuple(sorted(hidden, key=lambda text: (-len(text), text))))
 
 
 def pip(site: Site, known: Sequence[Login]) -> str:
@@ -194,11 +166,10 @@ def pip(site: Site, known: Sequence[Login]) -> str:
         lines += ["extra-index-url =", *(f"    {url}" for url in named[1:])] if named[1:] else []
         plain = sorted({urlsplit(url).netloc for url in urls if url.startswith("http://")})
         lines += ["trusted-host =", *(f"    {host}" for host in plain)] if plain else []
-    proxy = (
-        next(filter(None, map(site.proxies.of, urls)), "")
-        if urls
-        else site.proxies.https or site.proxies.http
-    )
+    if urls:
+        proxy = next(filter(None, map(site.proxies.of, urls)), "")
+    else:
+        proxy = site.proxies.https or site.proxies.http
     lines += [f"proxy = {proxy}"] if proxy else []
     return "\n".join(["[global]", *lines, ""]) if lines else ""
 
@@ -235,8 +206,6 @@ def _machine(scope: str) -> str:
 def _direct(site: Site) -> list[str]:
     """The hosts that apt is told to speak to directly, one by one: it knows no patterns."""
     named = {entry.lstrip("*.") for entry in site.proxies.no_proxy if "/" not in entry}
-    known = {
-        urlsplit(url).hostname or ""
-        for url in (*site.urls.values(), *(c.scope for c in site.credentials))
-    }
+    urls = (*site.urls.values(), *(c.scope for c in site.credentials))
+    known = {urlsplit(url).hostname or "" for url in urls}
     return sorted(named | {host for host in known if site.proxies.excepted(host)})

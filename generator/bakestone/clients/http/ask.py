@@ -4,19 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import requests
-
-from bakestone.clients.http.session import (
-    HttpError,
-    Request,
-    Session,
-    body,
-    host_of,
-    number,
-    pieces,
-)
+from bakestone.clients.http.session import HttpError, Request, Session, body, host_of, number
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,7 @@ class Asker:
 
     def head(self, url: str) -> Answer:
         """What is behind a URL, without its body."""
-        return self.ask(self._request("HEAD", url))
+        return self._ask(Request("HEAD", url))
 
     def size(self, url: str) -> int:
         """How many bytes the server says that the file has; 0 when it does not say."""
@@ -102,7 +92,7 @@ class Asker:
     def start(self, url: str, count: int) -> Answer:
         """The first `count` bytes of a file."""
         part = {"Range": f"bytes=0-{count - 1}"}
-        return self.ask(self._request("GET", url, part), count, whole=False)
+        return self._ask(Request("GET", url, part), count, whole=False)
 
     def page(
         self,
@@ -112,43 +102,16 @@ class Asker:
         proxies: Mapping[str, str] | None = None,
     ) -> Answer:
         """A whole small answer; `BrokenError` when it has more than `limit` bytes."""
-        return self.ask(self._request("GET", url, headers, proxies), limit)
+        return self._ask(Request("GET", url, headers or {}, proxies=proxies), limit)
 
-    def ask(self, request: Request, limit: int = 0, *, whole: bool = True) -> Answer:
-        """One question, redirects followed. A body is read of what is there, up to `limit` bytes;
-        what is longer is cut when it need not be `whole`.
-        """
-        end = time.monotonic() + self.pace.total
+    def _ask(self, request: Request, limit: int = 0, *, whole: bool = True) -> Answer:
+        """One question, redirects followed. A body is read of what is there."""
+        pace = self.pace
+        request = replace(request, connect=pace.connect, idle=pace.idle, mirrored=True)
+        end = time.monotonic() + pace.total
         with self.session.send(request) as response:
-            content = b""
-            if limit and response.ok:
-                content = body(response, limit, end) if whole else _beginning(response, limit, end)
+            read = limit and response.ok
+            content = body(response, limit, end, whole=whole) if read else b""
             return Answer(
                 response.status_code, response.reason or "", response.url, response.headers, content
             )
-
-    def _request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> Request:
-        return Request(
-            method,
-            url,
-            headers or {},
-            proxies=proxies,
-            connect=self.pace.connect,
-            idle=self.pace.idle,
-            mirrored=True,
-        )
-
-
-def _beginning(response: requests.Response, limit: int, end: float) -> bytes:
-    content = b""
-    for piece in pieces(response, end):
-        content += piece
-        if len(content) >= limit:
-            break
-    return content[:limit]

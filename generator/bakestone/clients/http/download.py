@@ -46,14 +46,17 @@ _MAGIC = {
 }
 """The first bytes of a file with such a name."""
 _AGAIN = "try again later, or name a mirror of it under `mirrors.urls` in the site file"
-_HINTS = dict.fromkeys(
-    (401, 407),
-    "name an account that may read it under `credentials` in the site file, or correct that one",
+_ACCOUNT = (
+    "name an account that may read it under `credentials` in the site file, or correct that one"
 )
-_HINTS |= {
-    403: "is the URL right, and may the account under `credentials` in the site file read it?"
+_RIGHT = "is the URL right?"
+_HINTS = {
+    401: _ACCOUNT,
+    403: "is the URL right, and may the account under `credentials` in the site file read it?",
+    404: _RIGHT,
+    407: _ACCOUNT,
+    410: _RIGHT,
 }
-_HINTS |= dict.fromkeys((404, 410), "is the URL right?")
 
 Tick = Callable[[int, int], None]
 """Told how far a download is: bytes so far, bytes in all (0 when the server does not say)."""
@@ -68,9 +71,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """`size` in bytes; `idle` is the seconds without any answer, `total` those of the whole
-    download.
-    """
+    """Of one download: `size` in bytes, `idle` in seconds without any answer, `total` in all."""
 
     size: int = MAX_SIZE
     idle: float = 60
@@ -131,9 +132,7 @@ class _Reading:
         return "the server" if self.place == shown(self.name) else self.place
 
     def allow(self, url: str) -> None:
-        """Only http and https; plain http where the bytes are checked, or come from this machine or
-        a mirror.
-        """
+        """Only https; plain http where bytes are checked, or come from this machine or a mirror."""
         parts = urlsplit(url)
         plain = parts.scheme == "http" and parts.hostname
         if not plain and (parts.scheme != "https" or not parts.hostname):
@@ -144,9 +143,9 @@ class _Reading:
         checked = self.checksum or is_loopback(parts.hostname or "")
         mine = self.mirrored and parts.hostname == urlsplit(self.start).hostname
         if plain and not checked and not mine:
+            what = "it" if url == self.name else shown(url)
             raise self.fail(
-                f"{'it' if url == self.name else shown(url)} is not encrypted: anybody on the way"
-                " could send another file",
+                f"{what} is not encrypted: anybody on the way could send another file",
                 "give an https URL, or say with --sha256 what the file must be",
             )
         self.place = shown(url)
@@ -187,19 +186,15 @@ class _Reading:
     def judge(self, head: bytes, kind: str, found: str) -> None:
         """Whether what came is the file that was asked for. A checksum says so by itself."""
         page = kind.startswith("text/html") or is_page(head)
-        if self.checksum:
-            if found != self.checksum:
-                what = (
-                    "a web page came instead of the file"
-                    if page
-                    else "the file is another one, or was altered"
-                )
-                raise self.fail(
-                    f"the checksum is {found}, not {self.checksum}", f"{what}; nothing was written"
-                )
+        if self.checksum == found:
             return
+        if self.checksum:
+            came = "a web page came instead of the file"
+            what = came if page else "the file is another one, or was altered"
+            why = f"the checksum is {found}, not {self.checksum}"
+            raise self.fail(why, f"{what}; nothing was written")
         if not self.received:
-            raise self.fail(f"{self.who} gave an empty file", "is the URL right?")
+            raise self.fail(f"{self.who} gave an empty file", _RIGHT)
         if page:
             raise self.fail(
                 f"{self.who} gave a web page, not a file",
@@ -213,21 +208,17 @@ class _Reading:
 
     def failure(self, problem: HttpError) -> BakestoneError:
         """Why there is no file, in this download's words."""
-        idle = f"{self.who} gave no answer for {self.limits.idle:g} seconds"
-        longer = f"{_AGAIN}; or wait longer with --timeout"
-        if isinstance(problem, BrokenError):
-            came = readable(self.received)
-            message, hint = {
-                STOPPED: (idle, longer),
-                SLOW: (
-                    f"{came} of it came in {self.limits.total:g} seconds",
-                    "allow more with --max-time",
-                ),
-            }.get(problem.reason, (f"{self.who} ended the file too early, after {came}", _AGAIN))
+        if problem.reason in (LATE, STOPPED):
+            message = f"{self.who} gave no answer for {self.limits.idle:g} seconds"
+            hint = f"{_AGAIN}; or wait longer with --timeout"
+        elif problem.reason == SLOW:
+            message = f"{readable(self.received)} of it came in {self.limits.total:g} seconds"
+            hint = "allow more with --max-time"
+        elif isinstance(problem, BrokenError):
+            message = f"{self.who} ended the file too early, after {readable(self.received)}"
+            hint = _AGAIN
         elif isinstance(problem, LedAstrayError):
-            message, hint = f"{self.who}: {problem.reason}", "is the URL right?"
-        elif problem.reason == LATE:
-            message, hint = idle, longer
+            message, hint = f"{self.who}: {problem.reason}", _RIGHT
         elif problem.reason.startswith("TLS"):
             host = urlsplit(self.place).hostname
             message, hint = f"TLS to {host} failed{problem.reason[10:]}", problem.hint
@@ -236,10 +227,8 @@ class _Reading:
         return self.fail(message, hint, ENVIRONMENT)
 
     def too_large(self, found: str) -> BakestoneError:
-        return self.fail(
-            f"the file is too large: {found}, the limit is {readable(self.limits.size)}",
-            "allow more with --max-size",
-        )
+        said = f"the file is too large: {found}, the limit is {readable(self.limits.size)}"
+        return self.fail(said, "allow more with --max-size")
 
     def fail(self, message: str, hint: str, code: int = 1) -> BakestoneError:
         return fail(message, hint, name=shown(self.name), code=code)
@@ -256,11 +245,5 @@ def fits(url: str, head: bytes) -> bool:
 
 
 def _magic(url: str) -> bytes:
-    return next(
-        (
-            magic
-            for endings, magic in _MAGIC.items()
-            if urlsplit(url).path.lower().endswith(endings)
-        ),
-        b"",
-    )
+    path = urlsplit(url).path.lower()
+    return next((magic for endings, magic in _MAGIC.items() if path.endswith(endings)), b"")

@@ -1,10 +1,7 @@
-"""The one HTTP session: the site's proxies, CA and accounts, tries, time limits, and the words for
-a host that gives no answer.
-"""
+"""The HTTP session: proxies, CA, accounts, tries, time limits, words for who does not answer."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import socket
@@ -24,7 +21,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -39,7 +35,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from bakestone import __version__
-from bakestone.clients.site.credentials import origin
+from bakestone.clients.site.credentials import basic, origin
 from bakestone.clients.site.site import Site
 
 CONNECT, IDLE = 10.0, 60.0
@@ -62,6 +58,7 @@ _KNOWN = (
     "certificate verify failed",
 )  # fmt: skip
 """What the system says, found in the midst of what requests and urllib3 make of it."""
+_PROXY_KINDS = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PROXY = "correct `proxies` in the site file, or the variables http_proxy and https_proxy"
 _TLS = "name the CA bundle under `ca` in the site file"
 _UP = (
@@ -105,17 +102,18 @@ class LedAstrayError(HttpError):
 class Request:
     """One question.
 
-    `auth` None is the site's account for each URL on the way, or the one that a URL holds. `follow`
-    goes after redirects of GET and HEAD; `allow` is called with each URL before it is asked, and
-    may raise. `proxies` replaces the site's. `mirrored` begins at the site's mirror of the URL.
-    `connect` and `idle` in seconds.
+    `authorization` is the header for the origin of `url` alone, empty for none; None is the site's
+    account for each URL on the way, or the one that a URL holds. `follow` goes after redirects of
+    GET and HEAD; `allow` is called with each URL before it is asked, and may raise. `proxies`
+    replaces the site's. `mirrored` begins at the site's mirror of the URL. `connect` and `idle` in
+    seconds.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     data: bytes | IO[bytes] | None = None
-    auth: AuthBase | None = None
+    authorization: str | None = field(default=None, repr=False)
     follow: bool = True
     allow: Callable[[str], None] | None = None
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
@@ -180,20 +178,18 @@ class Session:
         host = host_of(url)
         self.alive(host)
         login, ca = self.site.login(url), self.site.files.get("ca")
-        auth = request.auth if here else None
+        header = request.authorization if here else None
+        if header is None:
+            header = login.authorization if login else own
         proxies: Any = request.proxies or self.site.proxies.choice(url)
         try:
             response = self._browser().request(
                 request.method,
                 url,
-                headers={
-                    name: value
-                    for name, value in request.headers.items()
-                    if here or name.lower() not in _SECRET_HEADERS
-                },
+                headers=request.headers if here else _without_secrets(request.headers),
                 data=request.data,
                 # never None, or requests takes an account of ~/.netrc
-                auth=auth or _Account(login.authorization if login else own),
+                auth=_account(header),
                 # with each request: those of the environment count for more than a session's
                 proxies=proxies,
                 verify=str(ca) if ca else True,
@@ -218,9 +214,9 @@ class Session:
 
     def _browser(self) -> _Browser:
         """requests' sessions are not made for several threads: one a thread."""
-        browser: _Browser | None = getattr(self._threads, "browser", None)
-        if browser is None:
-            browser = self._threads.browser = _Browser()
+        if not hasattr(self._threads, "browser"):
+            self._threads.browser = _Browser()
+        browser: _Browser = self._threads.browser
         return browser
 
     def alive(self, host: str) -> None:
@@ -289,9 +285,7 @@ class Patience(Retry):
 
 
 def patience() -> Patience:
-    """Three more tries for answers that may heal and for broken connections, one more for a host
-    that is not there.
-    """
+    """Three more tries for what may heal, one more for a host that is not there."""
     return Patience(
         total=3,
         connect=1,
@@ -309,18 +303,16 @@ def wait(response: requests.Response) -> float:
 
 class _Connection(HTTPConnection):
     def connect(self) -> None:
-        _connected(self, super().connect)
+        with _connecting(self):
+            super().connect()
 
     def getresponse(self) -> Any:
-        return _timely(self, super().getresponse)
+        with _answering(self):
+            return super().getresponse()
 
 
-class _EncryptedConnection(HTTPSConnection):
-    def connect(self) -> None:
-        _connected(self, super().connect)
-
-    def getresponse(self) -> Any:
-        return _timely(self, super().getresponse)
+class _EncryptedConnection(_Connection, HTTPSConnection):
+    pass
 
 
 class _Pool(HTTPConnectionPool):
@@ -331,23 +323,15 @@ class _EncryptedPool(HTTPSConnectionPool):
     ConnectionCls = _EncryptedConnection
 
 
-class _Pools(urllib3.PoolManager):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
-
-
-class _ProxyPools(urllib3.ProxyManager):
-    def __init__(self, proxy: str, **options: Any) -> None:
-        super().__init__(proxy, **options)
-        self.pool_classes_by_scheme = {"http": _Pool, "https": _EncryptedPool}
+_POOLS = {"http": _Pool, "https": _EncryptedPool}
 
 
 class _Adapter(HTTPAdapter):
     """With tries, and with a limit on the time that an answer's headers take."""
 
     def init_poolmanager(self, *_: Any, **__: Any) -> None:
-        self.poolmanager = _Pools()
+        self.poolmanager = urllib3.PoolManager()
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def send(
         self, request: requests.PreparedRequest, *rest: Any, **named: Any
@@ -365,24 +349,21 @@ class _Adapter(HTTPAdapter):
         return super().get_connection_with_tls_context(request, verify, proxies, cert)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> urllib3.ProxyManager:
-        found: urllib3.ProxyManager
-        if proxy.lower().startswith("socks"):
-            found = super().proxy_manager_for(proxy, **options)
-        elif proxy in self.proxy_manager:
-            found = self.proxy_manager[proxy]
-        else:
-            found = _ProxyPools(proxy, proxy_headers=self.proxy_headers(proxy), **options)
+        if proxy not in self.proxy_manager and not proxy.lower().startswith("socks"):
+            found = urllib3.proxy_from_url(
+                proxy, proxy_headers=self.proxy_headers(proxy), **options
+            )
+            found.pool_classes_by_scheme = _POOLS
             self.proxy_manager[proxy] = found
-        return found
+        known: urllib3.ProxyManager = super().proxy_manager_for(proxy, **options)
+        return known
 
 
 def _is_proxy(url: str) -> bool:
-    try:
+    with contextlib.suppress(ValueError):  # a port that is none
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        kinds = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
-        return parts.scheme in kinds and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
-        return False
+        return parts.scheme in _PROXY_KINDS and bool(parts.hostname) and parts.port != 0
+    return False
 
 
 class _Browser(requests.Session):
@@ -397,7 +378,7 @@ class _Browser(requests.Session):
             {"User-Agent": f"bakestone/{__version__}", "Accept-Encoding": "identity"}
         )
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(max_retries=patience()))
+            self.mount(scheme, _Adapter())
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002
         return None
@@ -407,20 +388,20 @@ class _Browser(requests.Session):
         return super().get_redirect_target(response)
 
 
-class _Account(AuthBase):
-    """A header `Authorization`, or none."""
+def _account(header: str | None) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """A header `Authorization`, or none, in the form in which requests takes it."""
 
-    def __init__(self, authorization: str | None) -> None:
-        self.authorization = authorization
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self.authorization:
-            request.headers["Authorization"] = self.authorization
+    def put(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if header:
+            request.headers["Authorization"] = header
         return request
 
+    return put
 
-def body(response: requests.Response, limit: int, end: float) -> bytes:
-    """The whole body of an answer, of at most `limit` bytes.
+
+def body(response: requests.Response, limit: int, end: float, *, whole: bool = True) -> bytes:
+    """The body of an answer, of at most `limit` bytes; what is longer is cut when it need not be
+    `whole`.
 
     `end` is the time (`time.monotonic`) after which no more is waited for, however steadily it
     trickles in. Raises `BrokenError`.
@@ -428,9 +409,11 @@ def body(response: requests.Response, limit: int, end: float) -> bytes:
     content = bytearray()
     for piece in pieces(response, end):
         content += piece
-        if len(content) > limit:
+        if len(content) > limit and whole:
             raise BrokenError(f"it is longer than {limit} bytes")
-    return bytes(content)
+        if len(content) >= limit and not whole:
+            break
+    return bytes(content[:limit])
 
 
 def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
@@ -440,67 +423,55 @@ def pieces(response: requests.Response, end: float) -> Iterator[bytes]:
     """
     count = 0
     late = BrokenError(SLOW)
-    with _cut_off(response.raw.shutdown, end) as over:
-        try:
+    try:
+        with _in_time(response.raw.shutdown, end - time.monotonic(), late):
             while piece := response.raw.read1(PIECE, decode_content=True):
                 if time.monotonic() > end:
                     raise late
                 count += len(piece)
                 yield piece
-        except ReadTimeoutError as problem:
-            raise BrokenError(STOPPED) from problem
-        except DecodeError as problem:
-            raise BrokenError("it cannot be unpacked") from problem
-        except (urllib3.exceptions.HTTPError, OSError) as problem:
-            early = BrokenError(f"it ended too early, after {count} bytes", heals=True)
-            raise (late if over.is_set() else early) from problem
-        if over.is_set():
-            raise late
+    except ReadTimeoutError as problem:
+        raise BrokenError(STOPPED) from problem
+    except DecodeError as problem:
+        raise BrokenError("it cannot be unpacked") from problem
+    except (urllib3.exceptions.HTTPError, OSError) as problem:
+        raise BrokenError(f"it ended too early, after {count} bytes", heals=True) from problem
 
 
-def _connected(connection: HTTPConnection, connect: Callable[[], None]) -> None:
-    """Connect, also through a proxy whose answer trickles. What is sent then may be taken as slowly
-    as an answer may come: urllib3 would give it the time to connect.
+@contextmanager
+def _connecting(connection: HTTPConnection) -> Iterator[None]:
+    """Give up to connect, also through a proxy whose answer trickles. What is sent afterwards may
+    be taken as slowly as an answer may come: urllib3 would give it the time to connect.
     """
-    limit = connection.timeout if isinstance(connection.timeout, (int, float)) else CONNECT
-
-    def stop() -> None:
-        if connection.sock:
-            connection.sock.shutdown(socket.SHUT_RDWR)
-
-    with _cut_off(stop, time.monotonic() + 4 * limit) as over:
-        try:
-            connect()
-        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as problem:
-            if over.is_set():
-                raise ConnectTimeoutError(connection, "no connection in time") from problem
-            raise
+    late = ConnectTimeoutError(connection, "no connection in time")
+    with _in_time(lambda: _shut(connection), 4 * _limit(connection, CONNECT), late):
+        yield
     if connection.sock:
         connection.sock.settimeout(IDLE)
 
 
-def _timely(connection: HTTPConnection, answer: Callable[[], Any]) -> Any:
-    """The beginning of an answer. One whose headers trickle, or never end, gets twice the time that
-    it may be silent.
+@contextmanager
+def _answering(connection: HTTPConnection) -> Iterator[None]:
+    """Give up an answer whose headers trickle, or never end: they get twice the time that it may be
+    silent.
     """
-    silence = connection.timeout if isinstance(connection.timeout, (int, float)) else IDLE
-    end, sock = time.monotonic() + 2 * silence, connection.sock
     late = TimeoutError("the headers did not come in time")
-    with _cut_off(lambda: sock and sock.shutdown(socket.SHUT_RD), end) as over:
-        try:
-            found = answer()
-        except (OSError, http.client.HTTPException) as problem:
-            if over.is_set():
-                raise late from problem
-            raise
-        if over.is_set():
-            raise late
-    return found
+    with _in_time(lambda: _shut(connection), 2 * _limit(connection, IDLE), late):
+        yield
+
+
+def _shut(connection: HTTPConnection) -> None:
+    if connection.sock:
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _limit(connection: HTTPConnection, default: float) -> float:
+    return connection.timeout if isinstance(connection.timeout, (int, float)) else default
 
 
 @contextmanager
-def _cut_off(stop: Callable[[], object], end: float) -> Iterator[threading.Event]:
-    """Call `stop` at a time unless the block has ended; the event says that it was called."""
+def _in_time(stop: Callable[[], object], seconds: float, late: Exception) -> Iterator[None]:
+    """Call `stop` when the block does not end in time, and raise `late` where it then ends."""
     over = threading.Event()
 
     def cut() -> None:
@@ -508,14 +479,19 @@ def _cut_off(stop: Callable[[], object], end: float) -> Iterator[threading.Event
         with contextlib.suppress(OSError, ValueError, RuntimeError):  # the answer has ended
             stop()
 
-    seconds = min(max(0.0, end - time.monotonic()), threading.TIMEOUT_MAX)
-    timer = threading.Timer(seconds, cut)
+    timer = threading.Timer(min(max(0.0, seconds), threading.TIMEOUT_MAX), cut)
     timer.daemon = True
     timer.start()
     try:
-        yield over
+        yield
+    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as problem:
+        if over.is_set():
+            raise late from problem
+        raise
     finally:
         timer.cancel()
+    if over.is_set():
+        raise late
 
 
 def unreachable(host: str, problem: BaseException) -> UnreachableError:
@@ -564,6 +540,10 @@ def _words(problem: BaseException | None) -> str:
     return str(text or type(problem).__name__)[:200]
 
 
+def _without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in headers.items() if k.lower() not in _SECRET_HEADERS}
+
+
 def _taken_apart(url: str) -> tuple[str, str | None]:
     """A URL without the account in it, and the header `Authorization` that stands for that.
 
@@ -580,21 +560,16 @@ def _taken_apart(url: str) -> tuple[str, str | None]:
     if not account:
         return url, None
     name, _, secret = account.partition(":")
-    plain = f"{unquote(name)}:{unquote(secret)}".encode()
-    return parts._replace(netloc=place).geturl(), f"Basic {base64.b64encode(plain).decode()}"
+    return parts._replace(netloc=place).geturl(), basic(unquote(name), unquote(secret))
 
 
 def shown(url: str) -> str:
     """A URL for a message: without a query or credentials, which may be secret."""
-    try:
+    with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-    except ValueError:
-        return url.partition("?")[0].rpartition("@")[2][:200]
-    return (
-        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        if parts.netloc
-        else url.partition("?")[0][:200]
-    )
+        if parts.netloc:
+            return f"{parts.scheme}://{host_of(url)}{parts.path}"
+    return url.partition("?")[0].rpartition("@")[2][:200]
 
 
 def host_of(url: str) -> str:

@@ -19,10 +19,7 @@ _DEFAULT = re.compile(r"\(default\s+(https?://\S+?)\)")
 
 @dataclass(frozen=True)
 class Places:
-    """Where pip looks for wheels.
-
-    URLs and proxy may hold credentials: they are for requests, never for a message.
-    """
+    """Where pip looks for wheels. All of it may hold credentials: no message shows it."""
 
     indexes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -37,11 +34,8 @@ def places(config: Path | None) -> Places:
     said = _settings(config) if config else {}
     proxy = said.get("proxy", "")
     proxies = {"http": proxy, "https": proxy} if proxy else {}
-    links = tuple(
-        word
-        for word in said.get("find-links", "").split()
-        if word.startswith(("http://", "https://"))
-    )
+    found = said.get("find-links", "").split()
+    links = tuple(word for word in found if word.startswith(("http://", "https://")))
     if said.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         return Places((), links, proxies)
     first = said.get("index-url") or said.get("pypi-url") or default()
@@ -69,13 +63,9 @@ def _settings(config: Path) -> dict[str, str]:
 
 
 def default() -> str:
-    """The index that pip takes when nothing is configured, as a build step's pip does: asked of pip
-    itself.
-    """
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")} | {
-        "PIP_CONFIG_FILE": os.devnull,
-        "COLUMNS": "500",
-    }
+    """The index that pip takes when nothing is configured: asked of pip itself."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PIP_")}
+    environment |= {"PIP_CONFIG_FILE": os.devnull, "COLUMNS": "500"}
     command = [sys.executable, "-m", "pip", "download", "--help"]
     try:
         done = subprocess.run(

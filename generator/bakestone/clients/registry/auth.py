@@ -12,9 +12,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import requests
 
@@ -102,37 +102,28 @@ def challenges(header: str) -> list[Challenge]:
     return found
 
 
-class Authorization(requests.auth.AuthBase):
-    """A header `Authorization` (empty for none) for one origin.
-
-    Without it, requests would take an account of the URL or of ~/.netrc.
-    """
-
-    def __init__(self, url: str, header: str = "") -> None:
-        self.origin = origin(url)
-        self.header = header
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Put the header on a request for its origin, and take any other one off."""
-        request.headers.pop("Authorization", None)
-        if self.header and self.covers(request.url or ""):
-            request.headers["Authorization"] = self.header
-        return request
-
-    def covers(self, url: str) -> bool:
-        """Whether a URL is of this origin."""
-        try:
-            return origin(url) == self.origin
-        except ValueError:  # a port that is none, in what a server redirects to
-            return False
-
-
 @dataclass(frozen=True)
 class _Way:
     """How a registry wants to be logged in at: `realm` is empty for HTTP Basic."""
 
     realm: str = ""
     service: str = ""
+
+    def request(self, who: Account | None, refresh: str, scopes: tuple[str, ...]) -> Request:
+        """What is asked of a token service, by a refresh token or a name and a password, or for
+        nobody (spec/auth/oauth, spec/auth/token).
+        """
+        service = [("service", self.service)] if self.service else []
+        if refresh:  # it is in the body: no redirect is followed
+            words = [("grant_type", "refresh_token"), *service, ("client_id", CLIENT)]
+            words += [("scope", " ".join(scopes)), ("refresh_token", refresh)]
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            data = urlencode(words).encode()
+            return Request("POST", self.realm, headers, data, authorization="", follow=False)
+        parts = urlsplit(self.realm)
+        words = [*parse_qsl(parts.query), *service, *(("scope", scope) for scope in scopes)]
+        url = parts._replace(query=urlencode(words), fragment="").geturl()
+        return Request("GET", url, authorization=who.basic if who else "")
 
 
 @dataclass(frozen=True)
@@ -154,62 +145,60 @@ class Logins:
     who may have the first.
     """
 
-    def __init__(
-        self, session: Session, site: Site, keychain: Callable[[str], Account | None] = account
-    ) -> None:
+    def __init__(self, session: Session, site: Site) -> None:
         self._session = session
         self._site = site
-        self._keychain = keychain
         self._ways: dict[str, _Way] = {}
         self._grants: dict[_Key, _Grant] = {}
         self._accounts: dict[str, Account | BakestoneError | None] = {}
         self._refresh: dict[str, str] = {}
         self._locks: dict[object, threading.Lock] = {}
 
-    def authorization(self, place: Reference, actions: tuple[str, ...]) -> Authorization:
-        """For a request that needs these rights; a token that is too old is renewed first, since a
-        stream cannot always be sent twice.
+    def authorization(self, place: Reference, actions: tuple[str, ...], url: str) -> str:
+        """The header `Authorization` of a request that needs these rights: empty for none, and for
+        another host, where an upload's Location may lead. A token that is too old is renewed first,
+        since a stream cannot always be sent twice.
         """
         key = (place.host, place.repository, actions)
         way = self._ways.get(place.host)
-        if way is None:
-            return Authorization(self.base(place))
+        if way is None or not self.is_of(place, url):
+            return ""
         with self._lock(key):
             grant = self._grants.get(key)
             if grant is None or time.monotonic() > grant.until:
                 grant = self._granted(place, actions, way, grant.scopes if grant else ())
                 self._grants[key] = grant
-        return Authorization(self.base(place), grant.header)
+        return grant.header
 
     def refused(
         self,
         place: Reference,
         actions: tuple[str, ...],
-        used: Authorization,
+        used: str,
         response: requests.Response,
         *,
         again: bool,
     ) -> None:
-        """Learn from an answer 401 (or 403, where a token's scope is too narrow). Returns when
-        another try may go well; `again` says that this was one already.
+        """Learn from an answer 401 (or 403, where a token's scope is too narrow) to a request with
+        the header `used`. Returns when another try may go well; `again` says that this was one.
 
         Raises `DeniedError`, `UnfitError`.
         """
         denied = DeniedError(response.status_code)
-        if not used.covers(response.url):  # a redirect's target asks: it gets nothing
+        if not self.is_of(place, response.url):  # a redirect's target asks: it gets nothing
             raise denied
         way, scope = self._fitting(place, response.headers.get("WWW-Authenticate", ""))
         key = (place.host, place.repository, actions)
         with self._lock(key):
             grant = self._grants.get(key)
-            if grant and way == self._ways.get(place.host) and grant.header != used.header:
+            if grant and way == self._ways.get(place.host) and grant.header != used:
                 return  # another thread was here first
             known = grant.scopes if grant else ()
             scopes = merged(*known, scope)
             if again and grant and scopes == known and time.monotonic() <= grant.until:
                 raise denied  # the token was made for this, and is not believed
             made = self._granted(place, actions, way, scopes)
-            if made.header == used.header:
+            if made.header == used:
                 raise denied
             self._grants[key], self._ways[place.host] = made, way
 
@@ -218,24 +207,28 @@ class Logins:
         scheme = "http" if self._site.plain_http(place.host) else "https"
         return f"{scheme}://{place.server}"
 
+    def is_of(self, place: Reference, url: str) -> bool:
+        """Whether a URL is one of a reference's registry, which alone may get its secrets."""
+        return origin(url) == origin(self.base(place))
+
     def _fitting(self, place: Reference, header: str) -> tuple[_Way, str]:
         """The way to log in, of those that are offered, and the scope that was asked for."""
         offered = challenges(header)
         if not offered:
             raise DeniedError(401)
-        reason = ""
+        unfit = None
         for challenge in offered:
             if challenge.scheme == "bearer":
                 try:
                     realm = self._realm(place, challenge.parameters.get("realm", ""))
                 except UnfitError as problem:
-                    reason = str(problem)
+                    unfit = problem
                     continue
                 way = _Way(realm, challenge.parameters.get("service", ""))
                 return way, challenge.parameters.get("scope", "")
         if any(challenge.scheme == "basic" for challenge in offered):
             return _Way(), ""
-        raise UnfitError(reason or f"`{header[:60]}` is neither Basic nor Bearer")
+        raise unfit or UnfitError(f"`{header[:60]}` is neither Basic nor Bearer")
 
     def _realm(self, place: Reference, realm: str) -> str:
         """The token service's URL, when a secret may go there: over https, on this machine, or in
@@ -283,8 +276,7 @@ class Logins:
     ) -> Mapping[str, object]:
         """What the token service says: a JSON object."""
         refresh = self._refresh.get(place.host) or (who.refresh if who else "")
-        ask = _exchange(way, refresh, scopes) if refresh else _get(way, who, scopes)
-        with self._session.send(ask) as response:
+        with self._session.send(way.request(who, refresh, scopes)) as response:
             status = response.status_code
             if status == 429:
                 raise BusyError(response)
@@ -309,7 +301,7 @@ class Logins:
         with self._lock(host):
             if host not in self._accounts:
                 try:
-                    self._accounts[host] = self._keychain(host)
+                    self._accounts[host] = account(host)
                 except BakestoneError as problem:  # a helper that hangs is asked once
                     self._accounts[host] = problem
             found = self._accounts[host]
@@ -321,38 +313,8 @@ class Logins:
         return self._locks.setdefault(key, threading.Lock())
 
 
-def _get(way: _Way, who: Account | None, scopes: tuple[str, ...]) -> Request:
-    """A token for a name and a password, or for nobody (spec/auth/token)."""
-    parts = urlsplit(way.realm)
-    words = [*parse_qsl(parts.query), *_words(way), *(("scope", scope) for scope in scopes)]
-    auth = Authorization(way.realm, who.basic if who else "")
-    return Request("GET", _with_query(parts, words), auth=auth)
-
-
-def _exchange(way: _Way, refresh: str, scopes: tuple[str, ...]) -> Request:
-    """A token for a refresh token (spec/auth/oauth). No redirect is followed: the secret is in the
-    body.
-    """
-    words = [("grant_type", "refresh_token"), *_words(way), ("client_id", CLIENT)]
-    words += [("scope", " ".join(scopes)), ("refresh_token", refresh)]
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    data, auth = urlencode(words).encode(), Authorization(way.realm)
-    return Request("POST", way.realm, headers, data, auth=auth, follow=False)
-
-
-def _words(way: _Way) -> list[tuple[str, str]]:
-    return [("service", way.service)] if way.service else []
-
-
-def _with_query(parts: SplitResult, words: list[tuple[str, str]]) -> str:
-    return parts._replace(query=urlencode(words), fragment="").geturl()
-
-
 def merged(*scopes: str) -> tuple[str, ...]:
-    """Scopes, each resource once with all of its actions, in the order in which they came.
-
-    One text may hold several with spaces between them.
-    """
+    """Scopes (a text may hold several), each resource once with all of its actions, in order."""
     found: dict[str, list[str]] = {}
     for scope in (one for text in scopes for one in text.split()):
         resource, _, actions = scope.rpartition(":")

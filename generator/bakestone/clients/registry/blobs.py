@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Iterator
 from typing import IO
-
-import requests
 
 from bakestone.clients.http.download import Sink
 from bakestone.clients.http.session import BrokenError, pieces
@@ -27,19 +24,18 @@ def fetch(registry: Registry, reference: str, digest: str, sink: Sink, limit: in
     another one than its digest says; what was written is then of no use.
     """
     place = Reference.parse(reference).at(digest)
-    response = registry.open_blob(reference, digest)
-    if response is None:
-        message = f"the registry has no blob {digest} of {place.repository}"
-        raise fail(message, "push the image again", name=place.host, code=ENVIRONMENT)
     sum_, size = hashlib.sha256(), 0
-    with response:
-        for chunk in _pieces(response, place):
-            size += len(chunk)
-            if size > limit:
-                reason = f"is longer than the {limit} bytes that were stated"
-                raise _broken(place, reason, "ask the registry's operators")
-            sum_.update(chunk)
-            sink.write(chunk)
+    try:
+        with registry.open_blob(place) as response:
+            for piece in pieces(response, time.monotonic() + TOTAL):
+                size += len(piece)
+                if size > limit:
+                    reason = f"is longer than the {limit} bytes that were stated"
+                    raise _broken(place, reason, "ask the registry's operators")
+                sum_.update(piece)
+                sink.write(piece)
+    except BrokenError as problem:
+        raise _broken(place, f"is of no use: {problem}", "try again") from problem
     if f"sha256:{sum_.hexdigest()}" != digest:
         hint = "ask the registry's operators; the answer was altered or cut off"
         raise _broken(place, "does not have its digest", hint)
@@ -51,19 +47,10 @@ def _broken(place: Reference, reason: str, hint: str) -> BakestoneError:
     return fail(message, hint, name=place.host, code=ENVIRONMENT)
 
 
-def _pieces(response: requests.Response, place: Reference) -> Iterator[bytes]:
-    try:
-        yield from pieces(response, time.monotonic() + TOTAL)
-    except BrokenError as problem:
-        raise _broken(place, f"is of no use: {problem}", "try again") from problem
-
-
 def push(
     registry: Registry, reference: str, content: bytes | IO[bytes], digest: str, size: int
 ) -> None:
-    """Bring a blob of `size` bytes into the repository of `reference`; nothing is sent when it is
-    there. The registry checks the digest.
-    """
+    """Bring a blob into a repository when it is not there yet. The registry checks the digest."""
     if not registry.has_blob(reference, digest):
         stream = io.BytesIO(content) if isinstance(content, bytes) else content
         registry.upload(reference, stream, digest, size)

@@ -1,4 +1,4 @@
-"""One client for every registry: digests, manifests, tags, uploads (blobs.py: blobs).
+"""One client for every registry: digests, manifests, tags, uploads (blobs.py: whole blobs).
 
 The OCI distribution specification over clients/http. Accounts are Docker's own (keychain.py).
 """
@@ -67,8 +67,8 @@ __all__ = [
     "Registry",
 ]
 
-CONNECT, IDLE = 10, 60
-"""Seconds to connect, and to wait for more of an answer."""
+IDLE = 60
+"""Seconds to wait for more of an answer."""
 SUCCESS = range(200, 300)
 """Answers that are good; redirects of GET and HEAD were followed, others are not."""
 TOTAL = 120
@@ -81,23 +81,16 @@ _ANEW = (404, 416, *PASSING)
 """Answers to an upload that its registry forgot, or has half of, or cannot take at the moment."""
 LOGINS = 4
 """How often one request is sent: without a login, with one, with a renewed one, and once more."""
-PAGE = 1000
-"""Tags that are asked for at a time: what Docker Hub, ECR and GHCR give at most."""
-MAX_TAGS = 200_000
-"""Tags of a repository, and a bound for the pages of a registry that never ends."""
-
-LISTED = 600
-"""Seconds in which all pages of tags must have come."""
-
 _ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
 _ACTIONS = {"GET": PULL, "HEAD": PULL, "DELETE": DELETE}
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _FIXED = re.compile(
     r"immutab|already ?exist|overwrit|not allow|disallow|may not be (moved|updated)"
 )
 """What registries say of a tag that may not move: docs/registries.md has their words."""
 _BROKEN_PARTS = re.compile(r"manifest_blob_unknown|blob_unknown|manifest_unknown|unknown blob")
 _MIRROR = "name a mirror under `mirrors.registries` in the site file"
+_BETWEEN = f"is a proxy in between? {_MIRROR.capitalize()}"
+_UP = "is it up, and is the address right? `registry` in images.yaml, the site file or --registry"
 _OPERATORS = "ask the registry's operators; the answer was altered or cut off"
 
 
@@ -147,40 +140,34 @@ class Registry:
         return self._peek(Reference.parse(reference), f"blobs/{digest}") is not None
 
     def _peek(self, place: Reference, path: str) -> requests.Response | None:
-        """The answer to HEAD (or to GET where HEAD is refused), closed; None for what is not
-        there.
-        """
+        """The answer to HEAD (GET where that is refused), closed; None for what is not there."""
+        methods = ("GET",) if place.host in self._headless else ("HEAD", "GET")
         try:
-            for method in ("GET",) if place.host in self._headless else ("HEAD", "GET"):
+            for method in methods:
                 with self._send(place, method, path) as response:
-                    status = response.status_code
-                    if status == 404:
+                    if response.status_code == 404:
                         return None
-                    if method == "HEAD" and status in (405, 501):
+                    if method == "HEAD" and response.status_code in (405, 501):
                         self._headless.add(place.host)
                         continue
-                    self._good(place, response)
+                    _good(place, response)
                     return response
-        except DeniedError as problem:
-            if not self._is_writable(place):
-                raise self._denied(place, problem) from problem
+        except BakestoneError as problem:
+            if not isinstance(problem.__cause__, DeniedError) or not self._is_writable(place):
+                raise
         return None
 
     def heads(self, references: Iterable[str]) -> dict[str, str | None]:
         """`head` of many references, in parallel."""
-        references = list(references)
         found: dict[str, str | None] = {}
         for reference, digest in in_parallel(self.head, references):
             if isinstance(digest, BakestoneError):
                 raise digest
             found[reference] = digest
-        return {reference: found[reference] for reference in references}
+        return found
 
     def manifest(self, reference: str) -> Manifest | None:
-        """The manifest or index behind a reference, checked against its digest;
-
-        None when it is not there.
-        """
+        """The manifest or index behind a reference, checked by its digest; None for none."""
         place = Reference.parse(reference)
         found = self._document(place, "manifests", place.target)
         if found is None:
@@ -189,9 +176,9 @@ class Registry:
         try:
             check_manifest(raw)
         except ValueError as problem:
-            why = f"the registry {place.host} gave no manifest for {place.path}: {problem}"
+            why = f"gave no manifest for {place.path}: {problem}"
             hint = f"is a proxy or a login page in between? {_MIRROR.capitalize()}"
-            raise fail(why, hint, name=place.host, code=ENVIRONMENT) from problem
+            raise _wrong(place, why, hint) from problem
         return Manifest(_digest(raw), media_type(stated, document(raw)), raw)
 
     def need(self, reference: str) -> Manifest:
@@ -212,8 +199,8 @@ class Registry:
                 raise ValueError("it is not there")
             return document(found[1])
         except ValueError as problem:
-            why = f"the registry {place.host} has no configuration of {place.path}: {problem}"
-            raise fail(why, "push the image again", name=place.host, code=ENVIRONMENT) from problem
+            why = f"has no configuration of {place.path}: {problem}"
+            raise _wrong(place, why, "push the image again") from problem
 
     def blob(self, reference: str) -> bytes:
         """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""
@@ -223,42 +210,6 @@ class Registry:
             message, hint = f"the registry's blob {reference} is missing", "push the image again"
             raise fail(message, hint, name=place.host, code=ENVIRONMENT)
         return found[1]
-
-    def tags(self, repository: str) -> list[str]:
-        """All tags of HOST/REPOSITORY; none when there is no such repository."""
-        place = Reference.parse(repository)
-        path, found, pages = f"tags/list?n={PAGE}", dict[str, None](), set[str]()
-        end = time.monotonic() + LISTED
-        while path and path not in pages and len(found) < MAX_TAGS and len(pages) < MAX_TAGS / PAGE:
-            if time.monotonic() > end:
-                message = f"the registry {place.host} lists the tags of {place.repository} slowly"
-                message += f": {len(found)} in {LISTED} seconds"
-                raise fail(message, _MIRROR, name=place.host, code=ENVIRONMENT)
-            pages.add(path)
-            answer = self._whole(place, path)
-            if answer is None:
-                break
-            response, raw = answer
-            try:
-                listed = document(raw).get("tags") or []
-                if not isinstance(listed, list) or not all(_is_tag(tag) for tag in listed):
-                    raise ValueError("it is not a list of tags")
-            except ValueError as problem:
-                message = f"the registry {place.host} gave no tags of {place.repository}: {problem}"
-                raise fail(message, _MIRROR, name=place.host, code=ENVIRONMENT) from problem
-            found |= dict.fromkeys(listed)
-            path = self._next(place, response)
-        return list(found)
-
-    def _next(self, place: Reference, response: requests.Response) -> str:
-        """The URL of the next page (RFC 8288), when it is one of this registry."""
-        path = response.links.get("next", {}).get("url", "")
-        try:
-            url = urljoin(response.url, path)
-            own = origin(url) == origin(self._logins.base(place))
-        except ValueError:
-            own = False
-        return url if path and own else ""
 
     # what is written
 
@@ -270,16 +221,16 @@ class Registry:
         place, digest = Reference.parse(reference), _digest(raw)
         headers = {"Content-Type": media_type}
         path = f"manifests/{place.target}"
-        with self._asked(place, "PUT", path, data=raw, headers=headers) as response:
+        with self._send(place, "PUT", path, data=raw, headers=headers) as response:
             status = response.status_code
             if status == 201:
                 stated = response.headers.get("Docker-Content-Digest", digest)
                 if has_digest(raw, stated):
                     return digest
-                message = f"the registry {place.host} made another digest of {place.path}: {stated}"
-                raise fail(message[:200], _OPERATORS, name=place.host, code=ENVIRONMENT)
+                why = f"made another digest of {place.path}: {stated}"
+                raise _wrong(place, why[:200], _OPERATORS)
             words = said(response)
-            refused = self._unexpected(place, response, words)
+            refused = _unexpected(place, response, words)
         if not place.digest and status in (400, 405, 409, 412):
             there = self.head(reference)
             if there == digest:  # it need not move
@@ -288,15 +239,11 @@ class Registry:
                 raise ImmutableTagError(reference, place.host, words)
         parts = _BROKEN_PARTS.search(words.lower())
         if media_type in INDEX_TYPES and status in (400, 405, 406, 415, 422, 501) and not parts:
-            raise fail(
-                f"the registry {place.host} takes no index of images ({status})"
-                + (f": {words[:160]}" if words else ""),
-                "--no-attest publishes images without attestations, which need none",
-                name=place.host,
-                code=ENVIRONMENT,
-            )
+            hint = "--no-attest publishes images without attestations, which need none"
+            why = f"takes no index of images ({status})" + (f": {words[:160]}" if words else "")
+            raise _wrong(place, why, hint)
         if status == 404:
-            refused = self._absent(place)
+            refused = _absent(place)
         raise refused
 
     def tag(self, source: str, tag: str) -> str:
@@ -313,19 +260,17 @@ class Registry:
         place = Reference.parse(reference)
         if not place.tag or place.digest:  # a digest's DELETE takes every tag along
             raise fail(f"{reference} is no tag", "HOST/REPOSITORY:TAG", name=place.host)
-        with self._asked(place, "DELETE", f"manifests/{place.tag}") as response:
+        with self._send(place, "DELETE", f"manifests/{place.tag}") as response:
             status, words = response.status_code, said(response)
             if status in (200, 202, 204, 404):
                 return
         if status in (400, 405, 501):
-            raise fail(
-                f"the registry {place.host} deletes no tags ({status})",
+            hint = (
                 f"delete {place.path} with the registry's own tools; deleting its digest would take"
-                " every other tag of the image as well",
-                name=place.host,
-                code=ENVIRONMENT,
+                " every other tag of the image as well"
             )
-        raise self._unexpected(place, response, words)
+            raise _wrong(place, f"deletes no tags ({status})", hint)
+        raise _unexpected(place, response, words)
 
     def probe(self, repository: str) -> None:
         """Ask for the rights that publishing needs: an upload is begun and given up; no blob is
@@ -357,24 +302,22 @@ class Registry:
         """
         place, start = Reference.parse(reference), stream.tell()
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        data = stream if size else b""  # of an empty one requests makes pieces, and a length
 
         def begun() -> str:
+            stream.seek(start)
             url = self._begin(place)
             return f"{url}{'&' if '?' in url else '?'}digest={digest}"
 
         for attempt in range(TRIES):
-            stream.seek(start)
             pause = PAUSE * 2**attempt
             try:
-                data = (
-                    stream if size else b""
-                )  # of an empty one requests makes pieces, and a length
-                with self._asked(place, "PUT", begun, data=data, headers=headers) as response:
+                with self._send(place, "PUT", begun, data=data, headers=headers) as response:
                     if response.status_code == 201:
                         return
                     pause = wait(response) or pause
                     heals = response.status_code in _ANEW and pause <= MAX_WAIT
-                    problem = self._unexpected(place, response, said(response))
+                    problem = _unexpected(place, response, said(response))
             except BakestoneError as found:
                 problem, cause = found, found.__cause__
                 heals = isinstance(cause, UnreachableError) and cause.heals and cause.reason != LATE
@@ -387,11 +330,10 @@ class Registry:
 
     def _begin(self, place: Reference) -> str:
         """Begin an upload. Gives the URL that takes it (its Location, RFC 9110)."""
-        with self._asked(place, "POST", "blobs/uploads/") as response:
-            status = response.status_code
-            if status == 404:
-                raise self._absent(place)
-            self._good(place, response)
+        with self._send(place, "POST", "blobs/uploads/") as response:
+            if response.status_code == 404:
+                raise _absent(place)
+            _good(place, response)
             given = response.headers.get("Location", "")
         try:
             url = urljoin(response.url, given).partition("#")[0]
@@ -401,13 +343,12 @@ class Registry:
         except ValueError:
             given = ""
         if not given or hidden:
-            message = f"the registry {place.host} gave no place for an upload to {place.repository}"
-            hint = "is a proxy in between that drops the header Location?"
-            raise fail(message, hint, name=place.host, code=ENVIRONMENT)
+            why = f"gave no place for an upload to {place.repository}"
+            raise _wrong(place, why, "is a proxy in between that drops the header Location?")
         if not secure:
-            message = f"the registry {place.host} wants the upload over plain http"
+            why = "wants the upload over plain http"
             hint = "its proxy must pass X-Forwarded-Proto on, or the registry give relative URLs"
-            raise fail(message, hint, name=place.host, code=ENVIRONMENT)
+            raise _wrong(place, why, hint)
         return url
 
     def _cancel(self, place: Reference, url: str) -> None:
@@ -415,39 +356,22 @@ class Registry:
 
         On another host there may be anything under that URL: nothing is deleted there.
         """
-        if origin(url) == origin(self._logins.base(place)):
-            with contextlib.suppress(DeniedError, BakestoneError):
+        if self._logins.is_of(place, url):
+            with contextlib.suppress(BakestoneError):
                 self._send(place, "DELETE", url).close()
 
     # requests
 
-    def open_blob(self, reference: str, digest: str) -> requests.Response | None:
-        """A blob's answer, its body unread and unchecked: to be used in a `with`. None when the
-        reference's repository does not have it.
-        """
-        place = Reference.parse(reference)
-        response = self._asked(place, "GET", f"blobs/{digest}")
+    def open_blob(self, place: Reference) -> requests.Response:
+        """The answer with a reference's blob, its body unread and unchecked: use it in a `with`."""
+        response = self._send(place, "GET", f"blobs/{place.digest}")
         if response.status_code in SUCCESS:
             return response
         with response:
             if response.status_code == 404:
-                return None
-            raise self._unexpected(place, response, said(response))
-
-    def _asked(
-        self,
-        place: Reference,
-        method: str,
-        path: str | Callable[[], str],
-        *,
-        data: bytes | IO[bytes] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        """`_send`, with a sentence for who is not let in."""
-        try:
-            return self._send(place, method, path, data=data, headers=headers)
-        except DeniedError as problem:
-            raise self._denied(place, problem) from problem
+                message = f"the registry has no blob {place.digest} of {place.repository}"
+                raise fail(message, "push the image again", name=place.host, code=ENVIRONMENT)
+            raise _unexpected(place, response, said(response))
 
     def _send(
         self,
@@ -459,36 +383,28 @@ class Registry:
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """One request, with as many logins as it takes; a `path` that is called is another one each
-        time. Raises `DeniedError` for 401 and 403, and `BakestoneError` for no answer.
+        time. Raises `BakestoneError` for no answer, and for who is not let in (401, 403).
         """
         actions = _ACTIONS.get(method, PUSH)
-        start = 0 if data is None or isinstance(data, bytes) else data.tell()
         try:
             for attempt in range(LOGINS):
-                if data is not None and not isinstance(data, bytes):
-                    data.seek(start)
                 url = self._url(place, path if isinstance(path, str) else path())
-                auth = self._logins.authorization(place, actions)
+                login = self._logins.authorization(place, actions, url)
                 sent = {"Accept": _ACCEPT, **(headers or {})}
-                request = Request(method, url, sent, data, auth, connect=CONNECT, idle=IDLE)
-                response = self.session.send(request)
+                response = self.session.send(Request(method, url, sent, data, login, idle=IDLE))
                 status = response.status_code
-                narrow = "insufficient_scope" in response.headers.get("WWW-Authenticate", "")
                 if status == 429:
                     raise BusyError(response)
-                if status != 403 and status != 401:
+                if status not in (401, 403):
                     return response
                 with response:
+                    narrow = "insufficient_scope" in response.headers.get("WWW-Authenticate", "")
                     if status == 403 and not narrow:
-                        raise DeniedError(status)
-                    self._logins.refused(place, actions, auth, response, again=attempt > 0)
+                        break
+                    self._logins.refused(place, actions, login, response, again=attempt > 0)
             raise DeniedError(status)
-        except UnreachableError as problem:
-            raise self._unreachable(place, problem) from problem
-        except (UnfitError, LedAstrayError) as problem:
-            raise self._unfit(place, problem) from problem
-        except BusyError as problem:
-            raise self._busy(place, problem) from problem
+        except (BusyError, DeniedError, LedAstrayError, UnfitError, UnreachableError) as problem:
+            raise _unanswered(place, problem) from problem
 
     def _url(self, place: Reference, path: str) -> str:
         try:
@@ -500,10 +416,7 @@ class Registry:
         return url
 
     def _document(self, place: Reference, kind: str, target: str) -> tuple[str, bytes] | None:
-        """Media type and bytes of a manifest or a small blob, checked;
-
-        None for 404. What has a digest is asked for once.
-        """
+        """Media type and checked bytes, None for 404. What has a digest is asked for once."""
         key = f"{kind}/{place.name}@{target}"
         if key in self._contents:
             return self._contents[key]
@@ -522,16 +435,13 @@ class Registry:
         return kept
 
     def _whole(self, place: Reference, path: str) -> tuple[requests.Response, bytes] | None:
-        """Answer and body of a small document; one that was cut off is asked for again.
-
-        None for 404.
-        """
+        """Answer and body of a small document, None for 404; one that was cut is asked again."""
         end = time.monotonic() + TOTAL
         for attempt in range(1, TRIES + 1):
-            with self._asked(place, "GET", path) as response:
+            with self._send(place, "GET", path) as response:
                 if response.status_code == 404:
                     return None
-                self._good(place, response)
+                _good(place, response)
                 try:
                     return response, body(response, MAX_DOCUMENT, end)
                 except BrokenError as problem:
@@ -543,74 +453,58 @@ class Registry:
             time.sleep(0.2 * attempt)
         return None
 
-    # what is said of answers
 
-    def _good(self, place: Reference, response: requests.Response) -> None:
-        if response.status_code not in SUCCESS:
-            raise self._unexpected(place, response, said(response))
+def _wrong(place: Reference, why: str, hint: str) -> BakestoneError:
+    """A registry that does not do what it should: `why` goes on from its name."""
+    return fail(f"the registry {place.host} {why}", hint, name=place.host, code=ENVIRONMENT)
 
-    @staticmethod
-    def _unexpected(place: Reference, response: requests.Response, words: str) -> BakestoneError:
-        status, hint = response.status_code, "try again; see the registry's log"
-        if 300 <= status < 400 and "Location" in response.headers:
-            words = f"it leads to {shown(response.headers['Location'])}"
-            hint = "name the registry by the address that it leads to; no upload is sent after it"
-        message = f"the registry {place.host} answered {status} for {place.repository}"
-        message += f": {words[:200]}" if words else ""
-        return fail(message, hint, name=place.host, code=ENVIRONMENT)
 
-    @staticmethod
-    def _absent(place: Reference) -> BakestoneError:
-        message = f"the registry takes no uploads to {place.repository}"
-        return fail(message, limits.missing(place), name=place.host, code=ENVIRONMENT)
+def _good(place: Reference, response: requests.Response) -> None:
+    if response.status_code not in SUCCESS:
+        raise _unexpected(place, response, said(response))
 
-    @staticmethod
-    def _denied(place: Reference, problem: DeniedError) -> BakestoneError:
-        why = f"the registry {place.server} refuses access to {place.repository} ({problem.status})"
-        hint = f"log in with `docker login {place.host}`, or check the account's rights"
-        return fail(why, hint, name=place.server, code=ENVIRONMENT)
 
-    @staticmethod
-    def _unreachable(place: Reference, problem: UnreachableError) -> BakestoneError:
-        whose = f"the registry {place.server}"
-        if problem.host not in (place.server, place.host):
-            whose += f" needs {problem.host}, which"
-        whose += " " if problem.reason.startswith(("cannot", "gave")) else ": "
-        hint = problem.hint
-        if not problem.reason.startswith("TLS"):
+def _unexpected(place: Reference, response: requests.Response, words: str) -> BakestoneError:
+    status, hint = response.status_code, "try again; see the registry's log"
+    if 300 <= status < 400 and "Location" in response.headers:
+        words = f"it leads to {shown(response.headers['Location'])}"
+        hint = "name the registry by the address that it leads to; no upload is sent after it"
+    because = f": {words[:200]}" if words else ""
+    return _wrong(place, f"answered {status} for {place.repository}{because}", hint)
+
+
+def _absent(place: Reference) -> BakestoneError:
+    message = f"the registry takes no uploads to {place.repository}"
+    return fail(message, limits.missing(place), name=place.host, code=ENVIRONMENT)
+
+
+def _unanswered(place: Reference, problem: Exception) -> BakestoneError:
+    """Why a registry gave no answer that is of use, in words for people."""
+    hint = _BETWEEN
+    match problem:
+        case DeniedError():
+            why = f" refuses access to {place.repository} ({problem.status})"
+            hint = f"log in with `docker login {place.host}`, or check the account's rights"
+        case BusyError():
+            seconds = wait(problem.response)
+            problem.response.close()
+            why = " takes no more requests for now (429)"
+            why += f": it asks to wait {seconds:.0f} seconds" if seconds else ""
             hint = (
-                "is it up, and is the address right? `registry` in images.yaml, the site file or"
-                " --registry"
+                f"wait, log in with `docker login {place.host}` (an account may ask more often), or"
+                f" {_MIRROR}"
             )
-        return fail(f"{whose}{problem.reason}", hint, name=place.server, code=ENVIRONMENT)
-
-    @staticmethod
-    def _unfit(place: Reference, problem: Exception) -> BakestoneError:
-        """What is said of a login that no client could follow, or of a redirect."""
-        message = f"the registry {place.server}"
-        if isinstance(problem, UnfitError):
-            message += f" asks for a login in a way that cannot be followed: {problem}"
-        else:
-            message += f" cannot be followed: {problem}"
-        hint = f"is a proxy in between? {_MIRROR.capitalize()}"
-        return fail(message, hint, name=place.server, code=ENVIRONMENT)
-
-    @staticmethod
-    def _busy(place: Reference, problem: BusyError) -> BakestoneError:
-        seconds = wait(problem.response)
-        problem.response.close()
-        return fail(
-            f"the registry {place.server} takes no more requests for now (429)"
-            + (f": it asks to wait {seconds:.0f} seconds" if seconds else ""),
-            f"wait, log in with `docker login {place.host}` (an account may ask more often), or"
-            f" {_MIRROR}",
-            name=place.server,
-            code=ENVIRONMENT,
-        )
-
-
-def _is_tag(value: object) -> bool:
-    return isinstance(value, str) and bool(_TAG.fullmatch(value))
+        case UnfitError():
+            why = f" asks for a login in a way that cannot be followed: {problem}"
+        case UnreachableError():
+            here = problem.host in (place.server, place.host)
+            why = "" if here else f" needs {problem.host}, which"
+            why += " " if problem.reason.startswith(("cannot", "gave")) else ": "
+            why += problem.reason
+            hint = problem.hint if problem.reason.startswith("TLS") else _UP
+        case _:
+            why = f" cannot be followed: {problem}"
+    return fail(f"the registry {place.server}{why}", hint, name=place.server, code=ENVIRONMENT)
 
 
 def _digest(raw: bytes) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakestone.clients.registry.reference import HUB
+from bakestone.clients.site.credentials import basic
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 HELPER_TIME = 30
@@ -33,7 +34,8 @@ _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOKEN = re.compile("[!-~]+")
 _IDENTITY = "<token>"
 """The user name with which a helper says that its secret is a refresh token."""
-_AGAIN = "correct it, or log in again with `docker login`"
+_WORDS = ("auth", "username", "password", "identitytoken", "registrytoken")
+"""What an entry for a registry may hold."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,11 @@ class Account:
     @property
     def basic(self) -> str:
         """The header `Authorization` of HTTP Basic; empty without a name and a password."""
-        if not (self.username and self.password):
-            return ""
-        return f"Basic {base64.b64encode(f'{self.username}:{self.password}'.encode()).decode()}"
+        return basic(self.username, self.password) if self.username and self.password else ""
+
+
+class _OddError(Exception):
+    """What is wrong with Docker's configuration, as a part of a sentence without a secret."""
 
 
 def account(host: str) -> Account | None:
@@ -61,14 +65,22 @@ def account(host: str) -> Account | None:
     Raises `BakestoneError` (exit 3) when the configuration or the helper is of no use.
     """
     path = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
-    config = _load(path)
-    helpers = _section(config, "credHelpers", path)
-    helper = next((helpers[key] for key in _keys(helpers, host)), None) or config.get("credsStore")
-    if helper:
-        return _helped(helper, _HUB_KEY if host == HUB else host, path)
-    auths = _section(config, "auths", path)
-    found = (_stored(auths[key], f"auths.{key}", path) for key in _keys(auths, host))
-    return next((known for known in found if known), None)
+    try:
+        config = _load(path)
+        helpers = _section(config, "credHelpers")
+        own = next((helpers[key] for key in _keys(helpers, host)), None)
+        helper = own or config.get("credsStore")
+        if not helper:
+            auths = _section(config, "auths")
+            stored = (_stored(auths[key], f"auths.{key}") for key in _keys(auths, host))
+            return next(filter(None, stored), None)
+        if not isinstance(helper, str) or not _HELPER.fullmatch(helper):
+            raise _OddError("the name of a credential helper is none")
+    except _OddError as problem:
+        message = f"Docker's configuration cannot be read: {problem}"
+        hint = "correct it, or log in again with `docker login`"
+        raise fail(message, hint, name=str(path), code=ENVIRONMENT) from problem
+    return _helped(f"docker-credential-{helper}", _HUB_KEY if host == HUB else host, path)
 
 
 def _load(path: Path) -> Mapping[str, object]:
@@ -79,23 +91,18 @@ def _load(path: Path) -> Mapping[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as problem:
-        raise _unreadable(path, problem.strerror or "") from problem
+        raise _OddError(problem.strerror or "") from problem
     except (ValueError, RecursionError) as problem:
-        raise _unreadable(path, "it is not JSON") from problem
+        raise _OddError("it is not JSON") from problem
     if not isinstance(loaded, dict):
-        raise _unreadable(path, "it is not a JSON object")
+        raise _OddError("it is not a JSON object")
     return loaded
 
 
-def _unreadable(path: Path, reason: str) -> BakestoneError:
-    message = f"Docker's configuration cannot be read: {reason}"
-    return fail(message, _AGAIN, name=str(path), code=ENVIRONMENT)
-
-
-def _section(config: Mapping[str, object], name: str, path: Path) -> Mapping[str, object]:
+def _section(config: Mapping[str, object], name: str) -> Mapping[str, object]:
     found = config.get(name) or {}
     if not isinstance(found, dict):
-        raise _unreadable(path, f"`{name}` is not a JSON object")
+        raise _OddError(f"`{name}` is not a JSON object")
     return found
 
 
@@ -111,14 +118,14 @@ def _keys(section: Mapping[str, object], host: str) -> Iterator[str]:
             yield key
 
 
-def _stored(entry: object, where: str, path: Path) -> Account | None:
+def _stored(entry: object, where: str) -> Account | None:
     if entry is None:
         return None
     if not isinstance(entry, dict):
-        raise _unreadable(path, f"`{where}` is not a JSON object")
+        raise _OddError(f"`{where}` is not a JSON object")
     words = {key: entry.get(key) or "" for key in _WORDS}
     if not all(isinstance(word, str) for word in words.values()):
-        raise _unreadable(path, f"`{where}` has something that is not a text")
+        raise _OddError(f"`{where}` has something that is not a text")
     name, password = words["username"], words["password"]
     if words["auth"]:
         try:
@@ -126,11 +133,10 @@ def _stored(entry: object, where: str, path: Path) -> Account | None:
         except (binascii.Error, ValueError):
             colon = ""
         if not colon:  # without a cause: it would hold the secret
-            raise _unreadable(path, f"`{where}.auth` is not a name and a password in base64")
-    password = password.strip("\0")
-    found = Account(name, password, words["identitytoken"], words["registrytoken"])
+            raise _OddError(f"`{where}.auth` is not a name and a password in base64")
+    found = Account(name, password.strip("\0"), words["identitytoken"], words["registrytoken"])
     if not _writable(found):  # without a cause: it would hold the secret
-        raise _unreadable(path, f"`{where}` has a name or a secret with characters that none has")
+        raise _OddError(f"`{where}` has a name or a secret with characters that none has")
     return found if found != Account(name) else None
 
 
@@ -141,41 +147,41 @@ def _writable(found: Account) -> bool:
     return not half and (not found.bearer or _TOKEN.fullmatch(found.bearer) is not None)
 
 
-_WORDS = ("auth", "username", "password", "identitytoken", "registrytoken")
+def _helped(program: str, server: str, path: Path) -> Account | None:
+    def useless(reason: str, hint: str = "") -> BakestoneError:
+        tried = f"see what `echo {server} | {program} get` does"
+        message = f"Docker's credential helper {program} {reason}"
+        return fail(message, f"{hint} {tried}".strip(), name=server, code=ENVIRONMENT)
 
-
-def _helped(helper: object, server: str, path: Path) -> Account | None:
-    if not isinstance(helper, str) or not _HELPER.fullmatch(helper):
-        raise _unreadable(path, "the name of a credential helper is none")
-    program = f"docker-credential-{helper}"
     try:
         status, printed, said = _run(program, server)
     except OSError as problem:
-        reason, hint = f"cannot be started: {problem.strerror}", f"install it, or change {path};"
-        raise _unhelpful(program, server, reason, hint) from problem
+        hint = f"install it, or change {path};"
+        raise useless(f"cannot be started: {problem.strerror}", hint) from problem
     if status is None:
-        reason, hint = f"gave no answer in {HELPER_TIME} seconds", "does it wait for a person?"
-        raise _unhelpful(program, server, reason, hint)
+        raise useless(f"gave no answer in {HELPER_TIME} seconds", "does it wait for a person?")
     if len(printed) > MAX_PRINTED:
-        raise _unhelpful(program, server, f"printed more than {MAX_PRINTED} bytes")
+        raise useless(f"printed more than {MAX_PRINTED} bytes")
     if status:
         if b"not found" in (printed + said).lower():  # "credentials not found in native keychain"
             return None
-        raise _unhelpful(program, server, f"failed (exit status {status})")
+        raise useless(f"failed (exit status {status})")
+    found = _printed(printed)
+    if not found:  # without a cause: what it printed may be half of a secret
+        raise useless("printed no credentials")
+    return found if found != Account(found.username) else None
+
+
+def _printed(raw: bytes) -> Account | None:
     try:
-        data = json.loads(printed)
+        data = json.loads(raw)
         name, secret = data["Username"], data["Secret"]
-        good = isinstance(name, str) and isinstance(secret, str)
     except (ValueError, TypeError, KeyError, RecursionError):
-        good = False
-    if not good:  # what it printed may be half of a secret
-        raise _unhelpful(program, server, "printed no credentials")
-    if not secret:
+        return None
+    if not isinstance(name, str) or not isinstance(secret, str):
         return None
     found = Account(refresh=secret) if name == _IDENTITY else Account(name, secret)
-    if not _writable(found):
-        raise _unhelpful(program, server, "printed no credentials")
-    return found
+    return found if _writable(found) else None
 
 
 def _run(program: str, server: str) -> tuple[int | None, bytes, bytes]:
@@ -209,9 +215,3 @@ def _run(program: str, server: str) -> tuple[int | None, bytes, bytes]:
         for reader in readers:  # one whose child lives on holds them open: what came must do
             reader.join(1)
     return status, found[0], found[1]
-
-
-def _unhelpful(program: str, server: str, reason: str, hint: str = "") -> BakestoneError:
-    tried = f"see what `echo {server} | {program} get` does"
-    message = f"Docker's credential helper {program} {reason}"
-    return fail(message, f"{hint} {tried}".strip(), name=server, code=ENVIRONMENT)

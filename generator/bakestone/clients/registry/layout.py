@@ -1,22 +1,21 @@
-"""An OCI layout that BuildKit writes, in a temporary folder for it; what is read is checked against
-its digest.
-"""
+"""An OCI layout that BuildKit writes; what is read is checked against its digest."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
 from bakestone.clients.registry.manifest import Json, Manifest, document, is_digest
+from bakestone.clients.signals import told_to_end
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.files import open_regular
 
+_NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
+"""Annotations under which BuildKit keeps an image's name."""
 MAX_JSON = 8 * 2**20
 """Bytes of a manifest or image configuration."""
 
@@ -29,16 +28,7 @@ def temporary(prefix: str) -> Iterator[Path]:
     Raises `BakestoneError` (exit 3) when it cannot be made.
     """
 
-    def ended(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    main = threading.current_thread() is threading.main_thread()  # Python has signals there only
-    before = (
-        {number: signal.signal(number, ended) for number in (signal.SIGTERM, signal.SIGHUP)}
-        if main
-        else {}
-    )
-    try:
+    with told_to_end(_interrupt):
         try:
             made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
         except OSError as problem:
@@ -47,33 +37,26 @@ def temporary(prefix: str) -> Iterator[Path]:
             raise fail(reason, hint, code=ENVIRONMENT) from problem
         with made as folder:
             yield Path(folder)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 class Layout:
-    """An OCI image layout (image-spec, image-layout.md) that BuildKit wrote; its blobs are read as
-    they are.
-    """
+    """An OCI image layout (image-spec, image-layout.md); its blobs are read as they are."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def named(self, name: str) -> Json:
         """The descriptor of the image that was exported under a name."""
-        for entry in parsed(self._content(self.folder / "index.json"), "index.json").get(
-            "manifests", []
-        ):
-            annotations = entry.get("annotations", {})
-            if name in (
-                annotations.get("org.opencontainers.image.ref.name"),
-                annotations.get("io.containerd.image.name"),
-            ):
+        listed = parsed(self._content(self.folder / "index.json"), "index.json")
+        for entry in listed.get("manifests", []):
+            if name in map(entry.get("annotations", {}).get, _NAMES):
                 return dict(entry)
-        raise fail(
-            f"the builder exported no image {name}", "see the builder's log", code=ENVIRONMENT
-        )
+        hint = "see the builder's log"
+        raise fail(f"the builder exported no image {name}", hint, code=ENVIRONMENT)
 
     def platforms(self, name: str) -> dict[str, str]:
         """Platform -> manifest digest of the image that was exported under a name;
@@ -90,7 +73,7 @@ class Layout:
 
     def document(self, descriptor: Json) -> Json:
         """A JSON blob."""
-        return parsed(self.read(descriptor["digest"]), descriptor["digest"])
+        return self.manifest(descriptor["digest"])
 
     def open(self, descriptor: Json) -> BufferedReader:
         """A blob as a stream."""

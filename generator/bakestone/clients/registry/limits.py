@@ -20,9 +20,7 @@ _ARTIFACT_LEVELS = 3
 
 
 def limit(registry: str, family: str) -> str | None:
-    """Why the registry takes no repository `registry`/`family`; None when nothing is known against
-    it.
-    """
+    """Why there can be no repository `registry`/`family`; None when nothing is known against it."""
     name = f"{registry}/{family}"
     place = Reference.parse(name)
     parts = place.repository.split("/")

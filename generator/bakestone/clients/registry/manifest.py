@@ -1,6 +1,4 @@
-"""Manifests and indexes, and a registry's other answers, before anything in them is used: small
-enough, and what they claim to be.
-"""
+"""What registries answer, before it is used: small enough, and what it claims to be."""
 
 from __future__ import annotations
 
@@ -62,10 +60,8 @@ class Manifest:
     @property
     def platforms(self) -> dict[str, str]:
         """Of an index: platform -> manifest digest; attestations are left out."""
-        named = (
-            (platform(entry.get("platform")), entry["digest"])
-            for entry in self.data.get("manifests", [])
-        )
+        entries = self.data.get("manifests", [])
+        named = ((platform(entry.get("platform")), entry["digest"]) for entry in entries)
         return {platform: digest for platform, digest in named if platform}
 
     @property
@@ -162,9 +158,7 @@ def media_type(stated: str, data: Json) -> str:
 
 
 def platform(about: object) -> str:
-    """`linux/arm64` of an index's entry or an image's configuration; empty for what is no Linux
-    image (attestations).
-    """
+    """`linux/arm64` of an index's entry or a configuration; empty for others (attestations)."""
     if not isinstance(about, dict) or about.get("os") != "linux":
         return ""
     words = ["linux", about.get("architecture", ""), about.get("variant") or ""]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -26,50 +26,37 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class SecretPlace:
-    """Where a secret is: in the variable `variable`, or in the file `path`.
-
-    `where` is its place in the site file.
-    """
+    """A secret is in a variable or a file; `where` is its place in the site file."""
 
     where: Position
     variable: str = ""
     path: Path = Path()
 
-    def read(self, environment: Mapping[str, str]) -> str:
-        """The secret, without a line break at its end.
-
-        Raises `BakestoneError` when it is not there, empty, or not one word.
-        """
-        try:
-            value = self._read(environment)
-        except OSError as problem:
-            reason = f"the file {self.path} cannot be read: {problem.strerror}"
-            raise self._wrong(
-                reason, "write the secret there; relative paths start at the site file's folder"
-            ) from problem
+    def read(self) -> str:
+        """The secret. Raises `BakestoneError` when it is not there, empty, or not one word."""
+        if self.variable:
+            name, value = f"the variable {self.variable}", os.environ.get(self.variable, "")
+            if not value:
+                state = "is empty" if self.variable in os.environ else "is not set"
+                hint = "set it before bakestone runs, or refer to a file: {file: PATH}"
+                raise self._wrong(f"{name} {state}", hint)
+        else:
+            name, value = f"the file {self.path}", self._content()
         if not _WORD.fullmatch(value):
             raise self._wrong(
-                f"the secret in {self._name} is not one word of plain characters",
+                f"the secret in {name} is not one word of plain characters",
                 "is it the right one? ASCII without spaces",
             )
         return value
 
-    @property
-    def _name(self) -> str:
-        return f"the variable {self.variable}" if self.variable else f"the file {self.path}"
-
-    def _read(self, environment: Mapping[str, str]) -> str:
-        if self.variable:
-            value = environment.get(self.variable, "")
-            if not value:
-                state = "is empty" if self.variable in environment else "is not set"
-                raise self._wrong(
-                    f"the variable {self.variable} {state}",
-                    "set it before bakestone runs, or refer to a file: {file: PATH}",
-                )
-            return value
-        with self.path.open("rb") as stream:
-            raw = stream.read(MAX_SECRET + 1)
+    def _content(self) -> str:
+        try:
+            with self.path.open("rb") as stream:
+                raw = stream.read(MAX_SECRET + 1)
+        except OSError as problem:
+            hint = "write the secret there; relative paths start at the site file's folder"
+            why = f"the file {self.path} cannot be read: {problem.strerror}"
+            raise self._wrong(why, hint) from problem
         if len(raw) > MAX_SECRET:
             raise self._wrong(
                 f"the file {self.path} is longer than {MAX_SECRET} bytes",
@@ -85,13 +72,27 @@ class SecretPlace:
 
 
 @dataclass(frozen=True)
-class Login:
-    """A name and a password, or a token when `username` is empty, for everything below the URL
-    `scope`.
-    """
-
+class _Scoped:
     scope: str
     username: str
+
+    def covers(self, url: str) -> bool:
+        """Whether a URL is at or below the scope: the same scheme, host and port, and the beginning
+        of its path. A path that climbs (`..`) ends nobody knows where.
+        """
+        try:
+            path = urlsplit(url).path
+            climbs = ".." in re.split(r"[/\\]", unquote(path))
+            below = not climbs and f"{path}/".startswith(urlsplit(self.scope).path)
+            return below and origin(self.scope) == origin(url)
+        except ValueError:  # a port that is none, in what a server redirects to
+            return False
+
+
+@dataclass(frozen=True)
+class Login(_Scoped):
+    """A name and a password, or a token without a `username`, for all below the URL `scope`."""
+
     secret: str = field(repr=False)
 
     @property
@@ -102,60 +103,37 @@ class Login:
     @property
     def authorization(self) -> str:
         """The header `Authorization`."""
-        if not self.username:
-            return f"Bearer {self.secret}"
-        return f"Basic {base64.b64encode(f'{self.username}:{self.secret}'.encode()).decode()}"
+        return basic(self.username, self.secret) if self.username else f"Bearer {self.secret}"
 
     @property
     def hidden(self) -> tuple[str, ...]:
         """The secret in every form in which a program may show it."""
         return (self.secret, quote(self.secret, safe=""), self.authorization.partition(" ")[2])
 
-    def covers(self, url: str) -> bool:
-        """Whether it is for a URL."""
-        return covers(self.scope, url)
-
     def within(self, url: str) -> str:
-        """A URL with the name and the password in it.
-
-        Only for files that are secrets themselves.
-        """
+        """A URL with name and password in it, for files that are secrets themselves."""
         scheme, _, rest = url.partition("://")
         return f"{scheme}://{quote(self.username, safe='')}:{quote(self.secret, safe='')}@{rest}"
 
 
 @dataclass(frozen=True)
-class Credential:
-    """An entry of the site file:
+class Credential(_Scoped):
+    """A `Login` whose secret is not yet read; the URL `scope` has a slash at its end."""
 
-    `scope` is a URL with a slash at its end; without a `username`, the secret is a token.
-    """
-
-    scope: str
-    username: str
     secret: SecretPlace
 
-    def covers(self, url: str) -> bool:
-        """Whether it is for a URL."""
-        return covers(self.scope, url)
-
-    def login(self, environment: Mapping[str, str] = os.environ) -> Login:
+    def login(self) -> Login:
         """The credential with its secret. Raises `BakestoneError` when that cannot be read."""
-        return Login(self.scope, self.username, self.secret.read(environment))
+        return Login(self.scope, self.username, self.secret.read())
 
 
-def logins(
-    credentials: Iterable[Credential], environment: Mapping[str, str] = os.environ
-) -> tuple[Login, ...]:
-    """All of them with their secrets.
-
-    Raises `BakestoneError` with a finding for each that cannot be read.
-    """
+def logins(credentials: Iterable[Credential]) -> tuple[Login, ...]:
+    """All with their secrets. Raises `BakestoneError`: a finding for each that cannot be read."""
     found: list[Login] = []
     findings: list[Finding] = []
     for credential in credentials:
         try:
-            found.append(credential.login(environment))
+            found.append(credential.login())
         except BakestoneError as problem:
             findings += problem.findings
     if findings:
@@ -164,9 +142,7 @@ def logins(
 
 
 def parse(document: Document, folder: Path) -> tuple[list[Credential], list[Finding]]:
-    """The credentials of a site file that follows the schema, and what is wrong with them all the
-    same.
-    """
+    """The credentials of a file that follows the schema, and what is wrong with them yet."""
     credentials: list[Credential] = []
     findings, hosts = [], set()
     for index, entry in enumerate(document.data.get("credentials", [])):
@@ -178,48 +154,41 @@ def parse(document: Document, folder: Path) -> tuple[list[Credential], list[Find
         scope = entry.get("url") or f"https://{entry['host']}/"
         host = urlsplit(scope).hostname
         if host in hosts:
-            message = f"there are two credentials for the host {host}"
-            findings.append(
-                Finding(
-                    message,
-                    "BuildKit knows one for each host name: name one account that may read all"
-                    " of it",
-                    where,
-                )
-            )
+            hint = "BuildKit knows one for each host name: name one account that may read all of it"
+            findings.append(Finding(f"there are two credentials for the host {host}", hint, where))
             continue
         hosts.add(host)
         key = "password" if "password" in entry else "token"
-        credentials.append(
-            Credential(
-                scope,
-                entry.get("username", ""),
-                _secret_place(document, ("credentials", index, key), entry[key], folder),
-            )
-        )
+        secret = _secret_place(document, ("credentials", index, key), entry[key], folder)
+        credentials.append(Credential(scope, entry.get("username", ""), secret))
     return credentials, findings
 
 
 def _problem(entry: dict[str, Collection[str]]) -> tuple[str, str] | None:
-    if ("host" in entry) == ("url" in entry):
-        return (
+    key = "password" if "password" in entry else "token"
+    rules = (
+        (
+            ("host" in entry) == ("url" in entry),
             "a credential has either `host` or `url`",
             "host: HOST[:PORT] stands for https://HOST[:PORT]/",
-        )
-    if "token" in entry and ("username" in entry or "password" in entry):
-        return (
+        ),
+        (
+            "token" in entry and ("username" in entry or "password" in entry),
             "a credential has either a token or a username and a password",
             "a token is sent as it is, without a name",
-        )
-    if "token" not in entry and not ("username" in entry and "password" in entry):
-        return (
+        ),
+        (
+            "token" not in entry and not ("username" in entry and "password" in entry),
             "a credential has a username and a password, or a token",
             "password: {env: NAME}, or {file: PATH}",
-        )
-    key = "password" if "password" in entry else "token"
-    if len(entry[key]) != 1:
-        return f"{key} has either `env` or `file`", "{env: NAME} or {file: PATH}"
-    return None
+        ),
+        (
+            len(entry.get(key, ())) != 1,
+            f"{key} has either `env` or `file`",
+            "{env: NAME} or {file: PATH}",
+        ),
+    )
+    return next(((message, hint) for wrong, message, hint in rules if wrong), None)
 
 
 def _secret_place(
@@ -232,17 +201,9 @@ def _secret_place(
     return SecretPlace(where, path=(folder / data["file"]).resolve())
 
 
-def covers(scope: str, url: str) -> bool:
-    """Whether a URL is at or below a scope: the same scheme, host and port, and the beginning of
-    its path. A path that climbs (`..`) ends nobody knows where.
-    """
-    try:
-        path = urlsplit(url).path
-        climbs = ".." in re.split(r"[/\\]", unquote(path))
-        below = not climbs and f"{path}/".startswith(urlsplit(scope).path)
-        return below and origin(scope) == origin(url)
-    except ValueError:  # a port that is none, in what a server redirects to
-        return False
+def basic(username: str, password: str) -> str:
+    """The header `Authorization` of HTTP Basic (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
 
 
 def origin(url: str) -> tuple[str, str, int]:

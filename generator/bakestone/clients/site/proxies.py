@@ -26,9 +26,7 @@ class Proxies:
         return bool(self.http or self.https)
 
     def of(self, url: str) -> str:
-        """The proxy for a URL; empty when there is none, when the host is excepted, and for
-        loopback addresses.
-        """
+        """The proxy for a URL; empty for none, for hosts that are excepted, and for loopback."""
         parts = urlsplit(url)
         proxy = {"http": self.http, "https": self.https}.get(parts.scheme, "")
         return "" if not proxy or self.excepted(parts.hostname or "") else proxy

@@ -18,8 +18,6 @@ from bakestone.errors import BakestoneError, Finding
 
 SECRETS = ("ca", "pip", "apt")
 """Files that build steps see as secrets of these ids, and that leave no trace in an image."""
-
-
 _QUOTED = re.compile(r"""\"(?:[^"\\]|\\.)*"?|'[^']*'?""")
 """A value in a message; one that was cut has no quote at its end."""
 _ACCOUNT = re.compile(r"\S*[:/]\S*@\S*")
@@ -58,22 +56,15 @@ class Site:
     export: bool = False
 
     def mirror(self, ref: str) -> str:
-        """The reference that an image is really fetched from: the longest matching prefix is
-        replaced.
-        """
-        for prefix in sorted(self.registries, key=len, reverse=True):
-            if ref.startswith(prefix + "/"):
-                return self.registries[prefix] + ref[len(prefix) :]
-        return ref
+        """Where an image is really fetched from: the longest matching prefix is replaced."""
+        return _led(self.registries, ref, "/")
 
     def pins_for(self, component: str, version: str) -> str:
         """How packages of a distro are pinned here, or an empty text for the library's default."""
         return next((way for key, way in self.pins.items() if matches(key, component, version)), "")
 
     def plain_http(self, host: str) -> bool:
-        """Whether a registry (HOST or HOST:PORT) is spoken to over plain HTTP: loopback always,
-        others when the file says so.
-        """
+        """Whether a registry is spoken to over plain HTTP: loopback, and what the file names."""
         name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
         return is_loopback(name) or host in self.insecure or name in self.insecure
 
@@ -87,10 +78,7 @@ class Site:
 
     def mirror_url(self, url: str) -> str:
         """Where a URL is really fetched from: the longest matching prefix is replaced."""
-        for prefix in sorted(self.urls, key=len, reverse=True):
-            if url.startswith(prefix):
-                return self.urls[prefix] + url[len(prefix) :]
-        return url
+        return _led(self.urls, url)
 
     def login(self, url: str) -> Login | None:
         """The credential for a URL, with its secret;
@@ -98,6 +86,13 @@ class Site:
         None when there is none. Raises `BakestoneError` when the secret cannot be read.
         """
         return next((c.login() for c in self.credentials if c.covers(url)), None)
+
+
+def _led(mirrors: dict[str, str], name: str, end: str = "") -> str:
+    for prefix in sorted(mirrors, key=len, reverse=True):
+        if name.startswith(prefix + end):
+            return mirrors[prefix] + name[len(prefix) :]
+    return name
 
 
 def load(path: Path | None) -> Site:

@@ -6,11 +6,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from bakestone.clients.engine.buildx import Definition, Engine, inline_target
-from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT, choose, layout, pushed
+from bakestone.clients.engine.capabilities import (
+    BY_DIGEST,
+    BY_TAG,
+    LAYOUT,
+    abilities,
+    layout,
+    pushed,
+)
 from bakestone.clients.engine.policy import source_policy
 from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
@@ -78,7 +87,6 @@ def test_provenance_names_no_proxy_of_docker_s_configuration() -> None:
         ("docker", True, False, LAYOUT),
         ("docker", True, True, LAYOUT),
         ("docker", False, False, BY_TAG),
-        ("docker", False, True, BY_TAG),
         ("docker-container", False, False, BY_DIGEST),
         ("kubernetes", False, True, LAYOUT),
         ("remote", False, False, BY_DIGEST),
@@ -87,9 +95,26 @@ def test_provenance_names_no_proxy_of_docker_s_configuration() -> None:
 def test_how_images_come_to_the_registry(
     driver: str, containerd: bool, asked: bool, way: str
 ) -> None:
-    found = choose(driver, "name", "28.5.2", containerd=containerd, export=asked)
+    found = abilities(docker(driver, containerd=containerd), "", export=asked)
     assert found.delivery == way
     assert (found.form == WHOLE) == found.layouts == (way != BY_TAG)
+    assert found.name.startswith("Docker 28.5.2" if driver == "docker" else "the builder name")
+
+
+def test_who_wants_exports_of_a_docker_that_has_none_is_told() -> None:
+    client = docker("docker", containerd=False)
+    (found,) = refused(lambda: abilities(client, "", export=True), code=3)
+    assert found.message.startswith("Docker 28.5.2 without the containerd image store cannot exp")
+
+
+def docker(driver: str, *, containerd: bool) -> Any:
+    """A stand-in for Docker's command line, as far as it is asked."""
+    store = [["driver-type", "io.containerd.snapshotter.v1"]] if containerd else []
+    inspected = f"echo 'Name: name'; echo 'Driver: {driver}'"
+    return SimpleNamespace(
+        client_config=SimpleNamespace(docker_cmd=["sh", "-c", inspected]),
+        info=lambda: SimpleNamespace(server_version="28.5.2", driver_status=store),
+    )
 
 
 def test_the_outputs_write_one_form(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 import requests
-from requests.auth import HTTPBasicAuth
 
 from bakestone.clients.http.session import (
     MAX_WAIT,
@@ -77,9 +76,7 @@ def with_account(url: str, folder: Path) -> Session:
 # Secrets
 
 SECRETS: dict[str, Callable[[str], Request]] = {
-    "an account of the request": lambda url: Request(
-        "GET", url, auth=HTTPBasicAuth("ci", "hunter2")
-    ),
+    "an account of the request": lambda url: Request("GET", url, authorization=BASIC),
     "a header of the request": lambda url: Request("GET", url, {"authorization": BASIC}),
     "an account in the URL": lambda url: Request("GET", url.replace("://", "://ci:hunter2@")),
 }
@@ -163,7 +160,8 @@ def test_no_message_holds_the_secret_of_a_url(server: WebServer) -> None:
             ask(url.replace("://", "://ci:hunter2@"), idle=0.2)
         said = f"{caught.value} {caught.value!r} {caught.value.reason} {caught.value.hint}"
         assert "hunter2" not in said
-    request = Request("GET", "http://a.test/", {"Authorization": "Bearer hunter2"})
+    header = "Bearer hunter2"
+    request = Request("GET", "http://a.test/", {"Authorization": header}, authorization=header)
     assert "hunter2" not in repr(request)
 
 

@@ -23,7 +23,6 @@ from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import (
     INDEX_TYPES,
     MANIFEST_TYPES,
-    PAGE,
     TRIES,
     ImmutableTagError,
     Registry,
@@ -273,6 +272,21 @@ def test_an_upload_is_begun_anew_from_where_its_stream_was_when_a_login_is_asked
     assert sent == [b"rest", b"rest"]
 
 
+def test_an_upload_to_another_host_takes_no_secret_along(tmp_path: Path) -> None:
+    auth = {"auth": dockerlogin.basic("me", "secret")}
+    dockerlogin.write(tmp_path, auths={"registry.example.com": auth})
+    session = Told(
+        ("", 401, {"WWW-Authenticate": "Basic"}),
+        ("", 404, {}),
+        ("", 202, {"Location": "https://other.example.com/u"}),
+        ("", 201, {}),
+    )
+    blobs.push(Registry(Site(), session), "registry.example.com/a", b"x", digest(b"x"), 1)
+    sent = [bool(request.authorization) for request in session.requests]
+    assert sent == [False, True, True, False]
+    assert session.requests[-1].authorization is not None  # nor does the account of the site file
+
+
 def breaking(request: Request) -> requests.Response:
     raise UnreachableError(host_of(request.url), "cannot be reached (connection reset by peer)")
 
@@ -346,54 +360,6 @@ def test_nothing_is_deleted_on_another_host() -> None:
     assert [request.method for request in session.requests] == ["POST", "POST", "DELETE"]
 
 
-LISTS: dict[str, tuple[Answer, str]] = {
-    "a list": (body(b"[]"), "not a JSON object"),
-    "a text": (body(b'{"tags": "x"}'), "not a list of tags"),
-    "numbers": (body(b'{"tags": [1]}'), "not a list of tags"),
-    "an escape": (body(b'{"tags": ["\\u001b[31m"]}'), "not a list of tags"),
-    "a page": (body(b"<html>"), "a web page came instead"),
-    "500": (status(500), "answered 500"),
-}
-
-
-@pytest.mark.parametrize(("answer", "reason"), LISTS.values(), ids=list(LISTS))
-def test_a_list_of_tags_that_is_none_is_one_sentence(
-    answer: Answer, reason: str, web: WebServer
-) -> None:
-    web.otherwise = answer
-    with pytest.raises(BakestoneError, match=reason):
-        Registry(Site()).tags(repository(web))
-
-
-@pytest.mark.parametrize("raw", [b"{}", b'{"tags": null}', b'{"tags": []}'])
-def test_no_tags_are_no_error(raw: bytes, web: WebServer) -> None:
-    web.otherwise = body(raw)
-    assert Registry(Site()).tags(repository(web)) == []
-
-
-@pytest.mark.parametrize(
-    ("link", "pages"),
-    [
-        ('<http://other.example.com/v2/base/a/tags/list?last=x>; rel="next"', 1),
-        ('<https://127.0.0.1:x/>; rel="next"', 1),
-        ('<file:///etc/passwd>; rel="next"', 1),
-        ('</v2/base/a/tags/list?n=1000>; rel="prev"', 1),
-        ('</v2/base/a/tags/list?last=x>; rel="next"', 2),
-        ('<http://[x>; rel="next"', 1),
-        ("<<<>;;;=", 1),
-    ],
-)
-def test_a_hostile_link_leads_nowhere(link: str, pages: int, web: WebServer) -> None:
-    raw = b'{"tags": ["x"]}'
-    web.otherwise = linked(raw, link)
-    assert Registry(Site()).tags(repository(web)) == ["x"]
-    assert len(web.asked) == pages
-
-
-def linked(raw: bytes, link: str) -> Answer:
-    return headed(raw, "Link", link)
-
-
 def headed(raw: bytes, name: str, value: str) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
@@ -404,24 +370,6 @@ def headed(raw: bytes, name: str, value: str) -> Answer:
             request.wfile.write(raw)
 
     return answer
-
-
-def test_pages_without_end_have_an_end(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bakestone.clients.registry.client.MAX_TAGS", 5000)
-    count = iter(range(10**6))
-    web.otherwise = lambda request: linked(
-        b'{"tags": []}', f'</v2/base/a/tags/list?last={next(count)}>; rel="next"'
-    )(request)
-    assert Registry(Site()).tags(repository(web)) == []
-    assert len(web.asked) == 5000 / PAGE
-
-
-def test_pages_that_come_slowly_have_an_end(
-    web: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bakestone.clients.registry.client.LISTED", -1)
-    with pytest.raises(BakestoneError, match="lists the tags of base/a slowly"):
-        Registry(Site()).tags(repository(web))
 
 
 @pytest.mark.parametrize("answer", [400, 405, 501])
@@ -537,9 +485,10 @@ def test_an_ipv6_host_is_a_host() -> None:
     with serving() as web:
         server = V6(web.http.handler, "::1")
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        web.otherwise = body(b'{"tags": ["x"]}')
+        web.otherwise = body(CONTENT)
         try:
-            assert Registry(Site()).tags(f"[::1]:{server.server_port}/base/a") == ["x"]
+            blob = f"[::1]:{server.server_port}/base/a@{digest(CONTENT)}"
+            assert Registry(Site()).blob(blob) == CONTENT
         finally:
             server.shutdown()
             server.server_close()

@@ -74,6 +74,21 @@ def test_a_credential_is_for_what_is_below_its_path(path: str, covered: bool) ->
     assert not login.covers(f"https://index.example.com:x/{path}")
 
 
+ORIGINS = {
+    "https://a.example/x": True,
+    "https://a.example:443/": True,
+    "https://A.example/": True,
+    "https://b.example/": False,
+    "https://a.example.b.example/": False,
+    "ftp://a.example/": False,
+}
+
+
+@pytest.mark.parametrize(("url", "covered"), ORIGINS.items())
+def test_a_secret_is_bound_to_scheme_host_and_port(url: str, covered: bool) -> None:
+    assert Login("https://a.example/", "ci", "secret").covers(url) is covered
+
+
 def test_a_credential_is_for_what_is_below_its_url_and_for_nothing_else(here: Site) -> None:
     def secret(url: str) -> str:
         login = here.login(url)
