@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from bakestone import __version__
-from bakestone.cli import archive, build, library, matrix, pins
+from bakestone.cli import INTERRUPTED, archive, build, library, matrix, pins
 from bakestone.cli.options import FORMAT, examples
 from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, Finding, fail
 
@@ -43,7 +43,7 @@ class _Commands(click.Group):
         except KeyboardInterrupt as problem:
             from bakestone.cli.terminal import say
 
-            say("interrupted; nothing is half done: run it again to go on")
+            say(INTERRUPTED)
             raise click.exceptions.Exit(128 + signal.SIGINT) from problem
         except BakestoneError as problem:
             self._tell(ctx, problem, problem)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -120,10 +121,11 @@ def test_an_environment_that_fails_ends_with_3(bakestone: Command, tmp_path: Pat
     assert "cannot write" in shown.output
 
 
-def test_a_missing_matrix_ends_with_1(bakestone: Command) -> None:
-    shown = bakestone("validate")
+@pytest.mark.parametrize("command", ["validate", "generate", "lock --check", "build"])
+def test_a_missing_matrix_ends_with_1_and_is_named_first(command: str, bakestone: Command) -> None:
+    shown = bakestone(*command.split())
     assert shown.exit_code == 1
-    assert "the matrix not found: images.yaml" in shown.output
+    assert shown.output.startswith("images.yaml: the matrix not found")
 
 
 @pytest.mark.usefixtures("made")
@@ -267,6 +269,21 @@ def test_an_interrupted_command_ends_with_130(
     shown = bakestone(*options, "validate")
     assert shown.exit_code == 130
     assert shown.stderr == "interrupted; nothing is half done: run it again to go on\n"
+
+
+def test_ctrl_c_while_the_commands_are_being_loaded_ends_with_130(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt", "utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    module, _, name = settings["project"]["scripts"]["bakestone"].partition(":")
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {module} import {name}; {name}()"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT / 'generator'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr == "interrupted; nothing is half done: run it again to go on\n"
 
 
 @pytest.mark.usefixtures("made")
