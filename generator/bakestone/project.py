@@ -55,6 +55,11 @@ class Project:
         return expansion.expand(loaded, Library.beside(loaded.folder))
 
     @property
+    def release_path(self) -> Path:
+        """Where the record of what was published is, unless it is named."""
+        return self.lock_path.with_name("release.json")
+
+    @property
     def registry(self) -> str:
         """Where images go: --registry, else the site's, else the matrix's."""
         return self.registry_override or self.site.registry or self.matrix.spec.registry

@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -137,6 +139,58 @@ def test_the_site_comes_from_the_environment_too(
     assert (
         json.loads(bakestone("list", "--format", "json").output)["registry"] == "here.example.com/x"
     )
+
+
+WITH_A_SITE = [
+    "validate",
+    "list",
+    "explain openmpi5.0.10-ubuntu22.04",
+    "lock --check",
+    "generate",
+    "outdated --only version",
+    "doctor --skip registry",
+    "build",
+    "reproduce",
+    "retire",
+    "export github",
+    "archive create here",
+    "archive serve here",
+    "archive push here localhost:1/x:1",
+    "archive pull localhost:1/x:1 here",
+    "base debian@12",
+    "component new jq --package jq --distro debian@12=1",
+    "component add git 1",
+]
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("command", WITH_A_SITE)
+def test_each_command_that_takes_a_site_file_says_what_is_wrong_with_it(
+    command: str, bakestone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text("version: 1\nmirrrors: {}\n", "utf-8")
+    misspelt = bakestone(*command.split(), "--site", "site.yaml")
+    missing = bakestone(*command.split(), "--site", "none.yaml")
+    assert (misspelt.exit_code, missing.exit_code) == (1, 1)
+    assert misspelt.output.startswith("site.yaml:2:1: ")
+    assert missing.output.startswith("none.yaml: ")
+    assert "not found" in missing.output
+
+
+def test_every_command_that_takes_a_site_file_is_looked_at() -> None:
+    def taking(group: click.Group, before: str) -> Iterator[str]:
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                yield from taking(command, f"{before}{name} ")
+            elif any("--site" in parameter.opts for parameter in command.params):
+                yield f"{before}{name}"
+
+    unlooked = [
+        name
+        for name in taking(main, "")
+        if not any(f"{command} ".startswith(f"{name} ") for command in WITH_A_SITE)
+    ]
+    assert unlooked == []
 
 
 @pytest.mark.usefixtures("made")
