@@ -136,7 +136,7 @@ def serve(folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, si
         archive_view.served(folder, catalog, urls, path)
         while not stop.wait(0.5):  # a signal may reach another thread, which wakes nobody
             pass
-    archive_view.stopped()
+    click.echo("stopped")
 
 
 @command(
@@ -253,7 +253,6 @@ def base(
     A tag that is there is left alone. As long as the archive does not change, the digest stays
     the same. The last line is the image with its digest.
     """
-    from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.base import machine, make
 
@@ -261,7 +260,7 @@ def base(
     names = platforms.split(",") if platforms else [f"linux/{machine.NATIVE}"]
     architectures = tuple(dict.fromkeys(make.architecture(name) for name in names))
     wish = make.BaseWish(architectures, to, mirror, security, epoch, force, keep)
-    archive_view.base(make.make(what, wish, Registry(site), say))
+    click.echo(make.make(what, wish, Registry(site), say))
 
 
 COMMANDS = (archive, base)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import console, put, table
+from bakestone.cli.terminal import put, table
 from bakestone.cli.views.progress import Progress
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
@@ -66,13 +66,13 @@ def retirements(found: Sequence[Retirement], *, removed: bool) -> None:
 
 
 def _images(images: Iterable[ReleasedImage]) -> None:
-    shown = table()
-    for title in ("image", "digest", "MB", "measured"):
-        shown.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
+    shown = table(folded=("image", "digest"))
+    shown.add_column("MB", overflow="fold", justify="right")
+    shown.add_column("measured", overflow="fold")
     for image in images:
         size = f"{image.size / 1e6:.0f}"
         shown.add_row(image.floating, image.digest[:19], size, image.measured)
-    put(shown, console())
+    put(shown)
 
 
 def _retired(images: Sequence[ReleasedImage], path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from bakestone.cli.terminal import console, put, put_json, table
+from bakestone.cli.terminal import put, put_json, table
 from bakestone.jobs.reproduce.images import ConfigDifference, LayerDifference
 from bakestone.jobs.reproduce.layers import Difference, LayerFile
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
@@ -25,14 +25,12 @@ def results(found: Sequence[Result], limit: int, *, as_json: bool) -> None:
         equal = all(result.verdict == EQUAL for result in found)
         put_json({"equal": equal, "images": [result.as_dict() for result in found]})
         return
-    compared = table()
-    for title in ("variant", "platform", "result", "digest", "compared with"):
-        compared.add_column(title, overflow="fold")
+    compared = table(folded=("variant", "platform", "result", "digest", "compared with"))
     for result in found:
         before = "" if result.difference is None else f"{result.before[:19]} -> "
         digest = f"{before}{result.after[:19]}"
         compared.add_row(result.variant, result.platform, result.verdict, digest, result.against)
-    put(compared, console())
+    put(compared)
     for result in found:
         for line in _lines(result, limit):
             click.echo(line)
