@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from bakestone.clients.site import site
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import budget, lockfile, staleness, survey
 from bakestone.core.lock.lock import Lock
+from bakestone.core.lock.needs import Needs
 from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
@@ -66,13 +67,12 @@ class Project:
 
     def check_registry(self) -> None:
         """Raise `BakestoneError` when the registry takes no repository of some family's name."""
-        families = (family.name for family in self.matrix.spec.families)
-        reasons = {name: limits.limit(self.registry, name) for name in families}
         hint = "change `registry` in images.yaml or the site file, or the family's name"
+        names = (family.name for family in self.matrix.spec.families)
         findings = [
             Finding(reason, hint, name=f"{self.registry}/{name}")
-            for name, reason in reasons.items()
-            if reason
+            for name in names
+            if (reason := limits.limit(self.registry, name))
         ]
         if findings:
             raise BakestoneError(findings)
@@ -118,7 +118,7 @@ class Project:
         staleness.check_fresh(loaded, needs, self.lock_path)
         return loaded
 
-    def _load_lock(self) -> tuple[Lock, survey.Needs]:
+    def _load_lock(self) -> tuple[Lock, Needs]:
         """The lock as it is, and what the variants need that it was made for."""
         library = self.matrix.library  # first: where it is missing, the lock says nothing
         loaded = lockfile.load(self.lock_path)
@@ -152,17 +152,15 @@ class Project:
         """
         variants = self.select(selectors)
         locked = {v.name for v in self.locked_variants}
-        if not selectors:
-            return [v for v in variants if v.name in locked]
         unlocked = [v.name for v in variants if v.name not in locked]
-        if unlocked:
+        if selectors and unlocked:
             raise fail(
                 f"{', '.join(unlocked[:5])} is not in the lock, which was made for"
                 f" {' '.join(self.lock.selection)}",
                 "lock for these variants as well: `bakestone lock`",
                 name=str(self.lock_path),
             )
-        return variants
+        return [v for v in variants if v.name in locked]
 
     @cached_property
     def dockerfiles(self) -> dict[str, str]:
@@ -179,9 +177,8 @@ class Project:
             RenderedVariant(v, self.dockerfiles[v.name], self._renderer.stages(v), self.path_of(v))
             for v in variants
         ]
-        matrix = self.matrix
-        known = matrix.variants
-        return plan.make(rendered, self.registry, known, self.lock, matrix.library, form)
+        known, library = self.matrix.variants, self.matrix.library
+        return plan.make(rendered, self.registry, known, self.lock, library, form)
 
     def fingerprint(self, variant: Variant) -> str:
         """What stands for everything the variant's image is made from."""
@@ -193,10 +190,6 @@ class Project:
 
     def texts(self) -> dict[Path, str]:
         """Every generated file and its text."""
-        return self._texts
-
-    @cached_property
-    def _texts(self) -> dict[Path, str]:
         files = {self.path_of(v): self.dockerfiles[v.name] for v in self.locked_variants}
         folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
         files[self.output / BAKE_FILE] = bakefile.bake_file(
@@ -206,26 +199,19 @@ class Project:
 
     def drift(self) -> list[Finding]:
         """A finding for every file under `output` that is not what images.yaml and the lock say."""
-        findings = []
-        wanted = self.texts()
+        wanted, found = self.texts(), []
         for path, text in wanted.items():
             if not path.is_file():
-                findings.append(
-                    Finding("it is missing", "run `bakestone generate`", name=str(path))
-                )
+                found.append((path, "it is missing", ""))
             elif path.read_bytes() != text.encode():
                 why = "it is not what images.yaml and the lock say"
-                hint = "run `bakestone generate`; generated files are not edited"
-                findings.append(Finding(why, hint, name=str(path)))
-        findings += [
-            Finding(
-                "no variant has this file",
-                "run `bakestone generate`, which removes it",
-                name=str(p),
-            )
-            for p in self._leftover(set(wanted))
+                found.append((path, why, "; generated files are not edited"))
+        for path in self._leftover(wanted):
+            found.append((path, "no variant has this file", ", which removes it"))
+        return [
+            Finding(why, f"run `bakestone generate`{more}", name=str(path))
+            for path, why, more in found
         ]
-        return findings
 
     def generate(self) -> tuple[list[Path], list[Path]]:
         """Write what differs and remove what no variant has.
@@ -238,7 +224,7 @@ class Project:
             if not path.is_file() or path.read_bytes() != text.encode():
                 write_text(path, text, durable=False)
                 written.append(path)
-        removed = self._leftover(set(wanted))
+        removed = self._leftover(wanted)
         for path in removed:
             path.unlink()
             for parent in (path.parent, path.parent.parent):
@@ -248,11 +234,10 @@ class Project:
 
     def require_generated(self) -> None:
         """Raise when the files on disk are not what would be built."""
-        findings = self.drift()
-        if findings:
+        if findings := self.drift():
             raise BakestoneError(findings)
 
-    def _leftover(self, wanted: set[Path]) -> list[Path]:
+    def _leftover(self, wanted: Container[Path]) -> list[Path]:
         """Generated Dockerfiles that no variant has; files that Bakestone did not write are left
         alone.
         """

@@ -164,22 +164,18 @@ def reproduce(
     layers and files that differ. Nothing is pushed. Compression differs between versions of
     BuildKit: digests are equal only where one version made both images.
     """
-    from bakestone.cli.views.progress import Progress
-    from bakestone.cli.views.reproduce import results as show
+    from bakestone.cli.views import reproduce as reproduce_view
+    from bakestone.cli.views.build import Screen
     from bakestone.clients.engine.buildx import Engine
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.reproduce import rebuild
 
     plan = project.plan(project.chosen(selectors))
     project.require_generated()
-    results = rebuild.reproduce(
-        plan,
-        against,
-        Engine(project.site),
-        Registry(project.site),
-        lambda variants: nullcontext() if as_json else Progress(variants),
-    )
-    show(results, limit, as_json=as_json)
+    watching = (lambda _variants: nullcontext()) if as_json else Screen().building
+    engine, registry = Engine(project.site), Registry(project.site)
+    results = rebuild.reproduce(plan, against, engine, registry, watching)
+    reproduce_view.results(results, limit, as_json=as_json)
     good = (rebuild.EQUAL, rebuild.SAME_CONTENT) if content else (rebuild.EQUAL,)
     if any(result.verdict not in good for result in results):
         raise click.exceptions.Exit(1)

@@ -48,12 +48,12 @@ def put_json(plain: Mapping[str, object]) -> None:
     click.echo(json.dumps(plain, indent=2))
 
 
-def console(*, markup: bool = False) -> Console:
+def console() -> Console:
     """rich's console. Text of a file is never read as markup."""
     from rich.console import Console
 
-    out = Console(highlight=False, markup=markup)
-    return out if out.is_terminal else Console(highlight=False, markup=markup, width=UNBOUND)
+    out = Console(highlight=False, markup=False)
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=UNBOUND)
 
 
 def table(*whole: str, folded: Iterable[str] = ()) -> Table:

@@ -25,7 +25,7 @@ class Screen:
 
     def building(self, variants: Sequence[PlannedVariant]) -> Progress:
         """A line for each variant."""
-        return Progress(variants)
+        return Progress({v.target: v.name for v in variants})
 
 
 def outcome(found: Outcome, options: BuildOptions) -> None:
