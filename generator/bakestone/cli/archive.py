@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.options import (
-    FOLDER,
-    command,
-    flag,
-    format_option,
-    library_beside,
-    matrix_option,
-    option,
-    project_options,
-    selectors_argument,
-    site_option,
-)
+from bakestone.cli import options
+from bakestone.cli.options import command, flag, option, several
 from bakestone.cli.terminal import say
 from bakestone.errors import USAGE, BakestoneError, fail
 
@@ -29,7 +19,7 @@ if TYPE_CHECKING:
     from bakestone.clients.site.site import Site
     from bakestone.project import Project
 
-folder_argument = click.argument("folder", type=FOLDER)
+folder_argument = click.argument("folder", type=options.FOLDER)
 
 
 @click.group(short_help="Carry everything that a build needs to where no network is.")
@@ -47,9 +37,9 @@ def archive() -> None:
     group=archive,
 )
 @folder_argument
-@selectors_argument
+@options.selectors
 @option("--to", "Push it there as well, as one artifact.", metavar="HOST/REPOSITORY[:TAG]")
-@project_options
+@options.project
 def create(folder: Path, selectors: tuple[str, ...], to: str, project: Project) -> None:
     """Collect in FOLDER what the variants that SELECTORS name are built from, as the lock pins it.
 
@@ -69,7 +59,7 @@ def create(folder: Path, selectors: tuple[str, ...], to: str, project: Project) 
 
 @command("Read every blob of an archive.", "bakestone archive verify build/archive", group=archive)
 @folder_argument
-@format_option
+@options.as_json
 def verify(folder: Path, as_json: bool) -> None:
     """Read every blob of the archive in FOLDER, and say which are not what their digests say, and
     what cannot be built without them.
@@ -90,21 +80,20 @@ def verify(folder: Path, as_json: bool) -> None:
     group=archive,
 )
 @folder_argument
-@option(
+@several(
     "--bind binds",
+    "ADDRESS",
     "Listen there as well; `docker` is the address of this machine that build steps see."
     "  [default: loopback only]",
-    multiple=True,
-    metavar="ADDRESS",
 )
 @option("--port", "0 takes a free one.", type=click.IntRange(0, 65535), default=8650)
 @option(
     "--site-folder",
     "Where the site file for builds from the archive goes.",
-    type=FOLDER,
+    type=options.FOLDER,
     default=Path("archive-site"),
 )
-@site_option
+@options.site
 def serve(folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, site: Site) -> None:
     """Serve the archive in FOLDER until it is stopped, and write a site file with which builds take
     everything from it.
@@ -146,7 +135,7 @@ def serve(folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, si
 )
 @folder_argument
 @click.argument("reference")
-@site_option
+@options.site
 def push(folder: Path, reference: str, site: Site) -> None:
     """Push the archive in FOLDER to REFERENCE as one artifact; any tool that copies artifacts can
     carry it on.
@@ -166,7 +155,7 @@ def push(folder: Path, reference: str, site: Site) -> None:
 )
 @click.argument("reference")
 @folder_argument
-@site_option
+@options.site
 def pull(reference: str, folder: Path, site: Site) -> None:
     """Fetch the archive REFERENCE into FOLDER; what is there and right is not fetched again."""
     from bakestone.cli.views import archive as archive_view
@@ -233,8 +222,8 @@ def _address(text: str) -> str:
     "Its security updates.  [default: this machine's apt's, or none with --mirror]",
     metavar="URL",
 )
-@matrix_option
-@site_option
+@options.matrix
+@options.site
 def base(
     distro: str,
     platforms: str,
@@ -256,7 +245,7 @@ def base(
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.base import machine, make
 
-    what = make.release(distro, library_beside(matrix_path))
+    what = make.release(distro, options.library_beside(matrix_path))
     names = platforms.split(",") if platforms else [f"linux/{machine.NATIVE}"]
     architectures = tuple(dict.fromkeys(make.architecture(name) for name in names))
     wish = make.BaseWish(architectures, to, mirror, security, epoch, force, keep)

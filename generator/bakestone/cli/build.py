@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli import pins
-from bakestone.cli.options import (
-    FILE,
-    command,
-    flag,
-    format_option,
-    option,
-    project_options,
-    selectors_argument,
-    today,
-)
+from bakestone.cli import options, pins
+from bakestone.cli.options import command, flag, option
 from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 
 if TYPE_CHECKING:
     from bakestone.project import Project
 
 release_option = option(
-    "--release release_path", "The release.  [default: release.json beside the lock]", type=FILE
+    "--release release_path",
+    "The release.  [default: release.json beside the lock]",
+    type=options.FILE,
 )
 
 
@@ -35,7 +28,7 @@ release_option = option(
     "bakestone build family=debian --push             publish what is not in the registry yet",
     "bakestone build openmpi5.0.10-debian12 --load    into the local engine",
 )
-@selectors_argument
+@options.selectors
 @flag("--push", "Push; move the floating tags when every selected variant is there.")
 @option(
     "--tags/--no-tags", "With --push: move the floating tags and write the release.", default=True
@@ -57,7 +50,7 @@ release_option = option(
     "--jobs", "Variants handed to BuildKit in one call.", type=click.IntRange(1, 100), default=100
 )
 @release_option
-@project_options
+@options.project
 def build(
     selectors: tuple[str, ...],
     push: bool,
@@ -86,15 +79,15 @@ def build(
         raise fail("--push and --load exclude each other", hint, code=USAGE)
     if push:
         project.check_registry()
-    project.ends(today())
+    project.ends(options.today())
     pins.warn(project)
     plan = project.plan(project.chosen(selectors), Form(rewrite=reproducible, attest=attest))
     project.require_generated()
     release = release_path or project.release_path
-    options = run.BuildOptions(release, push, tags, load, keep_going, jobs, only_locked)
+    asked = run.BuildOptions(release, push, tags, load, keep_going, jobs, only_locked)
     engine, registry = Engine(project.site), Registry(project.site)
-    found = run.build(plan, options, engine, registry, build_view.Screen())
-    build_view.outcome(found, options)
+    found = run.build(plan, asked, engine, registry, build_view.Screen())
+    build_view.outcome(found, asked)
     found.raise_failures()
 
 
@@ -105,7 +98,7 @@ def build(
 )
 @flag("--yes", "Do it; without, it is only said.")
 @release_option
-@project_options
+@options.project
 def retire(yes: bool, release_path: Path | None, project: Project) -> None:
     """Take away the floating tags of variants that release.json has and images.yaml has no more.
 
@@ -131,7 +124,7 @@ def retire(yes: bool, release_path: Path | None, project: Project) -> None:
     "bakestone reproduce family=debian --against rebuild       twice, from nothing",
     "bakestone reproduce NAME --against registry.example.com/base/debian@sha256:...",
 )
-@selectors_argument
+@options.selectors
 @option(
     "--against",
     "registry, rebuild, or an image by its digest.  [default: registry, else rebuild]",
@@ -147,8 +140,8 @@ def retire(yes: bool, release_path: Path | None, project: Project) -> None:
     type=click.IntRange(0),
     default=20,
 )
-@project_options
-@format_option
+@options.project
+@options.as_json
 def reproduce(
     selectors: tuple[str, ...],
     against: str,

@@ -13,18 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bakestone.cli.options import (
-    Function,
-    Size,
-    at_option,
-    command,
-    complete_components,
-    format_option,
-    library_beside,
-    matrix_option,
-    option,
-    site_option,
-)
+from bakestone.cli import options
+from bakestone.cli.options import command, option, several
 from bakestone.errors import USAGE, BakestoneError, fail
 
 if TYPE_CHECKING:
@@ -32,7 +22,7 @@ if TYPE_CHECKING:
     from bakestone.core.library.component import Component
     from bakestone.jobs.library.acquire import Downloads
 
-name_argument = click.argument("name", shell_complete=complete_components)
+name_argument = click.argument("name", shell_complete=options.complete_components)
 
 
 def _component(library: Library, name: str) -> Component:
@@ -46,35 +36,24 @@ def _seconds(longest: int) -> click.FloatRange:
     return click.FloatRange(0, longest, min_open=True)
 
 
-def download_options(function: Function) -> Function:
+def download_options(function: options.Function) -> options.Function:
     """The options that say what is downloaded, from where and how: it gets the `urls`, and the
     `wanted` downloads but for these.
     """
 
-    @option(
-        "--url urls",
-        "The file itself; several for several platforms.",
-        multiple=True,
-        metavar="URL",
-    )
-    @option(
-        "--sha256 sums",
-        "What its checksum must be, once for each --url.",
-        multiple=True,
-        metavar="HEX",
-    )
-    @option(
+    @several("--url urls", "URL", "The file itself; several for several platforms.")
+    @several("--sha256 sums", "HEX", "What its checksum must be, once for each --url.")
+    @several(
         "--platform platforms",
+        "OS/ARCH",
         "The only platform it is for, once for each --url.  [default: what its name says]",
-        multiple=True,
         type=click.Choice(["linux/amd64", "linux/arm64"]),
-        metavar="OS/ARCH",
     )
-    @option("--max-size", "Largest file that is taken.", type=Size(), default="4GiB")
+    @option("--max-size", "Largest file that is taken.", type=options.Size(), default="4GiB")
     @option("--timeout", "Seconds without an answer.", type=_seconds(3600), default=60)
     @option("--max-time", "Seconds for a file.", type=_seconds(86400), default=3600)
-    @matrix_option
-    @site_option
+    @options.matrix
+    @options.site
     @wraps(function)
     def with_downloads(sums: tuple[str, ...], **given: Any) -> Any:
         from bakestone.clients.http.download import Limits
@@ -108,11 +87,11 @@ def _shown(urls: tuple[str, ...], wanted: Callable[..., Downloads]) -> Iterator[
     "bakestone versions openmpi",
     "bakestone versions cuda --distro ubuntu@22.04 --format json",
 )
-@click.argument("component", required=False, shell_complete=complete_components)
+@click.argument("component", required=False, shell_complete=options.complete_components)
 @option("--distro", "Only what can be installed there.", metavar="NAME@VERSION")
-@at_option
-@matrix_option
-@format_option
+@options.at
+@options.matrix
+@options.as_json
 def versions(
     component: str | None, distro: str, at: datetime.date, matrix_path: Path, as_json: bool
 ) -> None:
@@ -125,7 +104,7 @@ def versions(
     from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import browse, scaffold
 
-    library = library_beside(matrix_path)
+    library = options.library_beside(matrix_path)
     if component is None:
         if distro:
             hint = "name it: bakestone versions cuda --distro ubuntu@22.04"
@@ -147,8 +126,8 @@ def versions(
 )
 @click.argument("text", nargs=-1, required=True)
 @option("--limit", "Most lines of the table; 0 shows all.", type=click.IntRange(0), default=20)
-@matrix_option
-@format_option
+@options.matrix
+@options.as_json
 def search(text: tuple[str, ...], limit: int, matrix_path: Path, as_json: bool) -> None:
     """Find what has every word of TEXT: in names, titles and versions, and in the packages, wheels,
     files, images and checksums behind them.
@@ -156,7 +135,7 @@ def search(text: tuple[str, ...], limit: int, matrix_path: Path, as_json: bool) 
     from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import search as searching
 
-    library = library_beside(matrix_path)
+    library = options.library_beside(matrix_path)
     found = searching.search(library, text)
     if not found:
         raise fail(f"nothing in the library has {' '.join(text)!r}", searching.hint(library, text))
@@ -183,11 +162,10 @@ def component() -> None:
 @option("--slot", "The role it fills.  [default: its name]")
 @option("--version", "With --url: the version of the file, as its program tells it.")
 @option("--package", "Instead of --url: a package of the distros given with --distro.")
-@option(
+@several(
     "--distro distros",
+    "NAME@VERSION=PACKAGE-VERSION",
     "With --package: the package's version there.",
-    multiple=True,
-    metavar="NAME@VERSION=PACKAGE-VERSION",
 )
 @option(
     "--bin program",
@@ -234,7 +212,7 @@ def new(
     from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import acquire, additions, scaffold
 
-    library, folder = library_beside(matrix_path), matrix_path.parent / "components"
+    library, folder = options.library_beside(matrix_path), matrix_path.parent / "components"
     scaffold.check_name(name, library, folder)
     if bool(urls) == bool(package) or (urls and (distros or not version)):
         raise fail(
@@ -266,7 +244,7 @@ def new(
         )
     scaffold.write(folder, name, texts)
     library_view.written(folder / name, texts)
-    _check(library_beside(matrix_path), name, as_json=False)
+    _check(options.library_beside(matrix_path), name, as_json=False)
     library_view.next_step(about.slot, f"{name}@{version}")
 
 
@@ -283,11 +261,8 @@ def new(
     "--method",
     "How the file is installed.  [default: the component's only method that takes a file]",
 )
-@option(
-    "--measure measures",
-    "What the inventory must find.  [default: version=VERSION]",
-    multiple=True,
-    metavar="KEY=VALUE",
+@several(
+    "--measure measures", "KEY=VALUE", "What the inventory must find.  [default: version=VERSION]"
 )
 @download_options
 def add(
@@ -309,7 +284,7 @@ def add(
     from bakestone.cli.views import library as library_view
     from bakestone.jobs.library import acquire
 
-    found = _component(library_beside(matrix_path), name)
+    found = _component(options.library_beside(matrix_path), name)
     with _shown(urls, wanted) as source:
         added = acquire.add(
             found, version, method, measures, source, matrix_path.parent / "components"
@@ -324,13 +299,13 @@ def add(
     group=component,
 )
 @name_argument
-@matrix_option
-@format_option
+@options.matrix
+@options.as_json
 def check(name: str, matrix_path: Path, as_json: bool) -> None:
     """Check a component: schemas, templates, sources, the inventory script, and a Dockerfile for
     every version by every method.
     """
-    _check(library_beside(matrix_path), name, as_json=as_json)
+    _check(options.library_beside(matrix_path), name, as_json=as_json)
 
 
 def _check(library: Library, name: str, *, as_json: bool) -> None:

@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli import pins
-from bakestone.cli.options import (
-    at_option,
-    command,
-    complete_variants,
-    flag,
-    format_option,
-    option,
-    project_options,
-    selectors_argument,
-)
+from bakestone.cli import options, pins
+from bakestone.cli.options import command, flag, option
 
 if TYPE_CHECKING:
     from bakestone.project import Project
@@ -29,7 +20,7 @@ if TYPE_CHECKING:
     "bakestone validate -f team/images.yaml --format json",
     "bakestone validate --at 2028-01-01",
 )
-@at_option
+@options.at
 @option(
     "--ahead",
     "Warn so many days before support ends.",
@@ -37,8 +28,8 @@ if TYPE_CHECKING:
     default=180,
     metavar="DAYS",
 )
-@project_options
-@format_option
+@options.project
+@options.as_json
 def validate(at: datetime.date, ahead: int, as_json: bool, project: Project) -> None:
     """Check the matrix: schema, names, versions, rules, excludes, terms, profiles, end of life."""
     from bakestone.cli.views import matrix as matrix_view
@@ -54,10 +45,10 @@ def validate(at: datetime.date, ahead: int, as_json: bool, project: Project) -> 
     "bakestone list 'cuda=>=12.0,<13'",
     name="list",
 )
-@selectors_argument
-@at_option
-@project_options
-@format_option
+@options.selectors
+@options.at
+@options.project
+@options.as_json
 def list_variants(
     selectors: tuple[str, ...], at: datetime.date, as_json: bool, project: Project
 ) -> None:
@@ -72,9 +63,9 @@ def list_variants(
     "bakestone explain openmpi3.1.2-cuda10.1-cudnn7-ubuntu16.04",
     "bakestone explain intelmpi2018.3-cuda10.1-cudnn7-ubuntu16.04",
 )
-@click.argument("variant", shell_complete=complete_variants)
-@project_options
-@format_option
+@click.argument("variant", shell_complete=options.complete_variants)
+@options.project
+@options.as_json
 def explain(variant: str, as_json: bool, project: Project) -> None:
     """Say where each pin of VARIANT comes from, or which rule leaves it out."""
     from bakestone.cli.views import matrix as matrix_view
@@ -90,7 +81,7 @@ def explain(variant: str, as_json: bool, project: Project) -> None:
     "bakestone generate --lock build/demo/images.lock.yaml -o build/demo/dockerfiles",
 )
 @flag("--check", "Write nothing; fail and name the files that are not up to date.")
-@project_options
+@options.project
 def generate(check: bool, project: Project) -> None:
     """Write the Dockerfiles and docker-bake.json from the matrix and the lock. Needs no network."""
     from bakestone.cli.views import matrix as matrix_view
@@ -114,7 +105,7 @@ def export() -> None:
     "bakestone export github family=debian --changed-since origin/main",
     group=export,
 )
-@selectors_argument
+@options.selectors
 @option(
     "--changed-since",
     "Only variants whose Dockerfile differs from that commit.",
@@ -127,7 +118,7 @@ def export() -> None:
     type=click.IntRange(1, 256),
     default=256,
 )
-@project_options
+@options.project
 def github(
     selectors: tuple[str, ...], changed_since: str | None, max_jobs: int, project: Project
 ) -> None:

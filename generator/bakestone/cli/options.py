@@ -56,6 +56,13 @@ def option(names: str, text: str, **settings: object) -> Callable[[Function], Fu
     return decorator
 
 
+def several(
+    names: str, metavar: str, text: str, **settings: object
+) -> Callable[[Function], Function]:
+    """An option that may be given several times."""
+    return option(names, text, metavar=metavar, multiple=True, **settings)
+
+
 def flag(name: str, text: str) -> Callable[[Function], Function]:
     """An option that is given or not."""
     return option(name, text, is_flag=True)
@@ -67,16 +74,14 @@ def _is_json(ctx: click.Context, _param: click.Parameter, value: str) -> bool:
     return value == "json"
 
 
-format_option = option(
+as_json = option(
     "--format as_json",
     "For people or for programs.",
     callback=_is_json,
     type=click.Choice(["table", "json"]),
     default="table",
 )
-matrix_option = option(
-    "-f --file matrix_path", "The matrix.", type=FILE, default=Path("images.yaml")
-)
+matrix = option("-f --file matrix_path", "The matrix.", type=FILE, default=Path("images.yaml"))
 _site_path_option = option(
     "--site site_path",
     "The site file: mirrors, registry, CA. Also BAKESTONE_SITE.",
@@ -85,15 +90,15 @@ _site_path_option = option(
 )
 
 
-def site_option(function: Function) -> Function:
+def site(function: Function) -> Function:
     """--site: the command gets the `Site`, so that a file that is wrong is told by each."""
 
     @_site_path_option
     @wraps(function)
     def with_site(site_path: Path | None, **given: Any) -> Any:
-        from bakestone.clients.site import site
+        from bakestone.clients.site.site import load
 
-        return function(site=site.load(site_path), **given)
+        return function(site=load(site_path), **given)
 
     return with_site  # type: ignore[return-value]  # click calls it in the function's place
 
@@ -111,7 +116,7 @@ def day(text: str) -> datetime.date:
         raise click.BadParameter(f"{text!r} is not a day: write 2028-06-30") from problem
 
 
-at_option = option(
+at = option(
     "--at",
     "Judge end of life as on that day.  [default: today]",
     callback=lambda _ctx, _param, value: today() if value is None else day(value),
@@ -119,7 +124,7 @@ at_option = option(
 )
 
 
-def project_options(function: Function) -> Function:
+def project(function: Function) -> Function:
     """The options that say which files a command works on: it gets the `Project`."""
 
     @option(
@@ -134,7 +139,7 @@ def project_options(function: Function) -> Function:
         "--lock lock_path", "The lock.  [default: images.lock.yaml beside the matrix]", type=FILE
     )
     @_site_path_option
-    @matrix_option
+    @matrix
     @wraps(function)
     def with_project(matrix_path: Path, **given: Any) -> Any:
         names = ("site_path", "lock_path", "output", "registry_override")
@@ -152,7 +157,7 @@ def project_of(
     output: Path | None = None,
     registry_override: str = "",
 ) -> Project:
-    """The project that the options of `project_options` name."""
+    """The project that the options of `project` name."""
     from bakestone.core.documents.schema import check_value
     from bakestone.project import Project
 
@@ -188,7 +193,7 @@ def _completed(names: Callable[[Path], Sequence[str]]) -> Callable[..., list[str
 
 complete_variants = _completed(lambda path: [v.name for v in project_of(path).matrix.variants])
 complete_components = _completed(lambda path: list(library_beside(path).names))
-selectors_argument = click.argument("selectors", nargs=-1, shell_complete=complete_variants)
+selectors = click.argument("selectors", nargs=-1, shell_complete=complete_variants)
 
 
 class Size(click.ParamType[int]):

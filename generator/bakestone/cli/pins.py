@@ -8,22 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli import terminal
-from bakestone.cli.options import (
-    at_option,
-    command,
-    complete_components,
-    complete_variants,
-    day,
-    flag,
-    format_option,
-    library_beside,
-    matrix_option,
-    option,
-    project_options,
-    selectors_argument,
-    today,
-)
+from bakestone.cli import options, terminal
+from bakestone.cli.options import command, flag, option, several
 from bakestone.errors import ENVIRONMENT, INPUT, USAGE, fail
 from bakestone.jobs.doctor.report import KINDS as CHECKS
 
@@ -45,7 +31,7 @@ def _end_of_day(
     """The last second of a day (UTC), so that what is too old on that day is told."""
     if value is None:
         return None
-    return datetime.datetime.combine(day(value), datetime.time(23, 59, 59), datetime.UTC)
+    return datetime.datetime.combine(options.day(value), datetime.time(23, 59, 59), datetime.UTC)
 
 
 @command(
@@ -58,7 +44,10 @@ def _end_of_day(
     "bakestone lock family=debian --lock build/demo/images.lock.yaml",
 )
 @click.argument(
-    "words", nargs=-1, metavar="[SELECTOR|COMPONENT|BASE]...", shell_complete=complete_variants
+    "words",
+    nargs=-1,
+    metavar="[SELECTOR|COMPONENT|BASE]...",
+    shell_complete=options.complete_variants,
 )
 @flag(
     "--update",
@@ -74,8 +63,8 @@ def _end_of_day(
     callback=_end_of_day,
     metavar="DATE",
 )
-@project_options
-@format_option
+@options.project
+@options.as_json
 def lock(
     words: tuple[str, ...],
     update: bool,
@@ -105,7 +94,7 @@ def lock(
     from bakestone.jobs.lock import resolve
 
     if not check:
-        project.ends(today())
+        project.ends(options.today())
         report = resolve.resolve(project, words, update=update, say=terminal.say)
         lock_view.resolved(report, project.lock_path, as_json=as_json)
         return
@@ -122,13 +111,12 @@ def lock(
     "bakestone outdated family=debian --no-packages",
     "bakestone outdated --only security --exit-code     fail where a security update waits",
 )
-@selectors_argument
-@option(
+@options.selectors
+@several(
     "--only kinds",
+    "KIND",
     f"Only this kind, several times: {', '.join(KINDS)}.",
-    multiple=True,
     type=click.Choice(KINDS),
-    metavar="KIND",
 )
 @flag(
     "--all everything",
@@ -142,9 +130,9 @@ def lock(
 @flag(
     "--exit-code", "End with 1 when something is newer, with 3 when something could not be asked."
 )
-@at_option
-@project_options
-@format_option
+@options.at
+@options.project
+@options.as_json
 def outdated(
     selectors: tuple[str, ...],
     kinds: tuple[str, ...],
@@ -169,9 +157,9 @@ def outdated(
     if not wanted:
         hint = "leave out one of the two"
         raise fail("--no-packages leaves nothing of --only", hint, name="--only", code=USAGE)
-    options = OutdatedOptions(wanted, at, everything)
+    asked = OutdatedOptions(wanted, at, everything)
     say = terminal.silent if as_json else terminal.say
-    report = ask(project, selectors, options, say)
+    report = ask(project, selectors, asked, say)
     shown = everything or "package" in kinds
     freshness.report(report, at, everything=shown, as_json=as_json)
     if exit_code and (report.rows or report.unasked):
@@ -198,30 +186,24 @@ def _beside(
     "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64     these ones",
     "bakestone bump openmpi --family debian --dry-run      the newest that passes",
 )
-@click.argument("component", shell_complete=complete_components)
+@click.argument("component", shell_complete=options.complete_components)
 @click.argument("version", default="")
 @option("--from old", "The version to replace, where images.yaml has several.", metavar="VERSION")
-@option(
-    "--family families",
-    "Only in this family; several times for several.",
-    multiple=True,
-    metavar="NAME",
-)
+@several("--family families", "NAME", "Only in this family; several times for several.")
 @flag(
     "--together",
     "Where the rules ask for it, also change what stands beside it, to the nearest that passes.",
 )
-@option(
+@several(
     "--with beside",
+    "COMPONENT@VERSION",
     "Change this along with it, where it stands beside it.",
-    multiple=True,
     callback=_beside,
-    metavar="COMPONENT@VERSION",
 )
 @flag("--dry-run", "Show the difference, write nothing.")
-@at_option
-@matrix_option
-@format_option
+@options.at
+@options.matrix
+@options.as_json
 def bump(
     component: str,
     version: str,
@@ -254,7 +236,7 @@ def bump(
         hint="give the file with -f FILE, or run bakestone where images.yaml is",
     )
     wish = BumpWish(component, version, old, families, together, beside)
-    made = plan(source.text, matrix_path, library_beside(matrix_path), wish, at)
+    made = plan(source.text, matrix_path, options.library_beside(matrix_path), wish, at)
     written = made.text != source.text and not dry_run
     if written:
         edits.replace(source, made.text)
@@ -269,21 +251,15 @@ def bump(
     " not build",
     "bakestone doctor --deep                              download and hash every file",
 )
-@selectors_argument
+@options.selectors
 @flag("--deep", "Download every file and wheel and compare its checksum.")
 @flag("--offline-ok", "What cannot be asked from here does not count for the exit code.")
-@option(
-    "--skip",
-    f"Do not look at these: {', '.join(CHECKS)}.",
-    multiple=True,
-    type=click.Choice(CHECKS),
-    metavar="KIND",
-)
+@several("--skip", "KIND", f"Do not look at these: {', '.join(CHECKS)}.", type=click.Choice(CHECKS))
 @option(
     "--max-time", "Seconds for all checks together.", type=click.FloatRange(1, 86400), default=900
 )
-@project_options
-@format_option
+@options.project
+@options.as_json
 def doctor(
     selectors: tuple[str, ...],
     deep: bool,
@@ -305,10 +281,10 @@ def doctor(
     from bakestone.clients.engine.buildx import Engine
     from bakestone.jobs.doctor import examine
 
-    options = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
+    asked = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
     world = examine.World(Engine(project.site))
     with checks() as watch:
-        found = examine.examine(project, selectors, options, world, watch)
+        found = examine.examine(project, selectors, asked, world, watch)
     code = found.code(offline_ok=offline_ok)
     show(found, as_json=as_json, code=code)
     if code:
