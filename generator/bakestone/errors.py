@@ -103,7 +103,7 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
     device, or not UTF-8 (with the position of the first wrong byte).
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as stream:
+        with open(path, "rb", opener=_at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 hint = hint or "give the name of a file"
                 raise fail(f"cannot read {what}: it is no regular file", hint, name=str(path))
@@ -132,9 +132,8 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
         ) from problem
 
 
-def _without_waiting(name: str, flags: int) -> int:
-    """Open a file, and do not wait for whoever may write to a FIFO."""
-    return os.open(name, flags | os.O_NONBLOCK)
+def _at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)  # nobody may ever write to a FIFO
 
 
 def render(findings: Iterable[Finding], width: int = 0) -> str:

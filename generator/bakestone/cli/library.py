@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial, wraps
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bakestone.core.library.catalog import Library
     from bakestone.core.library.component import Component
     from bakestone.jobs.library.acquire import Downloads
+
+    Fetching = Callable[[tuple[str, ...]], AbstractContextManager[Downloads]]
 
 name_argument = click.argument("name", shell_complete=options.complete_components)
 
@@ -37,8 +39,8 @@ def _seconds(longest: int) -> click.FloatRange:
 
 
 def download_options(function: options.Function) -> options.Function:
-    """The options that say what is downloaded, from where and how: it gets the `urls`, and the
-    `wanted` downloads but for these.
+    """The options that say what is downloaded, from where and how: it gets the `urls`, and
+    what gives the `Downloads` of some.
     """
 
     @several("--url urls", "URL", "The file itself; several for several platforms.")
@@ -56,29 +58,22 @@ def download_options(function: options.Function) -> options.Function:
     @options.site
     @wraps(function)
     def with_downloads(sums: tuple[str, ...], **given: Any) -> Any:
+        from bakestone.cli.views.bars import downloads
         from bakestone.clients.http.download import Limits
         from bakestone.jobs.library.acquire import Downloads
 
+        lower = tuple(text.lower() for text in sums)
         limits = Limits(*(given.pop(name) for name in ("max_size", "timeout", "max_time")))
-        wanted = partial(
-            Downloads,
-            sums=tuple(text.lower() for text in sums),
-            platforms=given.pop("platforms"),
-            limits=limits,
-            site=given.pop("site"),
-        )
-        return function(wanted=wanted, **given)
+        platforms, site = given.pop("platforms"), given.pop("site")
+
+        @contextmanager
+        def fetching(urls: tuple[str, ...]) -> Iterator[Downloads]:
+            with downloads() as tell:  # bars while a person waits
+                yield Downloads(urls, lower, platforms, limits, site, tell)
+
+        return function(fetching=fetching, **given)
 
     return with_downloads  # type: ignore[return-value]  # click calls it in the function's place
-
-
-@contextmanager
-def _shown(urls: tuple[str, ...], wanted: Callable[..., Downloads]) -> Iterator[Downloads]:
-    """The downloads, with a bar while a person waits for a file."""
-    from bakestone.cli.views.bars import downloads
-
-    with downloads() as tell:
-        yield wanted(urls=urls, tell=tell)
 
 
 @command(
@@ -201,7 +196,7 @@ def new(
     licence: str,
     matrix_path: Path,
     urls: tuple[str, ...],
-    wanted: Callable[..., Downloads],
+    fetching: Fetching,
 ) -> None:
     """Make components/NAME beside images.yaml: data, template and inventory, complete and checked.
 
@@ -224,17 +219,12 @@ def new(
     for url in urls:
         additions.check_url(url)
     there = {} if urls else scaffold.pinned(distros, library)
-    about = scaffold.About(
-        name,
-        slot or name.replace("-", "_"),
-        title or name,
-        homepage or scaffold.homepage(urls, list(there), library),
-        licence,
-        ask,
-    )
+    homepage = homepage or scaffold.homepage(urls, list(there), library)
+    slot = slot or name.replace("-", "_")
+    about = scaffold.About(name, slot, title or name, homepage, licence, ask)
     scaffold.check_about(about, program)
     if urls:
-        with _shown(urls, wanted) as source:
+        with fetching(urls) as source:
             made = acquire.component(about, version, program, source)
         library_view.fetched(made.files, made.program)
         texts = made.texts
@@ -245,7 +235,7 @@ def new(
     scaffold.write(folder, name, texts)
     library_view.written(folder / name, texts)
     _check(options.library_beside(matrix_path), name, as_json=False)
-    library_view.next_step(about.slot, f"{name}@{version}")
+    library_view.next_step(slot, f"{name}@{version}")
 
 
 @command(
@@ -272,7 +262,7 @@ def add(
     measures: tuple[str, ...],
     matrix_path: Path,
     urls: tuple[str, ...],
-    wanted: Callable[..., Downloads],
+    fetching: Fetching,
 ) -> None:
     """Fetch a file, hash it, and write its VERSION to components/NAME/versions.yaml beside
     images.yaml.
@@ -285,7 +275,7 @@ def add(
     from bakestone.jobs.library import acquire
 
     found = _component(options.library_beside(matrix_path), name)
-    with _shown(urls, wanted) as source:
+    with fetching(urls) as source:
         added = acquire.add(
             found, version, method, measures, source, matrix_path.parent / "components"
         )

@@ -85,14 +85,14 @@ def lock(
     interrupted run has resolved is kept beside the lock, and the next run goes on from there; the
     lock is written when all is there.
     """
+    from bakestone.cli.views import lock as lock_view
+    from bakestone.jobs.lock import resolve
+
     if check and (update or words):
         hint = "leave out --update and the words"
         raise fail("--check looks at the whole lock and changes nothing", hint, code=USAGE)
     if at and not check:
         raise fail("--at is for --check", "add --check, or leave --at out", code=USAGE)
-    from bakestone.cli.views import lock as lock_view
-    from bakestone.jobs.lock import resolve
-
     if not check:
         project.ends(options.today())
         report = resolve.resolve(project, words, update=update, say=terminal.say)
@@ -158,7 +158,7 @@ def outdated(
         hint = "leave out one of the two"
         raise fail("--no-packages leaves nothing of --only", hint, name="--only", code=USAGE)
     asked = OutdatedOptions(wanted, at, everything)
-    say = terminal.silent if as_json else terminal.say
+    say = (lambda _text: None) if as_json else terminal.say
     report = ask(project, selectors, asked, say)
     shown = everything or "package" in kinds
     freshness.report(report, at, everything=shown, as_json=as_json)
@@ -230,11 +230,8 @@ def bump(
     if beside and not version:
         hint = "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64"
         raise fail("--with needs the VERSION that it goes with", hint, name="VERSION", code=USAGE)
-    source = edits.read(
-        matrix_path,
-        "the matrix",
-        hint="give the file with -f FILE, or run bakestone where images.yaml is",
-    )
+    hint = "give the file with -f FILE, or run bakestone where images.yaml is"
+    source = edits.read(matrix_path, "the matrix", hint=hint)
     wish = BumpWish(component, version, old, families, together, beside)
     made = plan(source.text, matrix_path, options.library_beside(matrix_path), wish, at)
     written = made.text != source.text and not dry_run

@@ -27,10 +27,6 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def silent(_text: str) -> None:
-    """What takes the place of `say` where programs read."""
-
-
 def warn(findings: Iterable[Finding]) -> None:
     """Findings on standard error: as wide as a terminal is, and unbroken where there is none."""
     width = 0

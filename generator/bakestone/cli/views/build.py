@@ -81,5 +81,4 @@ def _retired(images: Sequence[ReleasedImage], path: Path) -> None:
         more = f" and {len(images) - 5} more" if len(images) > 5 else ""
         verb = "is" if len(images) == 1 else "are"
         said = f"{names}{more} {verb} in {path}, and no longer in images.yaml"
-        hint = "`bakestone retire` takes their tags away"
-        click.echo(render([Finding(said, hint, severity="warning")]), err=True)
+        Screen().warn(Finding(said, "`bakestone retire` takes their tags away", severity="warning"))

@@ -54,13 +54,10 @@ def components(entries: Sequence[ComponentRow], *, as_json: bool) -> None:
         listed.add_row(*compress((*about, origin, e.licence), shown))
         before = e.slot
     put(listed)
-    terms = {
-        e.terms: [other.component for other in entries if other.terms == e.terms]
-        for e in entries
-        if e.terms
-    }
+    terms = dict.fromkeys(e.terms for e in entries if e.terms)
+    users = {term: ", ".join(e.component for e in entries if e.terms == term) for term in terms}
     for title, names in (
-        ("accept", [f"{term} for {', '.join(names)}" for term, names in terms.items()]),
+        ("accept", [f"{term} for {who}" for term, who in users.items()]),
         ("retired", [e.component for e in entries if e.retired]),
     ):
         if names:
@@ -89,11 +86,9 @@ def versions(
         return
     click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}"))
     about = [str(component.data.get("homepage", ""))]
-    if component.terms:
-        about.append(
-            f"terms: {component.terms.title}, {component.terms.url}; `accept: [{entry.terms}]` in"
-            " images.yaml"
-        )
+    if terms := component.terms:
+        accept = f"`accept: [{entry.terms}]` in images.yaml"
+        about.append(f"terms: {terms.title}, {terms.url}; {accept}")
     if entry.retired:
         about.append(f"retired: {entry.retired}")
     for text in about:

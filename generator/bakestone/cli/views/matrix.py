@@ -42,14 +42,11 @@ def up_to_date(project: Project) -> None:
 
 def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
     """What was written and removed."""
-    for path in written:
-        click.echo(f"wrote {path}")
-    for path in removed:
-        click.echo(f"removed {path}")
-    click.echo(
-        f"{project.output}: {len(project.texts())} files, {len(written)} written, {len(removed)}"
-        " removed"
-    )
+    for verb, paths in (("wrote", written), ("removed", removed)):
+        for path in paths:
+            click.echo(f"{verb} {path}")
+    counts = f"{len(project.texts())} files, {len(written)} written, {len(removed)} removed"
+    click.echo(f"{project.output}: {counts}")
 
 
 def variants(
