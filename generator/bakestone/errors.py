@@ -11,6 +11,8 @@ or a name, a reason and a hint. Findings of one run travel together in a
 
 from __future__ import annotations
 
+import os
+import stat
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -97,11 +99,14 @@ def fail(
 def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
     """Read a UTF-8 text file that a person wrote.
 
-    `limit` is in bytes. Raises `BakestoneError` when the file is missing,
-    too large, or not UTF-8 (with the position of the first wrong byte).
+    `limit` is in bytes. Raises `BakestoneError` when the file is missing, too large, a FIFO or a
+    device, or not UTF-8 (with the position of the first wrong byte).
     """
     try:
-        with path.open("rb") as stream:
+        with open(path, "rb", opener=_at_once) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                hint = hint or "give the name of a file"
+                raise fail(f"cannot read {what}: it is no regular file", hint, name=str(path))
             raw = stream.read(limit + 1)  # no more than that, whatever the path leads to
     except FileNotFoundError as problem:
         raise fail(f"{what} not found: {path}", hint, name=str(path)) from problem
@@ -125,6 +130,10 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
             "save the file as UTF-8",
             where=Position(str(path), line, column, text),
         ) from problem
+
+
+def _at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)  # nobody may ever write to a FIFO
 
 
 def render(findings: Iterable[Finding], width: int = 0) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from bakestone.clients.site import site
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import budget, lockfile, staleness, survey
 from bakestone.core.lock.lock import Lock
+from bakestone.core.lock.needs import Needs
 from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
@@ -55,19 +56,23 @@ class Project:
         return expansion.expand(loaded, Library.beside(loaded.folder))
 
     @property
+    def release_path(self) -> Path:
+        """Where the record of what was published is, unless it is named."""
+        return self.lock_path.with_name("release.json")
+
+    @property
     def registry(self) -> str:
         """Where images go: --registry, else the site's, else the matrix's."""
         return self.registry_override or self.site.registry or self.matrix.spec.registry
 
     def check_registry(self) -> None:
         """Raise `BakestoneError` when the registry takes no repository of some family's name."""
-        families = (family.name for family in self.matrix.spec.families)
-        reasons = {name: limits.limit(self.registry, name) for name in families}
         hint = "change `registry` in images.yaml or the site file, or the family's name"
+        names = (family.name for family in self.matrix.spec.families)
         findings = [
             Finding(reason, hint, name=f"{self.registry}/{name}")
-            for name, reason in reasons.items()
-            if reason
+            for name in names
+            if (reason := limits.limit(self.registry, name))
         ]
         if findings:
             raise BakestoneError(findings)
@@ -109,25 +114,24 @@ class Project:
     @cached_property
     def lock(self) -> Lock:
         """The lock, checked against the matrix: a stale one is an error."""
-        loaded = lockfile.load(self.lock_path)
-        staleness.check_fresh(
-            loaded,
-            survey.collect(self.select(loaded.selection), self.matrix.library),
-            self.lock_path,
-        )
+        loaded, needs = self._load_lock()
+        staleness.check_fresh(loaded, needs, self.lock_path)
         return loaded
+
+    def _load_lock(self) -> tuple[Lock, Needs]:
+        """The lock as it is, and what the variants need that it was made for."""
+        library = self.matrix.library  # first: where it is missing, the lock says nothing
+        loaded = lockfile.load(self.lock_path)
+        return loaded, survey.collect(self.select(loaded.selection), library)
 
     def check_lock(self, at: datetime.datetime) -> tuple[Lock, list[Finding]]:
         """The lock, and what is wrong with it at a time: stale, not pinned, or past its budget.
 
         Raises `BakestoneError` when it cannot be read.
         """
-        loaded = lockfile.load(self.lock_path)
+        loaded, needs = self._load_lock()
+        found = staleness.stale(loaded, needs, self.lock_path) + budget.unpinned(loaded)
         variants = self.select(loaded.selection)
-        found = staleness.stale(
-            loaded, survey.collect(variants, self.matrix.library), self.lock_path
-        )
-        found += budget.unpinned(loaded)
         return loaded, found + budget.findings(loaded, variants, self.matrix.library, at)
 
     def aged(self, at: datetime.datetime) -> list[Finding]:
@@ -148,17 +152,15 @@ class Project:
         """
         variants = self.select(selectors)
         locked = {v.name for v in self.locked_variants}
-        if not selectors:
-            return [v for v in variants if v.name in locked]
         unlocked = [v.name for v in variants if v.name not in locked]
-        if unlocked:
+        if selectors and unlocked:
             raise fail(
                 f"{', '.join(unlocked[:5])} is not in the lock, which was made for"
                 f" {' '.join(self.lock.selection)}",
                 "lock for these variants as well: `bakestone lock`",
                 name=str(self.lock_path),
             )
-        return variants
+        return [v for v in variants if v.name in locked]
 
     @cached_property
     def families(self) -> dict[str, FamilyFile]:
@@ -203,38 +205,32 @@ class Project:
 
     def drift(self) -> list[Finding]:
         """A finding for every file under `output` that is not what images.yaml and the lock say."""
-        findings = []
-        wanted = self.texts()
+        wanted, found = self.texts(), []
         for path, text in wanted.items():
             if not path.is_file():
-                findings.append(
-                    Finding("it is missing", "run `bakestone generate`", name=str(path))
-                )
+                found.append((path, "it is missing", ""))
             elif path.read_bytes() != text.encode():
                 why = "it is not what images.yaml and the lock say"
-                hint = "run `bakestone generate`; generated files are not edited"
-                findings.append(Finding(why, hint, name=str(path)))
-        findings += [
-            Finding(
-                "no variant has this file",
-                "run `bakestone generate`, which removes it",
-                name=str(p),
-            )
-            for p in self._leftover(set(wanted))
+                found.append((path, why, "; generated files are not edited"))
+        for path in self._leftover(wanted):
+            found.append((path, "no variant has this file", ", which removes it"))
+        return [
+            Finding(why, f"run `bakestone generate`{more}", name=str(path))
+            for path, why, more in found
         ]
-        return findings
 
     def generate(self) -> tuple[list[Path], list[Path]]:
         """Write what differs and remove what no variant has.
 
-        Gives the paths written and removed.
+        Gives the paths written and removed. Raises `BakestoneError` for a folder of others.
         """
         written, wanted = [], self.texts()
+        self._check_output()
         for path, text in wanted.items():
             if not path.is_file() or path.read_bytes() != text.encode():
                 write_text(path, text, durable=False)
                 written.append(path)
-        removed = self._leftover(set(wanted))
+        removed = self._leftover(wanted)
         for path in removed:
             path.unlink()
             for parent in (path.parent, path.parent.parent):
@@ -244,19 +240,38 @@ class Project:
 
     def require_generated(self) -> None:
         """Raise when the files on disk are not what would be built."""
-        findings = self.drift()
-        if findings:
+        if findings := self.drift():
             raise BakestoneError(findings)
 
-    def _leftover(self, wanted: set[Path]) -> list[Path]:
+    def _leftover(self, wanted: Container[Path]) -> list[Path]:
         """Generated Dockerfiles that no variant has; files that Bakestone did not write are left
         alone.
         """
-        # before, each variant had a file of its own
-        found = sorted([*self.output.glob("*/Dockerfile"), *self.output.glob("*/*/Dockerfile")])
-        return [
-            p
-            for p in found
-            if p not in wanted
-            and "generated by bakestone" in p.read_text("utf-8", "replace")[:300].lower()
-        ]
+        found = sorted(self.output.glob("*/*/Dockerfile"))
+        return [p for p in found if p not in wanted and _is_ours(p)]
+
+    def _check_output(self) -> None:
+        """Raise `BakestoneError` where the output is another folder, named by mistake: it holds
+        files of others, and no bake file of ours.
+        """
+        if _is_ours(self.output / BAKE_FILE):
+            return
+        for folder, _, names in os.walk(self.output):
+            for path in (Path(folder, name) for name in names):
+                if not _is_ours(path):
+                    raise fail(
+                        f"it has files that bakestone did not write, such as {path}",
+                        "give an empty folder, or one that is not there, with -o",
+                        name=str(self.output),
+                    )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether Bakestone wrote a file below the output, or began to when it was killed."""
+    if path.name == "Dockerfile":
+        return (
+            path.is_file() and "generated by bakestone" in path.read_text("utf-8", "replace")[:300]
+        )
+    if path.name == BAKE_FILE:
+        return path.is_file() and "SOURCE_DATE_EPOCH" in path.read_text("utf-8", "replace")
+    return path.name.startswith((".Dockerfile.", f".{BAKE_FILE}."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -62,6 +63,25 @@ def test_an_error_is_a_plain_exception_that_a_set_and_another_process_can_hold()
     assert problem != BakestoneError(problem.findings, 3), "each is the one that was raised"
     again = pickle.loads(pickle.dumps(problem))  # noqa: S301 - its own bytes
     assert (again.findings, again.code, str(again)) == (problem.findings, 3, str(problem))
+
+
+@pytest.mark.parametrize("kind", ["FIFO", "device"])
+def test_what_is_no_regular_file_is_refused_at_once(kind: str, tmp_path: Path) -> None:
+    path = Path("/dev/zero")
+    if kind == "FIFO":
+        path = tmp_path / "images.yaml"
+        os.mkfifo(path)
+    with pytest.raises(BakestoneError) as caught:
+        read_text(path, "the matrix", limit=10)
+    (finding,) = caught.value.findings
+    assert finding.message == "cannot read the matrix: it is no regular file"
+    assert (finding.name, bool(finding.hint)) == (str(path), True)
+
+
+def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("text", "utf-8")
+    (tmp_path / "link").symlink_to("real")
+    assert read_text(tmp_path / "link", "the matrix", limit=10) == "text"
 
 
 @pytest.mark.parametrize("raw", [None, b"\xff"])

@@ -51,7 +51,7 @@ def test_the_wheel_has_every_file_of_the_package_and_the_schemas(wheel: zipfile.
 
 def test_the_wheel_gives_the_command_and_one_name_to_import(wheel: zipfile.ZipFile) -> None:
     (points,) = (name for name in wheel.namelist() if name.endswith("/entry_points.txt"))
-    assert "bakestone = bakestone.cli.app:main" in wheel.read(points).decode()
+    assert "bakestone = bakestone.cli:main" in wheel.read(points).decode()
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"bakestone"}
 
@@ -59,8 +59,8 @@ def test_the_wheel_gives_the_command_and_one_name_to_import(wheel: zipfile.ZipFi
 def test_a_command_runs_from_the_wheel_alone(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     wheel.extractall(tmp_path / "installed")  # noqa: S202 - our own
     code = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import bakestone.cli.app as app;"
-        "assert app.__file__.startswith(sys.path[0]), app.__file__; app.main()"
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import bakestone.cli as cli;"
+        "assert cli.__file__.startswith(sys.path[0]), cli.__file__; cli.main()"
     )
     matrix = ["--file", str(ROOT / "images.yaml"), "--output", str(ROOT / "dockerfiles")]
     done = subprocess.run(

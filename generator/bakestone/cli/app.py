@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from typing import Any
 
 import click
 
 from bakestone import __version__
-from bakestone.cli import archive, build, library, matrix, pins
-from bakestone.cli.options import FORMAT, examples
-from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, Finding, fail
+from bakestone.cli import INTERRUPTED, archive, build, library, matrix, pins
+from bakestone.cli.options import FORMAT, command, epilog, option
+from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 
 DEBUG = "bakestone.debug"
 """Key of click's context under which it is kept whether errors are told with what led to them."""
@@ -41,45 +40,35 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as problem:
-            from bakestone.cli.terminal import say
-
-            say("interrupted; nothing is half done: run it again to go on")
-            raise click.exceptions.Exit(128 + signal.SIGINT) from problem
-        except BakestoneError as problem:
-            self._tell(ctx, problem, problem)
-            raise click.exceptions.Exit(problem.code) from problem
+            click.echo(INTERRUPTED, err=True)
+            raise click.exceptions.Exit(130) from problem
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own
         except Exception as problem:
             if isinstance(problem, OSError) and problem.errno == errno.ENOSPC:
                 raise
-            self._tell(ctx, self._fault(ctx, problem), problem)
-            raise click.exceptions.Exit(ENVIRONMENT) from problem
+            from bakestone.cli.views import problems
 
-    def _tell(self, ctx: click.Context, told: BakestoneError, problem: Exception) -> None:
-        from bakestone.cli.views import problems
-
-        problems.findings(told.findings, as_json=ctx.meta.get(FORMAT) == "json")
-        if ctx.meta.get(DEBUG):
-            problems.what_led_to(problem)
-
-    def _fault(self, ctx: click.Context, problem: Exception) -> BakestoneError:
-        again = f"bakestone --debug {ctx.invoked_subcommand or ''}".strip()
-        message = (
-            f"a fault of bakestone itself ({type(problem).__name__}):"
-            f" please report what `{again} ...` shows"
-        )
-        return BakestoneError([Finding(message)], ENVIRONMENT)
+            told = problem if isinstance(problem, BakestoneError) else _fault(ctx, problem)
+            problems.findings(told.findings, as_json=ctx.meta.get(FORMAT) == "json")
+            if ctx.meta.get(DEBUG):
+                problems.what_led_to(problem)
+            raise click.exceptions.Exit(told.code) from problem
 
 
-def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    ctx.meta[DEBUG] = value
+def _fault(ctx: click.Context, problem: Exception) -> BakestoneError:
+    again = f"bakestone --debug {ctx.invoked_subcommand or ''}".strip()
+    message = (
+        f"a fault of bakestone itself ({type(problem).__name__}):"
+        f" please report what `{again} ...` shows"
+    )
+    return fail(message, code=ENVIRONMENT)
 
 
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=examples(
+    epilog=epilog(
         "bakestone validate                       is images.yaml right?",
         "bakestone list 'cuda=12.*' mpi=openmpi   which variants are there?",
         "bakestone lock && bakestone generate     pin everything, write dockerfiles/",
@@ -87,55 +76,35 @@ def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) ->
     ),
 )
 @click.version_option(__version__, prog_name="bakestone")
-@click.option(
+@option(
     "--debug",
+    "After an error, also show what led to it.",
     is_flag=True,
     expose_value=False,
-    callback=_remember_debug,
-    help="After an error, also show what led to it.",
+    callback=lambda ctx, _param, value: ctx.meta.update({DEBUG: value}),
 )
 def main() -> None:
     """One YAML matrix in, pinned Dockerfiles and verified base images out."""
 
 
-@main.command(
-    short_help="Print the completion script of a shell.",
-    epilog=examples(
-        'eval "$(bakestone completion bash)"',
-        "bakestone completion fish > ~/.config/fish/completions/bakestone.fish",
-    ),
+@command(
+    "Print the completion script of a shell.",
+    'eval "$(bakestone completion bash)"',
+    "bakestone completion fish > ~/.config/fish/completions/bakestone.fish",
+    group=main,
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of a shell; variant names are completed too."""
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise fail(f"no completion for {shell}", code=USAGE)
+    kind = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
     click.echo(kind(main, {}, "bakestone", "_BAKESTONE_COMPLETE").source())
 
 
-for command in (
-    archive.archive,
-    archive.base,
-    build.build,
-    build.reproduce,
-    build.retire,
-    library.component,
-    library.search,
-    library.versions,
-    matrix.explain,
-    matrix.export,
-    matrix.generate,
-    matrix.list_variants,
-    matrix.validate,
-    pins.bump,
-    pins.doctor,
-    pins.lock,
-    pins.outdated,
-):
-    main.add_command(command)
+for module in (archive, build, library, matrix, pins):
+    for each in module.COMMANDS:
+        main.add_command(each)
 
 if __name__ == "__main__":
     main()

@@ -6,26 +6,20 @@ import contextlib
 import signal
 import threading
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.options import (
-    Paths,
-    examples,
-    format_option,
-    library_beside,
-    matrix_option,
-    project_of,
-    project_options,
-    selectors_argument,
-    site_option,
-)
+from bakestone.cli import options
+from bakestone.cli.options import command, flag, option, several
 from bakestone.cli.terminal import say
 from bakestone.errors import USAGE, BakestoneError, fail
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
-folder_argument = click.argument("folder", type=_FOLDER)
+if TYPE_CHECKING:
+    from bakestone.clients.site.site import Site
+    from bakestone.project import Project
+
+folder_argument = click.argument("folder", type=options.FOLDER)
 
 
 @click.group(short_help="Carry everything that a build needs to where no network is.")
@@ -35,23 +29,18 @@ def archive() -> None:
     """
 
 
-@archive.command(
-    short_help="Collect what a selection is built from.",
-    epilog=examples(
-        "bakestone archive create build/archive",
-        "bakestone archive create build/archive family=debian --to"
-        " registry.example.com/base/archive:today",
-    ),
+@command(
+    "Collect what a selection is built from.",
+    "bakestone archive create build/archive",
+    "bakestone archive create build/archive family=debian --to"
+    " registry.example.com/base/archive:today",
+    group=archive,
 )
 @folder_argument
-@selectors_argument
-@click.option(
-    "--to", metavar="HOST/REPOSITORY[:TAG]", help="Push it there as well, as one artifact."
-)
-@project_options
-def create(
-    folder: Path, selectors: tuple[str, ...], to: str | None, **paths: Unpack[Paths]
-) -> None:
+@options.selectors
+@option("--to", "Push it there as well, as one artifact.", metavar="HOST/REPOSITORY[:TAG]")
+@options.project
+def create(folder: Path, selectors: tuple[str, ...], to: str, project: Project) -> None:
     """Collect in FOLDER what the variants that SELECTORS name are built from, as the lock pins it.
 
     What is there and right is not fetched again, so a run that was interrupted goes on where it
@@ -62,21 +51,16 @@ def create(
     from bakestone.jobs.archive import transfer
     from bakestone.jobs.archive.collect.create import create as collect
 
-    project = project_of(**paths)
     target = transfer.target(to) if to else ""
-    made = collect(project, selectors, folder, say)
-    archive_view.made(folder, made)
+    archive_view.made(folder, collect(project, selectors, folder, say))
     if target:
         archive_view.pushed(target, transfer.push(folder, target, Registry(project.site), say))
 
 
-@archive.command(
-    short_help="Read every blob of an archive.",
-    epilog=examples("bakestone archive verify build/archive"),
-)
+@command("Read every blob of an archive.", "bakestone archive verify build/archive", group=archive)
 @folder_argument
-@format_option
-def verify(folder: Path, output_format: str) -> None:
+@options.as_json
+def verify(folder: Path, as_json: bool) -> None:
     """Read every blob of the archive in FOLDER, and say which are not what their digests say, and
     what cannot be built without them.
     """
@@ -86,43 +70,31 @@ def verify(folder: Path, output_format: str) -> None:
     catalog, findings = ArchiveLayout(folder).verify()
     if findings:
         raise BakestoneError(findings)
-    archive_view.verified(folder, catalog, as_json=output_format == "json")
+    archive_view.verified(folder, catalog, as_json=as_json)
 
 
-@archive.command(
-    short_help="Give an archive back to builds.",
-    epilog=examples(
-        "bakestone archive serve /media/archive --bind docker",
-        "bakestone build --site archive-site/site.yaml --push     in another shell",
-    ),
+@command(
+    "Give an archive back to builds.",
+    "bakestone archive serve /media/archive --bind docker",
+    "bakestone build --site archive-site/site.yaml --push     in another shell",
+    group=archive,
 )
 @folder_argument
-@click.option(
-    "--bind",
-    "binds",
-    multiple=True,
-    metavar="ADDRESS",
-    help="Listen there as well; `docker` is the address of this machine that build steps see."
+@several(
+    "--bind binds",
+    "ADDRESS",
+    "Listen there as well; `docker` is the address of this machine that build steps see."
     "  [default: loopback only]",
 )
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8650,
-    show_default=True,
-    help="0 takes a free one.",
-)
-@click.option(
+@option("--port", "0 takes a free one.", type=click.IntRange(0, 65535), default=8650)
+@option(
     "--site-folder",
-    type=_FOLDER,
+    "Where the site file for builds from the archive goes.",
+    type=options.FOLDER,
     default=Path("archive-site"),
-    show_default=True,
-    help="Where the site file for builds from the archive goes.",
 )
-@site_option
-def serve(
-    folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, site_path: Path | None
-) -> None:
+@options.site
+def serve(folder: Path, binds: tuple[str, ...], port: int, site_folder: Path, site: Site) -> None:
     """Serve the archive in FOLDER until it is stopped, and write a site file with which builds take
     everything from it.
 
@@ -132,73 +104,66 @@ def serve(
     site file.
     """
     from bakestone.cli.views import archive as archive_view
-    from bakestone.clients.site import site
     from bakestone.jobs.archive.layout import ArchiveLayout
     from bakestone.jobs.archive.serve import sitefile
     from bakestone.jobs.archive.serve.serve import LOOPBACK, serving
 
-    layout, here = ArchiveLayout(folder), site.load(site_path)
+    layout = ArchiveLayout(folder)
     catalog = layout.catalog()
     addresses = [LOOPBACK, *(_address(text) for text in binds)]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-
-    def missed(what: str) -> None:
-        say(f"not in the archive: {what}")
-
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(serving(layout, addresses, port, missed))
+        port = stack.enter_context(
+            serving(layout, addresses, port, lambda what: say(f"not in the archive: {what}"))
+        )
         path = sitefile.write(
-            site_folder, catalog, here, f"localhost:{port}", f"{addresses[-1]}:{port}"
+            site_folder, catalog, site, f"localhost:{port}", f"{addresses[-1]}:{port}"
         )
         urls = [f"http://{address}:{port}" for address in dict.fromkeys(addresses)]
         archive_view.served(folder, catalog, urls, path)
-        while not stop.wait(0.5):
+        while not stop.wait(0.5):  # a signal may reach another thread, which wakes nobody
             pass
-    archive_view.stopped()
+    click.echo("stopped")
 
 
-@archive.command(
-    short_help="Push an archive to a registry.",
-    epilog=examples(
-        "bakestone archive push build/archive registry.example.com/base/archive:2026-11"
-    ),
+@command(
+    "Push an archive to a registry.",
+    "bakestone archive push build/archive registry.example.com/base/archive:2026-11",
+    group=archive,
 )
 @folder_argument
 @click.argument("reference")
-@site_option
-def push(folder: Path, reference: str, site_path: Path | None) -> None:
+@options.site
+def push(folder: Path, reference: str, site: Site) -> None:
     """Push the archive in FOLDER to REFERENCE as one artifact; any tool that copies artifacts can
     carry it on.
     """
     from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
-    from bakestone.clients.site import site
     from bakestone.jobs.archive import transfer
 
     target = transfer.target(reference)
-    archive_view.pushed(target, transfer.push(folder, target, Registry(site.load(site_path)), say))
+    archive_view.pushed(target, transfer.push(folder, target, Registry(site), say))
 
 
-@archive.command(
-    short_help="Fetch an archive from a registry.",
-    epilog=examples(
-        "bakestone archive pull registry.example.com/base/archive:2026-11 build/archive"
-    ),
+@command(
+    "Fetch an archive from a registry.",
+    "bakestone archive pull registry.example.com/base/archive:2026-11 build/archive",
+    group=archive,
 )
 @click.argument("reference")
 @folder_argument
-@site_option
-def pull(reference: str, folder: Path, site_path: Path | None) -> None:
+@options.site
+def pull(reference: str, folder: Path, site: Site) -> None:
     """Fetch the archive REFERENCE into FOLDER; what is there and right is not fetched again."""
     from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
-    from bakestone.clients.site import site
     from bakestone.jobs.archive import transfer
 
-    registry = Registry(site.load(site_path))
-    archive_view.made(folder, transfer.pull(transfer.target(reference), folder, registry, say))
+    target = transfer.target(reference)
+    archive_view.made(folder, transfer.pull(target, folder, Registry(site), say))
 
 
 def _address(text: str) -> str:
@@ -217,65 +182,48 @@ def _address(text: str) -> str:
         raise fail(f"--bind cannot be {text[:80]!r}", hint, code=USAGE) from problem
 
 
-@click.command(
-    short_help="Make a base image from the distro's packages.",
-    epilog=examples(
-        "bakestone base debian@12",
-        "bakestone base debian@13 --to registry.example.com/hub/library/debian",
-        "bakestone base debian@12 --platform linux/amd64,linux/arm64",
-    ),
+@command(
+    "Make a base image from the distro's packages.",
+    "bakestone base debian@12",
+    "bakestone base debian@13 --to registry.example.com/hub/library/debian",
+    "bakestone base debian@12 --platform linux/amd64,linux/arm64",
 )
 @click.argument("distro", metavar="DISTRO@VERSION")
-@click.option(
-    "--platform",
-    "platforms",
-    default="",
+@option(
+    "--platform platforms",
+    "Several make one tag for all of them; another one alone makes TAG-ARCH.  [default: this"
+    " machine's]",
     metavar="OS/ARCH[,...]",
-    help=(
-        "Several make one tag for all of them; another one alone makes TAG-ARCH.  [default: this"
-        " machine's]"
-    ),
 )
-@click.option(
+@option(
     "--to",
-    default="",
+    "Without a tag: both version and codename.  [default: where the site's mirror has it, else"
+    " mirror/library/debian in the engine's registry]",
     metavar="HOST/REPOSITORY[:TAG]",
-    help=(
-        "Without a tag: both version and codename.  [default: where the site's mirror has it, else"
-        " mirror/library/debian in the engine's registry]"
-    ),
 )
-@click.option("--force", is_flag=True, help="Make it again, and move the tag.")
-@click.option(
+@flag("--force", "Make it again, and move the tag.")
+@option(
     "--keep",
+    "Keep the root file system here, of one platform.",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="TARBALL",
-    help="Keep the root file system here, of one platform.",
 )
-@click.option(
+@option(
     "--epoch",
+    "The time that no file is newer than. Also SOURCE_DATE_EPOCH.  [default: the newest date of"
+    " the mirror's suites]",
     type=click.IntRange(0),
     envvar="SOURCE_DATE_EPOCH",
     metavar="SECONDS",
-    help=(
-        "The time that no file is newer than. Also SOURCE_DATE_EPOCH.  [default: the newest date of"
-        " the mirror's suites]"
-    ),
 )
-@click.option(
-    "--mirror",
-    default="",
+@option("--mirror", "The package archive.  [default: this machine's apt's]", metavar="URL")
+@option(
+    "--security-mirror security",
+    "Its security updates.  [default: this machine's apt's, or none with --mirror]",
     metavar="URL",
-    help="The package archive.  [default: this machine's apt's]",
 )
-@click.option(
-    "--security-mirror",
-    default="",
-    metavar="URL",
-    help="Its security updates.  [default: this machine's apt's, or none with --mirror]",
-)
-@matrix_option
-@site_option
+@options.matrix
+@options.site
 def base(
     distro: str,
     platforms: str,
@@ -284,9 +232,9 @@ def base(
     keep: Path | None,
     epoch: int | None,
     mirror: str,
-    security_mirror: str,
+    security: str,
     matrix_path: Path,
-    site_path: Path | None,
+    site: Site,
 ) -> None:
     """Make the base image of DISTRO from its package archive with mmdebstrap, and push it: for
     places that reach packages but no image registry.
@@ -294,20 +242,14 @@ def base(
     A tag that is there is left alone. As long as the archive does not change, the digest stays
     the same. The last line is the image with its digest.
     """
-    from bakestone.cli.views import archive as archive_view
     from bakestone.clients.registry.client import Registry
-    from bakestone.clients.site import site
     from bakestone.jobs.base import machine, make
 
-    what = make.release(distro, library_beside(matrix_path))
+    what = make.release(distro, options.library_beside(matrix_path))
     names = platforms.split(",") if platforms else [f"linux/{machine.NATIVE}"]
-    wish = make.BaseWish(
-        tuple(dict.fromkeys(make.architecture(name) for name in names)),
-        to,
-        mirror,
-        security_mirror,
-        epoch,
-        force,
-        keep,
-    )
-    archive_view.base(make.make(what, wish, Registry(site.load(site_path)), say))
+    architectures = tuple(dict.fromkeys(make.architecture(name) for name in names))
+    wish = make.BaseWish(architectures, to, mirror, security, epoch, force, keep)
+    click.echo(make.make(what, wish, Registry(site), say))
+
+
+COMMANDS = (archive, base)

@@ -1,11 +1,12 @@
-"""Options that several commands have, each said in one place."""
+"""Commands and options as all of them are, and the options that several commands have."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,48 +18,89 @@ if TYPE_CHECKING:
 
 FORMAT = "bakestone.format"
 """Key of click's context under which the form that was asked for is kept: errors are told in it."""
+FILE = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 """What click makes a command of."""
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
-def _remember_format(ctx: click.Context, _param: click.Parameter, value: str) -> str:
+def command(
+    short: str, *examples: str, name: str | None = None, group: click.Group | None = None
+) -> Callable[[Callable[..., object]], click.Command]:
+    """A command: its line in the list of all, and examples for its own help.
+
+    It is added to `group`; without one, app.py adds it to `bakestone` itself.
+    """
+    made = group.command if group else click.command
+    return made(name, short_help=short, epilog=epilog(*examples))
+
+
+def epilog(*examples: str) -> str:
+    """What stands at the end of a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in examples)
+
+
+def option(names: str, text: str, **settings: object) -> Callable[[Function], Function]:
+    """An option by its spellings and the name of its parameter (between blanks), and its help.
+
+    A default that says something is shown; a plain text that is not given is empty.
+    """
+    if settings.keys() <= {"metavar"}:
+        settings["default"] = ""
+    made: Callable[..., Any] = click.option  # with settings of many types
+    shown = bool(settings.get("default"))
+    decorator: Callable[[Function], Function]
+    decorator = made(*names.split(), help=text, show_default=shown, **settings)
+    return decorator
+
+
+def several(
+    names: str, metavar: str, text: str, **settings: object
+) -> Callable[[Function], Function]:
+    """An option that may be given several times."""
+    return option(names, text, metavar=metavar, multiple=True, **settings)
+
+
+def flag(name: str, text: str) -> Callable[[Function], Function]:
+    """An option that is given or not."""
+    return option(name, text, is_flag=True)
+
+
+def _is_json(ctx: click.Context, _param: click.Parameter, value: str) -> bool:
     """Errors are told in the form that was asked for."""
     ctx.meta[FORMAT] = value
-    return value
+    return value == "json"
 
 
-def examples(*lines: str) -> str:
-    """The epilog of a command's help."""
-    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-format_option = click.option(
-    "--format",
-    "output_format",
-    callback=_remember_format,
+as_json = option(
+    "--format as_json",
+    "For people or for programs.",
+    callback=_is_json,
     type=click.Choice(["table", "json"]),
     default="table",
-    show_default=True,
-    help="For people or for programs.",
 )
-matrix_option = click.option(
-    "-f",
-    "--file",
-    "matrix_path",
-    type=click.Path(path_type=Path),
-    default=Path("images.yaml"),
-    show_default=True,
-    help="The matrix.",
-)
-site_option = click.option(
-    "--site",
-    "site_path",
-    type=click.Path(path_type=Path),
+matrix = option("-f --file matrix_path", "The matrix.", type=FILE, default=Path("images.yaml"))
+_site_path_option = option(
+    "--site site_path",
+    "The site file: mirrors, registry, CA. Also BAKESTONE_SITE.",
+    type=FILE,
     envvar="BAKESTONE_SITE",
-    help="The site file: mirrors, registry, CA. Also BAKESTONE_SITE.",
 )
+
+
+def site(function: Function) -> Function:
+    """--site: the command gets the `Site`, so that a file that is wrong is told by each."""
+
+    @_site_path_option
+    @wraps(function)
+    def with_site(site_path: Path | None, **given: Any) -> Any:
+        from bakestone.clients.site.site import load
+
+        return function(site=load(site_path), **given)
+
+    return with_site  # type: ignore[return-value]  # click calls it in the function's place
 
 
 def today() -> datetime.date:
@@ -74,65 +116,48 @@ def day(text: str) -> datetime.date:
         raise click.BadParameter(f"{text!r} is not a day: write 2028-06-30") from problem
 
 
-def _date(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime.date:
-    return today() if value is None else day(value)
-
-
-at_option = click.option(
+at = option(
     "--at",
-    callback=_date,
+    "Judge end of life as on that day.  [default: today]",
+    callback=lambda _ctx, _param, value: today() if value is None else day(value),
     metavar="DATE",
-    help="Judge end of life as on that day.  [default: today]",
 )
 
 
-class Paths(TypedDict):
-    """What the options of `project_options` say."""
+def project(function: Function) -> Function:
+    """The options that say which files a command works on: it gets the `Project`."""
 
-    matrix_path: Path
-    site_path: Path | None
-    lock_path: Path | None
-    output: Path | None
-    registry_override: str
+    @option(
+        "--registry registry_override",
+        "Where images go, instead of the file's registry.",
+        metavar="HOST/PATH",
+    )
+    @option(
+        "-o --output", "The generated folder.  [default: dockerfiles beside the matrix]", type=FILE
+    )
+    @option(
+        "--lock lock_path", "The lock.  [default: images.lock.yaml beside the matrix]", type=FILE
+    )
+    @_site_path_option
+    @matrix
+    @wraps(function)
+    def with_project(matrix_path: Path, **given: Any) -> Any:
+        names = ("site_path", "lock_path", "output", "registry_override")
+        project = project_of(matrix_path, *(given.pop(name) for name in names))
+        _ = project.site  # read at once: each command says what is wrong with it
+        return function(project=project, **given)
 
-
-def project_options(command: Command) -> Command:
-    """The options that say which files a command works on; `project_of` takes them."""
-    for option in (
-        matrix_option,
-        site_option,
-        click.option(
-            "--lock",
-            "lock_path",
-            type=click.Path(path_type=Path),
-            help="The lock.  [default: images.lock.yaml beside the matrix]",
-        ),
-        click.option(
-            "-o",
-            "--output",
-            type=click.Path(path_type=Path),
-            help="The generated folder.  [default: dockerfiles beside the matrix]",
-        ),
-        click.option(
-            "--registry",
-            "registry_override",
-            default="",
-            metavar="HOST/PATH",
-            help="Where images go, instead of the file's registry.",
-        ),
-    ):
-        command = option(command)
-    return command
+    return with_project  # type: ignore[return-value]  # click calls it in the function's place
 
 
 def project_of(
     matrix_path: Path,
-    site_path: Path | None,
-    lock_path: Path | None,
-    output: Path | None,
-    registry_override: str,
+    site_path: Path | None = None,
+    lock_path: Path | None = None,
+    output: Path | None = None,
+    registry_override: str = "",
 ) -> Project:
-    """The project that the options of `project_options` name."""
+    """The project that the options of `project` name."""
     from bakestone.core.documents.schema import check_value
     from bakestone.project import Project
 
@@ -142,13 +167,8 @@ def project_of(
     if registry_override:
         check_value(registry_override, "images", "registry", "--registry")
     lock = lock_path or matrix_path.with_name(matrix_path.stem + ".lock.yaml")
-    return Project(
-        matrix_path,
-        lock,
-        output or matrix_path.parent / "dockerfiles",
-        site_path,
-        registry_override,
-    )
+    output = output or matrix_path.parent / "dockerfiles"
+    return Project(matrix_path, lock, output, site_path, registry_override)
 
 
 def library_beside(matrix_path: Path) -> Library:
@@ -158,30 +178,22 @@ def library_beside(matrix_path: Path) -> Library:
     return Library.beside(matrix_path.resolve().parent)
 
 
-def _completed(names: Callable[[Path], Sequence[str]], ctx: click.Context, word: str) -> list[str]:
+def _completed(names: Callable[[Path], Sequence[str]]) -> Callable[..., list[str]]:
     """Names for the shell's completion; silent when something is not right."""
-    try:
-        path = ctx.params.get("matrix_path") or Path("images.yaml")
-        return [name for name in names(path) if name.startswith(word)]
-    except BakestoneError:
-        return []
+
+    def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            path = ctx.params.get("matrix_path") or Path("images.yaml")
+            return [name for name in names(path) if name.startswith(incomplete)]
+        except BakestoneError:
+            return []
+
+    return complete
 
 
-def complete_variants(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Variant names for the shell's completion."""
-
-    def names(path: Path) -> list[str]:
-        return [v.name for v in project_of(path, None, None, None, "").matrix.variants]
-
-    return _completed(names, ctx, incomplete)
-
-
-def complete_components(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    """Names of components for the shell's completion."""
-    return _completed(lambda path: list(library_beside(path).names), ctx, incomplete)
-
-
-selectors_argument = click.argument("selectors", nargs=-1, shell_complete=complete_variants)
+complete_variants = _completed(lambda path: [v.name for v in project_of(path).matrix.variants])
+complete_components = _completed(lambda path: list(library_beside(path).names))
+selectors = click.argument("selectors", nargs=-1, shell_complete=complete_variants)
 
 
 class Size(click.ParamType[int]):

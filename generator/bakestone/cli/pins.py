@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli import terminal
-from bakestone.cli.options import (
-    Paths,
-    at_option,
-    complete_components,
-    complete_variants,
-    day,
-    examples,
-    format_option,
-    library_beside,
-    matrix_option,
-    project_of,
-    project_options,
-    selectors_argument,
-    today,
-)
+from bakestone.cli import options, terminal
+from bakestone.cli.options import command, flag, option, several
 from bakestone.errors import ENVIRONMENT, INPUT, USAGE, fail
 from bakestone.jobs.doctor.report import KINDS as CHECKS
 
@@ -34,61 +20,58 @@ KINDS = ("base", "version", "package", "security", "snapshot")
 """What `outdated` tells of."""
 
 
+def warn(project: Project) -> None:
+    """Say on standard error what is past its `max-age`; it stops nobody."""
+    terminal.warn(project.aged(datetime.datetime.now(datetime.UTC)))
+
+
 def _end_of_day(
     _ctx: click.Context, _param: click.Parameter, value: str | None
 ) -> datetime.datetime | None:
     """The last second of a day (UTC), so that what is too old on that day is told."""
     if value is None:
         return None
-    return datetime.datetime.combine(day(value), datetime.time(23, 59, 59), datetime.UTC)
+    return datetime.datetime.combine(options.day(value), datetime.time(23, 59, 59), datetime.UTC)
 
 
-def warn(project: Project) -> None:
-    """Say on standard error what is past its `max-age`; it stops nobody."""
-    terminal.warn(project.aged(datetime.datetime.now(datetime.UTC)))
-
-
-@click.command(
-    short_help="Resolve every name to a digest, checksum or exact version.",
-    epilog=examples(
-        "bakestone lock                             resolve what is missing, keep the rest",
-        "bakestone lock --update                    resolve everything again",
-        "bakestone lock --update debian             only Debian's bases and packages",
-        "bakestone lock --update family=gpu         only what these variants need",
-        "bakestone lock --check --at 2027-01-31     is it whole, and fresh enough on that day?",
-        "bakestone lock family=debian --lock build/demo/images.lock.yaml",
-    ),
+@command(
+    "Resolve every name to a digest, checksum or exact version.",
+    "bakestone lock                             resolve what is missing, keep the rest",
+    "bakestone lock --update                    resolve everything again",
+    "bakestone lock --update debian             only Debian's bases and packages",
+    "bakestone lock --update family=gpu         only what these variants need",
+    "bakestone lock --check --at 2027-01-31     is it whole, and fresh enough on that day?",
+    "bakestone lock family=debian --lock build/demo/images.lock.yaml",
 )
 @click.argument(
-    "words", nargs=-1, metavar="[SELECTOR|COMPONENT|BASE]...", shell_complete=complete_variants
+    "words",
+    nargs=-1,
+    metavar="[SELECTOR|COMPONENT|BASE]...",
+    shell_complete=options.complete_variants,
 )
-@click.option(
+@flag(
     "--update",
-    is_flag=True,
-    help="Resolve again: everything, or only what the words name; all else stays byte for byte.",
+    "Resolve again: everything, or only what the words name; all else stays byte for byte.",
 )
-@click.option(
+@flag(
     "--check",
-    is_flag=True,
-    help=(
-        "Resolve and write nothing: fail when the lock is stale, not pinned, or older than max-age."
-    ),
+    "Resolve and write nothing: fail when the lock is stale, not pinned, or older than max-age.",
 )
-@click.option(
+@option(
     "--at",
+    "With --check: judge its age as at the end of that day.  [default: now]",
     callback=_end_of_day,
     metavar="DATE",
-    help="With --check: judge its age as at the end of that day.  [default: now]",
 )
-@project_options
-@format_option
+@options.project
+@options.as_json
 def lock(
     words: tuple[str, ...],
     update: bool,
     check: bool,
     at: datetime.datetime | None,
-    output_format: str,
-    **paths: Unpack[Paths],
+    as_json: bool,
+    project: Project,
 ) -> None:
     """Resolve every name to a digest, a checksum or an exact version; write the lock.
 
@@ -102,69 +85,54 @@ def lock(
     interrupted run has resolved is kept beside the lock, and the next run goes on from there; the
     lock is written when all is there.
     """
+    from bakestone.cli.views import lock as lock_view
+    from bakestone.jobs.lock import resolve
+
     if check and (update or words):
         hint = "leave out --update and the words"
         raise fail("--check looks at the whole lock and changes nothing", hint, code=USAGE)
     if at and not check:
         raise fail("--at is for --check", "add --check, or leave --at out", code=USAGE)
-    project, as_json = project_of(**paths), output_format == "json"
-    if check:
-        _check(project, at or datetime.datetime.now(datetime.UTC), as_json)
+    if not check:
+        project.ends(options.today())
+        report = resolve.resolve(project, words, update=update, say=terminal.say)
+        lock_view.resolved(report, project.lock_path, as_json=as_json)
         return
-    from bakestone.cli.views.lock import resolved
-    from bakestone.jobs.lock import resolve
-
-    project.ends(today())
-    report = resolve.resolve(project, words, update=update, say=terminal.say)
-    resolved(report, project.lock_path, as_json=as_json)
-
-
-def _check(project: Project, at: datetime.datetime, as_json: bool) -> None:
-    from bakestone.cli.views.lock import checked
-
+    at = at or datetime.datetime.now(datetime.UTC)
     found, findings = project.check_lock(at)
-    checked(found, findings, project.lock_path, at, as_json=as_json)
+    lock_view.checked(found, findings, project.lock_path, at, as_json=as_json)
     if findings:
         raise click.exceptions.Exit(INPUT)
 
 
-@click.command(
-    short_help="Show what is newer than the pins.",
-    epilog=examples(
-        "bakestone outdated",
-        "bakestone outdated family=debian --no-packages",
-        "bakestone outdated --only security --exit-code     fail where a security update waits",
-    ),
+@command(
+    "Show what is newer than the pins.",
+    "bakestone outdated",
+    "bakestone outdated family=debian --no-packages",
+    "bakestone outdated --only security --exit-code     fail where a security update waits",
 )
-@selectors_argument
-@click.option(
-    "--only",
-    "kinds",
-    multiple=True,
+@options.selectors
+@several(
+    "--only kinds",
+    "KIND",
+    f"Only this kind, several times: {', '.join(KINDS)}.",
     type=click.Choice(KINDS),
-    metavar="KIND",
-    help=f"Only this kind, several times: {', '.join(KINDS)}.",
 )
-@click.option(
-    "--all",
-    "everything",
-    is_flag=True,
-    help="Also packages without a security update, and families that ignore end of life.",
+@flag(
+    "--all everything",
+    "Also packages without a security update, and families that ignore end of life.",
 )
-@click.option(
+@option(
     "--packages/--no-packages",
+    "Ask the package managers inside the bases, through the engine.",
     default=True,
-    show_default=True,
-    help="Ask the package managers inside the bases, through the engine.",
 )
-@click.option(
-    "--exit-code",
-    is_flag=True,
-    help="End with 1 when something is newer, with 3 when something could not be asked.",
+@flag(
+    "--exit-code", "End with 1 when something is newer, with 3 when something could not be asked."
 )
-@at_option
-@project_options
-@format_option
+@options.at
+@options.project
+@options.as_json
 def outdated(
     selectors: tuple[str, ...],
     kinds: tuple[str, ...],
@@ -172,8 +140,8 @@ def outdated(
     packages: bool,
     exit_code: bool,
     at: datetime.date,
-    output_format: str,
-    **paths: Unpack[Paths],
+    as_json: bool,
+    project: Project,
 ) -> None:
     """Show what is newer than the pins of the variants that SELECTORS name, and the command that
     moves each.
@@ -189,10 +157,9 @@ def outdated(
     if not wanted:
         hint = "leave out one of the two"
         raise fail("--no-packages leaves nothing of --only", hint, name="--only", code=USAGE)
-    as_json = output_format == "json"
-    options = OutdatedOptions(wanted, at, everything)
-    say = terminal.silent if as_json else terminal.say
-    report = ask(project_of(**paths), selectors, options, say)
+    asked = OutdatedOptions(wanted, at, everything)
+    say = (lambda _text: None) if as_json else terminal.say
+    report = ask(project, selectors, asked, say)
     shown = everything or "package" in kinds
     freshness.report(report, at, everything=shown, as_json=as_json)
     if exit_code and (report.rows or report.unasked):
@@ -212,50 +179,31 @@ def _beside(
     return tuple(parts)
 
 
-@click.command(
-    short_help="Change the version of a component in images.yaml.",
-    epilog=examples(
-        "bakestone bump cuda 12.8.1 --from 12.4.1",
-        "bakestone bump cuda 13.0.0 --together                 cuDNN and NCCL along with it",
-        "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64     these ones",
-        "bakestone bump openmpi --family debian --dry-run      the newest that passes",
-    ),
+@command(
+    "Change the version of a component in images.yaml.",
+    "bakestone bump cuda 12.8.1 --from 12.4.1",
+    "bakestone bump cuda 13.0.0 --together                 cuDNN and NCCL along with it",
+    "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64     these ones",
+    "bakestone bump openmpi --family debian --dry-run      the newest that passes",
 )
-@click.argument("component", shell_complete=complete_components)
+@click.argument("component", shell_complete=options.complete_components)
 @click.argument("version", default="")
-@click.option(
-    "--from",
-    "old",
-    default="",
-    metavar="VERSION",
-    help="The version to replace, where images.yaml has several.",
-)
-@click.option(
-    "--family",
-    "families",
-    multiple=True,
-    metavar="NAME",
-    help="Only in this family; several times for several.",
-)
-@click.option(
+@option("--from old", "The version to replace, where images.yaml has several.", metavar="VERSION")
+@several("--family families", "NAME", "Only in this family; several times for several.")
+@flag(
     "--together",
-    is_flag=True,
-    help=(
-        "Where the rules ask for it, also change what stands beside it, to the nearest that passes."
-    ),
+    "Where the rules ask for it, also change what stands beside it, to the nearest that passes.",
 )
-@click.option(
-    "--with",
-    "beside",
-    multiple=True,
+@several(
+    "--with beside",
+    "COMPONENT@VERSION",
+    "Change this along with it, where it stands beside it.",
     callback=_beside,
-    metavar="COMPONENT@VERSION",
-    help="Change this along with it, where it stands beside it.",
 )
-@click.option("--dry-run", is_flag=True, help="Show the difference, write nothing.")
-@at_option
-@matrix_option
-@format_option
+@flag("--dry-run", "Show the difference, write nothing.")
+@options.at
+@options.matrix
+@options.as_json
 def bump(
     component: str,
     version: str,
@@ -266,7 +214,7 @@ def bump(
     dry_run: bool,
     at: datetime.date,
     matrix_path: Path,
-    output_format: str,
+    as_json: bool,
 ) -> None:
     """Write VERSION of COMPONENT into images.yaml, wherever the old one stands; without VERSION,
     the newest that passes.
@@ -282,63 +230,41 @@ def bump(
     if beside and not version:
         hint = "bakestone bump cuda 13.0.2 --with cudnn@9.14.0.64"
         raise fail("--with needs the VERSION that it goes with", hint, name="VERSION", code=USAGE)
-    source = edits.read(
-        matrix_path,
-        "the matrix",
-        hint="give the file with -f FILE, or run bakestone where images.yaml is",
-    )
+    hint = "give the file with -f FILE, or run bakestone where images.yaml is"
+    source = edits.read(matrix_path, "the matrix", hint=hint)
     wish = BumpWish(component, version, old, families, together, beside)
-    made = plan(source.text, matrix_path, library_beside(matrix_path), wish, at)
+    made = plan(source.text, matrix_path, options.library_beside(matrix_path), wish, at)
     written = made.text != source.text and not dry_run
     if written:
         edits.replace(source, made.text)
-    as_json = output_format == "json"
     freshness.bumped(made, source.text, matrix_path, written=written, as_json=as_json)
 
 
-@click.command(
-    short_help="Is everything that is pinned still there, and can this machine build?",
-    epilog=examples(
-        "bakestone doctor",
-        "bakestone doctor family=debian --format json",
-        "bakestone doctor --skip registry --skip engine       the pins only, from a machine that"
-        " does not build",
-        "bakestone doctor --deep                              download and hash every file",
-    ),
+@command(
+    "Is everything that is pinned still there, and can this machine build?",
+    "bakestone doctor",
+    "bakestone doctor family=debian --format json",
+    "bakestone doctor --skip registry --skip engine       the pins only, from a machine that does"
+    " not build",
+    "bakestone doctor --deep                              download and hash every file",
 )
-@selectors_argument
-@click.option(
-    "--deep", is_flag=True, help="Download every file and wheel and compare its checksum."
+@options.selectors
+@flag("--deep", "Download every file and wheel and compare its checksum.")
+@flag("--offline-ok", "What cannot be asked from here does not count for the exit code.")
+@several("--skip", "KIND", f"Do not look at these: {', '.join(CHECKS)}.", type=click.Choice(CHECKS))
+@option(
+    "--max-time", "Seconds for all checks together.", type=click.FloatRange(1, 86400), default=900
 )
-@click.option(
-    "--offline-ok",
-    is_flag=True,
-    help="What cannot be asked from here does not count for the exit code.",
-)
-@click.option(
-    "--skip",
-    multiple=True,
-    type=click.Choice(CHECKS),
-    metavar="KIND",
-    help=f"Do not look at these: {', '.join(CHECKS)}.",
-)
-@click.option(
-    "--max-time",
-    type=click.FloatRange(1, 86400),
-    default=900,
-    show_default=True,
-    help="Seconds for all checks together.",
-)
-@project_options
-@format_option
+@options.project
+@options.as_json
 def doctor(
     selectors: tuple[str, ...],
     deep: bool,
     offline_ok: bool,
     skip: tuple[str, ...],
     max_time: float,
-    output_format: str,
-    **paths: Unpack[Paths],
+    as_json: bool,
+    project: Project,
 ) -> None:
     """Look at everything that the lock names, for the variants that SELECTORS name, and at this
     machine.
@@ -352,12 +278,14 @@ def doctor(
     from bakestone.clients.engine.buildx import Engine
     from bakestone.jobs.doctor import examine
 
-    project = project_of(**paths)
-    options = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
+    asked = examine.DoctorOptions(deep=deep, skip=frozenset(skip), max_time=max_time)
     world = examine.World(Engine(project.site))
     with checks() as watch:
-        found = examine.examine(project, selectors, options, world, watch)
+        found = examine.examine(project, selectors, asked, world, watch)
     code = found.code(offline_ok=offline_ok)
-    show(found, as_json=output_format == "json", code=code)
+    show(found, as_json=as_json, code=code)
     if code:
         raise click.exceptions.Exit(code)
+
+
+COMMANDS = (bump, doctor, lock, outdated)

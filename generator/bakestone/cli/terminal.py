@@ -27,24 +27,16 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def silent(_text: str) -> None:
-    """What takes the place of `say` where programs read."""
-
-
 def warn(findings: Iterable[Finding]) -> None:
-    """Findings that stop nobody, on standard error."""
-    text = told(findings)
+    """Findings on standard error: as wide as a terminal is, and unbroken where there is none."""
+    width = 0
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        width = Console(stderr=True).width
+    text = render(findings, width)
     if text:
         say(text)
-
-
-def told(findings: Iterable[Finding]) -> str:
-    """Findings for standard error: as wide as a terminal is, and unbroken where there is none."""
-    if not sys.stderr.isatty():
-        return render(findings)
-    from rich.console import Console
-
-    return render(findings, Console(stderr=True).width)
 
 
 def put_json(plain: Mapping[str, object]) -> None:
@@ -52,39 +44,40 @@ def put_json(plain: Mapping[str, object]) -> None:
     click.echo(json.dumps(plain, indent=2))
 
 
-def count(number: int, what: str) -> str:
-    """`1 version`, `2 versions`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def console(*, markup: bool = False) -> Console:
+def console() -> Console:
     """rich's console. Text of a file is never read as markup."""
     from rich.console import Console
 
-    out = Console(highlight=False, markup=markup)
-    return out if out.is_terminal else Console(highlight=False, markup=markup, width=UNBOUND)
+    out = Console(highlight=False, markup=False)
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=UNBOUND)
 
 
-def table() -> Table:
-    """An empty table in the form that all of them have."""
+def table(*whole: str, folded: Iterable[str] = ()) -> Table:
+    """An empty table in the form that all of them have, by the titles of its columns: first those
+    whose cells stay on a line, then those whose cells are broken where there is no room.
+    """
     from rich import box
     from rich.table import Table
 
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for title in whole:
+        made.add_column(title, no_wrap=True)
+    for title in folded:
+        made.add_column(title, overflow="fold")
+    return made
 
 
-def fits(filled: Table, screen: Console) -> bool:
-    """Whether a table can be shown with no cell shortened or broken."""
-    return bool(
-        screen.measure(filled, options=screen.options.update(max_width=UNBOUND)).maximum
-        <= screen.width
-    )
-
-
-def put(filled: Table, screen: Console) -> None:
-    """Print a table, with an empty line before and after it."""
+def put(filled: Table, instead: Iterable[str] | None = None) -> None:
+    """Print a table, with an empty line before and after it; where no cell may be shortened and the
+    terminal is too narrow for that, the lines `instead`.
+    """
+    screen = console()
     click.echo()
-    if screen.is_terminal:
+    unbound = screen.options.update(max_width=UNBOUND)
+    if instead is not None and screen.measure(filled, options=unbound).maximum > screen.width:
+        for line in instead:
+            click.echo(line)
+    elif screen.is_terminal:
         screen.print(filled)
     else:
         with screen.capture() as captured:
@@ -93,18 +86,15 @@ def put(filled: Table, screen: Console) -> None:
     click.echo()
 
 
-def paragraph(text: str, screen: Console, first: str = "", further: str = "") -> str:
+def paragraph(text: str, first: str = "", further: str = "") -> str:
     """A text, broken between words where the terminal ends.
 
-    `first` stands before its first line, `further` before the others.
-
-    A word that is longer than a line, such as a checksum or a URL, stays whole, so that it can be
-    copied.
+    `first` stands before its first line, `further` before the others. A word that is longer than a
+    line, such as a checksum or a URL, stays whole, so that it can be copied.
     """
-    width = screen.width if screen.is_terminal else UNBOUND
     filled = textwrap.fill(
         text,
-        width,
+        console().width,
         initial_indent=first,
         subsequent_indent=further,
         break_long_words=False,

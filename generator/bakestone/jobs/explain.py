@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
-from bakestone.errors import BakestoneError, fail
+from bakestone.errors import BakestoneError, Position, fail
 from bakestone.project import Project
 
 
@@ -37,21 +38,25 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
     if variant is None:
         return _excluded(matrix, name), []
     lock, lines = _lock(project)
-    lines += [_base("base", lock, variant.base)]
-    lines += _builders(lock, survey, variant)
-    lines += [_slot(c) for c in variant.slots.values() if c.slot != "distro"]
-    lines += _fetched(survey.stages(variant), variant)
-    lines += _vendor(survey.vendor_packages(variant))
-    lines += [_packages(lock, survey.base_packages(variant))]
-    lines += _about(variant)
-    sentence = (
-        f"{variant.name} is a variant of the family {variant.family.name}"
-        f" ({variant.family.where.file}:{variant.family.where.line})"
-    )
+    lines += [
+        _base("base", lock, variant.base),
+        *_builders(lock, survey, variant),
+        *(_slot(c) for c in variant.slots.values() if c.slot != "distro"),
+        *_fetched(survey.stages(variant), variant),
+        *_vendor(survey.vendor_packages(variant)),
+        _packages(lock, survey.base_packages(variant)),
+        *_about(variant),
+    ]
+    family = variant.family
+    sentence = f"{name} is a variant of the family {family.name} ({_line(family.where)})"
     if lock and variant in project.locked_variants:
         where = f"of {project.path_of(variant)}"
         lines.append(Line("fingerprint", project.fingerprint(variant), where))
     return sentence, lines
+
+
+def _line(where: Position) -> str:
+    return f"{where.file}:{where.line}"
 
 
 def _excluded(matrix: Matrix, name: str) -> str:
@@ -107,9 +112,8 @@ def _builders(lock: Lock | None, survey: Survey, variant: Variant) -> list[Line]
 
 
 def _slot(chosen: Chosen) -> Line:
-    where = f"{chosen.where.file}:{chosen.where.line}"
     how = "comes with the base image" if chosen.method == INHERITED else f"method {chosen.method}"
-    origin = f"{where}; {how}: {chosen.why}"
+    origin = f"{_line(chosen.where)}; {how}: {chosen.why}"
     if chosen.of_distro:
         origin += f"\n{_stated(chosen.data)}"
     return Line(chosen.slot, chosen.text, origin)
@@ -121,67 +125,46 @@ def _stated(data: dict[str, Any], source: str = "") -> str:
     return f"{who} (confidence: {data.get('confidence', 'not given')})"
 
 
-def _fetched(stages: list[Stage], variant: Variant) -> list[Line]:
-    lines = []
+def _fetched(stages: list[Stage], variant: Variant) -> Iterator[Line]:
     for stage in stages:
+        sources = stage.chosen.data.get("source") or stage.chosen.version.data.get("source", "")
         for artifact in stage.artifacts:
             known = next(a for a in stage.chosen.data["artifacts"] if a["url"] == artifact.url)
-            origin = _stated(known, texts(known.get("source") or _sources(stage.chosen)))
-            lines.append(Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", origin))
+            origin = _stated(known, texts(known.get("source") or sources))
+            yield Line("file", f"{artifact.url}\nsha256:{artifact.sha256}", origin)
         for wheel in stage.wheels:
-            hashes = "\n".join(
+            hashes = [
                 f"{p} sha256:{sha}" for p, (_, sha, _) in wheel.files if p in variant.platforms
-            )
-            origin = _stated(stage.chosen.data, _source_of_wheel(stage.chosen, wheel.name))
-            lines.append(Line("wheel", f"{wheel.text}\n{hashes}", origin))
-    return lines
+            ]
+            # of several sources those that name it (cuDNN has a wheel for each major CUDA), or all
+            listed = [sources] if isinstance(sources, str) else sources
+            named = [text for text in listed if wheel.name in text] or listed
+            origin = _stated(stage.chosen.data, texts(named))
+            yield Line("wheel", "\n".join([wheel.text, *hashes]), origin)
 
 
-def _sources(chosen: Chosen) -> str | list[str]:
-    """Where what versions.yaml says for the method comes from; that of the version where the method
-    has none of its own.
-    """
-    found: str | list[str] = chosen.data.get("source") or chosen.version.data.get("source", "")
-    return found
-
-
-def _source_of_wheel(chosen: Chosen, name: str) -> str:
-    """Of several sources, those that name the wheel (cuDNN has one wheel for each major version of
-    CUDA); all when none does.
-    """
-    source = _sources(chosen)
-    listed = [source] if isinstance(source, str) else source
-    return texts([text for text in listed if name in text] or listed)
-
-
-def _vendor(found: list[VendorPackages]) -> list[Line]:
-    lines = []
+def _vendor(found: list[VendorPackages]) -> Iterator[Line]:
     for vendor in found:
-        places = "\n".join(f"{r.line} (key {r.fingerprint})" for r in vendor.packages.repositories)
+        places = [f"{r.line} (key {r.fingerprint})" for r in vendor.packages.repositories]
         sources = dict.fromkeys(map(_stated, vendor.chosen.data["packages"]))
-        names, origin = "\n".join(vendor.packages.names), "\n".join([places, *sources])
-        lines.append(Line(f"{vendor.chosen.slot} packages", names, origin))
-    return lines
+        names, origin = "\n".join(vendor.packages.names), "\n".join([*places, *sources])
+        yield Line(f"{vendor.chosen.slot} packages", names, origin)
 
 
-def _about(variant: Variant) -> list[Line]:
+def _about(variant: Variant) -> Iterator[Line]:
     """What else a person should know: the driver, the terms, when support ends."""
-    lines = []
     if variant.driver:
         needed, made_for = variant.driver["minimum"], variant.driver["toolkit"]
         origin = f"the component library, {variant.slots['cuda'].text}"
-        lines.append(Line("driver", f"{needed} (made for {made_for})", origin))
+        yield Line("driver", f"{needed} (made for {made_for})", origin)
     asked = {
         c.component.terms.id: c.component.terms for c in variant.slots.values() if c.component.terms
     }
     for name, terms in sorted(asked.items()):
         origin = f"{terms.url}; accepted at {variant.family.accept_positions[name]}"
-        lines.append(Line("terms", f"{name}: {terms.title}", origin))
-    lines += [
-        Line("end of life", f"{end.date}: {end.what}", end.source)
-        for end in lifecycle.ends_of(variant)
-    ]
-    return lines
+        yield Line("terms", f"{name}: {terms.title}", origin)
+    for end in lifecycle.ends_of(variant):
+        yield Line("end of life", f"{end.date}: {end.what}", end.source)
 
 
 def _packages(lock: Lock | None, wanted: PackageSet) -> Line:

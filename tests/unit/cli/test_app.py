@@ -7,8 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import ShellComplete
 
@@ -120,10 +123,11 @@ def test_an_environment_that_fails_ends_with_3(bakestone: Command, tmp_path: Pat
     assert "cannot write" in shown.output
 
 
-def test_a_missing_matrix_ends_with_1(bakestone: Command) -> None:
-    shown = bakestone("validate")
+@pytest.mark.parametrize("command", ["validate", "generate", "lock --check", "build"])
+def test_a_missing_matrix_ends_with_1_and_is_named_first(command: str, bakestone: Command) -> None:
+    shown = bakestone(*command.split())
     assert shown.exit_code == 1
-    assert "the matrix not found: images.yaml" in shown.output
+    assert shown.output.startswith("images.yaml: the matrix not found")
 
 
 @pytest.mark.usefixtures("made")
@@ -135,6 +139,58 @@ def test_the_site_comes_from_the_environment_too(
     assert (
         json.loads(bakestone("list", "--format", "json").output)["registry"] == "here.example.com/x"
     )
+
+
+WITH_A_SITE = [
+    "validate",
+    "list",
+    "explain openmpi5.0.10-ubuntu22.04",
+    "lock --check",
+    "generate",
+    "outdated --only version",
+    "doctor --skip registry",
+    "build",
+    "reproduce",
+    "retire",
+    "export github",
+    "archive create here",
+    "archive serve here",
+    "archive push here localhost:1/x:1",
+    "archive pull localhost:1/x:1 here",
+    "base debian@12",
+    "component new jq --package jq --distro debian@12=1",
+    "component add git 1",
+]
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("command", WITH_A_SITE)
+def test_each_command_that_takes_a_site_file_says_what_is_wrong_with_it(
+    command: str, bakestone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "site.yaml").write_text("version: 1\nmirrrors: {}\n", "utf-8")
+    misspelt = bakestone(*command.split(), "--site", "site.yaml")
+    missing = bakestone(*command.split(), "--site", "none.yaml")
+    assert (misspelt.exit_code, missing.exit_code) == (1, 1)
+    assert misspelt.output.startswith("site.yaml:2:1: ")
+    assert missing.output.startswith("none.yaml: ")
+    assert "not found" in missing.output
+
+
+def test_every_command_that_takes_a_site_file_is_looked_at() -> None:
+    def taking(group: click.Group, before: str) -> Iterator[str]:
+        for name, command in group.commands.items():
+            if isinstance(command, click.Group):
+                yield from taking(command, f"{before}{name} ")
+            elif any("--site" in parameter.opts for parameter in command.params):
+                yield f"{before}{name}"
+
+    unlooked = [
+        name
+        for name in taking(main, "")
+        if not any(f"{command} ".startswith(f"{name} ") for command in WITH_A_SITE)
+    ]
+    assert unlooked == []
 
 
 @pytest.mark.usefixtures("made")
@@ -267,6 +323,21 @@ def test_an_interrupted_command_ends_with_130(
     shown = bakestone(*options, "validate")
     assert shown.exit_code == 130
     assert shown.stderr == "interrupted; nothing is half done: run it again to go on\n"
+
+
+def test_ctrl_c_while_the_commands_are_being_loaded_ends_with_130(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt", "utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    module, _, name = settings["project"]["scripts"]["bakestone"].partition(":")
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {module} import {name}; {name}()"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT / 'generator'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr == "interrupted; nothing is half done: run it again to go on\n"
 
 
 @pytest.mark.usefixtures("made")

@@ -170,6 +170,31 @@ def test_files_of_others_are_left_alone(made: Project, library: Library, tmp_pat
     assert less.drift() == []
 
 
+FOREIGN = ["notes.txt", "docker-bake.json", "mine/image/Dockerfile", "src/main.c", ".bashrc"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_folder_that_is_somebody_elses_is_refused_and_left_as_it_is(
+    name: str, made: Project
+) -> None:
+    file = made.output / name
+    file.parent.mkdir(parents=True)
+    file.write_text('{"group": {"default": {"targets": []}}}', "utf-8")
+    (found,) = refused(made.generate)
+    assert found.message == f"it has files that bakestone did not write, such as {file}"
+    assert found.text.startswith(f"{made.output}: ")
+    assert "-o" in found.hint
+    assert list(contents(made.output)) == [name]
+
+
+def test_an_empty_folder_and_what_a_killed_run_left_are_written_to(made: Project) -> None:
+    made.output.mkdir()
+    made.generate()
+    (made.output / "docker-bake.json").rename(made.output / ".docker-bake.json.x1")
+    written, _ = made.generate()
+    assert written == [made.output / "docker-bake.json"]
+
+
 def test_a_lock_for_a_selection_gives_the_selections_files(
     library: Library, tmp_path: Path
 ) -> None:

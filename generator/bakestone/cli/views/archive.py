@@ -1,4 +1,4 @@
-"""What `archive` and `base` print: how much is in an archive, and where it went."""
+"""What `archive` prints: how much is in an archive, and where it went."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from bakestone.clients.http.session import readable
 from bakestone.errors import Finding
 from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, KEY, PACKAGE, WHEEL, Catalog
 from bakestone.jobs.archive.collect.create import Made
+
+_NAMES = {
+    IMAGE: "base images",
+    FILE: "files",
+    WHEEL: "wheels",
+    PACKAGE: "packages",
+    INDEX: "package indexes",
+    KEY: "keys",
+}
 
 
 def made(folder: Path, archive: Made) -> None:
@@ -43,25 +52,7 @@ def served(folder: Path, catalog: Catalog, urls: Sequence[str], site: Path) -> N
         warn([Finding(message, hint, severity="warning")])
 
 
-def stopped() -> None:
-    """The end of serving."""
-    click.echo("stopped")
-
-
-def base(reference: str) -> None:
-    """A base image with its digest."""
-    click.echo(reference)
-
-
 def _summary(catalog: Catalog) -> str:
-    names = {
-        IMAGE: "base images",
-        FILE: "files",
-        WHEEL: "wheels",
-        PACKAGE: "packages",
-        INDEX: "package indexes",
-        KEY: "keys",
-    }
-    found = {kind: {e.digest for e in catalog.entries if e.kind == kind} for kind in names}
-    parts = ", ".join(f"{len(found[kind])} {name}" for kind, name in names.items() if found[kind])
+    found = {kind: {e.digest for e in catalog.entries if e.kind == kind} for kind in _NAMES}
+    parts = ", ".join(f"{len(found[kind])} {name}" for kind, name in _NAMES.items() if found[kind])
     return f"{parts} in {len(catalog.blobs())} blobs, {readable(catalog.size)}"

@@ -7,37 +7,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bakestone.clients.http.download import Tick
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
-
-Tick = Callable[[int, int], None]
-"""Takes what is done and the whole of it, 0 where nobody knows."""
 
 
 @contextmanager
 def checks() -> Iterator[Callable[[int, int, str], None]]:
     """A bar for checks: it takes how many are done, how many there are, and what is looked at."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total, _what: None
-        return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
     text = TextColumn("{task.description}", markup=False)
     with _bar(BarColumn(), MofNCompleteColumn(), text) as bar:
         task = bar.add_task("", total=None)
-
-        def tell(done: int, total: int, what: str) -> None:
-            bar.update(task, completed=done, total=total, description=what[-60:])
-
-        yield tell
+        yield lambda done, total, what: bar.update(
+            task, completed=done, total=total, description=what[-60:]
+        )
 
 
 @contextmanager
-def downloads() -> Iterator[Callable[[str], Tick | None]]:
+def downloads() -> Iterator[Callable[[str], Tick]]:
     """A bar a file: it takes the file's name, and gives what takes its bytes."""
-    if not sys.stderr.isatty():
-        yield lambda _name: None
-        return
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
     text = TextColumn("{task.description}", markup=False)
@@ -54,4 +45,5 @@ def _bar(*columns: ProgressColumn) -> Progress:
     from rich.console import Console
     from rich.progress import Progress
 
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    looked_at = sys.stderr.isatty()
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not looked_at)

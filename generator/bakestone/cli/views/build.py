@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import console, put, table
+from bakestone.cli.terminal import put, table
 from bakestone.cli.views.progress import Progress
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
@@ -25,7 +25,7 @@ class Screen:
 
     def building(self, variants: Sequence[PlannedVariant]) -> Progress:
         """A line for each variant."""
-        return Progress(variants)
+        return Progress({v.target: v.name for v in variants})
 
 
 def outcome(found: Outcome, options: BuildOptions) -> None:
@@ -66,13 +66,13 @@ def retirements(found: Sequence[Retirement], *, removed: bool) -> None:
 
 
 def _images(images: Iterable[ReleasedImage]) -> None:
-    shown = table()
-    for title in ("image", "digest", "MB", "measured"):
-        shown.add_column(title, overflow="fold", justify="right" if title == "MB" else "left")
+    shown = table(folded=("image", "digest"))
+    shown.add_column("MB", overflow="fold", justify="right")
+    shown.add_column("measured", overflow="fold")
     for image in images:
         size = f"{image.size / 1e6:.0f}"
         shown.add_row(image.floating, image.digest[:19], size, image.measured)
-    put(shown, console())
+    put(shown)
 
 
 def _retired(images: Sequence[ReleasedImage], path: Path) -> None:
@@ -81,5 +81,4 @@ def _retired(images: Sequence[ReleasedImage], path: Path) -> None:
         more = f" and {len(images) - 5} more" if len(images) > 5 else ""
         verb = "is" if len(images) == 1 else "are"
         said = f"{names}{more} {verb} in {path}, and no longer in images.yaml"
-        hint = "`bakestone retire` takes their tags away"
-        click.echo(render([Finding(said, hint, severity="warning")]), err=True)
+        Screen().warn(Finding(said, "`bakestone retire` takes their tags away", severity="warning"))

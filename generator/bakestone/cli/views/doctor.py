@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, fits, paragraph, put, put_json, table
+from bakestone.cli.terminal import paragraph, put, put_json, table
 from bakestone.jobs.doctor.report import KINDS, LEFT_OVER, NETWORK, DoctorReport, Trouble
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _NAMES = 2
 """Variants that a row names; the others are in the JSON."""
@@ -29,75 +25,49 @@ _PLURAL = {
 
 def report(found: DoctorReport, *, as_json: bool, code: int) -> None:
     """Print the report; `code` is what the command ends with."""
+    rows, hit, total = found.rows(), found.hit(), len(found.variants)
+    counts = {kind: (found.good[kind], asked) for kind in KINDS if (asked := found.asked[kind])}
     if as_json:
-        plain = {
-            "variants": len(found.variants),
-            "would_not_build": found.hit(),
-            "checks": {
-                kind: {"asked": found.asked[kind], "good": found.good[kind]}
-                for kind in KINDS
-                if found.asked[kind]
-            },
-            "problems": [row.as_dict() for row in found.rows()],
-            "exit": code,
-        }
-        put_json(plain)
+        checks = {kind: {"asked": asked, "good": good} for kind, (good, asked) in counts.items()}
+        plain = {"variants": total, "would_not_build": hit, "checks": checks}
+        put_json(plain | {"problems": [row.as_dict() for row in rows], "exit": code})
         return
-    rows = found.rows()
     if rows:
-        _table(rows, len(found.variants))
-    parts = [
-        f"{_PLURAL.get(kind, kind)} {found.good[kind]}/{found.asked[kind]}"
-        for kind in KINDS
-        if found.asked[kind]
-    ]
-    click.echo(paragraph(f"good: {', '.join(parts)}", console(), further="  "))
-    hit = len(found.hit())
+        _table(rows, total)
+    parts = (f"{_PLURAL.get(kind, kind)} {good}/{asked}" for kind, (good, asked) in counts.items())
+    click.echo(paragraph(f"good: {', '.join(parts)}", further="  "))
     if hit:
-        click.echo(f"{hit} of {len(found.variants)} variants would not build today")
+        click.echo(f"{len(hit)} of {total} variants would not build today")
     elif any(row.state != LEFT_OVER for row in rows):
         click.echo(
-            f"nothing that is pinned was found broken for {len(found.variants)} variants; see above"
-            " for what is in the way"
+            f"nothing that is pinned was found broken for {total} variants; see above for what is"
+            " in the way"
         )
     else:
-        click.echo(f"all is well: {len(found.variants)} variants")
+        click.echo(f"all is well: {total} variants")
 
 
 def _table(rows: Sequence[Trouble], total: int) -> None:
     """A row a line; on a terminal that is too narrow for that, a few lines a row."""
-    screen, filled = console(), table()
-    for name in ("state", "what", "why", "variants", "what to do"):
-        filled.add_column(name)
+    filled = table("state", "what", "why", "variants", "what to do")
     cells = [
         (row.state, _what(row), _why(row), _variants(row.variants, total), row.hint) for row in rows
     ]
     for row in cells:
         filled.add_row(*row)
-    if fits(filled, screen):
-        put(filled, screen)
-        return
-    click.echo()
-    for state, what, why, variants, hint in cells:
-        for line in (
-            f"{state}: {what}",
-            *_indented((why, f"variants: {variants}", f"do: {hint}"), screen),
-        ):
-            click.echo(line)
-        click.echo()
+    put(filled, instead=["\n\n".join("\n".join(_narrow(*row)) for row in cells)])
 
 
-def _indented(texts: Sequence[str], screen: Console) -> Iterator[str]:
-    for text in texts:
-        yield paragraph(text, screen, "    ", "      ")
+def _narrow(state: str, what: str, why: str, variants: str, hint: str) -> Iterator[str]:
+    yield f"{state}: {what}"
+    for text in (why, f"variants: {variants}", f"do: {hint}"):
+        yield paragraph(text, "    ", "      ")
 
 
 def _what(row: Trouble) -> str:
-    return (
-        row.what
-        if row.kind in (NETWORK, "clock", "engine")
-        else f"{row.kind} {row.what.removeprefix(row.kind + ' ')}"
-    )
+    if row.kind in (NETWORK, "clock", "engine"):
+        return row.what
+    return f"{row.kind} {row.what.removeprefix(row.kind + ' ')}"
 
 
 def _why(row: Trouble) -> str:
@@ -111,6 +81,5 @@ def _variants(names: tuple[str, ...], total: int) -> str:
         return "-"
     if len(names) == total > _NAMES:
         return f"all {total}"
-    return ", ".join(names[:_NAMES]) + (
-        f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    )
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return f"{', '.join(names[:_NAMES])}{more}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import console, count, fits, paragraph, put, put_json, table
+from bakestone.cli.terminal import paragraph, put, put_json, table
+from bakestone.core.documents.words import count
 from bakestone.jobs.freshness.bump import BumpPlan
 from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow
 
@@ -21,9 +23,8 @@ def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) 
     shown.
     """
     if as_json:
-        plain = {"at": str(at), "variants": found.selected, "rows": [asdict(r) for r in found.rows]}
-        unasked = [asdict(question) for question in found.unasked]
-        put_json(plain | {"unasked": unasked, "notes": found.notes})
+        plain = asdict(found)
+        put_json({"at": str(at), "variants": plain.pop("selected"), **plain})
         return
     shown = [row for row in found.rows if everything or row.kind != "package" or row.security]
     if shown:
@@ -35,12 +36,11 @@ def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) 
         click.echo(f"{hidden} other package{have}, none a security update; --all shows them")
     for note in found.notes:
         click.echo(note)
-    screen = console()
     for question in found.unasked:
         said = f"not asked: {question.what}: {question.why}"
-        click.echo(paragraph(said, screen, further="    "))
+        click.echo(paragraph(said, further="    "))
         if question.hint:
-            click.echo(paragraph(question.hint, screen, "    hint: ", " " * 10))
+            click.echo(paragraph(question.hint, "    hint: ", " " * 10))
     if not found.rows:
         of = ", of what was asked" if found.unasked else ""
         click.echo(f"nothing newer for {count(found.selected, 'variant')}{of}")
@@ -48,23 +48,18 @@ def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) 
 
 def _table(rows: list[OutdatedRow], selected: int) -> None:
     """A table; a few lines a row where the terminal is too narrow for it."""
-    screen = console()
-    filled = table()
-    for title in ("kind", "what", "pinned", "newest", "variants", "about"):
-        filled.add_column(title, no_wrap=True)
-    for row in rows:
-        filled.add_row(*_cells(row, selected))
-    if fits(filled, screen):
-        put(filled, screen)
-        return
-    click.echo()
-    for row in rows:
-        kind, what, pinned, newest, hit, about = _cells(row, selected)
-        change = f"{kind} {what}: {pinned} -> {newest}, variants: {hit}"
-        click.echo(paragraph(change, screen, "", "    "))
+    filled = table("kind", "what", "pinned", "newest", "variants", "about")
+    cells = [_cells(row, selected) for row in rows]
+    for row in cells:
+        filled.add_row(*row)
+    put(filled, instead=_narrow(cells))
+
+
+def _narrow(cells: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    for kind, what, pinned, newest, hit, about in cells:
+        yield paragraph(f"{kind} {what}: {pinned} -> {newest}, variants: {hit}", further="    ")
         if about:
-            click.echo(paragraph(about, screen, "    ", "    "))
-    click.echo()
+            yield paragraph(about, "    ", "    ")
 
 
 def _cells(row: OutdatedRow, selected: int) -> tuple[str, ...]:
@@ -91,35 +86,30 @@ def _moves(rows: list[OutdatedRow]) -> None:
 
 def bumped(plan: BumpPlan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
     """The difference, and what to do next."""
+    diff = plan.diff(before, str(path))
     if as_json:
-        changes = [
-            {
-                "line": c.where.line,
-                "column": c.where.column,
-                "family": c.family,
-                "before": c.before,
-                "after": c.after,
-            }
-            for c in plan.changes
-        ]
         plain = {
             "file": str(path),
             "component": plan.component,
             "from": plan.old,
             "to": plan.new,
             "written": written,
-            "with": list(plan.companions),
-            "changes": changes,
-            "variants": list(plan.variants),
-            "notes": list(plan.notes),
-            "diff": plan.diff(before, str(path)),
+            "with": plan.companions,
+            "changes": [
+                {"line": c.where.line, "column": c.where.column}
+                | {"family": c.family, "before": c.before, "after": c.after}
+                for c in plan.changes
+            ],
+            "variants": plan.variants,
+            "notes": plan.notes,
+            "diff": diff,
         }
         put_json(plain)
         return
     if not plan.changes:
         click.echo(f"{path}: {plan.component} is at {plan.new} already; nothing to do")
         return
-    click.echo(plan.diff(before, str(path)))
+    click.echo(diff)
     beside = f" with {' and '.join(plan.companions)}" if plan.companions else ""
     variants = count(len(plan.variants), "variant")
     click.echo(f"{path}: {plan.component} {plan.old} -> {plan.new}{beside}, {variants}")

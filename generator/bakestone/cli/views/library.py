@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
+from itertools import compress
 from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import console, count, paragraph, put, put_json, table, warn
+from bakestone.cli.terminal import console, paragraph, put, put_json, table, warn
 from bakestone.clients.http.session import readable
+from bakestone.core.documents.words import count
 from bakestone.core.library.component import Component
 from bakestone.errors import Finding
 from bakestone.jobs.library.acquire import AddedVersion
@@ -32,50 +34,35 @@ def components(entries: Sequence[ComponentRow], *, as_json: bool) -> None:
         put_json({"components": [asdict(e) for e in entries]})
         return
     screen = console()
-    titles, licences = screen.width >= TITLES, screen.is_terminal and screen.width >= LICENCES
+    wide, wider = screen.width >= TITLES, screen.is_terminal and screen.width >= LICENCES
     teams = any(e.added or e.origin != BUILT_IN for e in entries)
+    shown = (True, True, wide, True, True, True, teams, wider)
+    titles = ("slot", "component", "what", "versions", "newest", "methods", "from", "licence")
     listed = table()
-    for name in ("slot", "component"):
-        listed.add_column(name, no_wrap=True)
-    if titles:
-        listed.add_column("what")
-    listed.add_column("versions", justify="right", no_wrap=True)
-    listed.add_column("newest", no_wrap=True)
-    listed.add_column("methods")
-    if teams:
-        listed.add_column("from")
-    if licences:
-        listed.add_column("licence", overflow="fold")
+    for title in compress(titles, shown):
+        listed.add_column(
+            title,
+            justify="right" if title == "versions" else "left",
+            no_wrap=title in ("slot", "component", "versions", "newest"),
+            overflow="fold" if title == "licence" else "ellipsis",
+        )
     before = ""
     for e in (e for e in entries if not e.retired):
-        cells = [
-            e.slot if e.slot != before else "",
-            e.component,
-            *([e.title] if titles else []),
-            str(e.versions),
-            e.newest or "-",
-        ]
+        slot = e.slot if e.slot != before else ""
+        about = (slot, e.component, e.title, str(e.versions), e.newest or "-", ", ".join(e.methods))
         origin = f"{e.origin}, {e.added} added" if e.added else e.origin
-        listed.add_row(
-            *cells,
-            ", ".join(e.methods),
-            *([origin] if teams else []),
-            *([e.licence] if licences else []),
-        )
+        listed.add_row(*compress((*about, origin, e.licence), shown))
         before = e.slot
-    put(listed, screen)
-    terms = {
-        e.terms: [other.component for other in entries if other.terms == e.terms]
-        for e in entries
-        if e.terms
-    }
+    put(listed)
+    terms = dict.fromkeys(e.terms for e in entries if e.terms)
+    users = {term: ", ".join(e.component for e in entries if e.terms == term) for term in terms}
     for title, names in (
-        ("accept", [f"{term} for {', '.join(names)}" for term, names in terms.items()]),
+        ("accept", [f"{term} for {who}" for term, who in users.items()]),
         ("retired", [e.component for e in entries if e.retired]),
     ):
         if names:
-            click.echo(paragraph(f"{title}: {'; '.join(names)}", screen, further="  "))
-    click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one", screen))
+            click.echo(paragraph(f"{title}: {'; '.join(names)}", further="  "))
+    click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one"))
 
 
 def summary(entries: Sequence[ComponentRow]) -> str:
@@ -97,30 +84,24 @@ def versions(
         plain = [asdict(row) | {"ends": [end.as_dict() for end in row.ends]} for row in rows]
         put_json(asdict(entry) | {"distro": distro, "versions": plain})
         return
-    screen = console()
-    click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}", screen))
+    click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}"))
     about = [str(component.data.get("homepage", ""))]
-    if component.terms:
-        about.append(
-            f"terms: {component.terms.title}, {component.terms.url}; `accept: [{entry.terms}]` in"
-            " images.yaml"
-        )
+    if terms := component.terms:
+        accept = f"`accept: [{entry.terms}]` in images.yaml"
+        about.append(f"terms: {terms.title}, {terms.url}; {accept}")
     if entry.retired:
         about.append(f"retired: {entry.retired}")
     for text in about:
-        click.echo(paragraph(text, screen, further="  "))
-    listed = table()
-    listed.add_column("version", no_wrap=True)
-    for name in ("methods", "platforms", "end of life", "checksums"):
-        listed.add_column(name, overflow="fold")
+        click.echo(paragraph(text, further="  "))
     own = any(row.origin != entry.origin for row in rows)
+    listed = table("version", folded=("methods", "platforms", "end of life", "checksums"))
     if own:
         listed.add_column("from")
     for row in rows:
         cells = [", ".join(row.methods) or "-", _platforms(row), _ends(row, at), _confidence(row)]
         listed.add_row(row.version, *cells, *([row.origin] if own else []))
     if rows:
-        put(listed, screen)
+        put(listed)
     where = f" for {distro}" if distro else ""
     some = f"{len(rows)} of {entry.versions} versions{where}"
     click.echo(some if distro else count(entry.versions, "version"))
@@ -155,19 +136,15 @@ def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
         plain = [{k: v for k, v in asdict(hit).items() if k != "score"} for hit in found]
         put_json({"hits": plain})
         return
-    shown, screen = found[:limit] if limit else found, console()
-    methods = screen.width >= METHODS
-    listed = table()
-    listed.add_column("component", no_wrap=True)
-    listed.add_column("version", no_wrap=True)
-    for name in ("methods", "found in") if methods else ("found in",):
-        listed.add_column(name, overflow="fold")
+    shown = found[:limit] if limit else found
+    methods = console().width >= METHODS
+    folded = ("methods", "found in") if methods else ("found in",)
+    listed = table("component", "version", folded=folded)
     for hit in shown:
         cells = [", ".join(hit.methods) or "-"] if methods else []
-        listed.add_row(
-            hit.component, hit.version or "(all)", *cells, "; ".join(hit.found) or hit.title
-        )
-    put(listed, screen)
+        places = "; ".join(hit.found) or hit.title
+        listed.add_row(hit.component, hit.version or "(all)", *cells, places)
+    put(listed)
     more = f"; the first {limit} are shown, --limit 0 shows all" if len(found) > len(shown) else ""
     click.echo(f"{len(found)} found{more}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import console, paragraph, put_json
+from bakestone.cli.terminal import paragraph, put_json
 from bakestone.cli.views import problems
 from bakestone.core.lock import budget
 from bakestone.core.lock.lock import Lock
@@ -41,4 +41,4 @@ def checked(
         counted = f"{bases} base images, {files} files, {wheels} wheels"
         age = budget.summary(ageing, at)
         said = f"{path}: fits images.yaml, every base is pinned ({counted}); {age}"
-        click.echo(paragraph(said, console(), further="    "))
+        click.echo(paragraph(said, further="    "))

@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, count, fits, paragraph, put, put_json, table, warn
+from bakestone.cli.terminal import console, paragraph, put, put_json, table, warn
+from bakestone.core.documents.words import count
 from bakestone.core.matrix.checks import lifecycle, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
 from bakestone.errors import Finding
 from bakestone.jobs.explain import Line
 from bakestone.project import Project
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 
 def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -> None:
     """How many variants a matrix that is right has, and what is worth knowing about it."""
     matrix = project.matrix
     if as_json:
-        put_json(
-            {
-                "variants": len(matrix.variants),
-                "findings": [finding.as_dict() for finding in warnings],
-            }
-        )
+        findings = [finding.as_dict() for finding in warnings]
+        put_json({"variants": len(matrix.variants), "findings": findings})
         return
     warn(warnings)
-    families = ", ".join(
-        f"{f.name} {sum(v.family is f for v in matrix.variants)}" for f in matrix.spec.families
-    )
+    sizes = Counter(variant.family.name for variant in matrix.variants)
+    families = ", ".join(f"{f.name} {sizes[f.name]}" for f in matrix.spec.families)
     click.echo(
         f"{project.matrix_path}: {count(len(matrix.variants), 'variant')} ({families}),"
         f" {count(len(matrix.excluded), 'combination')} left out"
@@ -49,19 +42,11 @@ def up_to_date(project: Project) -> None:
 
 def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
     """What was written and removed."""
-    for path in written:
-        click.echo(f"wrote {path}")
-    for path in removed:
-        click.echo(f"removed {path}")
-    click.echo(
-        f"{project.output}: {len(project.texts())} files, {len(written)} written, {len(removed)}"
-        " removed"
-    )
-
-
-def line(text: str) -> None:
-    """What another tool reads, as one line."""
-    click.echo(text)
+    for verb, paths in (("wrote", written), ("removed", removed)):
+        for path in paths:
+            click.echo(f"{verb} {path}")
+    counts = f"{len(project.texts())} files, {len(written)} written, {len(removed)} removed"
+    click.echo(f"{project.output}: {counts}")
 
 
 def variants(
@@ -75,37 +60,32 @@ def variants(
         plain = [_plain(project, variant, at) for variant in chosen]
         put_json({"registry": project.registry, "variants": plain})
         return
-    screen = console()
     for family in project.matrix.spec.families:
         own = [v for v in chosen if v.family is family]
         if own:
             about = f": {family.description}" if family.description else ""
-            click.echo(paragraph(f"{family.name}{about}", screen))
-            _family(own, at, screen)
+            click.echo(paragraph(f"{family.name}{about}"))
+            _family(own, at)
     click.echo(f"{len(chosen)} of {len(project.matrix.variants)} variants")
 
 
-def _family(own: Sequence[Variant], at: datetime.date, screen: Console) -> None:
+def _family(own: Sequence[Variant], at: datetime.date) -> None:
     """A table with a column a slot; a few lines a variant where the terminal is too narrow."""
     slots = sorted({s for v in own for s in v.slots}, key=slot_rank)
-    filled = table()
-    for title in ("variant", *slots, "support ends"):
-        filled.add_column(title, no_wrap=True)
+    filled = table("variant", *slots, "support ends")
     for variant in own:
-        filled.add_row(
-            variant.name, *(_cell(variant, slot) for slot in slots), lifecycle.cell(variant, at)
-        )
-    if fits(filled, screen):
-        put(filled, screen)
-        return
-    click.echo()
+        cells = (_cell(variant, slot) for slot in slots)
+        filled.add_row(variant.name, *cells, lifecycle.cell(variant, at))
+    put(filled, instead=_narrow(own, slots, at))
+
+
+def _narrow(own: Sequence[Variant], slots: Sequence[str], at: datetime.date) -> Iterator[str]:
     for variant in own:
         cells = {slot: _cell(variant, slot) for slot in slots if slot in variant.slots}
         made_of = ", ".join(c if " " in c else f"{slot} {c}" for slot, c in cells.items())
-        click.echo(variant.name)
+        yield variant.name
         for text in (made_of, f"support ends: {lifecycle.cell(variant, at)}"):
-            click.echo(paragraph(text, screen, "    ", "    "))
-    click.echo()
+            yield paragraph(text, "    ", "    ")
 
 
 def _cell(variant: Variant, slot: str) -> str:
@@ -151,6 +131,6 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
             click.echo(beginning + pin)  # never broken: a pin is there to be copied
             beginning = " " * room
         for origin in fact.origin.splitlines():
-            text = paragraph(origin, screen, beginning + "  ", beginning + "  ")
+            text = paragraph(origin, beginning + "  ", beginning + "  ")
             dim = screen.is_terminal and not screen.no_color
             click.echo(click.style(text, dim=True) if dim else text)

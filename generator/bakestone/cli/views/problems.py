@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from bakestone.cli.terminal import put_json, say, told
+from bakestone.cli.terminal import put_json, say, warn
 from bakestone.errors import Finding, visible
 
 _USERINFO = re.compile(r"//[^/\s@]+@")
@@ -20,7 +20,7 @@ def findings(found: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
         put_json({"findings": [finding.as_dict() for finding in found]})
         return
-    say(told(found))
+    warn(found)
     errors = sum(finding.severity == "error" for finding in found)
     if errors > 1:
         say(f"{errors} errors")

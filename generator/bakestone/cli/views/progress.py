@@ -5,60 +5,48 @@ terminal.
 from __future__ import annotations
 
 import re
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
+import click
+
+from bakestone.cli.terminal import console
 from bakestone.clients.engine.events import State
 from bakestone.jobs.publish.watching import Status
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _OVER = (Status.DONE, Status.FAILED, Status.PRESENT)
 _SCRIPT = re.compile(r"^RUN .*<<\S+ \((?:# (.*?)\.\.\.|.*)\)$", re.DOTALL)
 """How BuildKit names a RUN with a heredoc: its first line in parentheses."""
 _MARKS = {
-    Status.WAITING: "[dim]·[/]",
-    Status.DONE: "[green]✓[/]",
-    Status.FAILED: "[red]✗[/]",
-    Status.PRESENT: "[green]=[/]",
+    Status.WAITING: ("·", "dim"),
+    Status.DONE: ("✓", "green"),
+    Status.FAILED: ("✗", "red"),
+    Status.PRESENT: ("=", "green"),
 }
 
 
-class Shown(Protocol):
-    """What has a line of its own: a variant, by its own name and by that of its bake target."""
-
-    @property
-    def name(self) -> str:
-        """The variant's name."""
-
-    @property
-    def target(self) -> str:
-        """Its name in a bake definition."""
-
-    @property
-    def stage(self) -> str:
-        """The name of its last stage."""
-
-
-class Progress:
-    """Use as a context manager; `watch` takes BuildKit's state after each event."""
+class Progress(ExitStack):
+    """Lines for variants, by the targets of their bake definition: use it as a context manager;
+    `watch` takes BuildKit's state after each event.
+    """
 
     def __init__(
-        self, variants: Sequence[Shown], *, clock: Callable[[], float] = time.monotonic
+        self, targets: Mapping[str, str], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        from bakestone.cli.terminal import console
-
-        self.console: Any = console(markup=True)
+        super().__init__()
+        self.console = console()
         self.clock = clock
         self.began = clock()
-        self.targets = {v.target: v.name for v in variants}
-        self.stages = {v.target: v.stage for v in variants}
-        self.status = dict.fromkeys(self.targets.values(), Status.WAITING)
-        self.detail = dict.fromkeys(self.targets.values(), "")
+        self.targets = targets
+        self.status = dict.fromkeys(targets.values(), Status.WAITING)
+        self.detail = dict.fromkeys(targets.values(), "")
         self.ended: dict[str, float] = {}
-        self._live: Any = None
         self._said: set[tuple[str, str]] = set()
         self._change = threading.RLock()
 
@@ -66,23 +54,8 @@ class Progress:
         if self.console.is_terminal:
             from rich.live import Live
 
-            self._live = Live(
-                get_renderable=self._table,
-                console=self.console,
-                refresh_per_second=4,
-                transient=False,
-            )
-            self._live.__enter__()
+            self.enter_context(Live(get_renderable=self._table, console=self.console))
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.__exit__(kind, value, trace)
 
     def set(self, name: str, status: Status, detail: str = "") -> None:
         """Note the state of a variant. May be called by several threads."""
@@ -112,11 +85,12 @@ class Progress:
             return ""
         if state.exporting():
             return "writing layers"
-        measured = state.ended(target, self.stages[target])
-        return "measured" if measured else "waiting for a stage that another variant builds"
+        if state.ended(target):
+            return "measured"
+        return "waiting for a stage that another variant builds"
 
     def _say(self, name: str) -> None:
-        if self._live:
+        if self.console.is_terminal:
             return
         detail = self.detail[name]
         mark = (name, f"{self.status[name]} {detail.split(' ')[0]}")  # each stage is said once
@@ -124,11 +98,11 @@ class Progress:
         if mark not in self._said and not quiet:
             self._said.add(mark)
             text = f"{self.status[name]} {self.detail[name]}".strip()
-            sys.stdout.write(f"[{self.clock() - self.began:5.0f}s] {name}: {text}\n")
-            sys.stdout.flush()
+            click.echo(f"[{self.clock() - self.began:5.0f}s] {name}: {text}")
 
-    def _table(self) -> Any:
+    def _table(self) -> Table:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(width=1)
@@ -137,20 +111,10 @@ class Progress:
         table.add_column(justify="right", no_wrap=True)
         for name, status in self.status.items():
             elapsed = self.ended.get(name, self.clock()) - self.began
-            text = self.detail[name] or status
-            table.add_row(
-                _MARKS.get(status, "[yellow]▸[/]"),
-                name,
-                f"[dim]{_plain(text)}[/]",
-                f"{elapsed:4.0f}s" if status != Status.WAITING else "",
-            )
+            said = Text(self.detail[name] or status, "dim")
+            seconds = f"{elapsed:4.0f}s" if status != Status.WAITING else ""
+            table.add_row(Text(*_MARKS.get(status, ("▸", "yellow"))), name, said, seconds)
         return table
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 def _short(instruction: str) -> str:

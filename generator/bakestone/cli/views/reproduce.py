@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from bakestone.cli.terminal import console, put, put_json, table
-from bakestone.jobs.reproduce.images import ConfigDifference, LayerDifference
+from bakestone.cli.terminal import put, put_json, table
+from bakestone.jobs.reproduce.images import LayerDifference
 from bakestone.jobs.reproduce.layers import Difference, LayerFile
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
 
@@ -25,14 +25,12 @@ def results(found: Sequence[Result], limit: int, *, as_json: bool) -> None:
         equal = all(result.verdict == EQUAL for result in found)
         put_json({"equal": equal, "images": [result.as_dict() for result in found]})
         return
-    compared = table()
-    for title in ("variant", "platform", "result", "digest", "compared with"):
-        compared.add_column(title, overflow="fold")
+    compared = table(folded=("variant", "platform", "result", "digest", "compared with"))
     for result in found:
         before = "" if result.difference is None else f"{result.before[:19]} -> "
         digest = f"{before}{result.after[:19]}"
         compared.add_row(result.variant, result.platform, result.verdict, digest, result.against)
-    put(compared, console())
+    put(compared)
     for result in found:
         for line in _lines(result, limit):
             click.echo(line)
@@ -52,9 +50,9 @@ def _lines(result: Result, limit: int) -> Iterator[str]:
     yield f"{result.variant} {result.platform}:"
     for layer in result.difference.layers:
         yield from _layer(layer, limit)
-    for name in ("config", "manifest"):
-        values: tuple[ConfigDifference, ...] = getattr(result.difference, name)
-        for value in values:
+    values = {"config": result.difference.config, "manifest": result.difference.manifest}
+    for name, found in values.items():
+        for value in found:
             yield f"  {name} {value.path}: {_short(value.before)} -> {_short(value.after)}"
 
 
@@ -65,38 +63,38 @@ def _layer(layer: LayerDifference, limit: int) -> Iterator[str]:
         f"    {layer.before[:19] or 'none'} {layer.size_before} bytes ->"
         f" {layer.after[:19] or 'none'} {layer.size_after} bytes"
     )
-    if not layer.files:
-        yield (
-            "    the same bytes, compressed in another way"
-            if layer.same_content
-            else "    the same files in another order"
-        )
-        return
+    count = len(layer.files)
+    if layer.same_content and not count:
+        yield "    the same bytes, compressed in another way"
+    elif not count:
+        yield "    the same files in another order"
+    else:
+        yield f"    {count} files differ:" if count > 1 else "    1 file differs:"
     shown = layer.files[:limit] if limit else layer.files
-    yield f"    {len(layer.files)} files differ:" if len(layer.files) > 1 else "    1 file differs:"
     for file in shown:
         yield f"      /{file.path}: {_file(file)}"
-    if len(shown) < len(layer.files):
-        yield f"      and {len(layer.files) - len(shown)} more (--files 0, or --format json)"
+    if len(shown) < count:
+        yield f"      and {count - len(shown)} more (--files 0, or --format json)"
 
 
 def _file(file: Difference) -> str:
-    if file.before is None or file.after is None:
-        entry = file.before or file.after
-        return f"{file.what[0]} ({entry.kind}, {entry.size} bytes)" if entry else file.what[0]
-    return ", ".join(_fact(fact, file.before, file.after) for fact in file.what)
+    if file.before and file.after:
+        return ", ".join(_fact(fact, file.before, file.after) for fact in file.what)
+    entry = file.before or file.after
+    return f"{file.what[0]} ({entry.kind}, {entry.size} bytes)" if entry else file.what[0]
 
 
 def _fact(fact: str, before: LayerFile, after: LayerFile) -> str:
-    if fact == "content" and before.kind == after.kind == "file":
-        became = f" -> {after.size}" if before.size != after.size else ""
-        return f"content ({before.size}{became} bytes)"
-    if fact == "mode":
-        return f"mode {before.mode:04o} -> {after.mode:04o}"
-    if fact == "time":
-        return f"time {_time(before.time)} -> {_time(after.time)}"
-    if fact == "attributes":
-        return "extended attributes"
+    match fact:
+        case "content" if before.kind == after.kind == "file":
+            became = f" -> {after.size}" if before.size != after.size else ""
+            return f"content ({before.size}{became} bytes)"
+        case "mode":
+            return f"mode {before.mode:04o} -> {after.mode:04o}"
+        case "time":
+            return f"time {_time(before.time)} -> {_time(after.time)}"
+        case "attributes":
+            return "extended attributes"
     return f"{fact} {getattr(before, fact)} -> {getattr(after, fact)}"
 
 

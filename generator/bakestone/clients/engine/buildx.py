@@ -133,7 +133,8 @@ class Engine:
         docker = self.client().client_config.docker_cmd
         targets = list(definition["target"])
         with self.prepared(definition) as prepared:
-            state = State(tuple(targets), hidden=prepared.hidden)
+            last = {name: str(target.get("target", "")) for name, target in targets.items()}
+            state = State(tuple(targets), hidden=prepared.hidden, last=last)
             command = [*docker, "buildx", "bake", "--progress", "rawjson"]
             command += ["--builder", self.site.builder] if self.site.builder else []
             command += ["--metadata-file", str(prepared.metadata), "--file", str(prepared.path)]

@@ -61,11 +61,11 @@ def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Ab
     driver, name = _driver(client, builder)
     if driver != "docker":
         way = LAYOUT if export else BY_DIGEST
-        return Abilities(WHOLE, way, layouts=True, name=f"the builder {name}")
+        return Abilities(True, way, layouts=True, name=f"the builder {name}")
     info = client.info()
     docker = f"Docker {info.server_version or '0'}"
     if "io.containerd.snapshotter" in str(info.driver_status):
-        return Abilities(WHOLE, LAYOUT, layouts=True, name=docker)
+        return Abilities(True, LAYOUT, layouts=True, name=docker)
     docker += " without the containerd image store"
     if export:
         hint = (
@@ -74,8 +74,7 @@ def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Ab
         )
         said = f"{docker} cannot export images, as `push: export` asks"
         raise fail(said, hint, code=ENVIRONMENT)
-    plain = Form(rewrite=False, attest=False)
-    return Abilities(plain, BY_TAG, layouts=False, name=docker)
+    return Abilities(False, BY_TAG, layouts=False, name=docker)
 
 
 def _driver(client: DockerClient, builder: str) -> tuple[str, str]:

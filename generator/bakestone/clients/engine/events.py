@@ -92,11 +92,14 @@ class State:
     `output` holds lines that are not JSON: buildx's own errors. `digests` are those that buildx
     tells of what it pushed, target -> digest; older ones tell that of the configuration.
 
+    `last` is target -> the name of its last stage.
+
     `hidden` are secrets, the longest first: asterisks stand for them in everything that is shown.
     """
 
     targets: tuple[str, ...]
     hidden: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
+    last: Mapping[str, str] = field(default_factory=dict, kw_only=True, repr=False)
     steps: dict[str, Step] = field(default_factory=dict)
     output: list[str] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
@@ -165,9 +168,9 @@ class State:
         """The step of a target that is at work now: of several, the one that began last."""
         return next(reversed(self._at_work.get(target, {}).values()), None)
 
-    def ended(self, target: str, stage: str, platforms: int = 1) -> bool:
-        """Whether the last step of a target's stage is done on all its platforms."""
-        ends = (s for s in self._ends.get(target, ()) if s.stage == stage)
+    def ended(self, target: str, platforms: int = 1) -> bool:
+        """Whether the last step of a target's last stage is done on all its platforms."""
+        ends = (s for s in self._ends.get(target, ()) if s.stage == self.last.get(target))
         return platforms <= sum(s.done and not s.error for s in ends)
 
     def runs(self) -> dict[str, datetime]:

@@ -245,7 +245,7 @@ class _Run:
             courier.check()
             for variant in variants if self.options.push else ():
                 # its last stage copies the inventory
-                done = state.ended(variant.target, variant.stage, len(variant.platforms))
+                done = state.ended(variant.target, len(variant.platforms))
                 if done and not courier.has(variant):
                     self._hand(variant, board, courier)
 

@@ -82,12 +82,7 @@ def test_retired_tags_are_named_with_what_became_of_them(
 def test_what_is_over_or_on_its_way_to_the_registry_is_not_said_to_be_built(
     image: ReleasedImage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Line:
-        """A variant, as far as a line needs it."""
-
-        name = target = "a"
-
-    with Progress([Line()], clock=lambda: 0.0) as progress:
+    with Progress({"a": "a"}, clock=lambda: 0.0) as progress:
         state = State(("a",))
         state.feed(vertex("[git 2/3] RUN make"))
         progress.watch(state)
