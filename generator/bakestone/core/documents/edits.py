@@ -62,9 +62,8 @@ def replace(before: Handwritten, text: str) -> None:
         if now != before.content:
             why = "the file was changed by someone else meanwhile; nothing was written"
             raise fail(why, "run the command again", name=str(before.path))
-        write_text(
-            real, ("\ufeff" if before.mark else "") + text, mode=stat.S_IMODE(real.stat().st_mode)
-        )
+        mark = "\ufeff" if before.mark else ""
+        write_text(real, mark + text, mode=stat.S_IMODE(real.stat().st_mode))
 
 
 def replaced(text: str, name: str, changes: Mapping[Path_, str]) -> str:
@@ -76,15 +75,14 @@ def replaced(text: str, name: str, changes: Mapping[Path_, str]) -> str:
     """
     document = yamldoc.parse(text, name)
     nodes = dict(_scalars(yaml.compose(text, _Loader), ()))
-    spots = {}
-    for path, new in changes.items():
-        node = nodes[path]
-        start, end = node.start_mark.index, node.end_mark.index
-        spots[start] = (end, _scalar(text[start:end], node.value, new, plain=not node.style))
+    # an alias and its anchor are one place
+    places = {nodes[path].start_mark.index: (nodes[path], new) for path, new in changes.items()}
     out = text
-    for start in sorted(spots, reverse=True):
-        end, new = spots[start]
-        out = out[:start] + new + out[end:]
+    for start in sorted(places, reverse=True):
+        node, new = places[start]
+        end = node.end_mark.index
+        written = _scalar(text[start:end], node.value, new, plain=not node.style)
+        out = out[:start] + written + out[end:]
     try:
         after = yamldoc.parse(out, name).data
     except BakestoneError:
@@ -138,16 +136,11 @@ def _expected(document: Document, changes: Mapping[Path_, str]) -> Any:
 
 
 def _by_hand(document: Document, changes: Mapping[Path_, str]) -> BakestoneError:
-    first = next(iter(changes))
-    shared = [
-        path
-        for path in document.values
-        if path not in changes and document.values[path] in {document.values[p] for p in changes}
-    ]
-    if shared:
-        where = ".".join(map(str, shared[0]))
-        why = f"this value is shared: {where} is an alias of it"
-        hint = "write the value out there, or edit both by hand"
-        return fail(why, hint, where=document.position(first))
+    where = document.position(next(iter(changes)))
+    changed = {document.values[path] for path in changes}
+    for path, place in document.values.items():
+        if path not in changes and place in changed:
+            why = f"this value is shared: {'.'.join(map(str, path))} is an alias of it"
+            return fail(why, "write the value out there, or edit both by hand", where=where)
     why = "this value is written in a form that cannot be edited with certainty"
-    return fail(why, f"edit it by hand: {changes[first]}", where=document.position(first))
+    return fail(why, f"edit it by hand: {next(iter(changes.values()))}", where=where)

@@ -32,19 +32,18 @@ class Library:
 
         Raises `BakestoneError` for versions of a component that does not exist.
         """
-        names = {p.parent.name for folder in self.folders for p in folder.glob("*/component.yaml")}
+        found = [path for folder in self.folders for path in folder.glob("*/component.yaml")]
+        names = sorted({path.parent.name for path in found})
         for path in (p for folder in self.folders for p in sorted(folder.glob("*/versions.yaml"))):
-            if path.parent.name not in names:
-                hint = near(
-                    path.parent.name, sorted(names), "add a component.yaml: see docs/components.md"
+            name = path.parent.name
+            if name not in names:
+                why = (
+                    f"{name} has versions.yaml but no component.yaml, and no component has that"
+                    " name"
                 )
-                raise fail(
-                    f"{path.parent.name} has versions.yaml but no component.yaml, and no component"
-                    " has that name",
-                    hint,
-                    name=str(path),
-                )
-        return sorted(names)
+                hint = near(name, names, "add a component.yaml: see docs/components.md")
+                raise fail(why, hint, name=str(path))
+        return names
 
     def get(self, name: str) -> Component | None:
         """The component, or None when there is none of that name.

@@ -41,17 +41,16 @@ class Base:
     @staticmethod
     def of(data: Json) -> Base:
         """From a distro version's data, or an entry of a method `image`."""
-        source = data.get("source", "")
+        platforms = data.get("platforms")
         return Base(
             ref=data.get("ref") or data["image"],
             digest=data.get("digest") or "",
             kind=data.get("kind", ""),
-            platforms=(
-                dict(data.get("platforms") or {}) if isinstance(data.get("platforms"), dict) else {}
-            ),
+            # of the distro's image a mapping to digests; a version may have a list of names here
+            platforms=dict(platforms) if isinstance(platforms, dict) else {},
             provides={k: str(v) for k, v in data.get("provides", {}).items()},
             serial=str(data.get("serial", "")),
-            source=", ".join(source) if isinstance(source, list) else str(source),
+            source=texts(data.get("source", "")),
             note=data.get("note", ""),
         )
 
@@ -110,12 +109,10 @@ class Version:
     @cached_property
     def conditions(self) -> tuple[str, ...]:
         """The slots and attributes that the conditions of its entries look at."""
-        entries = (
-            e
-            for method, data in self.methods.items()
-            for e in data.get(ENTRIES.get(method, ""), [])
+        lists = (data.get(ENTRIES.get(name, ""), []) for name, data in self.methods.items())
+        return tuple(
+            sorted({key for entries in lists for e in entries for key in e.get("when", {})})
         )
-        return tuple(sorted({key for entry in entries for key in entry.get("when", {})}))
 
 
 def patterns(mapping: Mapping[str, object]) -> dict[str, tuple[str, ...]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -19,46 +18,30 @@ _FORM = re.compile(r'(?:#.*\n|\n)*versions:\n((?:  "[^"\\\n]+":\n| {4}.*\n| {0,3
 _ENTRY = re.compile(r'^  "([^"\n]+)":\n', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class VersionFiles:
-    """Where a component's versions are, and how an entry becomes one.
-
-    `overlays` are a team's files with more versions; `optional` when there may be no versions.yaml,
-    `needed` what an entry must have.
-    """
-
-    name: str
-    folder: Path
-    overlays: tuple[Path, ...]
-    built_in: bool
-    optional: bool
-    needed: frozenset[str]
-    make: Callable[[str, Json], Version]
-
-
 class Versions(Mapping[str, Version]):
     """The versions of a component, newest first; each is read when it is asked for.
 
     A matrix names a few of the hundreds of versions in the library. Bakestone's own files have one
-    form, in which an entry is found without a YAML parser; a file in any other form, or a team's
-    own, is read whole. Entries of a team's overlay stand in front of the component's own.
+    form, in which an entry is found without a YAML parser; one in any other form is read whole.
+    `more` are a team's, which stand in front of those in `own`.
     """
 
-    def __init__(self, files: VersionFiles) -> None:
-        self._make = files.make
+    def __init__(
+        self, make: Callable[[str, Json], Version], own: Path | None, more: Iterable[Json]
+    ) -> None:
+        self._make = make
         self._read: dict[str, Version] = {}
         self._texts: dict[str, str] = {}
-        path = files.folder / "versions.yaml"
-        own = files.built_in and path.is_file()
-        usual = _FORM.fullmatch(path.read_text("utf-8")) if own else None
-        if usual:
-            # what is before the first entry, then name, text, name, text, ...
-            parts = _ENTRY.split(usual[1])
-            self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
-        elif path.is_file() or not files.optional:
-            self._add(yamldoc.fast(path) if files.built_in else checked(path, files))
-        for overlay in files.overlays:
-            self._add(checked(overlay, files))
+        if own:
+            usual = _FORM.fullmatch(own.read_text("utf-8"))
+            if usual:
+                # what is before the first entry, then name, text, name, text, ...
+                parts = _ENTRY.split(usual[1])
+                self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+            else:
+                self._add(yamldoc.fast(own))
+        for known in more:
+            self._add(known)
 
     def _add(self, known: Json) -> None:
         for name, data in known["versions"].items():
@@ -83,26 +66,21 @@ class Versions(Mapping[str, Version]):
         return len(self._names)
 
 
-def checked(path: Path, files: VersionFiles) -> Json:
-    """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles."""
-    document = yamldoc.load(
-        path,
-        "the component's versions.yaml",
-        hint="every component needs one: see docs/components.md",
-    )
+def checked(path: Path, component: str, needed: Set[str]) -> Json:
+    """A team's versions.yaml, against its schema: what is in it reaches Dockerfiles.
+
+    `needed` is what each entry must have.
+    """
+    hint = "every component needs one: see docs/components.md"
+    document = yamldoc.load(path, "the component's versions.yaml", hint=hint)
     schema.check(document, "versions")
-    entries = document.data["versions"].items()
-    lacking = {name: sorted(files.needed - set(data)) for name, data in entries}
-    findings = [
-        Finding(
-            f"{files.name}@{name} has no {' and no '.join(keys)}",
-            "a distro needs both: see docs/components.md",
-            document.position(("versions", name), key=True),
-        )
-        for name, keys in lacking.items()
-        if keys
-    ]
-    findings += _no_wheels(document)
+    findings = list(_no_wheels(document))
+    for name, data in document.data["versions"].items():
+        lacking = sorted(needed - set(data))
+        if lacking:
+            why = f"{component}@{name} has no {' and no '.join(lacking)}"
+            where = document.position(("versions", name), key=True)
+            findings.append(Finding(why, "a distro needs both: see docs/components.md", where))
     if findings:
         raise BakestoneError(findings)
     return document.data
@@ -110,12 +88,12 @@ def checked(path: Path, files: VersionFiles) -> Json:
 
 def _no_wheels(document: Document) -> Iterator[Finding]:
     """Names of wheel files that are none: which Python and machine they are for is in them."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
     for name, data in document.data["versions"].items():
         wheels = ((data or {}).get("methods", {}).get("wheel") or {}).get("wheels", [])
         for number, wheel in enumerate(wheels):
             for platform, file in wheel["files"].items():
-                from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
                 try:
                     parse_wheel_filename(file["filename"])
                 except InvalidWheelFilename:
