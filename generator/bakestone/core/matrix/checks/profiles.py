@@ -110,9 +110,7 @@ def load(
                 folder
             ):  # only names of files that are there get further, so none leads out of the folder
                 hint = near(name, names(folder), f"known profiles: {', '.join(names(folder))}")
-                findings.append(
-                    Finding(f"unknown profile {name!r}", hint, family.profile_positions[name])
-                )
+                findings.append(Finding(f"unknown profile {name!r}", hint, family.profiles[name]))
             elif name not in read:
                 read.add(name)
                 try:
@@ -152,7 +150,7 @@ def refusals(
                         f"an image on {slots['distro'].text} without"
                         f" {' or '.join(requirement.packages)}"
                     )
-                    yield Unfit(profile, requirement, found, (), family.profile_positions[name])
+                    yield Unfit(profile, requirement, found, (), family.profiles[name])
 
 
 def addition(
@@ -185,7 +183,7 @@ def _fillings(slot: str, where: Position, library: Library) -> Iterator[Chosen]:
 def _where(key: str, slots: Slots, family: Family, profile: str) -> Position:
     """Where the thing that does not fit is chosen; where the profile is named when nothing is."""
     filled = [slot for slot in reversed(slots_of(key)) if slot in slots]
-    return slots[filled[0]].where if filled else family.profile_positions[profile]
+    return slots[filled[0]].where if filled else family.profiles[profile]
 
 
 def packages(family: Family, slots: Mapping[str, Chosen]) -> set[str]:
