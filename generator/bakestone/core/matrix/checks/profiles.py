@@ -81,11 +81,6 @@ class Unfit:
         """The requirement by name: profile and id."""
         return (self.profile.name, self.requirement.id)
 
-    @property
-    def mark(self) -> tuple[str, ...]:
-        """Equal for refusals that say the same: one finding is enough."""
-        return (*self.asks, self.found)
-
 
 def names(folder: Path) -> list[str]:
     """Every profile that a family can name, sorted; `folder` is where images.yaml is."""
@@ -103,20 +98,19 @@ def load(
     """
     known: dict[str, Profile] = {}
     findings: list[Finding] = []
+    there = names(folder)
     read: set[str] = set()
-    for family in families:
-        for name in family.profiles:
-            if name not in names(
-                folder
-            ):  # only names of files that are there get further, so none leads out of the folder
-                hint = near(name, names(folder), f"known profiles: {', '.join(names(folder))}")
-                findings.append(Finding(f"unknown profile {name!r}", hint, family.profiles[name]))
-            elif name not in read:
-                read.add(name)
-                try:
-                    known[name] = _read(name, folder, library)
-                except BakestoneError as problem:
-                    findings += problem.findings
+    for name, where in (item for family in families for item in family.profiles.items()):
+        # only names of files that are there get further, so none leads out of the folder
+        if name not in there:
+            hint = near(name, there, f"known profiles: {', '.join(there)}")
+            findings.append(Finding(f"unknown profile {name!r}", hint, where))
+        elif name not in read:
+            read.add(name)
+            try:
+                known[name] = _read(name, folder, library)
+            except BakestoneError as problem:
+                findings += problem.findings
     return known, findings
 
 
@@ -128,29 +122,23 @@ def refusals(
     `slots` with their methods settled, so that the packages of the method apt count. `known` is
     what `load` gave.
     """
-    installed = None
-    for name in family.profiles:
-        if name not in known:
-            continue
-        profile = known[name]
+    installed: set[str] = set()
+    asked = [(known[name], where) for name, where in family.profiles.items() if name in known]
+    for profile, named in asked:
         for requirement in profile.requirements:
             for key, wanted in requirement.require.items():
                 if not holds(slots, key, wanted, family.host):
-                    yield Unfit(
-                        profile,
-                        requirement,
-                        shown(slots, key, family.host),
-                        slots_of(key),
-                        _where(key, slots, family, name),
-                    )
+                    # where what does not fit is chosen, if anything is
+                    filled = [slots[slot].where for slot in slots_of(key) if slot in slots]
+                    where = filled[-1] if filled else named
+                    found = shown(slots, key, family.host)
+                    yield Unfit(profile, requirement, found, slots_of(key), where)
             if requirement.packages:
-                installed = packages(family, slots) if installed is None else installed
-                if not installed.intersection(requirement.packages):
-                    found = (
-                        f"an image on {slots['distro'].text} without"
-                        f" {' or '.join(requirement.packages)}"
-                    )
-                    yield Unfit(profile, requirement, found, (), family.profiles[name])
+                installed = installed or packages(family, slots)
+                if installed.isdisjoint(requirement.packages):
+                    lacking = " or ".join(requirement.packages)
+                    found = f"an image on {slots['distro'].text} without {lacking}"
+                    yield Unfit(profile, requirement, found, (), named)
 
 
 def addition(
@@ -180,24 +168,17 @@ def _fillings(slot: str, where: Position, library: Library) -> Iterator[Chosen]:
                 yield Chosen(slot, component, version, where)
 
 
-def _where(key: str, slots: Slots, family: Family, profile: str) -> Position:
-    """Where the thing that does not fit is chosen; where the profile is named when nothing is."""
-    filled = [slot for slot in reversed(slots_of(key)) if slot in slots]
-    return slots[filled[0]].where if filled else family.profiles[profile]
-
-
 def packages(family: Family, slots: Mapping[str, Chosen]) -> set[str]:
     """The distro packages that a combination asks for in the finished image;
 
     `slots` with their methods settled.
     """
     distro = slots["distro"]
+    name, version = distro.component.name, distro.version.version
     found = set(family.packages)
     for chosen in slots.values():
         for wanted in (None, chosen.version.packages):
-            found.update(
-                chosen.component.packages(wanted, distro.component.name, distro.version.version)
-            )
+            found.update(chosen.component.packages(wanted, name, version))
         if chosen.of_distro:
             found.add(chosen.data["package"])
     return found
@@ -230,38 +211,24 @@ def _wrong(document: yamldoc.Document, name: str, library: Library) -> Iterator[
     """
     data, position = document.data, document.position
     if data["profile"] != name:
+        why = f"the profile {data['profile']} is in the file of {name}"
         hint = f"write `profile: {name}`, or rename the file"
-        yield Finding(
-            f"the profile {data['profile']} is in the file of {name}", hint, position(("profile",))
-        )
+        yield Finding(why, hint, position(("profile",)))
+    choices = [*library.slots, "python", f"{HOST}driver"]
     seen: dict[str, int] = {}
     for index, entry in enumerate(data["requirements"]):
         at = ("requirements", index)
         own, where = entry["id"], position((*at, "id"))
         if own in seen:
-            yield Finding(
-                f"two requirements are named {own} (first on line {seen[own]})",
-                "rename one of them",
-                where,
-            )
+            why = f"two requirements are named {own} (first on line {seen[own]})"
+            yield Finding(why, "rename one of them", where)
         seen.setdefault(own, where.line)
         if not {"require", "packages"} & set(entry):
-            yield Finding(
-                f"the requirement {own} asks for nothing", "add `require` or `packages`", where
-            )
+            why = f"the requirement {own} asks for nothing"
+            yield Finding(why, "add `require` or `packages`", where)
         for key in entry.get("require", {}):
-            slot, _, attribute = key.partition(".")
-            if (
-                slot not in library.slots
-                and key != "python"
-                and not (key.startswith(HOST) and attribute == "driver")
-            ):
-                choices = [*library.slots, "python", f"{HOST}driver"]
-                hint = near(
-                    slot,
-                    choices,
-                    f"one of: {', '.join(choices)}; with an attribute as distro.glibc",
-                )
-                yield Finding(
-                    f"there is no slot {slot!r}", hint, position((*at, "require", key), key=True)
-                )
+            slot = key.partition(".")[0]
+            if slot not in (*library.slots, "python") and key != f"{HOST}driver":
+                known = f"one of: {', '.join(choices)}; with an attribute as distro.glibc"
+                where = position((*at, "require", key), key=True)
+                yield Finding(f"there is no slot {slot!r}", near(slot, choices, known), where)

@@ -67,16 +67,10 @@ def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[R
                 if not holds(slots, key, patterns, host):
                     against = _against(chosen, rule, key)
                     found = ", ".join(shown(slots, other, host) for other in against)
-                    yield Refusal(
-                        rule,
-                        chosen.text,
-                        found,
-                        tuple(
-                            dict.fromkeys(
-                                s for k in (key, *against, chosen.slot) for s in slots_of(k)
-                            )
-                        ),
+                    changeable = dict.fromkeys(
+                        slot for other in (key, *against, chosen.slot) for slot in slots_of(other)
                     )
+                    yield Refusal(rule, chosen.text, found, tuple(changeable))
 
 
 def _against(chosen: Chosen, rule: Rule, key: str) -> tuple[str, ...]:
