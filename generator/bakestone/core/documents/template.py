@@ -10,27 +10,19 @@ import traceback
 from collections.abc import Mapping
 from functools import cache
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bakestone.errors import Position, fail
 
-
-@cache
-def environment() -> ImmutableSandboxedEnvironment:
-    """Jinja as every template of Bakestone sees it."""
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-
-
-@cache
-def _compiled(text: str) -> Template:
-    return environment().from_string(text)
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,
+)
+_compiled = cache(_ENVIRONMENT.from_string)
 
 
 @cache
@@ -39,7 +31,7 @@ def names(text: str) -> frozenset[str]:
     when it cannot be read.
     """
     try:
-        return frozenset(meta.find_undeclared_variables(environment().parse(text)))
+        return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
     except TemplateError:  # `render` says what is wrong with it
         return frozenset()
 

@@ -56,16 +56,8 @@ class Method:
     @staticmethod
     def of(name: str, data: Json) -> Method:
         """From an entry of `methods` in component.yaml."""
-        return Method(
-            name,
-            data.get("summary", ""),
-            data.get("builder", ""),
-            patterns(data.get("packages", {})),
-            tuple(data.get("distros", ())),
-            patterns(data.get("require", {})),
-            data.get("because", ""),
-            patterns(data.get("uses", {})),
-        )
+        mappings = {key: patterns(data.get(key, {})) for key in ("packages", "require", "uses")}
+        return Method(name, **data | mappings | {"distros": tuple(data.get("distros", ()))})
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ class Pick:
 
 
 @dataclass(frozen=True)
-class AxisValue:
-    """One value of an axis: the slots that it sets."""
+class Combination:
+    """Slots set together: by one value of an axis, or added to the product by `include`."""
 
     picks: dict[str, Pick]
     where: Position
@@ -45,7 +45,7 @@ class Axis:
     """A list of values; `name` is a slot, or any name when the values set several slots."""
 
     name: str
-    values: tuple[AxisValue, ...]
+    values: tuple[Combination, ...]
     where: Position
 
     @cached_property
@@ -59,15 +59,6 @@ class Exclude:
     """Leave out the combinations in which every slot matches its pattern."""
 
     patterns: dict[str, str]
-    because: str
-    where: Position
-
-
-@dataclass(frozen=True)
-class Include:
-    """A combination added to the product of the axes."""
-
-    picks: dict[str, Pick]
     because: str
     where: Position
 
@@ -101,7 +92,7 @@ class Family:
     user: str
     axes: tuple[Axis, ...]
     exclude: tuple[Exclude, ...]
-    include: tuple[Include, ...]
+    include: tuple[Combination, ...]
     methods: dict[str, str]
     method_positions: dict[str, Position]
     packages: tuple[str, ...]
@@ -192,9 +183,8 @@ class _Reader:
         text = said.get("max-age", "none")
         return None if text == "none" else MaxAge(text, self.position((*path, "max-age")))
 
-    def include(self, at: Path_, entry: dict[str, str]) -> Include:
-        picks = {slot: value for slot, value in entry.items() if slot != "because"}
-        return Include(self.picks(at, picks), entry["because"], self.position(at))
+    def include(self, at: Path_, entry: dict[str, str]) -> Combination:
+        return self.combination(at, {k: v for k, v in entry.items() if k != "because"})
 
     def exclude(self, at: Path_, entry: dict[str, str]) -> Exclude:
         where = self.position(at)
@@ -210,18 +200,19 @@ class _Reader:
         out = []
         linked = any(isinstance(value, dict) for value in values)
         for index, value in enumerate(values):
-            where = self.position((*at, index))
+            # beside mappings, `none` leaves all their slots empty
+            plain = {} if linked and value == "none" else {name: value}
+            place = (*at, index)
             if isinstance(value, dict):
-                picks = self.picks((*at, index), value)
-            elif linked and value == "none":  # beside mappings, `none` leaves all their slots empty
-                picks = {}
+                out.append(self.combination(place, value))
             else:
-                picks = {name: self.pick((*at, index), value)}
-            out.append(AxisValue(picks, where))
+                picks = {slot: self.pick(place, one) for slot, one in plain.items()}
+                out.append(Combination(picks, self.position(place)))
         return Axis(name, tuple(out), self.position(at, key=True))
 
-    def picks(self, at: Path_, data: dict[str, str]) -> dict[str, Pick]:
-        return {slot: self.pick((*at, slot), value) for slot, value in data.items()}
+    def combination(self, at: Path_, data: dict[str, str]) -> Combination:
+        picks = {slot: self.pick((*at, slot), value) for slot, value in data.items()}
+        return Combination(picks, self.position(at))
 
     def pick(self, at: Path_, value: str) -> Pick:
         component, _, version = value.rpartition("@")

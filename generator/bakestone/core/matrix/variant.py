@@ -85,7 +85,11 @@ class Chosen:
 
     def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
         """What templates see of the slot. The prefix may use those of the slots `before`."""
-        key = tuple((slot, *before[slot].values()) for slot in self._prefix_names if slot in before)
+        key = tuple(
+            (slot, *before[slot].values())
+            for slot in template.names(self._prefix)
+            if slot in before
+        )
         if key not in self._contexts:
             facts = {
                 "component": self.component.name,
@@ -100,13 +104,9 @@ class Chosen:
             self._contexts[key] = {**facts, "prefix": prefix}
         return self._contexts[key]
 
-    @property
+    @cached_property
     def _prefix(self) -> str:
         return str(self.component.data.get("prefix", ""))
-
-    @cached_property
-    def _prefix_names(self) -> frozenset[str]:
-        return template.names(self._prefix)
 
     @cached_property
     def _contexts(self) -> dict[tuple[tuple[str, ...], ...], dict[str, str]]:
