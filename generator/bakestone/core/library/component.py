@@ -15,8 +15,7 @@ from bakestone.core.documents import schema, template
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
-from bakestone.core.library.version import Version, patterns, texts
-from bakestone.core.library.versions import Versions, checked
+from bakestone.core.library.version import Version, Versions, checked, patterns, texts
 from bakestone.errors import fail
 
 BUILT_IN = Path(__file__).parents[2] / "components"

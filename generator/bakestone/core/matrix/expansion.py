@@ -174,12 +174,9 @@ class Expansion:
         """Settle methods and base, apply the rules, and add the variant."""
         settled, base, problems = methods.settle(self.family, slots, self._decisions)
         refused = list(rules.refusals(slots, self.family.host, self._verdicts))
-        for refusal in refused:
-            asker = next(c for c in slots.values() if c.text == refusal.asked)
-            self.tell(refusal.message, partial(self.way_out, slots, refusal.slots), asker.where)
-        for problem in problems if not refused else []:
-            told = problem.finding
-            self.tell(told.message, partial(self.way_out, slots, problem.slots), told.where)
+        for refusal in refused or problems:
+            way_out = partial(self.way_out, slots, refusal.slots)
+            self.tell(refusal.message, way_out, refusal.where)
         if refused or problems:
             return
         unfit = list(profiles.refusals(self.family, settled, self.profiles))

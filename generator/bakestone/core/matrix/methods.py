@@ -9,10 +9,9 @@ from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Method
 from bakestone.core.library.version import ENTRIES, Base, patterns
 from bakestone.core.matrix.checks.rules import seen
-from bakestone.core.matrix.conditions import all_hold, condition, shown, slots_of
+from bakestone.core.matrix.conditions import Refusal, all_hold, condition, shown, slots_of
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import INHERITED, PACKAGES, Chosen, fits, slot_rank
-from bakestone.errors import Finding
 
 FETCHED = ("source", "installer", "archive")
 """Methods whose files are fetched by URL and checksum."""
@@ -49,16 +48,8 @@ class Obstacle:
         return self.reason
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why something cannot be installed; changing one of `slots` may help."""
-
-    finding: Finding
-    slots: tuple[str, ...]
-
-
-_Result = tuple[_Slots, Base, list[Problem]]
-_Decision = tuple[Chosen | Problem, Base]
+_Result = tuple[_Slots, Base, list[Refusal]]
+_Decision = tuple[Chosen | Refusal, Base]
 Decisions = dict[tuple[object, ...], _Decision]
 """Decisions of one family that were made before: most combinations share most of theirs."""
 
@@ -71,7 +62,7 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
     `known` keeps decisions from one call to the next, of the same family and library.
     """
     known = {} if known is None else known
-    problems: list[Problem] = []
+    problems: list[Refusal] = []
     out: _Slots = {}
     base = slots["distro"].version.base
     for slot in sorted(slots, key=slot_rank):
@@ -91,7 +82,7 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
         if key not in known:
             known[key] = _decide(_Wish(chosen, slots, family, base), conditions)
         decision, base = known[key]
-        if isinstance(decision, Problem):
+        if isinstance(decision, Refusal):
             problems.append(decision)
         else:
             out[slot] = decision
@@ -148,7 +139,7 @@ def _listed(offered: Iterable[tuple[str, Obstacle | None]]) -> str:
     return "; ".join(f"{name}: {obstacle}" for name, obstacle in offered)
 
 
-def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Problem:
+def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Refusal:
     chosen, slots = wish.chosen, wish.slots
     reasons = _listed(offered.items()) or "it has no method"
     why = f"{chosen.text} cannot be installed here ({reasons})"
@@ -159,7 +150,7 @@ def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Problem:
         changeable += slots_of(key)
     for slot in (chosen.slot, *hosts):
         changeable += (slot, *slots[slot].version.companions)
-    return Problem(Finding(why, "", chosen.where), tuple(dict.fromkeys((*changeable, "distro"))))
+    return Refusal(why, chosen.where, tuple(dict.fromkeys((*changeable, "distro"))))
 
 
 def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:

@@ -10,7 +10,7 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN, Component
-from bakestone.core.library.versions import Versions
+from bakestone.core.library.version import Versions
 
 LIBRARY = Library(BUILT_IN)
 

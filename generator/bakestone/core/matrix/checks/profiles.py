@@ -17,7 +17,7 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import patterns, texts
-from bakestone.core.matrix.conditions import HOST, Slots, holds, shown, slots_of
+from bakestone.core.matrix.conditions import HOST, Refusal, Slots, holds, shown, slots_of
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import Chosen
 from bakestone.errors import BakestoneError, Finding, Position
@@ -55,31 +55,15 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Unfit:
-    """A requirement that a combination does not fulfil:
+class Unfit(Refusal):
+    """A requirement that a combination does not fulfil.
 
-    `found` is what does not fit, at `where`; one of `slots` must change.
+    `asks` is its name, profile and id; `packages` are those of which one must be there, if that is
+    what is lacking.
     """
 
-    profile: Profile
-    requirement: Requirement
-    found: str
-    slots: tuple[str, ...]
-    where: Position
-
-    @property
-    def message(self) -> str:
-        """What does not fit, why, and who says so."""
-        about = f"requirement {self.requirement.id}; source: {self.requirement.source}"
-        return (
-            f"{self.found} does not fit {self.profile.title} (profile {self.profile.name}):"
-            f" {self.requirement.because} ({about})"
-        )
-
-    @property
-    def asks(self) -> tuple[str, str]:
-        """The requirement by name: profile and id."""
-        return (self.profile.name, self.requirement.id)
+    asks: tuple[str, str]
+    packages: tuple[str, ...] = ()
 
 
 def names(folder: Path) -> list[str]:
@@ -131,14 +115,22 @@ def refusals(
                     # where what does not fit is chosen, if anything is
                     filled = [slots[slot].where for slot in slots_of(key) if slot in slots]
                     where = filled[-1] if filled else named
-                    found = shown(slots, key, family.host)
-                    yield Unfit(profile, requirement, found, slots_of(key), where)
+                    why = _message(shown(slots, key, family.host), requirement, profile)
+                    yield Unfit(why, where, slots_of(key), (profile.name, requirement.id))
             if requirement.packages:
                 installed = installed or packages(family, slots)
                 if installed.isdisjoint(requirement.packages):
                     lacking = " or ".join(requirement.packages)
                     found = f"an image on {slots['distro'].text} without {lacking}"
-                    yield Unfit(profile, requirement, found, (), named)
+                    why = _message(found, requirement, profile)
+                    asks = (profile.name, requirement.id)
+                    yield Unfit(why, named, (), asks, requirement.packages)
+
+
+def _message(found: str, requirement: Requirement, profile: Profile) -> str:
+    consumer = f"{profile.title} (profile {profile.name})"
+    about = f"requirement {requirement.id}; source: {requirement.source}"
+    return f"{found} does not fit {consumer}: {requirement.because} ({about})"
 
 
 def addition(
@@ -147,8 +139,8 @@ def addition(
     """What to add to the family so that the requirement is fulfilled, where something is lacking;
     else an empty text.
     """
-    if unfit.requirement.packages and not unfit.slots:
-        return f"add `packages: [{unfit.requirement.packages[0]}]` to the family"
+    if unfit.packages:
+        return f"add `packages: [{unfit.packages[0]}]` to the family"
     if any(slot in slots for slot in unfit.slots):
         return ""
     for slot in unfit.slots:
