@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import codecs
 import copy
+import operator
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -117,21 +119,15 @@ def _scalar(source: str, old: str, new: str, *, plain: bool) -> str:
 
 def _is_text(value: str) -> bool:
     node = yaml.compose(value, _Loader)
-    return (
-        isinstance(node, yaml.ScalarNode)
-        and node.tag == "tag:yaml.org,2002:str"
-        and node.value == value
-    )
+    text = ("tag:yaml.org,2002:str", value)
+    return isinstance(node, yaml.ScalarNode) and (node.tag, node.value) == text
 
 
 def _expected(document: Document, changes: Mapping[Path_, str]) -> Any:
     # what is behind an alias was converted once for each use, so nothing is shared
-    data = copy.deepcopy(document.data)
+    data: Any = copy.deepcopy(document.data)
     for path, new in changes.items():
-        inner: Any = data
-        for part in path[:-1]:
-            inner = inner[part]
-        inner[path[-1]] = new
+        reduce(operator.getitem, path[:-1], data)[path[-1]] = new
     return data
 
 

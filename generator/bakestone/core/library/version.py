@@ -99,7 +99,7 @@ class Version:
     @cached_property
     def packages(self) -> dict[str, tuple[str, ...]]:
         """Distro packages that this version needs besides those of the component."""
-        return {key: tuple(names) for key, names in self.data.get("packages", {}).items()}
+        return patterns(self.data.get("packages", {}))
 
     @cached_property
     def environment(self) -> dict[str, str]:
