@@ -37,11 +37,6 @@ class Handwritten:
     text: str
     mark: bool
 
-    @property
-    def content(self) -> bytes:
-        """The file's bytes."""
-        return (codecs.BOM_UTF8 if self.mark else b"") + self.text.encode()
-
 
 def read(path: Path, what: str, *, hint: str = "") -> Handwritten:
     """Read a file of UTF-8 text.
@@ -59,12 +54,12 @@ def replace(before: Handwritten, text: str) -> None:
     Raises `BakestoneError`, and leaves the file as it is, when it is no longer what was read.
     """
     real = before.path.resolve()
+    mark = "\ufeff" if before.mark else ""
     with alone(real.parent):
         now = real.read_bytes() if real.is_file() else None
-        if now != before.content:
+        if now != (mark + before.text).encode():
             why = "the file was changed by someone else meanwhile; nothing was written"
             raise fail(why, "run the command again", name=str(before.path))
-        mark = "\ufeff" if before.mark else ""
         write_text(real, mark + text, mode=stat.S_IMODE(real.stat().st_mode))
 
 

@@ -152,20 +152,17 @@ class Versions(Mapping[str, Version]):
         self._make = make
         self._read: dict[str, Version] = {}
         self._texts: dict[str, str] = {}
-        if own:
-            usual = _FORM.fullmatch(own.read_text("utf-8"))
-            if usual:
-                # what is before the first entry, then name, text, name, text, ...
-                parts = _ENTRY.split(usual[1])
-                self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
-            else:
-                self._add(yamldoc.fast(own))
-        for known in more:
-            self._add(known)
-
-    def _add(self, known: Json) -> None:
-        for name, data in known["versions"].items():
-            self._read[str(name)] = self._make(str(name), data or {})
+        whole = list(more)
+        usual = _FORM.fullmatch(own.read_text("utf-8")) if own else None
+        if usual:
+            # what is before the first entry, then name, text, name, text, ...
+            parts = _ENTRY.split(usual[1])
+            self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+        elif own:
+            whole.insert(0, yamldoc.fast(own))
+        for known in whole:
+            for name, data in known["versions"].items():
+                self._read[str(name)] = make(str(name), data or {})
 
     @cached_property
     def _names(self) -> list[str]:

@@ -200,13 +200,13 @@ class _Reader:
         out = []
         linked = any(isinstance(value, dict) for value in values)
         for index, value in enumerate(values):
-            # beside mappings, `none` leaves all their slots empty
-            plain = {} if linked and value == "none" else {name: value}
             place = (*at, index)
+            if linked and value == "none":  # beside mappings it leaves all their slots empty
+                value = {}
             if isinstance(value, dict):
                 out.append(self.combination(place, value))
             else:
-                picks = {slot: self.pick(place, one) for slot, one in plain.items()}
+                picks = {name: self.pick(place, value)}
                 out.append(Combination(picks, self.position(place)))
         return Axis(name, tuple(out), self.position(at, key=True))
 

@@ -18,10 +18,9 @@ from bakestone.errors import Finding
 def known(library: Library) -> dict[str, list[str]]:
     """Every id that can be accepted -> the components that ask for it."""
     asking: dict[str, list[str]] = {}
-    for name in library.names:
-        component = library.get(name)
-        if component is not None and component.terms is not None:
-            asking.setdefault(component.terms.id, []).append(name)
+    for component in map(library.get, library.names):
+        if component and component.terms:
+            asking.setdefault(component.terms.id, []).append(component.name)
     return dict(sorted(asking.items()))
 
 
