@@ -161,7 +161,7 @@ def _about(variant: Variant) -> Iterator[Line]:
         c.component.terms.id: c.component.terms for c in variant.slots.values() if c.component.terms
     }
     for name, terms in sorted(asked.items()):
-        origin = f"{terms.url}; accepted at {variant.family.accept_positions[name]}"
+        origin = f"{terms.url}; accepted at {variant.family.accept[name]}"
         yield Line("terms", f"{name}: {terms.title}", origin)
     for end in lifecycle.ends_of(variant):
         yield Line("end of life", f"{end.date}: {end.what}", end.source)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import codecs
 import copy
+import operator
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,6 @@ class Handwritten:
     text: str
     mark: bool
 
-    @property
-    def content(self) -> bytes:
-        """The file's bytes."""
-        return (codecs.BOM_UTF8 if self.mark else b"") + self.text.encode()
-
 
 def read(path: Path, what: str, *, hint: str = "") -> Handwritten:
     """Read a file of UTF-8 text.
@@ -57,14 +54,13 @@ def replace(before: Handwritten, text: str) -> None:
     Raises `BakestoneError`, and leaves the file as it is, when it is no longer what was read.
     """
     real = before.path.resolve()
+    mark = "\ufeff" if before.mark else ""
     with alone(real.parent):
         now = real.read_bytes() if real.is_file() else None
-        if now != before.content:
+        if now != (mark + before.text).encode():
             why = "the file was changed by someone else meanwhile; nothing was written"
             raise fail(why, "run the command again", name=str(before.path))
-        write_text(
-            real, ("\ufeff" if before.mark else "") + text, mode=stat.S_IMODE(real.stat().st_mode)
-        )
+        write_text(real, mark + text, mode=stat.S_IMODE(real.stat().st_mode))
 
 
 def replaced(text: str, name: str, changes: Mapping[Path_, str]) -> str:
@@ -76,15 +72,14 @@ def replaced(text: str, name: str, changes: Mapping[Path_, str]) -> str:
     """
     document = yamldoc.parse(text, name)
     nodes = dict(_scalars(yaml.compose(text, _Loader), ()))
-    spots = {}
-    for path, new in changes.items():
-        node = nodes[path]
-        start, end = node.start_mark.index, node.end_mark.index
-        spots[start] = (end, _scalar(text[start:end], node.value, new, plain=not node.style))
+    # an alias and its anchor are one place
+    places = {nodes[path].start_mark.index: (nodes[path], new) for path, new in changes.items()}
     out = text
-    for start in sorted(spots, reverse=True):
-        end, new = spots[start]
-        out = out[:start] + new + out[end:]
+    for start in sorted(places, reverse=True):
+        node, new = places[start]
+        end = node.end_mark.index
+        written = _scalar(text[start:end], node.value, new, plain=not node.style)
+        out = out[:start] + written + out[end:]
     try:
         after = yamldoc.parse(out, name).data
     except BakestoneError:
@@ -119,35 +114,24 @@ def _scalar(source: str, old: str, new: str, *, plain: bool) -> str:
 
 def _is_text(value: str) -> bool:
     node = yaml.compose(value, _Loader)
-    return (
-        isinstance(node, yaml.ScalarNode)
-        and node.tag == "tag:yaml.org,2002:str"
-        and node.value == value
-    )
+    text = ("tag:yaml.org,2002:str", value)
+    return isinstance(node, yaml.ScalarNode) and (node.tag, node.value) == text
 
 
 def _expected(document: Document, changes: Mapping[Path_, str]) -> Any:
     # what is behind an alias was converted once for each use, so nothing is shared
-    data = copy.deepcopy(document.data)
+    data: Any = copy.deepcopy(document.data)
     for path, new in changes.items():
-        inner: Any = data
-        for part in path[:-1]:
-            inner = inner[part]
-        inner[path[-1]] = new
+        reduce(operator.getitem, path[:-1], data)[path[-1]] = new
     return data
 
 
 def _by_hand(document: Document, changes: Mapping[Path_, str]) -> BakestoneError:
-    first = next(iter(changes))
-    shared = [
-        path
-        for path in document.values
-        if path not in changes and document.values[path] in {document.values[p] for p in changes}
-    ]
-    if shared:
-        where = ".".join(map(str, shared[0]))
-        why = f"this value is shared: {where} is an alias of it"
-        hint = "write the value out there, or edit both by hand"
-        return fail(why, hint, where=document.position(first))
+    where = document.position(next(iter(changes)))
+    changed = {document.values[path] for path in changes}
+    for path, place in document.values.items():
+        if path not in changes and place in changed:
+            why = f"this value is shared: {'.'.join(map(str, path))} is an alias of it"
+            return fail(why, "write the value out there, or edit both by hand", where=where)
     why = "this value is written in a form that cannot be edited with certainty"
-    return fail(why, f"edit it by hand: {changes[first]}", where=document.position(first))
+    return fail(why, f"edit it by hand: {next(iter(changes.values()))}", where=where)

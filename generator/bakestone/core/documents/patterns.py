@@ -6,12 +6,22 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import zip_longest
 
-_PART = re.compile(r"(<=|>=|==|!=|<|>|=)\s*([0-9A-Za-z._+~-]+)")
-
+_HOLDS = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    "=": operator.eq,
+}
+_PART = re.compile(rf"({'|'.join(_HOLDS)})\s*([0-9A-Za-z._+~-]+)")
 
 VersionKey = tuple[tuple[int, int, str], ...]
 """What versions are sorted by."""
@@ -42,12 +52,8 @@ def version_key(version: str) -> VersionKey:
 
 def compare(left: str, right: str) -> int:
     """-1, 0 or 1; missing parts count as equal to zero, so 12.0 and 12.0.0 are the same."""
-    a, b = list(version_key(left)), list(version_key(right))
-    zero = (1, 0, "")
-    length = max(len(a), len(b))
-    a += [zero] * (length - len(a))
-    b += [zero] * (length - len(b))
-    return (a > b) - (a < b)
+    both = zip_longest(version_key(left), version_key(right), fillvalue=(1, 0, ""))
+    return next(((a > b) - (a < b) for a, b in both if a != b), 0)
 
 
 def in_range(version: str, text: str) -> bool:
@@ -59,13 +65,7 @@ def in_range(version: str, text: str) -> bool:
         found = _PART.fullmatch(part.strip())
         if not found:
             raise ValueError(f"not a range: {text!r}")
-        order = compare(version, found[2])
-        operator = found[1]
-        holds = {
-            "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0,
-            "=": order == 0, "==": order == 0, "!=": order != 0,
-        }[operator]  # fmt: skip
-        if not holds:
+        if not _HOLDS[found[1]](compare(version, found[2]), 0):
             return False
     return True
 

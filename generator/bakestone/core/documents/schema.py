@@ -17,7 +17,7 @@ from typing import Any
 
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Document, Json, Path_
-from bakestone.errors import USAGE, BakestoneError, Finding, fail
+from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
 
 _PACKAGE = Path(__file__).parents[2]
 
@@ -51,27 +51,25 @@ def check_value(value: str, name: str, definition: str, what: str) -> None:
 
 
 def findings_of(document: Document, name: str) -> Iterator[Finding]:
-    """The findings of `check`, without raising."""
+    """The findings of `check`, without raising.
+
+    Of a part that is `x-private`, where somebody may have written a secret, neither a value nor its
+    line is shown.
+    """
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
     checker = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-    found = checker(schema(name)).iter_errors(document.data)
-    errors = sorted(found, key=lambda e: _order(document, e))
+    errors = checker(schema(name)).iter_errors(document.data)
+    about = schema(name).get("properties", {})
     seen: set[tuple[str, str]] = set()
-    private = {
-        key for key, about in schema(name).get("properties", {}).items() if about.get("x-private")
-    }
-    for error in errors:
-        for finding in (
-            _explain_private(document, error)
-            if private.intersection(list(error.absolute_path)[:1])
-            else _explain(document, error)
-        ):
-            mark = (str(finding.where), finding.message)
-            if mark not in seen:
-                seen.add(mark)
-                yield finding
+    for error in sorted(errors, key=lambda error: _order(document, error)):
+        part = next(iter(error.absolute_path), None)
+        private = bool(about.get(part, {}).get("x-private"))
+        for message, hint, where in _explain(document, error, private=private):
+            if (str(where), message) not in seen:
+                seen.add((str(where), message))
+                yield Finding(message, hint, replace(where, text="") if private else where)
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
@@ -89,135 +87,91 @@ def _order(document: Document, error: Any) -> tuple[int, int]:
     return where.line, where.column
 
 
-def _explain(document: Document, error: Any) -> Iterator[Finding]:
+def _explain(
+    document: Document, error: Any, *, private: bool
+) -> Iterator[tuple[str, str, Position]]:
+    """Message, hint and place of everything that one error of jsonschema means."""
     path = tuple(error.absolute_path)
-    where = document.position(path)
+    value, rule, wanted = error.instance, error.validator, error.validator_value
+    about = error.schema if isinstance(error.schema, dict) else {}
+    hint = about.get("x-hint", "")
+    here = document.position(path)
     what = _name(path)
-    value, rule = error.instance, error.validator
-    hint = error.schema.get("x-hint", "") if isinstance(error.schema, dict) else ""
-    if rule == "additionalProperties" and isinstance(error.validator_value, bool):
-        known = list(error.schema.get("properties", {}))
+    inside = f" in {what}" if path else ""
+    cannot = f"{what} cannot be {_show(value)}"
+    if rule == "additionalProperties":
+        known = list(about.get("properties", {}))
         for key in value:
             if key not in known:
+                shown = "" if private else f" {key!r}"
                 near_miss = near(key, known, f"known here: {', '.join(known)}")
-                yield Finding(
-                    f"unknown key {key!r}{_in(path)}",
-                    near_miss,
-                    document.position((*path, key), key=True),
-                )
+                place = document.position((*path, key), key=True)
+                yield f"unknown key{shown}{inside}", near_miss, place
+    elif private:
+        yield f"{what} is not written as it must be", hint or about.get("description", ""), here
     elif "propertyNames" in error.absolute_schema_path:
-        yield Finding(
-            f"{_show(value)} is not a name that can be used here",
-            hint,
-            document.position((*path, str(value)), key=True),
-        )
+        place = document.position((*path, str(value)), key=True)
+        yield f"{_show(value)} is not a name that can be used here", hint, place
     elif rule == "required":
-        for key in error.validator_value:
+        for key in wanted:
             if key not in value:
-                about = error.schema.get("properties", {}).get(key, {})
-                described = about.get("description") or schema_text(about)
-                yield Finding(f"the key {key!r} is missing{_in(path)}", described, where)
+                described = _description(about.get("properties", {}).get(key, {}))
+                yield f"the key {key!r} is missing{inside}", described, here
     elif rule == "type":
-        finding = _wrong_type(document, path, error.validator_value, value, what)
-        unit = error.schema.get("x-unit") if type(value) is int else None
-        yield replace(finding, hint=f"write its unit: {value}{unit}; {hint}") if unit else finding
+        message, general = _wrong_type(document, path, wanted, value)
+        in_unit = f"write its unit: {value}{about.get('x-unit')}; {hint}"
+        yield message, in_unit if type(value) is int and "x-unit" in about else general, here
     elif rule == "pattern":
-        yield Finding(
-            f"{what} cannot be {_show(value)}{_offender(value)}",
-            hint or f"it must match {error.validator_value}",
-            where,
-        )
+        yield f"{cannot}{_offender(value)}", hint or f"it must match {wanted}", here
     elif rule in ("enum", "const"):
-        allowed = error.validator_value if rule == "enum" else [error.validator_value]
-        yield Finding(
-            f"{what} cannot be {_show(value)}",
-            near(str(value), allowed, f"one of: {', '.join(map(str, allowed))}"),
-            where,
-        )
+        allowed = wanted if rule == "enum" else [wanted]
+        yield cannot, near(str(value), allowed, f"one of: {', '.join(map(str, allowed))}"), here
     elif rule == "not":
-        yield Finding(f"{what} cannot be {_show(value)}", hint, where)
+        yield cannot, hint, here
     elif rule == "uniqueItems":
         for index, item in enumerate(value):
             if item in value[:index]:
-                first = document.position((*path, value.index(item))).line
-                yield Finding(
-                    f"{_show(item)} is there twice{_in(path)} (first on line {first})",
-                    "remove one of them",
-                    document.position((*path, index)),
-                )
+                line = document.position((*path, value.index(item))).line
+                twice = f"{_show(item)} is there twice{inside} (first on line {line})"
+                yield twice, "remove one of them", document.position((*path, index))
     elif rule == "maxLength":
-        yield Finding(
-            f"{what} is too long: {len(value)} characters",
-            f"at most {error.validator_value}",
-            where,
-        )
+        yield f"{what} is too long: {len(value)} characters", f"at most {wanted}", here
     elif rule in ("minItems", "minProperties"):
-        yield Finding(
-            f"{what} has too few entries", hint or error.schema.get("description", ""), where
-        )
+        yield f"{what} has too few entries", hint or about.get("description", ""), here
     else:
-        yield Finding(f"{what}: {error.message}", hint, where)
+        yield f"{what}: {error.message}", hint, here
 
 
-def _explain_private(document: Document, error: Any) -> Iterator[Finding]:
-    """`_explain` for a part of a file where somebody may have written a secret: neither a value nor
-    its line is shown.
-    """
-    path = tuple(error.absolute_path)
-    where = replace(document.position(path), text="")
-    what, hint = _name(path), error.schema.get("x-hint", "")
-    if error.validator == "additionalProperties":
-        known = list(error.schema["properties"])
-        for key in error.instance:
-            if key not in known:
-                place = replace(document.position((*path, key), key=True), text="")
-                yield Finding(
-                    f"unknown key in {what}",
-                    near(key, known, f"known here: {', '.join(known)}"),
-                    place,
-                )
-    else:
-        yield Finding(
-            f"{what} is not written as it must be",
-            hint or error.schema.get("description", ""),
-            where,
-        )
+def _description(about: Json) -> str:
+    """What a key is for, as its schema says it or the definition of images.json behind `$ref`."""
+    definition = schema("images")["$defs"].get(about.get("$ref", "").rsplit("/", 1)[-1], {})
+    return str(about.get("description") or definition.get("description", ""))
 
 
-def schema_text(about: Json) -> str:
-    """The description behind a `$ref` of the images schema, for hints."""
-    name = about.get("$ref", "").rsplit("/", 1)[-1]
-    text: str = schema("images")["$defs"].get(name, {}).get("description", "") if name else ""
-    return text
+_KINDS = {type(None): "empty", bool: "a truth value", date: "a date", datetime: "a date"}
+"""How YAML reads a plain value that should have been text; a number when it is none of these."""
+_TYPES = {
+    "object": "a mapping (key: value)",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+}
 
 
-def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any, what: str) -> Finding:
-    where = document.position(path)
-    raw = document.raw.get(path, "")
-    if wanted == "string" and isinstance(value, (int, float, bool, date, type(None))):
-        kind = {type(None): "empty", bool: "a truth value", date: "a date", datetime: "a date"}.get(
-            type(value), "a number"
-        )
-        hint = f'write it in quotes: "{raw}"'
-        return Finding(f"{what} must be text, and {raw or 'this'} is {kind} in YAML", hint, where)
-    names = {
-        "object": "a mapping (key: value)",
-        "array": "a list",
-        "string": "text",
-        "integer": "a whole number",
-        "boolean": "true or false",
-    }
-    hint = "look at the indentation of this line and the next"
-    return Finding(f"{what} must be {names.get(str(wanted), wanted)}", hint, where)
+def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any) -> tuple[str, str]:
+    """Message and hint."""
+    must = f"{_name(path)} must be {_TYPES.get(str(wanted), wanted)}"
+    if wanted == "string" and not isinstance(value, (list, dict)):
+        raw = document.raw.get(path, "")
+        kind = _KINDS.get(type(value), "a number")
+        return f"{must}, and {raw or 'this'} is {kind} in YAML", f'write it in quotes: "{raw}"'
+    return must, "look at the indentation of this line and the next"
 
 
-def _name(path: tuple[object, ...]) -> str:
-    words = [str(p) for p in path if not isinstance(p, int)]
+def _name(path: Path_) -> str:
+    words = [part for part in path if isinstance(part, str)]
     return words[-1] if words else "the file"
-
-
-def _in(path: tuple[object, ...]) -> str:
-    return f" in {_name(path)}" if path else ""
 
 
 def _show(value: Any) -> str:
@@ -225,21 +179,20 @@ def _show(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _offender(value: Any) -> str:
+_OFFENDERS = {
+    "\n": "a line break",
+    "$": "a dollar sign",
+    '"': "a quote",
+    "'": "a quote",
+    "`": "a backtick",
+    "\\": "a backslash",
+    " ": "a space",
+    ";": "a semicolon",
+    "..": "two dots in a row",
+}
+
+
+def _offender(value: str) -> str:
     """Which character is to blame, where that can be said plainly."""
-    if isinstance(value, str):
-        for char, name in (
-            ("\n", "a line break"),
-            ("$", "a dollar sign"),
-            ('"', "a quote"),
-            ("'", "a quote"),
-            ("`", "a backtick"),
-            ("\\", "a backslash"),
-            (" ", "a space"),
-            (";", "a semicolon"),
-        ):
-            if char in value:
-                return f": it contains {name}"
-        if ".." in value:
-            return ": it contains two dots in a row"
-    return ""
+    names = (name for text, name in _OFFENDERS.items() if text in value)
+    return next((f": it contains {name}" for name in names), "")

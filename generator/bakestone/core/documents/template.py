@@ -6,30 +6,23 @@ run in Jinja's sandbox and see plain values only.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from functools import cache
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bakestone.errors import Position, fail
 
-
-@cache
-def environment() -> ImmutableSandboxedEnvironment:
-    """Jinja as every template of Bakestone sees it."""
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-
-
-@cache
-def _compiled(text: str) -> Template:
-    return environment().from_string(text)
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,
+)
+_compiled = cache(_ENVIRONMENT.from_string)
 
 
 @cache
@@ -38,7 +31,7 @@ def names(text: str) -> frozenset[str]:
     when it cannot be read.
     """
     try:
-        return frozenset(meta.find_undeclared_variables(environment().parse(text)))
+        return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
     except TemplateError:  # `render` says what is wrong with it
         return frozenset()
 
@@ -53,11 +46,9 @@ def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
         line = getattr(problem, "lineno", None) or _line_of(problem) or 1
         lines = text.splitlines() or [""]
         shown = lines[min(line, len(lines)) - 1]
-        reason = (
-            problem.message
-            if isinstance(problem, TemplateError)
-            else f"{type(problem).__name__}: {problem}"
-        )
+        reason = f"{type(problem).__name__}: {problem}"
+        if isinstance(problem, TemplateError):
+            reason = str(problem.message)
         why = f"the template cannot be filled: {reason}"
         hint = f"names known here: {', '.join(sorted(context))}"
         raise fail(why, hint, where=Position(origin, line, 1, shown, len(shown))) from problem
@@ -65,9 +56,6 @@ def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
 
 def _line_of(problem: BaseException) -> int | None:
     """The template line that raised, read from the traceback that Jinja rewrote."""
-    trace, line = problem.__traceback__, None
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
+    frames = traceback.walk_tb(problem.__traceback__)
+    lines = [line for frame, line in frames if frame.f_code.co_filename == "<template>"]
+    return lines[-1] if lines else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 
@@ -32,7 +32,6 @@ _PLAIN_TAGS = {
 }
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_T = TypeVar("_T")
 
 
 @dataclass
@@ -54,7 +53,10 @@ class Document:
         while place is None and path:
             path = path[:-1]
             place = self.values.get(path)
-        line, column, width = place or (1, 1, 1)
+        return self.at(*(place or (1, 1, 1)))
+
+    def at(self, line: int, column: int, width: int = 1) -> Position:
+        """A place in the file."""
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         return Position(self.path, line, column, text, width)
 
@@ -83,17 +85,14 @@ def parse(text: str, name: str, what: str = "file") -> Document:
         node = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
-        where = _mark_position(document, mark) if mark else None
-        reason = problem.problem or problem.context or "not valid YAML"
-        hint = (
-            "indent with spaces"
-            if where and "\t" in where.text[: where.column]
-            else "check quotes, colons and indentation"
-        )
-        raise fail(f"not valid YAML: {reason}", hint, where=where, name=name) from problem
+        where = _marked(document, mark) if mark else None
+        why = f"not valid YAML: {problem.problem or problem.context or 'not valid YAML'}"
+        tabs = where and "\t" in where.text[: where.column]
+        hint = "indent with spaces" if tabs else "check quotes, colons and indentation"
+        raise fail(why, hint, where=where, name=name) from problem
     except yaml.YAMLError as problem:
-        reason = str(problem).splitlines()[0]
-        raise fail(f"not valid YAML: {reason}", "remove control characters", name=name) from problem
+        why = f"not valid YAML: {str(problem).splitlines()[0]}"
+        raise fail(why, "remove control characters", name=name) from problem
     if node is None:
         hint = "see README.md, 'Editing the matrix', for a first file"
         raise fail(f"{what} is empty", hint, where=document.position(), name=name)
@@ -117,10 +116,9 @@ def _check_characters(document: Document, text: str) -> None:
     """Control characters are refused before the parser, which would not say where they are."""
     found = _CONTROL.search(text)
     if found:
-        line = text.count("\n", 0, found.start())
-        column = found.start() - (text.rfind("\n", 0, found.start()) + 1)
-        shown = text.split("\n")[line].rstrip("\r")
-        where = Position(document.path, line + 1, column + 1, shown)
+        before, shown = text[: found.start()].split("\n"), text.split("\n")
+        line, column = len(before), len(before[-1]) + 1
+        where = Position(document.path, line, column, shown[line - 1].rstrip("\r"))
         hint = "remove it; was the file saved as text, in UTF-8?"
         raise fail(f"a control character (0x{ord(found[0]):02x}) is not allowed", hint, where=where)
 
@@ -132,20 +130,20 @@ def _check_depth(document: Document, text: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                why = f"more than {MAX_DEPTH} levels"
-                hint = "write it flatter"
-                raise fail(why, hint, where=_mark_position(document, event.start_mark))
+                where = _marked(document, event.start_mark)
+                raise fail(f"more than {MAX_DEPTH} levels", "write it flatter", where=where)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
 
-def _mark_position(document: Document, mark: Any) -> Position:
-    line = min(mark.line, max(0, len(document.lines) - 1))
-    text = document.lines[line] if document.lines else ""
-    return Position(document.path, line + 1, mark.column + 1, text)
+def _marked(document: Document, mark: Any) -> Position:
+    """A place as the parser says it, which may be behind the last line."""
+    return document.at(min(mark.line + 1, max(1, len(document.lines))), mark.column + 1)
 
 
 class _Converter:
+    """Nodes as plain data, with their places noted in the document."""
+
     def __init__(self, document: Document) -> None:
         self.document = document
         self.constructor: Any = _Loader("")
@@ -160,52 +158,35 @@ class _Converter:
 
     def place(self, node: Any) -> tuple[int, int, int]:
         start, end = node.start_mark, node.end_mark
-        width = (
-            end.column - start.column
-            if end.line == start.line
-            else len(self.document.lines[start.line]) - start.column
-        )
-        return start.line + 1, start.column + 1, max(1, width)
+        last = end.column if end.line == start.line else len(self.document.lines[start.line])
+        return start.line + 1, start.column + 1, max(1, last - start.column)
 
     def report(self, node: Any, message: str, hint: str) -> None:
-        line, column, width = self.place(node)
-        text = self.document.lines[line - 1]
-        self.findings.append(
-            Finding(message, hint, Position(self.document.path, line, column, text, width))
-        )
+        self.findings.append(Finding(message, hint, self.document.at(*self.place(node))))
 
-    def report_tag(self, node: Any) -> None:
-        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-        self.report(
-            node,
-            f"the tag {tag} is not allowed",
-            "only plain values are read: text, lists and mappings",
-        )
+    def plain(self, node: Any) -> bool:
+        """Whether a node has none but a plain tag; reported when it has another."""
+        if node.tag not in _PLAIN_TAGS:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            hint = "only plain values are read: text, lists and mappings"
+            self.report(node, f"the tag {tag} is not allowed", hint)
+        return node.tag in _PLAIN_TAGS
 
     def convert(self, node: Any, path: Path_, depth: int) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES or depth > MAX_DEPTH:
-            self.report(
-                node,
-                f"more than {MAX_NODES} values or {MAX_DEPTH} levels once aliases (*name) are"
-                " expanded",
-                "write the values out instead of nesting aliases",
-            )
+            most = f"more than {MAX_NODES} values or {MAX_DEPTH} levels"
+            hint = "write the values out instead of nesting aliases"
+            self.report(node, f"{most} once aliases (*name) are expanded", hint)
             raise BakestoneError(self.findings)
         self.document.values[path] = self.place(node)
-        if node.tag not in _PLAIN_TAGS:
-            self.report_tag(node)
+        if not self.plain(node):
             return None
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path, depth)
         if isinstance(node, yaml.SequenceNode):
-            return [
-                self.convert(child, (*path, index), depth + 1)
-                for index, child in enumerate(node.value)
-            ]
-        return self.scalar(node, path)
-
-    def scalar(self, node: Any, path: Path_) -> Any:
+            children = enumerate(node.value)
+            return [self.convert(child, (*path, index), depth + 1) for index, child in children]
         self.document.raw[path] = node.value
         try:
             return self.constructor.construct_object(node)
@@ -216,24 +197,18 @@ class _Converter:
     def mapping(self, node: Any, path: Path_, depth: int) -> Json:
         out: Json = {}
         for key_node, value_node in node.value:
+            key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode):
                 self.report(key_node, "a key must be plain text", "write `key: value`")
-                continue
-            key = key_node.value
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            elif key_node.tag == "tag:yaml.org,2002:merge":
                 self.report(key_node, "merge keys (<<) are not allowed", "write the values out")
+            elif not self.plain(key_node):
                 continue
-            if key_node.tag not in _PLAIN_TAGS:
-                self.report_tag(key_node)
-                continue
-            if key in out:
+            elif key in out:
                 first = self.document.keys[(*path, key)][0]
-                self.report(
-                    key_node,
-                    f"the key {key!r} is there twice (first on line {first})",
-                    "remove one of them",
-                )
-                continue
-            self.document.keys[(*path, key)] = self.place(key_node)
-            out[key] = self.convert(value_node, (*path, key), depth + 1)
+                why = f"the key {key!r} is there twice (first on line {first})"
+                self.report(key_node, why, "remove one of them")
+            else:
+                self.document.keys[(*path, key)] = self.place(key_node)
+                out[key] = self.convert(value_node, (*path, key), depth + 1)
         return out

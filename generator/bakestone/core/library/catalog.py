@@ -32,19 +32,16 @@ class Library:
 
         Raises `BakestoneError` for versions of a component that does not exist.
         """
-        names = {p.parent.name for folder in self.folders for p in folder.glob("*/component.yaml")}
+        found = [path for folder in self.folders for path in folder.glob("*/component.yaml")]
+        names = sorted({path.parent.name for path in found})
         for path in (p for folder in self.folders for p in sorted(folder.glob("*/versions.yaml"))):
-            if path.parent.name not in names:
-                hint = near(
-                    path.parent.name, sorted(names), "add a component.yaml: see docs/components.md"
-                )
-                raise fail(
-                    f"{path.parent.name} has versions.yaml but no component.yaml, and no component"
-                    " has that name",
-                    hint,
-                    name=str(path),
-                )
-        return sorted(names)
+            name = path.parent.name
+            if name not in names:
+                why = f"{name} has versions.yaml but no component.yaml"
+                why += ", and no component has that name"
+                hint = near(name, names, "add a component.yaml: see docs/components.md")
+                raise fail(why, hint, name=str(path))
+        return names
 
     def get(self, name: str) -> Component | None:
         """The component, or None when there is none of that name.
@@ -52,20 +49,16 @@ class Library:
         A folder with a versions.yaml alone adds its versions to the component of that name in a
         later folder.
         """
-        if name not in self._loaded:
-            overlays: list[Path] = []
-            for root in self.folders if name in self.names else []:
-                folder = root / name
-                if (folder / "component.yaml").is_file():
-                    self._loaded[name] = read(
-                        folder / "component.yaml", f"components/{name}", tuple(reversed(overlays))
-                    )
-                    break
-                if (folder / "versions.yaml").is_file():
-                    overlays.append(folder / "versions.yaml")
-            else:
-                return None
-        return self._loaded[name]
+        if name not in self._loaded and name in self.names:
+            folders = [root / name for root in self.folders]
+            defined = [(folder / "component.yaml").is_file() for folder in folders].index(True)
+            overlays = [folder / "versions.yaml" for folder in reversed(folders[:defined])]
+            self._loaded[name] = read(
+                folders[defined] / "component.yaml",
+                f"components/{name}",
+                tuple(path for path in overlays if path.is_file()),
+            )
+        return self._loaded.get(name)
 
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""

@@ -6,7 +6,7 @@ exists, with checksums and sources), install.<method>.j2 and inventory.sh.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,7 @@ from bakestone.core.documents import schema, template
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
-from bakestone.core.library.version import Version, patterns, texts
-from bakestone.core.library.versions import VersionFiles, Versions
+from bakestone.core.library.version import Version, Versions, checked, patterns, texts
 from bakestone.errors import fail
 
 BUILT_IN = Path(__file__).parents[2] / "components"
@@ -56,21 +55,8 @@ class Method:
     @staticmethod
     def of(name: str, data: Json) -> Method:
         """From an entry of `methods` in component.yaml."""
-        uses = data.get("uses", {})
-        return Method(
-            name,
-            data.get("summary", ""),
-            data.get("builder", ""),
-            {key: tuple(names) for key, names in data.get("packages", {}).items()},
-            tuple(data.get("distros", ())),
-            patterns(data.get("require", {})),
-            data.get("because", ""),
-            (
-                {slot: tuple(uses[slot] or ()) for slot in uses}
-                if isinstance(uses, dict)
-                else dict.fromkeys(uses, ())
-            ),
-        )
+        mappings = {key: patterns(data.get(key, {})) for key in ("packages", "require", "uses")}
+        return Method(name, **data | mappings | {"distros": tuple(data.get("distros", ()))})
 
 
 @dataclass(frozen=True)
@@ -132,23 +118,16 @@ class Component:
 
     @cached_property
     def versions(self) -> Mapping[str, Version]:
-        """Every version, newest first."""
-        return Versions(self.version_files)
-
-    @property
-    def version_files(self) -> VersionFiles:
-        """Where its versions are."""
+        """Every version, newest first; a component that was given up may have none."""
+        path = self.folder / "versions.yaml"
+        team = () if self.built_in or (self.retired and not path.is_file()) else (path,)
         needed = {"image"} if self.slot == "distro" else set()
         if needed and self.data.get("package_manager") != "dnf":
             needed.add("codename")
-        return VersionFiles(
-            self.name,
-            self.folder,
-            self.overlays,
-            self.built_in,
-            bool(self.retired),
-            frozenset(needed),
+        return Versions(
             self.make_version,
+            path if self.built_in and path.is_file() else None,
+            [checked(file, self.name, needed) for file in (*team, *self.overlays)],
         )
 
     def make_version(self, version: str, data: Json) -> Version:
@@ -173,31 +152,21 @@ class Component:
             for name in names
         ]
 
-    def file(self, name: str) -> str | None:
-        """The text of a file in the folder, or None when it is not there."""
-        path = self.folder / name
-        return path.read_text("utf-8") if path.is_file() else None
-
     @cached_property
     def _base_packages(self) -> dict[str, tuple[str, ...]]:
-        return {k: tuple(v) for k, v in self.data.get("packages", {}).items()}
+        return patterns(self.data.get("packages", {}))
 
     @cached_property
     def terms(self) -> Terms | None:
         """What must be accepted, if anything."""
-        data = self.data.get("terms")
-        return (
-            Terms(data["id"], data["title"], data["url"], data["because"], data.get("instead", ""))
-            if data
-            else None
-        )
+        return Terms(**self.data["terms"]) if "terms" in self.data else None
 
     @cached_property
     def retired(self) -> tuple[Retired, ...]:
         """What was given up."""
         return tuple(
-            Retired(r["versions"], r["because"], texts(r["source"]), r.get("instead", ""))
-            for r in self.data.get("retired", [])
+            Retired(**entry | {"source": texts(entry["source"])})
+            for entry in self.data.get("retired", [])
         )
 
     @cached_property
@@ -233,23 +202,19 @@ class Component:
     @cached_property
     def programs(self) -> dict[str, str]:
         """The small real programs that the inventory compiles and runs: file name -> text."""
-        folder = self.folder / "programs"
-        return (
-            {p.name: p.read_text("utf-8") for p in sorted(folder.iterdir())}
-            if folder.is_dir()
-            else {}
-        )
+        files = sorted(self.folder.glob("programs/*"))
+        return {path.name: path.read_text("utf-8") for path in files}
 
     @cached_property
     def inventory(self) -> str | None:
         """The script that measures the component in the finished image."""
-        return self.file("inventory.sh")
+        path = self.folder / "inventory.sh"
+        return path.read_text("utf-8") if path.is_file() else None
 
     @cached_property
     def _templates(self) -> dict[str, str]:
-        return {
-            p.name.split(".")[1]: p.read_text("utf-8") for p in self.folder.glob("install.*.j2")
-        }
+        files = self.folder.glob("install.*.j2")
+        return {path.name.split(".")[1]: path.read_text("utf-8") for path in files}
 
     def has_template(self, method: str) -> bool:
         """Whether there is an install template of a method."""
@@ -272,27 +237,17 @@ def read(path: Path, origin: str, overlays: tuple[Path, ...] = ()) -> Component:
         document = yamldoc.load(path, "the component")
         schema.check(document, "component")
         data = document.data
-    methods = {
-        name: Method.of(name, entry or {}) for name, entry in data.get("methods", {}).items()
-    }
     return Component(
         data["component"],
         data["slot"],
         path.parent,
         data,
-        methods,
-        tuple(_rules(data)),
+        {name: Method.of(name, entry or {}) for name, entry in data.get("methods", {}).items()},
+        tuple(_rule(entry) for entry in data.get("rules", [])),
         origin,
         overlays,
     )
 
 
-def _rules(data: Json) -> Iterator[Rule]:
-    for rule in data.get("rules", []):
-        yield Rule(
-            rule["id"],
-            patterns(rule.get("when", {})),
-            patterns(rule["require"]),
-            rule["because"],
-            texts(rule["source"]),
-        )
+def _rule(entry: Json) -> Rule:
+    return Rule(**entry | {key: patterns(entry[key]) for key in ("when", "require")})

@@ -60,7 +60,7 @@ def find(
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
                 return Variant(f"{component.name}{version.label}", family, settled, base)
-            why = [*(problem.finding.message for problem in problems), *refused]
+            why = [*(problem.message for problem in problems), *refused]
             obstacle = Obstacle(why[0])
     return obstacle
 

@@ -9,16 +9,28 @@ it).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 from bakestone.core.documents.patterns import matches
 from bakestone.core.matrix.variant import Chosen
+from bakestone.errors import Position
 
 HOST = "host."
 """Attributes of the machines, not of the image: what is not stated holds."""
 
 Slots = Mapping[str, Chosen]
-Subject = tuple[str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a combination cannot be, at the place of what does not fit; changing one of `slots` may
+    help.
+    """
+
+    message: str
+    where: Position
+    slots: tuple[str, ...]
 
 
 @cache
@@ -29,7 +41,7 @@ def slots_of(key: str) -> tuple[str, ...]:
     return () if key.startswith(HOST) else (key.partition(".")[0],)
 
 
-def subject(slots: Slots, key: str, host: Mapping[str, str]) -> Subject:
+def subject(slots: Slots, key: str, host: Mapping[str, str]) -> tuple[str | None, str | None]:
     """What a pattern is compared with: (component, version), ("", value) of an attribute, (None,
     None) where there is nothing.
     """

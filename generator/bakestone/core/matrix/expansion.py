@@ -6,8 +6,9 @@ Pure: no network, no clock, no disk beyond the library's own data.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import product
 
@@ -17,8 +18,16 @@ from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.core.matrix import methods, nearest
 from bakestone.core.matrix.checks import names, profiles, rules, terms
 from bakestone.core.matrix.spec import Family, Pick, Spec
-from bakestone.core.matrix.variant import Chosen, Excluded, Variant, slot_context, slot_rank
-from bakestone.errors import BakestoneError, Finding
+from bakestone.core.matrix.variant import (
+    Chosen,
+    Excluded,
+    Variant,
+    filling,
+    fits,
+    slot_context,
+    slot_rank,
+)
+from bakestone.errors import BakestoneError, Finding, Position
 
 MAX_VARIANTS = 20_000
 """Most combinations of one family: beyond it a typing error is likelier than a wish."""
@@ -46,8 +55,7 @@ def expand(spec: Spec, library: Library) -> Matrix:
         try:
             work.run()
         except BakestoneError as problem:
-            findings += [*work.findings, *problem.findings]
-            continue
+            findings += problem.findings
         findings += work.findings
         matrix.variants.extend(work.variants)
         matrix.excluded.extend(work.excluded)
@@ -62,32 +70,22 @@ def _duplicates(variants: list[Variant]) -> Iterator[Finding]:
     for variant in variants:
         for key in {variant.name, variant.target}:
             other = first.setdefault(key, variant)
-            if other is variant:
-                continue
-            differing = [
-                f"{slot} is {_text(other.slots, slot)} and {_text(variant.slots, slot)}"
-                for slot in sorted({*other.slots, *variant.slots}, key=slot_rank)
-                if _text(other.slots, slot) != _text(variant.slots, slot)
-            ]
-            what = (
-                "; ".join(differing)
-                or f"they are in the families {other.family.name} and {variant.family.name}"
-            )
-            where = next(
-                (
-                    variant.slots[s].where
-                    for s in variant.slots
-                    if _text(other.slots, s) != _text(variant.slots, s)
-                ),
-                variant.family.where,
-            )
-            hint = "name the slot that differs in `name_slots`, or leave one out with `exclude`"
-            yield Finding(f"two variants are named {variant.name}: {what}", hint, where)
-            break
+            if other is not variant:
+                yield _named_alike(other, variant)
+                break
 
 
-def _text(slots: dict[str, Chosen], slot: str) -> str:
-    return slots[slot].text if slot in slots else "none"
+def _named_alike(other: Variant, variant: Variant) -> Finding:
+    differing = {
+        slot: f"{slot} is {filling(other.slots, slot)} and {filling(variant.slots, slot)}"
+        for slot in sorted({*other.slots, *variant.slots}, key=slot_rank)
+        if filling(other.slots, slot) != filling(variant.slots, slot)
+    }
+    families = f"they are in the families {other.family.name} and {variant.family.name}"
+    why = f"two variants are named {variant.name}: {'; '.join(differing.values()) or families}"
+    hint = "name the slot that differs in `name_slots`, or leave one out with `exclude`"
+    places = (chosen.where for slot, chosen in variant.slots.items() if slot in differing)
+    return Finding(why, hint, next(places, variant.family.where))
 
 
 class Expansion:
@@ -102,7 +100,6 @@ class Expansion:
         self.variants: list[Variant] = []
         self.excluded: list[Excluded] = []
         self.findings: list[Finding] = []
-        self._refused: set[tuple[str, ...]] = set()
         self._told: set[str] = set()
         self._decisions: methods.Decisions = {}
         self._verdicts: rules.Verdicts = {}
@@ -112,168 +109,96 @@ class Expansion:
         """Fill `variants`, `excluded` and `findings`."""
         family = self.family
         self.findings += names.check(family, self.library)
-        values = [
-            [{s: self.resolve(s, p) for s, p in value.picks.items()} for value in axis.values]
-            for axis in family.axes
-        ]
-        included = [
-            {s: self.resolve(s, p) for s, p in entry.picks.items()} for entry in family.include
-        ]
+        axes = [[self.resolved(value.picks) for value in axis.values] for axis in family.axes]
+        included = [(entry, self.resolved(entry.picks)) for entry in family.include]
         if self.findings:
             return
-        count = 1
-        for axis_values in values:
-            count *= len(axis_values)
+        count = math.prod(map(len, axes))
         if count > MAX_VARIANTS:
-            self.findings.append(
-                Finding(
-                    f"the axes of {family.name} multiply to {count} variants, the limit is"
-                    f" {MAX_VARIANTS}",
-                    "split the family",
-                    family.where,
-                )
-            )
+            why = f"the axes of {family.name} multiply to {count} variants, the limit is"
+            self.tell(f"{why} {MAX_VARIANTS}", "split the family", family.where)
             return
-        used = [False] * len(family.exclude)
-        for combination in product(*values):
-            slots = {s: c for part in combination for s, c in part.items() if c is not None}
-            self.add(slots, used)
-        for extra, picks in zip(family.include, included, strict=True):
-            slots = {s: c for s, c in picks.items() if c is not None}
-            if "distro" not in slots:
-                hint = "add `distro: component@version`"
-                self.findings.append(Finding("an include entry needs a distro", hint, extra.where))
+        used: set[int] = set()
+        for combination in product(*axes):
+            slots = {slot: chosen for part in combination for slot, chosen in part.items()}
+            hits = [
+                index
+                for index, entry in enumerate(family.exclude)
+                if all(fits(pattern, slots.get(slot)) for slot, pattern in entry.patterns.items())
+            ]
+            used.update(hits)
+            if hits:
+                rule = family.exclude[hits[0]]
+                self.excluded.append(Excluded(self.name(slots), family, rule))
             else:
                 self.keep(slots)
-        for entry, hit in zip(family.exclude, used, strict=True):
-            if not hit:
-                what = ", ".join(f"{k}: {v}" for k, v in entry.patterns.items())
+        for extra, slots in included:
+            if "distro" in slots:
+                self.keep(slots)
+            else:
+                hint = "add `distro: component@version`"
+                self.findings.append(Finding("an include entry needs a distro", hint, extra.where))
+        for index, entry in enumerate(family.exclude):
+            if index not in used:
+                what = ", ".join(f"{slot}: {pattern}" for slot, pattern in entry.patterns.items())
                 why = f"this exclude matches no combination ({what})"
                 hint = "remove it, or correct its patterns"
                 self.findings.append(Finding(why, hint, entry.where))
 
-    def resolve(self, slot: str, pick: Pick) -> Chosen | None:
-        """A pick as a component and version of the library; findings are reported once for each
-        place.
-        """
-        if (
-            pick.version is None or slot not in self.library.slots
-        ):  # an unknown slot is a finding of `check_names`
-            return None
-        component = self.library.get(pick.component) if pick.component else None
-        if not pick.component:
-            fitting = self.library.meant(slot)
-            if len(fitting) != 1:
-                names = [c.name for c in fitting]
-                shown = f"{names[0]}@{pick.version}" if names else ""
-                self.findings.append(
-                    Finding(
-                        f"{slot} can be {', '.join(names)}: say which",
-                        f'write "{shown}"',
-                        pick.where,
-                    )
-                )
-                return None
-            component = fitting[0]
-        if component is None:
-            self.findings.append(
-                Finding(
-                    f"unknown component {pick.component!r}",
-                    self.library.suggest(pick.component),
-                    pick.where,
-                )
-            )
-            return None
-        if component.slot != slot:
-            self.findings.append(
-                Finding(
-                    f"{component.name} fills the slot {component.slot}, not {slot}",
-                    f"move it to the axis {component.slot}",
-                    pick.where,
-                )
-            )
-            return None
-        given_up = next(
-            (r for r in component.retired if matches(r.versions, component.name, pick.version)),
-            None,
-        )
-        if given_up:
-            hint = f"use {given_up.instead}" if given_up.instead else ""
-            self.findings.append(
-                Finding(
-                    f"{component.name}@{pick.version} is retired: {given_up.because} (source:"
-                    f" {given_up.source})",
-                    hint,
-                    pick.where,
-                )
-            )
-            return None
-        version = component.versions.get(pick.version)
-        if version is None:
-            self.findings.append(
-                Finding(
-                    f"{component.name} has no version {pick.version}",
-                    nearest_version(component, pick.version),
-                    pick.where,
-                )
-            )
-            return None
-        return Chosen(slot, component, version, pick.where)
+    def tell(self, message: str, hint: str | Callable[[], str], where: Position | None) -> None:
+        """Add a finding, once for each message: many combinations are refused for one reason.
 
-    def add(self, slots: _Slots, used: list[bool]) -> None:
-        """Keep a combination of the product, unless an exclude matches; every matching exclude
-        counts as used.
+        A hint that takes a search is worked out when it is needed.
         """
-        hit = None
-        for index, entry in enumerate(self.family.exclude):
-            if all(_matches(pattern, slots.get(slot)) for slot, pattern in entry.patterns.items()):
-                used[index] = True
-                hit = hit or entry
-        if hit:
-            self.excluded.append(Excluded(self.name(slots), self.family, hit))
-        else:
-            self.keep(slots)
+        if message not in self._told:
+            self._told.add(message)
+            said = hint if isinstance(hint, str) else hint()
+            self.findings.append(Finding(message, said, where))
+
+    def resolved(self, picks: Mapping[str, Pick]) -> _Slots:
+        """Picks as components and versions of the library; what is empty or wrong is left out, and
+        the latter is a finding for each place.
+        """
+        slots = {}
+        for slot, pick in picks.items():
+            # an unknown slot is a finding of `names`
+            if pick.version is not None and slot in self.library.slots:
+                found = _resolve(slot, pick, pick.version, self.library)
+                if isinstance(found, Finding):
+                    self.findings.append(found)
+                else:
+                    slots[slot] = found
+        return slots
 
     def keep(self, slots: _Slots) -> None:
         """Settle methods and base, apply the rules, and add the variant."""
         settled, base, problems = methods.settle(self.family, slots, self._decisions)
         refused = list(rules.refusals(slots, self.family.host, self._verdicts))
-        for refusal in refused:
-            mark: tuple[str, ...] = (refusal.rule.id, refusal.asked, refusal.found)
-            if mark not in self._refused:
-                self._refused.add(mark)
-                asker = next(c for c in slots.values() if c.text == refusal.asked)
-                self.findings.append(
-                    Finding(refusal.message, self.way_out(slots, refusal.slots), asker.where)
-                )
-        for problem in problems:
-            mark = (problem.finding.message,)
-            if not refused and mark not in self._refused:
-                self._refused.add(mark)
-                self.findings.append(
-                    replace(problem.finding, hint=self.way_out(slots, problem.slots))
-                )
+        for refusal in refused or problems:
+            way_out = partial(self.way_out, slots, refusal.slots)
+            self.tell(refusal.message, way_out, refusal.where)
         if refused or problems:
             return
         unfit = list(profiles.refusals(self.family, settled, self.profiles))
         for lack in unfit:
-            if lack.mark not in self._refused:
-                self._refused.add(lack.mark)
-                # each is told for itself: what else the profile lacks is no obstacle to its way out
-                passes = partial(
-                    self.passes,
-                    but=frozenset(other.asks for other in unfit if other.asks != lack.asks),
-                )
-                hint = profiles.addition(lack, slots, passes, self.library) or self.way_out(
-                    slots, lack.slots, passes
-                )
-                self.findings.append(Finding(lack.message, hint, lack.where))
-        self.findings += terms.findings(self.family, settled, self._told)
+            # each is told for itself: what else the profile lacks is no obstacle to its way out
+            others = frozenset(other.asks for other in unfit if other.asks != lack.asks)
+            self.tell(lack.message, partial(self.remedy, slots, lack, others), lack.where)
+        for finding in terms.findings(self.family, settled):
+            self.tell(finding.message, finding.hint, finding.where)
         if not unfit:
             name = self.name(slots)
             if not TAG.fullmatch(name):
-                self.unfit(name, slots)
+                self.no_tag(name, slots)
             self.variants.append(Variant(name, self.family, settled, base))
+
+    def remedy(
+        self, slots: _Slots, lack: profiles.Unfit, others: frozenset[tuple[str, str]]
+    ) -> str:
+        """What to do about a combination that a profile refuses: fill what is empty, or as ever."""
+        passes = partial(self.passes, but=others)
+        addition = profiles.addition(lack, slots, passes, self.library)
+        return addition or self.way_out(slots, lack.slots, passes)
 
     def way_out(
         self,
@@ -282,30 +207,18 @@ class Expansion:
         passes: Callable[[_Slots], bool] | None = None,
     ) -> str:
         """What to do about a refused combination: the nearest that passes, or an exclude."""
-        close = nearest.text(
-            nearest.nearest(slots, changeable, passes or self.passes, self.library)
-        )
+        found = nearest.nearest(slots, changeable, passes or self.passes, self.library)
         leave = "leave the combination out with `exclude`"
-        return f"nearest that passes: {close}; or {leave}" if close else leave
+        return f"nearest that passes: {nearest.text(found)}; or {leave}" if found else leave
 
-    def unfit(self, name: str, slots: _Slots) -> None:
+    def no_tag(self, name: str, slots: _Slots) -> None:
         """A variant's name is its image's tag, so it must be one."""
-        mark = ("name", name)
-        if mark not in self._refused:
-            self._refused.add(mark)
-            odd = next(
-                (c for c in slots.values() if not TAG.fullmatch(f"x{c.version.label}")),
-                slots["distro"],
-            )
-            why = (
-                f"{len(name)} characters, the limit is 128"
-                if len(name) > 128
-                else "letters, digits and . _ - only"
-            )
-            hint = f"give {odd.text} a `label` in its versions.yaml, or choose other `name_slots`"
-            self.findings.append(
-                Finding(f"{name} cannot be the tag of an image ({why})", hint, odd.where)
-            )
+        odd = (c for c in slots.values() if not TAG.fullmatch(f"x{c.version.label}"))
+        chosen = next(odd, slots["distro"])
+        too_long = f"{len(name)} characters, the limit is 128"
+        why = too_long if len(name) > 128 else "letters, digits and . _ - only"
+        hint = f"give {chosen.text} a `label` in its versions.yaml, or choose other `name_slots`"
+        self.tell(f"{name} cannot be the tag of an image ({why})", hint, chosen.where)
 
     def passes(self, slots: _Slots, but: frozenset[tuple[str, str]] = frozenset()) -> bool:
         """Whether a combination breaks no rule, can be installed, and fits the profiles, apart from
@@ -331,9 +244,8 @@ class Expansion:
     def _named(self) -> list[str]:
         wanted = list(self.family.name_slots)
         for axis in self.family.axes:
-            own = {s for value in axis.values for s in value.picks}
-            if len(axis.values) > 1 and not own & set(wanted):
-                wanted += sorted(own, key=slot_rank)
+            if len(axis.values) > 1 and not axis.slots & set(wanted):
+                wanted += sorted(axis.slots, key=slot_rank)
         return wanted
 
     def label(self, chosen: Chosen, context: dict[str, str]) -> str:
@@ -348,9 +260,27 @@ class Expansion:
         return self._labels[key]
 
 
-def _matches(pattern: str, chosen: Chosen | None) -> bool:
-    return (
-        matches(pattern, chosen.component.name, chosen.version.version)
-        if chosen
-        else matches(pattern, None, None)
-    )
+def _resolve(slot: str, pick: Pick, version: str, library: Library) -> Chosen | Finding:
+    """A pick as a component and version of the library, or what is wrong with it."""
+    fitting = library.meant(slot)
+    if not pick.component and len(fitting) != 1:
+        why = f"{slot} can be {', '.join(c.name for c in fitting)}: say which"
+        return Finding(why, f'write "{fitting[0].name}@{version}"', pick.where)
+    component = library.get(pick.component) if pick.component else fitting[0]
+    if component is None:
+        why = f"unknown component {pick.component!r}"
+        return Finding(why, library.suggest(pick.component), pick.where)
+    name = component.name
+    if component.slot != slot:
+        why = f"{name} fills the slot {component.slot}, not {slot}"
+        return Finding(why, f"move it to the axis {component.slot}", pick.where)
+    for retired in component.retired:
+        if matches(retired.versions, name, version):
+            source = f"(source: {retired.source})"
+            why = f"{name}@{version} is retired: {retired.because} {source}"
+            return Finding(why, f"use {retired.instead}" if retired.instead else "", pick.where)
+    found = component.versions.get(version)
+    if found is None:
+        hint = nearest_version(component, version)
+        return Finding(f"{name} has no version {version}", hint, pick.where)
+    return Chosen(slot, component, found, pick.where)

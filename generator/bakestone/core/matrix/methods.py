@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Method
 from bakestone.core.library.version import ENTRIES, Base, patterns
 from bakestone.core.matrix.checks.rules import seen
-from bakestone.core.matrix.conditions import all_hold, condition, shown, slots_of
+from bakestone.core.matrix.conditions import Refusal, all_hold, condition, shown, slots_of
 from bakestone.core.matrix.spec import Family
-from bakestone.core.matrix.variant import INHERITED, PACKAGES, Chosen, slot_rank
-from bakestone.errors import Finding
+from bakestone.core.matrix.variant import INHERITED, PACKAGES, Chosen, fits, slot_rank
 
 FETCHED = ("source", "installer", "archive")
 """Methods whose files are fetched by URL and checksum."""
@@ -50,16 +48,8 @@ class Obstacle:
         return self.reason
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why something cannot be installed; changing one of `slots` may help."""
-
-    finding: Finding
-    slots: tuple[str, ...]
-
-
-_Result = tuple[_Slots, Base, list[Problem]]
-_Decision = tuple[Chosen | Problem, Base]
+_Result = tuple[_Slots, Base, list[Refusal]]
+_Decision = tuple[Chosen | Refusal, Base]
 Decisions = dict[tuple[object, ...], _Decision]
 """Decisions of one family that were made before: most combinations share most of theirs."""
 
@@ -72,34 +62,36 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
     `known` keeps decisions from one call to the next, of the same family and library.
     """
     known = {} if known is None else known
-    problems: list[Problem] = []
+    problems: list[Refusal] = []
     out: _Slots = {}
-    distro = slots["distro"]
-    base = distro.version.base
+    base = slots["distro"].version.base
     for slot in sorted(slots, key=slot_rank):
         chosen = slots[slot]
+        conditions = tuple(seen(slots, _keys(chosen)))
         # all that the decision looks at: itself, the distro, what the base brings, what comes in
-        # one image with it,
-        # and what its conditions see
-        together = tuple(slots[s].text if s in slots else "" for s in chosen.version.companions)
-        conditions = tuple(seen(slots, (*chosen.component.method_keys, *chosen.version.conditions)))
+        # one image with it, and what its conditions see
         key = (
             chosen.text,
             chosen.where,
-            distro.text,
+            slots["distro"].text,
             base.ref,
             tuple(base.provides.items()),
-            together,
+            tuple(seen(slots, chosen.version.companions)),
             conditions,
         )
         if key not in known:
             known[key] = _decide(_Wish(chosen, slots, family, base), conditions)
         decision, base = known[key]
-        if isinstance(decision, Problem):
+        if isinstance(decision, Refusal):
             problems.append(decision)
         else:
             out[slot] = decision
     return out, base, problems
+
+
+def _keys(chosen: Chosen) -> tuple[str, ...]:
+    """The slots and attributes that decide how a component can be installed."""
+    return (*chosen.component.method_keys, *chosen.version.conditions)
 
 
 def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
@@ -109,15 +101,9 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
     chosen, base = wish.chosen, wish.base
     if chosen.slot == "distro":
         return replace(chosen, method=INHERITED, why="the base image"), base
-    data = {
-        name: _selected(name, wish)
-        for name in chosen.component.methods
-        if name in chosen.version.methods
-    }
-    offered = {
-        name: _offer(method, data.get(name), wish)
-        for name, method in chosen.component.methods.items()
-    }
+    known = chosen.component.methods
+    data = {name: _selected(name, wish) for name in known if name in chosen.version.methods}
+    offered = {name: _offer(method, data.get(name), wish) for name, method in known.items()}
     usable = [name for name, obstacle in offered.items() if obstacle is None]
     if wish.asked and wish.asked not in usable:
         obstacle = offered.get(wish.asked) or Obstacle("it is not a method of this component")
@@ -127,7 +113,7 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
     method = wish.asked or usable[0]
     if method == INHERITED and data[method].get("images"):
         base = Base.of(_image(data[method], wish) or {})
-    why = _why(method, wish.asked, offered)
+    why = "the family's `methods` asks for it" if wish.asked else _first_of(method, offered)
     return replace(chosen, method=method, why=why, data=data[method], seen=conditions), base
 
 
@@ -135,76 +121,58 @@ def _selected(method: str, wish: _Wish) -> Json:
     """What versions.yaml says for a method, with those of its entries whose conditions hold."""
     data: Json = wish.chosen.version.methods[method]
     key = ENTRIES.get(method, "")
-    if not any("when" in entry for entry in data.get(key, [])):
+    entries = data.get(key, [])
+    if not any("when" in entry for entry in entries):
         return data
-    return {
-        **data,
-        key: [
-            e
-            for e in data[key]
-            if all_hold(wish.slots, patterns(e.get("when", {})), wish.family.host)
-        ],
-    }
+    host = wish.family.host
+    fitting = [e for e in entries if all_hold(wish.slots, patterns(e.get("when", {})), host)]
+    return {**data, key: fitting}
 
 
-def _why(method: str, wanted: str, offered: Mapping[str, Obstacle | None]) -> str:
-    if wanted:
-        return "the family's `methods` asks for it"
-    before = [
-        f"{name}: {problem}"
-        for name, problem in list(offered.items())[: list(offered).index(method)]
-    ]
-    return "the first that fits" + (f" ({'; '.join(before)})" if before else "")
+def _first_of(method: str, offered: Mapping[str, Obstacle | None]) -> str:
+    before = list(offered)[: list(offered).index(method)]
+    obstacles = _listed((name, offered[name]) for name in before)
+    return f"the first that fits ({obstacles})" if before else "the first that fits"
 
 
-def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Problem:
+def _listed(offered: Iterable[tuple[str, Obstacle | None]]) -> str:
+    return "; ".join(f"{name}: {obstacle}" for name, obstacle in offered)
+
+
+def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Refusal:
     chosen, slots = wish.chosen, wish.slots
-    reasons = "; ".join(f"{name}: {problem}" for name, problem in offered.items())
-    finding = Finding(
-        f"{chosen.text} cannot be installed here ({reasons or 'it has no method'})",
-        "",
-        chosen.where,
-    )
-    keys = (*chosen.component.method_keys, *chosen.version.conditions)
-    conditions = [slot for key in keys for slot in slots_of(key)]
-    hosts = [
-        slot for slot in slots if chosen.slot in slots[slot].version.companions
-    ]  # their images may bring it
-    together = [
-        other for slot in (chosen.slot, *hosts) for other in (slot, *slots[slot].version.companions)
-    ]
-    return Problem(finding, tuple(dict.fromkeys((chosen.slot, *conditions, *together, "distro"))))
+    reasons = _listed(offered.items()) or "it has no method"
+    why = f"{chosen.text} cannot be installed here ({reasons})"
+    # those whose images may bring it
+    hosts = [slot for slot in slots if chosen.slot in slots[slot].version.companions]
+    changeable = [chosen.slot]
+    for key in _keys(chosen):
+        changeable += slots_of(key)
+    for slot in (chosen.slot, *hosts):
+        changeable += (slot, *slots[slot].version.companions)
+    return Refusal(why, chosen.where, tuple(dict.fromkeys((*changeable, "distro"))))
 
 
 def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
     """Why a method cannot be used; `data` is what is left of its entries."""
-    version = wish.chosen.version
+    version, host = wish.chosen.version, wish.family.host
     if data is None:
         return Obstacle(f"not offered for {version.version}")
     missing = [p for p in wish.family.platforms if version.platforms and p not in version.platforms]
     if missing:
         return Obstacle(f"not for {', '.join(missing)}")
-    distro = wish.distro
-    if method.distros and not any(
-        matches(pattern, distro.component.name, distro.version.version)
-        for pattern in method.distros
-    ):
+    if method.distros and not any(fits(pattern, wish.distro) for pattern in method.distros):
         return Obstacle(f"made for {', '.join(method.distros)}")
     for key, wanted in method.require.items():
-        if not all_hold(wish.slots, {key: wanted}, wish.family.host):
-            because = f": {method.because}" if method.because else ""
-            return Obstacle(
-                f"needs {condition({key: wanted})}, not"
-                f" {shown(wish.slots, key, wish.family.host)}{because}"
-            )
+        if not all_hold(wish.slots, {key: wanted}, host):
+            why = f"needs {condition({key: wanted})}, not {shown(wish.slots, key, host)}"
+            return Obstacle(f"{why}: {method.because}" if method.because else why)
     key = ENTRIES.get(method.name, "")
-    if version.methods[method.name].get(key) and not data[key]:
-        conditions = dict.fromkeys(
-            condition(patterns(e["when"])) for e in version.methods[method.name][key]
-        )
-        return Obstacle(
-            f"there for {'; '.join(list(conditions)[:4])}{'; ...' if len(conditions) > 4 else ''}"
-        )
+    entries = version.methods[method.name].get(key)
+    if entries and not data[key]:
+        there = list(dict.fromkeys(condition(patterns(entry["when"])) for entry in entries))
+        more = ["..."] if len(there) > 4 else []
+        return Obstacle(f"there for {'; '.join([*there[:4], *more])}")
     check = _CHECKS.get(method.name)
     return check(data, wish) if check else None
 
@@ -217,21 +185,17 @@ def _image_offer(data: Json, wish: _Wish) -> Obstacle | None:
         return Obstacle(f"the base image {wish.base.ref} has {provided or 'none'}")
     if _image(data, wish):
         return None
-    here = [i for i in data["images"] if i["distro"] == wish.distro.text]
+    distro = wish.distro.text
+    here = [image for image in data["images"] if image["distro"] == distro]
     if not here:
-        return Obstacle(
-            f"no image of it on {wish.distro.text}; there are"
-            f" {', '.join(sorted({i['distro'] for i in data['images']}))}"
-        )
-    fitting = [i for i in here if _together(i, wish.slots)]
-    if fitting:
-        gone = fitting[0]
-        return Obstacle(f"{gone['ref']} was deleted from its registry: {gone['deleted']}")
-    have = " or ".join(
-        " + ".join(f"{k} {v}" for k, v in i.get("provides", {}).items()) or "nothing else"
-        for i in here
-    )
-    return Obstacle(f"its images on {wish.distro.text} come with {have}")
+        others = ", ".join(sorted({image["distro"] for image in data["images"]}))
+        return Obstacle(f"no image of it on {distro}; there are {others}")
+    for image in here:
+        if _together(image, wish.slots):
+            return Obstacle(f"{image['ref']} was deleted from its registry: {image['deleted']}")
+    contents = [" + ".join(f"{k} {v}" for k, v in i.get("provides", {}).items()) for i in here]
+    have = " or ".join(content or "nothing else" for content in contents)
+    return Obstacle(f"its images on {distro} come with {have}")
 
 
 def _image(data: Json, wish: _Wish) -> Json | None:
@@ -251,70 +215,56 @@ def _together(image: Json, slots: _Slots) -> bool:
     """Whether the other slots that an image fills are those of the variant, or come by another
     method.
     """
-    provides: Json = image.get("provides", {})
     return all(
         slot in slots and slots[slot].version.version == str(version)
-        for slot, version in provides.items()
+        for slot, version in image.get("provides", {}).items()
     )
 
 
 def _package_offer(data: Json, wish: _Wish) -> Obstacle | None:
-    distro = wish.distro
     if "packages" in data:
         return _vendor_offer(data["packages"], wish)
-    if any(
-        matches(key, distro.component.name, distro.version.version)
-        for key in data.get("versions", {})
-    ):
+    if any(fits(pattern, wish.distro) for pattern in data.get("versions", {})):
         return None
-    return Obstacle(f"{distro.text} has another version")
+    return Obstacle(f"{wish.distro.text} has another version")
 
 
 def _vendor_offer(entries: list[Json], wish: _Wish) -> Obstacle | None:
     """Packages of the vendor's repository: the same ones for every platform of the family."""
-    names = [
-        {
-            n: v
-            for e in entries
-            if e.get("platform", platform) == platform
-            for n, v in e["install"].items()
-        }
-        for platform in wish.family.platforms
-    ]
-    lacking = [
-        platform for platform, found in zip(wish.family.platforms, names, strict=True) if not found
-    ]
+    found: dict[str, dict[str, str]] = {platform: {} for platform in wish.family.platforms}
+    for entry in entries:
+        for platform in found:
+            if entry.get("platform", platform) == platform:
+                found[platform] |= entry["install"]
+    lacking = [platform for platform, packages in found.items() if not packages]
     if lacking:
         return Obstacle(f"no packages for {', '.join(lacking)}")
-    if any(found != names[0] for found in names):
+    first, *others = found.values()
+    if any(packages != first for packages in others):
         return Obstacle("its packages are others on each platform")
     return None
 
 
 def _wheel_offer(data: Json, wish: _Wish) -> Obstacle | None:
-    lacking = {
-        p for p in wish.family.platforms for wheel in data["wheels"] if p not in wheel["files"]
-    }
-    return Obstacle(f"no wheel for {', '.join(sorted(lacking))}") if lacking else None
+    files = [wheel["files"] for wheel in data["wheels"]]
+    lacking = sorted(p for p in wish.family.platforms if not all(p in file for file in files))
+    return Obstacle(f"no wheel for {', '.join(lacking)}") if lacking else None
 
 
 def _fetched_offer(data: Json, wish: _Wish) -> Obstacle | None:
     platforms = {a.get("platform") for a in data.get("artifacts", [])}
     if not platforms:
         return Obstacle("no file with a checksum is known")
-    lacking = [p for p in wish.family.platforms if None not in platforms and p not in platforms]
-    known = [
-        e
-        for name in FETCHED
-        for e in wish.chosen.version.methods.get(name, {}).get(ENTRIES[name], [])
-    ]
-    elsewhere = dict.fromkeys(
-        condition(patterns(e["when"]))
-        for e in known
-        if "when" in e and e.get("platform") in lacking
-    )
+    lacking = [p for p in wish.family.platforms if platforms.isdisjoint((None, p))]
     if not lacking:
         return None
+    methods = wish.chosen.version.methods
+    elsewhere = dict.fromkeys(
+        condition(patterns(entry["when"]))
+        for name in FETCHED
+        for entry in methods.get(name, {}).get(ENTRIES[name], [])
+        if "when" in entry and entry.get("platform") in lacking
+    )
     unless = f" unless {' or '.join(elsewhere)}" if elsewhere else ""
     return Obstacle(f"no file for {', '.join(lacking)}{unless}")
 

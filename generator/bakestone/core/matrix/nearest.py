@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
@@ -29,14 +29,13 @@ def nearest(slots: _Slots, candidates: Iterable[str], passes: _Passes, library: 
     one of them has, where the images of the method `image` alone would do; another component;
     leaving the slot empty.
     """
-    order = sorted(slots, key=slot_rank)
     wanted = [slot for slot in dict.fromkeys(candidates) if slot in slots]
     tries = chain(
         _one(slots, wanted),
-        _two(slots, wanted, order),
+        _two(slots, wanted),
         _as_an_image(slots, wanted, library),
         _other_component(slots, wanted, library),
-        _without(wanted),
+        ({slot: None} for slot in wanted if slot != "distro"),
     )
     return next((changes for changes in tries if passes(applied(slots, changes))), {})
 
@@ -54,51 +53,51 @@ def text(changes: Changes) -> str:
     )
 
 
+def _nearest_first(found: Iterable[tuple[int, Changes]]) -> Iterator[Changes]:
+    """Changes by their distance; of equally near ones the first found is the first again."""
+    for _, changes in sorted(found, key=lambda item: item[0]):
+        yield changes
+
+
 def _one(slots: _Slots, wanted: list[str]) -> Iterator[Changes]:
-    near = [
-        (distance, slot, chosen)
+    yield from _nearest_first(
+        (distance, {slot: chosen})
         for slot in wanted
         for distance, chosen in neighbours(slots[slot], NEIGHBOURS)
+    )
+
+
+def _two(slots: _Slots, wanted: list[str]) -> Iterator[Changes]:
+    order = sorted(slots, key=slot_rank)
+    pairs = [
+        (slot, second)
+        for index, slot in enumerate(wanted)
+        for second in order
+        if second not in wanted[: index + 1]  # those were tried from the other side
     ]
-    for _, slot, chosen in sorted(
-        near, key=lambda item: item[0]
-    ):  # stable: the first candidate wins a tie
-        yield {slot: chosen}
-
-
-def _two(slots: _Slots, wanted: list[str], order: list[str]) -> Iterator[Changes]:
-    pairs = []
-    for slot in wanted:
-        for second in order:
-            if second == slot or (second in wanted and wanted.index(second) < wanted.index(slot)):
-                continue
-            for distance, chosen in neighbours(slots[slot], PAIRED):
-                for further, other in neighbours(slots[second], PAIRED):
-                    pairs.append((distance + further, slot, chosen, second, other))
-    for _, slot, chosen, second, other in sorted(pairs, key=lambda item: item[0]):
-        yield {slot: chosen, second: other}
+    yield from _nearest_first(
+        (distance + further, {slot: chosen, second: other})
+        for slot, second in pairs
+        for distance, chosen in neighbours(slots[slot], PAIRED)
+        for further, other in neighbours(slots[second], PAIRED)
+    )
 
 
 def _as_an_image(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
     """What the base images that bring a component have besides it, on the combination's distro:
     those with fewest changes first.
     """
-    found = []
+    found: list[dict[str, Chosen]] = []
     for host in (slots[slot] for slot in wanted):
         for image in host.version.methods.get(INHERITED, {}).get("images", []):
-            brought = {
-                slot: _named(library, slot, str(version), host)
-                for slot, version in image.get("provides", {}).items()
-            }
-            if image["distro"] == slots["distro"].text and all(brought.values()):
-                found.append(
-                    {
-                        slot: c
-                        for slot, c in brought.items()
-                        if c and (slot not in slots or slots[slot].text != c.text)
-                    }
-                )
-    yield from sorted((changes for changes in found if changes), key=len)
+            if image["distro"] == slots["distro"].text:
+                provides = image.get("provides", {}).items()
+                brought = [_named(library, slot, str(version), host) for slot, version in provides]
+                known = [chosen for chosen in brought if chosen]
+                if len(known) == len(brought):
+                    there = {chosen.text for chosen in slots.values()}
+                    found.append({c.slot: c for c in known if c.text not in there})
+    yield from sorted(filter(None, found), key=len)
 
 
 def _named(library: Library, slot: str, version: str, host: Chosen) -> Chosen | None:
@@ -109,16 +108,9 @@ def _named(library: Library, slot: str, version: str, host: Chosen) -> Chosen | 
 def _other_component(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
     for slot in wanted:
         for component in library.of_slot(slot):
-            if component.name == slots[slot].component.name or not component.methods:
-                continue
-            for version in list(component.versions.values())[:PAIRED]:
-                yield {slot: Chosen(slot, component, version, slots[slot].where)}
-
-
-def _without(wanted: list[str]) -> Iterator[Changes]:
-    for slot in wanted:
-        if slot != "distro":
-            yield {slot: None}
+            if component.name != slots[slot].component.name and component.methods:
+                for version in islice(component.versions.values(), PAIRED):
+                    yield {slot: Chosen(slot, component, version, slots[slot].where)}
 
 
 def neighbours(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:

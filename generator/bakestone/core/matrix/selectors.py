@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.suggest import near
-from bakestone.core.matrix.variant import Variant
+from bakestone.core.matrix.variant import Variant, filling, fits
 from bakestone.errors import fail
 
 
@@ -32,10 +31,8 @@ def select(variants: Iterable[Variant], selectors: Sequence[str]) -> list[Varian
         _check(slot, patterns, variants)
         chosen = [v for v in chosen if any(_holds(v, slot, p) for p in patterns)]
     if not chosen and selectors:
-        raise fail(
-            f"no variant matches {' '.join(selectors)}",
-            "each selector matches something, but not all of them together",
-        )
+        hint = "each selector matches something, but not all of them together"
+        raise fail(f"no variant matches {' '.join(selectors)}", hint)
     return chosen
 
 
@@ -48,29 +45,19 @@ def _check(slot: str, patterns: list[str], variants: list[Variant]) -> None:
         if any(_holds(v, slot, pattern) for v in variants):
             continue
         if slot:
-            values = sorted(
-                {v.slots[slot].text if slot in v.slots else "none" for v in variants}
-                if slot != "family"
-                else {v.family.name for v in variants}
-            )
-            hint = f"there is {', '.join(values)}"
+            family = slot == "family"
+            there = {v.family.name if family else filling(v.slots, slot) for v in variants}
+            hint = f"there is {', '.join(sorted(there))}"
             raise fail(f"no variant has {slot}={pattern}", hint, name=f"{slot}={pattern}")
         hint = near(pattern, [v.name for v in variants], "see `bakestone list`", cutoff=0.4)
         raise fail(f"no variant is named {pattern}", hint, name=pattern)
 
 
 def _holds(variant: Variant, slot: str, pattern: str) -> bool:
-    if not slot:
-        return fnmatchcase(variant.name, pattern)
-    if slot == "family":
-        return fnmatchcase(variant.family.name, pattern)
-    chosen = variant.slots.get(slot)
+    if slot in ("", "family"):
+        return fnmatchcase(variant.family.name if slot else variant.name, pattern)
     try:
-        return (
-            matches(pattern, chosen.component.name, chosen.version.version)
-            if chosen
-            else matches(pattern, None, None)
-        )
+        return fits(pattern, variant.slots.get(slot))
     except ValueError as problem:
         hint = "write a range as >=12.0,<13"
         raise fail(str(problem), hint, name=f"{slot}={pattern}") from problem

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
-from bakestone.core.documents.yaml import Json
+from bakestone.core.documents.yaml import Json, Path_
 from bakestone.errors import BakestoneError, Finding, Position
 
 DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "distro")
@@ -28,17 +31,10 @@ class Pick:
     version: str | None
     where: Position
 
-    @property
-    def text(self) -> str:
-        """As a person would write it."""
-        if self.version is None:
-            return "none"
-        return f"{self.component}@{self.version}" if self.component else self.version
-
 
 @dataclass(frozen=True)
-class AxisValue:
-    """One value of an axis: the slots that it sets."""
+class Combination:
+    """Slots set together: by one value of an axis, or added to the product by `include`."""
 
     picks: dict[str, Pick]
     where: Position
@@ -49,8 +45,13 @@ class Axis:
     """A list of values; `name` is a slot, or any name when the values set several slots."""
 
     name: str
-    values: tuple[AxisValue, ...]
+    values: tuple[Combination, ...]
     where: Position
+
+    @cached_property
+    def slots(self) -> frozenset[str]:
+        """The slots that its values set."""
+        return frozenset(slot for value in self.values for slot in value.picks)
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,6 @@ class Exclude:
     """Leave out the combinations in which every slot matches its pattern."""
 
     patterns: dict[str, str]
-    because: str
-    where: Position
-
-
-@dataclass(frozen=True)
-class Include:
-    """A combination added to the product of the axes."""
-
-    picks: dict[str, Pick]
     because: str
     where: Position
 
@@ -89,8 +81,9 @@ class MaxAge:
 class Family:
     """A named matrix.
 
-    `accept` are the terms accepted for it, by the file or by itself; `host` is what is stated of
-    the machines (driver); `max_age` is its own, or else the file's.
+    `accept` are the terms accepted for it, by the file or by itself, and `profiles` what it is for,
+    each with its place; `host` is what is stated of the machines (driver); `max_age` is its own, or
+    else the file's.
     """
 
     name: str
@@ -99,16 +92,14 @@ class Family:
     user: str
     axes: tuple[Axis, ...]
     exclude: tuple[Exclude, ...]
-    include: tuple[Include, ...]
+    include: tuple[Combination, ...]
     methods: dict[str, str]
     method_positions: dict[str, Position]
     packages: tuple[str, ...]
     name_slots: tuple[str, ...]
     where: Position
-    accept: tuple[str, ...] = ()
-    accept_positions: dict[str, Position] = field(default_factory=dict)
-    profiles: tuple[str, ...] = ()
-    profile_positions: dict[str, Position] = field(default_factory=dict)
+    accept: dict[str, Position] = field(default_factory=dict)
+    profiles: dict[str, Position] = field(default_factory=dict)
     end_of_life: str = "warn"
     host: dict[str, str] = field(default_factory=dict)
     max_age: MaxAge | None = None
@@ -147,72 +138,56 @@ def read(document: yamldoc.Document, path: Path) -> Spec:
 
 
 class _Reader:
+    """The parts of a document that follows the schema as records, each with its place."""
+
     def __init__(self, document: yamldoc.Document) -> None:
-        self.document = document
+        self.position = document.position
+        self.data = document.data
         self.findings: list[Finding] = []
 
     def family(self, index: int, data: Json) -> Family:
-        at: tuple[str | int, ...] = ("families", index)
-        position = self.document.position
+        at: Path_ = ("families", index)
         methods = data.get("methods", {})
-        accept = {
-            a: position(("accept", i)) for i, a in enumerate(self.document.data.get("accept", []))
-        }
-        accept |= {a: position((*at, "accept", i)) for i, a in enumerate(data.get("accept", []))}
+        axes = data["axes"].items()
         return Family(
             name=data["name"],
             description=data.get("description", ""),
             platforms=tuple(data.get("platforms", ["linux/amd64"])),
             user=data.get("user", "dockeruser"),
-            axes=tuple(
-                self.axis((*at, "axes", name), name, values)
-                for name, values in data["axes"].items()
-            ),
-            exclude=tuple(
-                self.exclude((*at, "exclude", i), entry)
-                for i, entry in enumerate(data.get("exclude", []))
-            ),
-            include=tuple(
-                Include(
-                    self.picks(
-                        (*at, "include", i), {k: v for k, v in entry.items() if k != "because"}
-                    ),
-                    entry["because"],
-                    position((*at, "include", i)),
-                )
-                for i, entry in enumerate(data.get("include", []))
-            ),
+            axes=tuple(self.axis((*at, "axes", name), name, values) for name, values in axes),
+            exclude=tuple(starmap(self.exclude, self.entries(at, data, "exclude"))),
+            include=tuple(starmap(self.include, self.entries(at, data, "include"))),
             methods=methods,
-            method_positions={name: position((*at, "methods", name)) for name in methods},
+            method_positions={name: self.position((*at, "methods", name)) for name in methods},
             packages=tuple(data.get("packages", [])),
             name_slots=tuple(data.get("name_slots", DEFAULT_NAME_SLOTS)),
-            where=position((*at, "name")),
-            accept=tuple(accept),
-            accept_positions=accept,
-            profiles=tuple(data.get("profiles", [])),
-            profile_positions={
-                name: position((*at, "profiles", i))
-                for i, name in enumerate(data.get("profiles", []))
-            },
+            where=self.position((*at, "name")),
+            accept=self.listed((), self.data, "accept") | self.listed(at, data, "accept"),
+            profiles=self.listed(at, data, "profiles"),
             end_of_life=data.get("end_of_life", "warn"),
             host={"driver": data["driver"]} if "driver" in data else {},
-            max_age=self.max_age(at),
+            max_age=self.max_age(at, data),
         )
 
-    def max_age(self, at: tuple[str | int, ...]) -> MaxAge | None:
-        """The family's, else the file's; None when there is none, or it is `none`."""
-        for path, data in ((at, self.document.data["families"][at[1]]), ((), self.document.data)):
-            if "max-age" in data:
-                text = data["max-age"]
-                return (
-                    None
-                    if text == "none"
-                    else MaxAge(text, self.document.position((*path, "max-age")))
-                )
-        return None
+    def entries(self, at: Path_, data: Json, key: str) -> Iterator[tuple[Path_, Any]]:
+        """Place and value of each entry of a list that may not be there."""
+        for index, entry in enumerate(data.get(key, [])):
+            yield (*at, key, index), entry
 
-    def exclude(self, at: tuple[str | int, ...], entry: dict[str, str]) -> Exclude:
-        where = self.document.position(at)
+    def listed(self, at: Path_, data: Json, key: str) -> dict[str, Position]:
+        return {name: self.position(place) for place, name in self.entries(at, data, key)}
+
+    def max_age(self, at: Path_, data: Json) -> MaxAge | None:
+        """The family's, else the file's; None when there is none, or it is `none`."""
+        path, said = (at, data) if "max-age" in data else ((), self.data)
+        text = said.get("max-age", "none")
+        return None if text == "none" else MaxAge(text, self.position((*path, "max-age")))
+
+    def include(self, at: Path_, entry: dict[str, str]) -> Combination:
+        return self.combination(at, {k: v for k, v in entry.items() if k != "because"})
+
+    def exclude(self, at: Path_, entry: dict[str, str]) -> Exclude:
+        where = self.position(at)
         patterns = {slot: pattern for slot, pattern in entry.items() if slot != "because"}
         for pattern in patterns.values():
             try:
@@ -221,28 +196,27 @@ class _Reader:
                 self.findings.append(Finding(str(problem), "write a range as >=12.0,<13", where))
         return Exclude(patterns, entry["because"], where)
 
-    def axis(self, at: tuple[str | int, ...], name: str, values: list[Any]) -> Axis:
+    def axis(self, at: Path_, name: str, values: list[Any]) -> Axis:
         out = []
         linked = any(isinstance(value, dict) for value in values)
         for index, value in enumerate(values):
-            where = self.document.position((*at, index))
+            place = (*at, index)
+            if linked and value == "none":  # beside mappings it leaves all their slots empty
+                value = {}
             if isinstance(value, dict):
-                picks = self.picks((*at, index), value)
-            elif linked and value == "none":  # beside mappings, `none` leaves all their slots empty
-                picks = {}
+                out.append(self.combination(place, value))
             else:
-                picks = {name: self.pick((*at, index), value)}
-            out.append(AxisValue(picks, where))
-        return Axis(name, tuple(out), self.document.position(at, key=True))
+                picks = {name: self.pick(place, value)}
+                out.append(Combination(picks, self.position(place)))
+        return Axis(name, tuple(out), self.position(at, key=True))
 
-    def picks(self, at: tuple[str | int, ...], data: dict[str, str]) -> dict[str, Pick]:
-        return {slot: self.pick((*at, slot), value) for slot, value in data.items()}
+    def combination(self, at: Path_, data: dict[str, str]) -> Combination:
+        picks = {slot: self.pick((*at, slot), value) for slot, value in data.items()}
+        return Combination(picks, self.position(at))
 
-    def pick(self, at: tuple[str | int, ...], value: str) -> Pick:
-        component, mark, version = value.rpartition("@")
-        if value == "none":
-            return Pick("", None, self.document.position(at))
-        return Pick(component if mark else "", version, self.document.position(at))
+    def pick(self, at: Path_, value: str) -> Pick:
+        component, _, version = value.rpartition("@")
+        return Pick(component, None if value == "none" else version, self.position(at))
 
     def unique_names(self, families: tuple[Family, ...]) -> None:
         first: dict[str, Family] = {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from bakestone.core.documents import template
+from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Component, Method
 from bakestone.core.library.version import Base, Version
@@ -37,8 +39,6 @@ PACKAGES = ("apt", "dnf")
 """The methods that install packages in the image itself: the distro's own, and by apt also the
 vendor's.
 """
-
-_UNSTAGED = (INHERITED, *PACKAGES)
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,15 @@ class Chosen:
     @property
     def staged(self) -> bool:
         """Whether it has a build stage of its own, whose files are copied into the image."""
-        return self.method not in _UNSTAGED
+        return self.method not in (INHERITED, *PACKAGES)
 
     def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
         """What templates see of the slot. The prefix may use those of the slots `before`."""
-        key = tuple((slot, *before[slot].values()) for slot in self._prefix_names if slot in before)
+        key = tuple(
+            (slot, *before[slot].values())
+            for slot in template.names(self._prefix)
+            if slot in before
+        )
         if key not in self._contexts:
             facts = {
                 "component": self.component.name,
@@ -95,19 +99,14 @@ class Chosen:
                 "label": self.version.label,
                 "method": self.method,
             }
-            prefix = template.render(
-                self._prefix, {**before, **facts}, origin=f"{self.component.origin}/component.yaml"
-            )
+            origin = f"{self.component.origin}/component.yaml"
+            prefix = template.render(self._prefix, {**before, **facts}, origin=origin)
             self._contexts[key] = {**facts, "prefix": prefix}
         return self._contexts[key]
 
-    @property
+    @cached_property
     def _prefix(self) -> str:
         return str(self.component.data.get("prefix", ""))
-
-    @cached_property
-    def _prefix_names(self) -> frozenset[str]:
-        return template.names(self._prefix)
 
     @cached_property
     def _contexts(self) -> dict[tuple[tuple[str, ...], ...], dict[str, str]]:
@@ -147,11 +146,8 @@ class Variant:
         """
         data = self.slots["cuda"].version.data if "cuda" in self.slots else {}
         toolkit, minimum = data.get("driver", ""), data.get("driver_minimum", "")
-        return (
-            {"minimum": minimum or toolkit, "toolkit": toolkit or minimum}
-            if toolkit or minimum
-            else {}
-        )
+        known = {"minimum": minimum or toolkit, "toolkit": toolkit or minimum}
+        return known if any(known.values()) else {}
 
     @property
     def target(self) -> str:
@@ -188,14 +184,13 @@ def slot_rank(slot: str) -> tuple[int, str]:
     return (SLOT_ORDER.index(slot) if slot in SLOT_ORDER else len(SLOT_ORDER), slot)
 
 
-__all__ = [
-    "INHERITED",
-    "PACKAGES",
-    "SLOT_ORDER",
-    "Base",
-    "Chosen",
-    "Excluded",
-    "Variant",
-    "slot_context",
-    "slot_rank",
-]
+def fits(pattern: str, chosen: Chosen | None) -> bool:
+    """Whether a slot, which may be empty, matches a pattern. Raises `ValueError`, as `matches`."""
+    if chosen is None:
+        return matches(pattern, None, None)
+    return matches(pattern, chosen.component.name, chosen.version.version)
+
+
+def filling(slots: Mapping[str, Chosen], slot: str) -> str:
+    """`component@version` of a slot, `none` when it is empty."""
+    return slots[slot].text if slot in slots else "none"

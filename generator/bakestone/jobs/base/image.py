@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,8 +69,8 @@ def push(
             "layers": [{"mediaType": _LAYER, "digest": layer, "size": size}],
         }
     )
-    registry.push_manifest(f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
-    return PlatformImage(architecture, _digest(manifest), len(manifest)), manifest
+    digest = registry.push_manifest(f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
+    return PlatformImage(architecture, digest, len(manifest)), manifest
 
 
 def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> str:
@@ -101,40 +102,38 @@ def parts_of(reference: str, registry: Registry) -> tuple[str, dict[str, Platfor
     manifest = registry.manifest(reference)
     if manifest is None:
         return "", {}
-    repository = reference.rpartition(":")[0]
     if manifest.media_type not in INDEX_TYPES:
+        repository = reference.rpartition(":")[0]
         config = registry.config(f"{repository}@{manifest.digest}", manifest)
         only = str(config.get("architecture", ""))
         part = PlatformImage(only, manifest.digest, len(manifest.raw), manifest.media_type)
         return manifest.digest, {only: part}
     try:
-        parts = [_part(entry) for entry in manifest.data["manifests"]]
+        parts = [
+            PlatformImage(
+                str(entry["platform"]["architecture"]),
+                str(entry["digest"]),
+                int(entry["size"]),
+                str(entry["mediaType"]),
+            )
+            for entry in manifest.data["manifests"]
+            if entry.get("platform", {}).get("os") == "linux"
+        ]
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         why = "the index behind this tag is of a form that is not known"
         raise fail(why, "--force replaces it", name=reference) from problem
-    return manifest.digest, {part.architecture: part for part in parts if part}
-
-
-def _part(entry: dict[str, Any]) -> PlatformImage | None:
-    about = entry.get("platform", {})
-    if about.get("os") != "linux":
-        return None
-    digest, size = str(entry["digest"]), int(entry["size"])
-    return PlatformImage(str(about["architecture"]), digest, size, str(entry["mediaType"]))
+    return manifest.digest, {part.architecture: part for part in parts}
 
 
 def pack(tarball: Path, packed: Path) -> str:
     """Compress without name or time. Gives the digest of what is inside."""
-    sum_ = hashlib.sha256()
     with (
         tarball.open("rb") as source,
         packed.open("wb") as raw,
         gzip.GzipFile("", "wb", 6, raw, mtime=0) as sink,
     ):
-        while chunk := source.read(_CHUNK):
-            sum_.update(chunk)
-            sink.write(chunk)
-    return f"sha256:{sum_.hexdigest()}"
+        shutil.copyfileobj(source, sink, _CHUNK)
+    return hash_of(tarball)[0]
 
 
 def _json(data: dict[str, Any]) -> bytes:

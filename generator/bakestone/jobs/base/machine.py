@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import calendar
 import os
 import platform
 import re
 import shutil
 import subprocess
-import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-"""The kernel's name -> Docker's and Debian's."""
-NATIVE = ARCHITECTURES.get(platform.machine(), platform.machine())
+NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+"""This machine's architecture, in Docker's and Debian's word for what the kernel calls it."""
 SECONDS = 3600
 """Most that one program may take: an emulated root file system needs some minutes."""
 _ENGINE = Path(__file__).resolve().parents[4] / "scripts" / "engine"
-_DATE = "%a, %d %b %Y %H:%M:%S %Z"
 
 
 def run(*argv: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -45,12 +42,9 @@ def checked(what: str, *argv: str, hint: str = "", env: dict[str, str] | None = 
     got = run(*argv, env=env)
     if got.returncode:
         said = [line for line in (got.stderr or got.stdout).strip().splitlines() if line.strip()]
-        raise fail(
-            f"{what} failed: {' | '.join(said[-3:])[:600]}",
-            hint or "try again, or look at what it says",
-            name=argv[0],
-            code=ENVIRONMENT,
-        )
+        why = f"{what} failed: {' | '.join(said[-3:])[:600]}"
+        hint = hint or "try again, or look at what it says"
+        raise fail(why, hint, name=argv[0], code=ENVIRONMENT)
     return got.stdout
 
 
@@ -84,13 +78,12 @@ def emulate(architecture: str, say: Say) -> None:
         got = run(str(_ENGINE), "emulate", architecture)
         said = (got.stderr or got.stdout).strip().splitlines()[-1] if got.returncode else ""
     if run("arch-test", architecture).returncode:
-        raise fail(
-            f"this machine cannot run {architecture} programs{f': {said}' if said else ''}",
+        why = f"this machine cannot run {architecture} programs{f': {said}' if said else ''}"
+        hint = (
             f"register QEMU: `scripts/engine emulate {architecture}` of Bakestone's repository, or"
-            f" docker run --privileged --rm tonistiigi/binfmt --install {architecture}",
-            name=architecture,
-            code=ENVIRONMENT,
+            f" docker run --privileged --rm tonistiigi/binfmt --install {architecture}"
         )
+        raise fail(why, hint, name=architecture, code=ENVIRONMENT)
 
 
 def mirrors(say: Say) -> dict[str, str]:
@@ -123,8 +116,8 @@ def release_date(uri: str, suite: str) -> int | None:
             return None
         date = re.search(r"^Date: (.*)$", target.read_text("utf-8", "replace"), re.M)
     try:
-        return calendar.timegm(time.strptime(date[1], _DATE)) if date else None
-    except ValueError:
+        return int(parsedate_to_datetime(date[1]).timestamp()) if date else None
+    except (ValueError, OverflowError):
         return None
 
 

@@ -27,7 +27,6 @@ from bakestone.jobs.base.root import Recipe, SuiteSource
 DISTRO = "debian"
 _ONE_LINE = ("bullseye", "buster")
 """Suites whose images have a sources.list; from Debian 12 on there is a debian.sources instead."""
-_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~%+@=-]+)*/?")
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,16 @@ def release(text: str, library: Library) -> Release:
     if name != DISTRO or component is None or not at:
         hint = "Debian's can, by mmdebstrap: debian@12"
         raise fail(f"no base can be made of {text[:80]!r}", hint, name="base", code=USAGE)
-    known = {
-        v.version: Release(v.version, str(v.data["codename"]), str(v.data["image"]))
+    known = [
+        Release(v.version, str(v.data["codename"]), str(v.data["image"]))
         for v in component.versions.values()
-    }
-    found = known.get(wanted) or next((r for r in known.values() if r.codename == wanted), None)
-    if found is None:
-        names = [*known, *(r.codename for r in known.values())]
-        hint = near(wanted, names, f"known: {', '.join(names)}")
-        raise fail(f"{name} has no version {wanted[:40]!r}", hint, name="base", code=USAGE)
-    return found
+    ]
+    for found in known:
+        if wanted in (found.version, found.codename):
+            return found
+    names = [*(r.version for r in known), *(r.codename for r in known)]
+    hint = near(wanted, names, f"known: {', '.join(names)}")
+    raise fail(f"{name} has no version {wanted[:40]!r}", hint, name="base", code=USAGE)
 
 
 def architecture(platform: str) -> str:
@@ -85,9 +84,8 @@ def architecture(platform: str) -> str:
 def make(what: Release, wish: BaseWish, registry: Registry, say: Say) -> str:
     """Make the image for each architecture and push it. Gives its reference with the digest."""
     for option, url in (("--mirror", wish.mirror), ("--security-mirror", wish.security)):
-        if url and not _URL.fullmatch(url):
-            hint = "an http or https URL without credentials"
-            raise fail(f"{option} cannot be {url[:120]!r}", hint, code=USAGE)
+        if url:
+            schema.check_value(url, "site", "index", option)
     names = references(what, wish.to, registry.site)
     if len(wish.architectures) > 1:
         if wish.keep:
@@ -111,13 +109,9 @@ def references(what: Release, to: str, site: Site) -> list[str]:
         elif registry:
             to = f"{registry}/mirror/library/{DISTRO}"
         else:
-            raise fail(
-                "there is no registry to push to",
-                f"--to HOST/REPOSITORY; or a site file whose mirrors have {what.ref}; or"
-                " `scripts/engine up`",
-                name="base",
-                code=USAGE,
-            )
+            hint = f"--to HOST/REPOSITORY; or a site file whose mirrors have {what.ref}"
+            hint += "; or `scripts/engine up`"
+            raise fail("there is no registry to push to", hint, name="base", code=USAGE)
     repository, _, tag = to.rpartition(":") if _tagged(to) else (to, "", "")
     schema.check_value(repository, "site", "place", "--to")
     if "/" not in repository or (tag and not TAG.fullmatch(tag)):
@@ -134,13 +128,10 @@ def _several(what: Release, wish: BaseWish, names: list[str], registry: Registry
     well.
     """
     digest, there = image.parts_of(names[0], registry)
-    kept = {} if wish.force else there
-    lacking = [a for a in wish.architectures if a not in kept]
+    lacking = [arch for arch in wish.architectures if wish.force or arch not in there]
     if not lacking:
-        say(
-            f"{names[0]} is there already for {', '.join(wish.architectures)}, nothing to do"
-            " (--force makes it again)"
-        )
+        platforms = ", ".join(wish.architectures)
+        say(f"{names[0]} is there already for {platforms}, nothing to do (--force makes it again)")
         return f"{names[0]}@{digest}"
     # what the tag had for a platform that is not asked for stays in it
     parts = dict(there)
@@ -199,25 +190,28 @@ def _recipe(what: Release, wish: BaseWish, arch: str, site: Site, say: Say) -> R
         raise fail("this machine's apt has no Debian mirror", hint, name="base", code=ENVIRONMENT)
     if not security:
         say("note: no security suite is known here; the image does without (--security-mirror)")
-    found: dict[str, int] = {}
-    sources = []
-    wanted = {main: (what.codename, f"{what.codename}-updates")}
+    wanted = {main: [what.codename, f"{what.codename}-updates"]}
     if security:
-        wanted[security] = (*wanted.get(security, ()), f"{what.codename}-security")
+        wanted.setdefault(security, []).append(f"{what.codename}-security")
+    dates: list[int] = []
+    sources = []
     for uri, suites in wanted.items():
         fetched = site.mirror_url(f"{uri}/").rstrip("/")  # the image keeps the name outside
-        dates = {suite: machine.release_date(fetched, suite) for suite in suites}
-        there = tuple(suite for suite in suites if dates[suite] is not None)
-        if what.codename in suites and what.codename not in there:
-            why = f"the mirror has no {what.codename}, or does not answer"
-            raise fail(why, "name another one with --mirror", name="base", code=ENVIRONMENT)
+        there = []
         for suite in suites:
-            if suite not in there:
+            date = machine.release_date(fetched, suite)
+            if date is not None:
+                dates.append(date)
+                there.append(suite)
+            elif suite == what.codename:
+                why = f"the mirror has no {suite}, or does not answer"
+                raise fail(why, "name another one with --mirror", name="base", code=ENVIRONMENT)
+            else:
                 say(f"note: the mirror has no {suite}; the image does without")
-        found |= {suite: date for suite, date in dates.items() if date is not None}
-        sources += [SuiteSource(uri, fetched, there)] if there else []
+        if there:
+            sources.append(SuiteSource(uri, fetched, tuple(there)))
     stale = machine.dates_unchecked()
     if stale:
         say("note: apt's date check is off on this machine, and so it is in the image")
-    epoch = wish.epoch if wish.epoch is not None else max(found.values())
+    epoch = wish.epoch if wish.epoch is not None else max(dates)
     return Recipe(what.codename, arch, tuple(sources), epoch, what.codename in _ONE_LINE, stale)

@@ -28,11 +28,7 @@ _FILES = {
 """As Docker's own Debian images have them: packages start no services, and apt keeps no downloaded
 packages in a layer.
 """
-_DATES = {
-    "etc/apt/apt.conf.d/mirror-dates": (
-        'Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n'
-    )
-}
+_DATES = 'Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n'
 
 
 @dataclass(frozen=True)
@@ -68,24 +64,15 @@ def make(recipe: Recipe, tarball: Path) -> None:
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(recipe.epoch), "TZ": "UTC", "LC_ALL": "C"}
     with scratch("root") as folder:
         hooks = _hooks(files(recipe), folder)
-        lines = [
-            f"deb {source.fetched} {suite} main"
-            for source in recipe.sources
-            for suite in source.suites
-        ]
-        # no device nodes: a builder without root cannot unpack them, and every runtime brings its
-        # own
+        lines = [f"deb {s.fetched} {suite} main" for s in recipe.sources for suite in s.suites]
+        # no device nodes: a builder without root cannot unpack them; every runtime has its own
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"]
         command += [f"--architectures={recipe.architecture}", "--format=tar", "--skip=output/dev"]
         if os.path.exists(KEYRING):
             command.append(f"--keyring={KEYRING}")
         command += [*hooks, recipe.codename, str(tarball), *lines]
-        checked(
-            "mmdebstrap",
-            *command,
-            hint="can the mirror be reached? --mirror names another",
-            env=environment,
-        )
+        hint = "can the mirror be reached? --mirror names another"
+        checked("mmdebstrap", *command, hint=hint, env=environment)
     _add_dev(tarball, recipe.epoch)
 
 
@@ -101,16 +88,15 @@ def _add_dev(tarball: Path, epoch: int) -> None:
 
 def files(recipe: Recipe) -> dict[str, str]:
     """Path in the image -> text, of what is put there besides packages."""
-    found = {**_FILES, **(_DATES if recipe.dates_unchecked else {})}
+    found = dict(_FILES)
+    if recipe.dates_unchecked:
+        found["etc/apt/apt.conf.d/mirror-dates"] = _DATES
     if recipe.one_line:
-        return found | {
-            "etc/apt/sources.list": "".join(
-                f"deb {s.uri} {suite} main\n" for s in recipe.sources for suite in s.suites
-            )
-        }
+        lines = [f"deb {s.uri} {suite} main\n" for s in recipe.sources for suite in s.suites]
+        return found | {"etc/apt/sources.list": "".join(lines)}
     stanzas = (
-        f"Types: deb\nURIs: {s.uri}\nSuites: {' '.join(s.suites)}\nComponents: main\nSigned-By:"
-        f" {KEYRING}\n"
+        f"Types: deb\nURIs: {s.uri}\nSuites: {' '.join(s.suites)}\nComponents: main\n"
+        f"Signed-By: {KEYRING}\n"
         for s in recipe.sources
     )
     return found | {"etc/apt/sources.list.d/debian.sources": "\n".join(stanzas)}
@@ -122,7 +108,6 @@ def _hooks(texts: dict[str, str], folder: Path) -> list[str]:
         local = folder / str(number)
         local.write_text(text, "utf-8")
         hooks.append(f"--customize-hook=upload {shlex.quote(str(local))} /{name}")
-        hooks.append(
-            f'--customize-hook=chmod {"755" if text.startswith("#!") else "644"} "$1/{name}"'
-        )
+        mode = "755" if text.startswith("#!") else "644"
+        hooks.append(f'--customize-hook=chmod {mode} "$1/{name}"')
     return [*hooks, f'--customize-hook=sh {shlex.quote(str(_CLEAN))} "$1"']

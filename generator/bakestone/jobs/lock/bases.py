@@ -10,8 +10,8 @@ from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.registry.manifest import platform
 from bakestone.clients.site.site import Site
 from bakestone.core.documents.patterns import version_key
+from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import LIBRARY, REGISTRY, LockedBase
-from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
 
 

@@ -16,6 +16,7 @@ from bakestone.clients.http.session import Session
 from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents.words import count
+from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import (
     CLOCK,
     IMAGE,
@@ -31,7 +32,6 @@ from bakestone.core.lock.lock import (
 from bakestone.core.lock.needs import Artifact, Distro, Needs
 from bakestone.core.lock.scope import Scope
 from bakestone.core.lock.survey import keyring_origin
-from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
 from bakestone.jobs.lock import bases, packages, snapshot
 from bakestone.jobs.lock.journal import Journal

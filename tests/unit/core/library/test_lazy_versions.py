@@ -10,7 +10,7 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN, Component
-from bakestone.core.library.versions import Versions
+from bakestone.core.library.version import Versions
 
 LIBRARY = Library(BUILT_IN)
 
@@ -26,7 +26,7 @@ def test_built_in_versions_are_read_one_by_one_as_they_would_be_together(
     whole = yamldoc.fast(component.folder / "versions.yaml")["versions"]
     # the whole file is not read again: if it is, see Versions
     monkeypatch.setattr(yamldoc, "fast", None)
-    assert dict(Versions(component.version_files)) == {
+    assert dict(Versions(component.make_version, component.folder / "versions.yaml", [])) == {
         version: component.make_version(version, data or {}) for version, data in whole.items()
     }
     assert list(component.versions) == sorted(whole, key=version_key, reverse=True)

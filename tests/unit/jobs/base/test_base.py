@@ -103,12 +103,10 @@ def test_a_place_that_is_none_is_refused(to: str) -> None:
     ],
 )
 def test_a_mirror_is_checked_before_it_gets_into_an_image(url: str) -> None:
-    refused(
-        lambda: make.make(
-            BOOKWORM, BaseWish(("amd64",), to="localhost:1/x", mirror=url), Registry(Site()), print
-        ),
-        code=2,
-    )
+    wish = BaseWish(("amd64",), to="localhost:1/x", mirror=url)
+    (finding,) = refused(lambda: make.make(BOOKWORM, wish, Registry(Site()), print), code=2)
+    assert "--mirror cannot be" in finding.message
+    assert "secret" not in str(finding)
 
 
 def test_the_image_names_the_archive_outside_even_when_a_mirror_was_read() -> None:

@@ -16,9 +16,9 @@ from bakestone.clients.engine.events import State, Step
 from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES, Manifest, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
+from bakestone.core.library.version import Base
 from bakestone.core.lock import lockfile, survey
 from bakestone.core.lock.lock import LockedBase, LockedPackages
-from bakestone.core.matrix.variant import Base
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.lock import bases, entries, packages, resolve
 from bakestone.jobs.lock.packages import WantedPackages

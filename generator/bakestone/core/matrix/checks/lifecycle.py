@@ -10,12 +10,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bakestone.core.documents.patterns import VersionKey, matches, version_key
+from bakestone.core.documents.words import count
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Version, patterns, texts
-from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.errors import Finding, fail
 
@@ -48,23 +47,18 @@ class End:
         """`Debian 12: free support ended on 2026-07-11 (long-term support until 2028-06-30)`, as
         seen at a date.
         """
-        free = "free support" if self.extended else "support"
-        said = f"{self.what}: {free} {'ended' if self.ended(at) else 'ends'} on {self.date}"
+        said = f"{self.what}: {'free ' if self.extended else ''}support"
+        said += f" {'ended' if self.ended(at) else 'ends'} on {self.date}"
         if self.extended:
-            said += (
-                f" ({self.after} {'ended on' if self.extended < at else 'until'} {self.extended})"
-            )
+            over = "ended on" if self.extended < at else "until"
+            said += f" ({self.after} {over} {self.extended})"
         return said
 
     def as_dict(self) -> dict[str, str]:
         """For `--format json`."""
-        plain = {
-            "slot": self.slot,
-            "what": self.what,
-            "date": str(self.date),
-            "source": self.source,
-        }
-        return plain | ({"extended": str(self.extended)} if self.extended else {})
+        last = {"date": str(self.date), "source": self.source}
+        extended = {"extended": str(self.extended)} if self.extended else {}
+        return {"slot": self.slot, "what": self.what, **last, **extended}
 
 
 def ends_of(variant: Variant) -> list[End]:
@@ -72,12 +66,8 @@ def ends_of(variant: Variant) -> list[End]:
 
     Raises `BakestoneError` when a component's date is not one.
     """
-    slots = variant.slots
-    return [
-        end
-        for slot in sorted(slots, key=slot_rank)
-        for end in ends(slots[slot].component, slots[slot].version)
-    ]
+    parts = [variant.slots[slot] for slot in sorted(variant.slots, key=slot_rank)]
+    return [end for part in parts for end in ends(part.component, part.version)]
 
 
 def soonest(variant: Variant) -> End | None:
@@ -93,10 +83,9 @@ def cell(variant: Variant, at: datetime.date, ahead: datetime.timedelta = AHEAD)
     end = soonest(variant)
     if end is None:
         return "-"
-    return (
-        f"{end.date}"
-        f" {end.what}{', ended' if end.ended(at) else ', soon' if end.date < at + ahead else ''}"
-    )
+    if end.ended(at):
+        return f"{end.date} {end.what}, ended"
+    return f"{end.date} {end.what}{', soon' if end.date < at + ahead else ''}"
 
 
 def findings(
@@ -107,58 +96,38 @@ def findings(
     They are warnings; errors in a family with `end_of_life: forbid`, for what has ended; none where
     it says `ignore`.
     """
-    seen: dict[tuple[str, str, datetime.date], _Use] = {}
+    uses: dict[tuple[str, str, datetime.date], list[tuple[End, Variant]]] = {}
     for variant in variants:
-        if variant.family.end_of_life == "ignore":
-            continue
-        for end in ends_of(variant):
+        for end in ends_of(variant) if variant.family.end_of_life != "ignore" else ():
             if end.date < at + ahead:
-                use = seen.setdefault(
-                    (variant.family.name, end.what, end.date),
-                    _Use(end, variant.family, variant.slots[end.slot]),
-                )
-                use.add()
-    return [use.finding(at, ahead) for use in seen.values()]
+                use = uses.setdefault((variant.family.name, end.what, end.date), [])
+                use.append((end, variant))
+    return [_finding(*use[0], len(use), at, ahead) for use in uses.values()]
 
 
-@dataclass
-class _Use:
-    """An end, the first place in a family that brings it, and how many variants have it."""
-
-    end: End
-    family: Family
-    chosen: Chosen
-    count: int = 0
-
-    def add(self) -> None:
-        self.count += 1
-
-    def finding(self, at: datetime.date, ahead: datetime.timedelta) -> Finding:
-        message = (
-            f"{self.end.text(at)}; {self.count} variant{'s' if self.count != 1 else ''} of"
-            f" {self.family.name}"
-        )
-        forbidden = self.family.end_of_life == "forbid" and self.end.ended(at)
-        if forbidden:
-            message += ", which forbids what has ended (`end_of_life: forbid`)"
-        severity = "error" if forbidden else "warning"
-        return Finding(
-            message, _hint(self.chosen, self.end, at + ahead), self.chosen.where, severity=severity
-        )
+def _finding(
+    end: End, variant: Variant, variants: int, at: datetime.date, ahead: datetime.timedelta
+) -> Finding:
+    """What is said of an end; `variant` is the first of a family's `variants` that have it."""
+    family, chosen = variant.family, variant.slots[end.slot]
+    message = f"{end.text(at)}; {count(variants, 'variant')} of {family.name}"
+    forbidden = family.end_of_life == "forbid" and end.ended(at)
+    if forbidden:
+        message += ", which forbids what has ended (`end_of_life: forbid`)"
+    hint = _hint(chosen, end, at + ahead)
+    severity = "error" if forbidden else "warning"
+    return Finding(message, hint, chosen.where, severity=severity)
 
 
 def _hint(chosen: Chosen, end: End, limit: datetime.date) -> str:
     """The nearest newer version that is supported beyond `limit`, and who says so."""
     said = f"source: {end.source}"
-    here = order(chosen.version)
-    for version in sorted(chosen.component.versions.values(), key=order):
-        if order(version) > here:
-            later = list(ends(chosen.component, version))
-            if later and all(known.date >= limit for known in later):
-                return (
-                    f"supported longer: {chosen.component.name}@{version.version}, until"
-                    f" {min(known.date for known in later)} ({said})"
-                )
+    component, here = chosen.component, order(chosen.version)
+    for version in sorted(component.versions.values(), key=order):
+        last = min((known.date for known in ends(component, version)), default=None)
+        if order(version) > here and last and last >= limit:
+            longer = f"supported longer: {component.name}@{version.version}, until {last}"
+            return f"{longer} ({said})"
     return said
 
 
@@ -171,25 +140,18 @@ def order(version: Version) -> tuple[VersionKey, VersionKey]:
 
 def ends(component: Component, version: Version) -> Iterator[End]:
     """The ends that are known of one version of a component."""
-    after = str(component.data.get("extended_support", EXTENDED))
     own = version.data
     if "end_of_life" in own:
         source = _about_the_end(own.get("source", ""))
         what = f"{component.data.get('title', component.name)} {version.version}"
-        yield _end(component, what, own["end_of_life"], own.get("end_of_extended"), source, after)
+        yield _end(component, what, own["end_of_life"], own.get("end_of_extended"), source)
     for entry in component.data.get("ends", []):
-        if _applies(entry.get("when", {}), version):
-            yield _end(
-                component,
-                entry["what"],
-                entry["date"],
-                entry.get("extended"),
-                texts(entry["source"]),
-                after,
-            )
+        if _applies(entry["when"], version):
+            source = texts(entry["source"])
+            yield _end(component, entry["what"], entry["date"], entry.get("extended"), source)
 
 
-def _applies(when: Mapping[str, Any], version: Version) -> bool:
+def _applies(when: Mapping[str, object], version: Version) -> bool:
     """Whether every key of `measure` and `facts` in a condition matches; one that nobody knows does
     not.
     """
@@ -206,14 +168,12 @@ def _about_the_end(source: str | list[str]) -> str:
     return texts([text for text in listed if "end of life" in text] or listed)
 
 
-def _end(
-    component: Component, what: str, last: object, extended: object, source: str, after: str
-) -> End:
+def _end(component: Component, what: str, last: object, extended: object, source: str) -> End:
+    after = str(component.data.get("extended_support", EXTENDED))
     try:
+        date = datetime.date.fromisoformat(str(last))
         paid = datetime.date.fromisoformat(str(extended)) if extended else None
-        return End(
-            component.slot, what, datetime.date.fromisoformat(str(last)), paid, source, after
-        )
     except ValueError as problem:
         why = f"{what}: {last} or {extended} is not a date"
         raise fail(why, "write year, month and day: 2028-06-30", name=component.origin) from problem
+    return End(component.slot, what, date, paid, source, after)

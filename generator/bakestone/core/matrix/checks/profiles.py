@@ -17,7 +17,7 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import patterns, texts
-from bakestone.core.matrix.conditions import HOST, Slots, holds, shown, slots_of
+from bakestone.core.matrix.conditions import HOST, Refusal, Slots, holds, shown, slots_of
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import Chosen
 from bakestone.errors import BakestoneError, Finding, Position
@@ -55,36 +55,15 @@ class Profile:
 
 
 @dataclass(frozen=True)
-class Unfit:
-    """A requirement that a combination does not fulfil:
+class Unfit(Refusal):
+    """A requirement that a combination does not fulfil.
 
-    `found` is what does not fit, at `where`; one of `slots` must change.
+    `asks` is its name, profile and id; `packages` are those of which one must be there, if that is
+    what is lacking.
     """
 
-    profile: Profile
-    requirement: Requirement
-    found: str
-    slots: tuple[str, ...]
-    where: Position
-
-    @property
-    def message(self) -> str:
-        """What does not fit, why, and who says so."""
-        about = f"requirement {self.requirement.id}; source: {self.requirement.source}"
-        return (
-            f"{self.found} does not fit {self.profile.title} (profile {self.profile.name}):"
-            f" {self.requirement.because} ({about})"
-        )
-
-    @property
-    def asks(self) -> tuple[str, str]:
-        """The requirement by name: profile and id."""
-        return (self.profile.name, self.requirement.id)
-
-    @property
-    def mark(self) -> tuple[str, ...]:
-        """Equal for refusals that say the same: one finding is enough."""
-        return (*self.asks, self.found)
+    asks: tuple[str, str]
+    packages: tuple[str, ...] = ()
 
 
 def names(folder: Path) -> list[str]:
@@ -103,22 +82,19 @@ def load(
     """
     known: dict[str, Profile] = {}
     findings: list[Finding] = []
+    there = names(folder)
     read: set[str] = set()
-    for family in families:
-        for name in family.profiles:
-            if name not in names(
-                folder
-            ):  # only names of files that are there get further, so none leads out of the folder
-                hint = near(name, names(folder), f"known profiles: {', '.join(names(folder))}")
-                findings.append(
-                    Finding(f"unknown profile {name!r}", hint, family.profile_positions[name])
-                )
-            elif name not in read:
-                read.add(name)
-                try:
-                    known[name] = _read(name, folder, library)
-                except BakestoneError as problem:
-                    findings += problem.findings
+    for name, where in (item for family in families for item in family.profiles.items()):
+        # only names of files that are there get further, so none leads out of the folder
+        if name not in there:
+            hint = near(name, there, f"known profiles: {', '.join(there)}")
+            findings.append(Finding(f"unknown profile {name!r}", hint, where))
+        elif name not in read:
+            read.add(name)
+            try:
+                known[name] = _read(name, folder, library)
+            except BakestoneError as problem:
+                findings += problem.findings
     return known, findings
 
 
@@ -130,29 +106,31 @@ def refusals(
     `slots` with their methods settled, so that the packages of the method apt count. `known` is
     what `load` gave.
     """
-    installed = None
-    for name in family.profiles:
-        if name not in known:
-            continue
-        profile = known[name]
+    installed: set[str] = set()
+    asked = [(known[name], where) for name, where in family.profiles.items() if name in known]
+    for profile, named in asked:
         for requirement in profile.requirements:
             for key, wanted in requirement.require.items():
                 if not holds(slots, key, wanted, family.host):
-                    yield Unfit(
-                        profile,
-                        requirement,
-                        shown(slots, key, family.host),
-                        slots_of(key),
-                        _where(key, slots, family, name),
-                    )
+                    # where what does not fit is chosen, if anything is
+                    filled = [slots[slot].where for slot in slots_of(key) if slot in slots]
+                    where = filled[-1] if filled else named
+                    why = _message(shown(slots, key, family.host), requirement, profile)
+                    yield Unfit(why, where, slots_of(key), (profile.name, requirement.id))
             if requirement.packages:
-                installed = packages(family, slots) if installed is None else installed
-                if not installed.intersection(requirement.packages):
-                    found = (
-                        f"an image on {slots['distro'].text} without"
-                        f" {' or '.join(requirement.packages)}"
-                    )
-                    yield Unfit(profile, requirement, found, (), family.profile_positions[name])
+                installed = installed or packages(family, slots)
+                if installed.isdisjoint(requirement.packages):
+                    lacking = " or ".join(requirement.packages)
+                    found = f"an image on {slots['distro'].text} without {lacking}"
+                    why = _message(found, requirement, profile)
+                    asks = (profile.name, requirement.id)
+                    yield Unfit(why, named, (), asks, requirement.packages)
+
+
+def _message(found: str, requirement: Requirement, profile: Profile) -> str:
+    consumer = f"{profile.title} (profile {profile.name})"
+    about = f"requirement {requirement.id}; source: {requirement.source}"
+    return f"{found} does not fit {consumer}: {requirement.because} ({about})"
 
 
 def addition(
@@ -161,8 +139,8 @@ def addition(
     """What to add to the family so that the requirement is fulfilled, where something is lacking;
     else an empty text.
     """
-    if unfit.requirement.packages and not unfit.slots:
-        return f"add `packages: [{unfit.requirement.packages[0]}]` to the family"
+    if unfit.packages:
+        return f"add `packages: [{unfit.packages[0]}]` to the family"
     if any(slot in slots for slot in unfit.slots):
         return ""
     for slot in unfit.slots:
@@ -182,24 +160,17 @@ def _fillings(slot: str, where: Position, library: Library) -> Iterator[Chosen]:
                 yield Chosen(slot, component, version, where)
 
 
-def _where(key: str, slots: Slots, family: Family, profile: str) -> Position:
-    """Where the thing that does not fit is chosen; where the profile is named when nothing is."""
-    filled = [slot for slot in reversed(slots_of(key)) if slot in slots]
-    return slots[filled[0]].where if filled else family.profile_positions[profile]
-
-
 def packages(family: Family, slots: Mapping[str, Chosen]) -> set[str]:
     """The distro packages that a combination asks for in the finished image;
 
     `slots` with their methods settled.
     """
     distro = slots["distro"]
+    name, version = distro.component.name, distro.version.version
     found = set(family.packages)
     for chosen in slots.values():
         for wanted in (None, chosen.version.packages):
-            found.update(
-                chosen.component.packages(wanted, distro.component.name, distro.version.version)
-            )
+            found.update(chosen.component.packages(wanted, name, version))
         if chosen.of_distro:
             found.add(chosen.data["package"])
     return found
@@ -232,38 +203,24 @@ def _wrong(document: yamldoc.Document, name: str, library: Library) -> Iterator[
     """
     data, position = document.data, document.position
     if data["profile"] != name:
+        why = f"the profile {data['profile']} is in the file of {name}"
         hint = f"write `profile: {name}`, or rename the file"
-        yield Finding(
-            f"the profile {data['profile']} is in the file of {name}", hint, position(("profile",))
-        )
+        yield Finding(why, hint, position(("profile",)))
+    choices = [*library.slots, "python", f"{HOST}driver"]
     seen: dict[str, int] = {}
     for index, entry in enumerate(data["requirements"]):
         at = ("requirements", index)
         own, where = entry["id"], position((*at, "id"))
         if own in seen:
-            yield Finding(
-                f"two requirements are named {own} (first on line {seen[own]})",
-                "rename one of them",
-                where,
-            )
+            why = f"two requirements are named {own} (first on line {seen[own]})"
+            yield Finding(why, "rename one of them", where)
         seen.setdefault(own, where.line)
         if not {"require", "packages"} & set(entry):
-            yield Finding(
-                f"the requirement {own} asks for nothing", "add `require` or `packages`", where
-            )
+            why = f"the requirement {own} asks for nothing"
+            yield Finding(why, "add `require` or `packages`", where)
         for key in entry.get("require", {}):
-            slot, _, attribute = key.partition(".")
-            if (
-                slot not in library.slots
-                and key != "python"
-                and not (key.startswith(HOST) and attribute == "driver")
-            ):
-                choices = [*library.slots, "python", f"{HOST}driver"]
-                hint = near(
-                    slot,
-                    choices,
-                    f"one of: {', '.join(choices)}; with an attribute as distro.glibc",
-                )
-                yield Finding(
-                    f"there is no slot {slot!r}", hint, position((*at, "require", key), key=True)
-                )
+            slot = key.partition(".")[0]
+            if slot not in (*library.slots, "python") and key != f"{HOST}driver":
+                known = f"one of: {', '.join(choices)}; with an attribute as distro.glibc"
+                where = position((*at, "require", key), key=True)
+                yield Finding(f"there is no slot {slot!r}", near(slot, choices, known), where)

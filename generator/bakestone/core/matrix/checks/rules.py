@@ -6,32 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bakestone.core.library.component import Rule
-from bakestone.core.matrix.conditions import Slots, all_hold, holds, shown, slots_of
+from bakestone.core.matrix.conditions import Refusal, Slots, all_hold, holds, shown, slots_of
 from bakestone.core.matrix.variant import Chosen
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A rule that a combination breaks:
-
-    `asked` made the rule apply, `found` is what does not fit; one of `slots` must change.
-    """
+class BrokenRule(Refusal):
+    """A rule that a combination breaks."""
 
     rule: Rule
-    asked: str
-    found: str
-    slots: tuple[str, ...]
-
-    @property
-    def message(self) -> str:
-        """What does not go together, why, and who says so."""
-        return (
-            f"{self.asked} does not go with {self.found}: {self.rule.because} (rule {self.rule.id};"
-            f" source: {self.rule.source})"
-        )
 
 
-Verdicts = dict[tuple[str, ...], list[Refusal]]
+Verdicts = dict[tuple[object, ...], list[BrokenRule]]
 """What the rules said before, of the same library and host: most combinations differ in slots that
 no rule looks at.
 """
@@ -39,7 +25,7 @@ no rule looks at.
 
 def refusals(
     slots: Slots, host: Mapping[str, str], known: Verdicts | None = None
-) -> Iterator[Refusal]:
+) -> Iterator[BrokenRule]:
     """Every rule of the combination's own components that it breaks.
 
     `known` keeps verdicts from one call to the next.
@@ -47,7 +33,7 @@ def refusals(
     known = {} if known is None else known
     for chosen in slots.values():
         if chosen.component.rules:
-            key = (chosen.text, *seen(slots, chosen.component.rule_keys))
+            key = (chosen.text, chosen.where, *seen(slots, chosen.component.rule_keys))
             if key not in known:
                 known[key] = list(_broken(chosen, slots, host))
             yield from known[key]
@@ -60,23 +46,19 @@ def seen(slots: Slots, keys: tuple[str, ...]) -> Iterator[str]:
             yield slots[slot].text if slot in slots else ""
 
 
-def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[Refusal]:
+def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[BrokenRule]:
     for rule in chosen.component.rules:
         if all_hold(slots, rule.when, host):
             for key, patterns in rule.require.items():
                 if not holds(slots, key, patterns, host):
                     against = _against(chosen, rule, key)
                     found = ", ".join(shown(slots, other, host) for other in against)
-                    yield Refusal(
-                        rule,
-                        chosen.text,
-                        found,
-                        tuple(
-                            dict.fromkeys(
-                                s for k in (key, *against, chosen.slot) for s in slots_of(k)
-                            )
-                        ),
+                    about = f"rule {rule.id}; source: {rule.source}"
+                    why = f"{chosen.text} does not go with {found}: {rule.because} ({about})"
+                    changeable = dict.fromkeys(
+                        slot for other in (key, *against, chosen.slot) for slot in slots_of(other)
                     )
+                    yield BrokenRule(why, chosen.where, tuple(changeable), rule)
 
 
 def _against(chosen: Chosen, rule: Rule, key: str) -> tuple[str, ...]:
