@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import survey
@@ -40,14 +40,20 @@ class AgeingEntry:
 def entries(lock: Lock) -> list[AgeingEntry]:
     """Every entry that ages, the oldest first."""
     found = [
-        AgeingEntry(ref, "base image", _time(base.resolved)) for ref, base in lock.bases.items()
+        AgeingEntry(ref, "base image", datetime.fromisoformat(base.resolved))
+        for ref, base in lock.bases.items()
     ]
-    found += [
-        AgeingEntry(ref, _kind(p), _since(p))
-        for ref, p in lock.packages.items()
-        if p.pins != "frozen"
-    ]
+    found += [_of_packages(ref, p) for ref, p in lock.packages.items() if p.pins != "frozen"]
     return sorted(found, key=lambda e: (e.since, e.ref, e.kind))
+
+
+def _of_packages(ref: str, packages: LockedPackages) -> AgeingEntry:
+    """Of a snapshot since the archive's time: one that was locked later is no younger for that."""
+    since = datetime.fromisoformat(packages.resolved)
+    if packages.snapshot:
+        since = min(since, datetime.fromisoformat(packages.snapshot))
+    snapshot = packages.pins == "snapshot"
+    return AgeingEntry(ref, "packages as of a time" if snapshot else "package versions", since)
 
 
 def findings(
@@ -57,20 +63,17 @@ def findings(
 
     The variants are those that the lock was made for; an entry counts for the families that use it.
     """
-    used: dict[MaxAge, set[str]] = {}
-    families: dict[str, list[Variant]] = {}
+    users: dict[MaxAge, list[Variant]] = {}
     for variant in variants:
         if variant.family.max_age is not None:
-            families.setdefault(variant.family.name, []).append(variant)
-    for own in families.values():
-        limit = own[0].family.max_age
-        if limit is not None:
-            used.setdefault(limit, set()).update(survey.collect(own, library).bases)
-    old = {
-        limit: [e for e in entries(lock) if e.ref in refs and at - e.since > limit.span]
-        for limit, refs in used.items()
-    }
-    return [_finding(limit, entries_, at, severity) for limit, entries_ in old.items() if entries_]
+            users.setdefault(variant.family.max_age, []).append(variant)
+    found = []
+    for limit, own in users.items():
+        bases = survey.collect(own, library).bases
+        old = [e for e in entries(lock) if e.ref in bases and at - e.since > limit.span]
+        if old:
+            found.append(_finding(limit, old, at, severity))
+    return found
 
 
 def _finding(limit: MaxAge, old: list[AgeingEntry], at: datetime, severity: str) -> Finding:
@@ -112,22 +115,6 @@ def span(length: timedelta) -> str:
     if hours < 0:
         return "not yet resolved then"
     return f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"
-
-
-def _kind(packages: LockedPackages) -> str:
-    return "packages as of a time" if packages.pins == "snapshot" else "package versions"
-
-
-def _since(packages: LockedPackages) -> datetime:
-    """Of a snapshot the archive's time: one that was locked later is no younger for that."""
-    resolved = _time(packages.resolved)
-    if not packages.snapshot:
-        return resolved
-    return min(resolved, datetime.strptime(packages.snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def plain(found: list[AgeingEntry], at: datetime) -> list[Mapping[str, object]]:

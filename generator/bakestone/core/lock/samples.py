@@ -1,14 +1,13 @@
-"""A component tried out without a registry: combinations in which each of its versions can be
-installed, and a made-up lock.
+"""A component tried out without a registry: combinations in which its versions can be installed.
 
-Pure. What is rendered from it shows that templates can be filled and fit together; its digests are
-nobody's.
+With them goes a made-up lock: what is rendered from it shows that templates can be filled and fit
+together; its digests are nobody's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice, product
+from itertools import chain, islice, product, zip_longest
 
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
@@ -16,6 +15,7 @@ from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Patterns, Version, patterns
 from bakestone.core.lock import survey
 from bakestone.core.lock.lock import (
+    LIBRARY,
     Lock,
     LockedArtifact,
     LockedBase,
@@ -54,14 +54,17 @@ def find(
     """
     obstacle = Obstacle("there is no distro for it")
     for slots, asked in islice(_combinations(component, version, method, library, distro), TRIED):
+        wanted = asked | ({component.name: method} if method else {})
         for platform in ("linux/amd64", "linux/arm64"):
-            family = _family(asked | ({component.name: method} if method else {}), (platform,))
-            refused = [refusal.message for refusal in rules.refusals(slots, family.host)]
+            family = Family(
+                "rehearsal", "", (platform,), "dockeruser", (), (), (), wanted, {}, (), (), _NOWHERE
+            )
+            refused = list(rules.refusals(slots, family.host))
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
                 return Variant(f"{component.name}{version.label}", family, settled, base)
-            why = [*(problem.finding.message for problem in problems), *refused]
-            obstacle = Obstacle(why[0])
+            why = problems[0].finding.message if problems else refused[0].message
+            obstacle = Obstacle(why)
     return obstacle
 
 
@@ -80,28 +83,25 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
         },
     )
     for ref, base in wanted.bases.items():
-        platforms = sorted(wanted.platforms[ref])
-        out.bases[ref] = LockedBase(
-            base.digest or _MADE_UP, dict.fromkeys(platforms, _MADE_UP), "library", "", 0, "made up"
-        )
-        sets = wanted.packages[ref]
-        distro = next(iter(sets.values())).distro
-        out.packages[ref] = LockedPackages(
-            "versions",
-            distro.text,
-            "",
-            versions={p: {key: _closure(s) for key, s in sets.items()} for p in platforms},
-        )
+        sets, platforms = wanted.packages[ref], sorted(wanted.platforms[ref])
+        digests = dict.fromkeys(platforms, _MADE_UP)
+        out.bases[ref] = LockedBase(base.digest or _MADE_UP, digests, LIBRARY, "", 0, "made up")
+        closures = {names: _closure(packages) for names, packages in sets.items()}
+        distro = next(iter(sets.values())).distro.text
+        versions = dict.fromkeys(platforms, closures)
+        out.packages[ref] = LockedPackages("versions", distro, "", versions=versions)
     return out
 
 
 def _closure(packages: PackageSet) -> dict[str, str]:
     if packages.distro.package_manager == "dnf":
         return {f"{name}.noarch": "0:0-0" for name in packages.names}
-    return {
-        name: version or "0"
-        for name, _, version in (text.partition("=") for text in packages.names)
-    }
+    pins = (text.partition("=") for text in packages.names)
+    return {name: version or "0" for name, _, version in pins}
+
+
+def _chosen(component: Component, version: Version) -> Chosen:
+    return Chosen(component.slot, component, version, _NOWHERE)
 
 
 def _combinations(
@@ -110,7 +110,7 @@ def _combinations(
     """Combinations with the version: with the images that have it, alone on each distro, with what
     it asks for.
     """
-    own = Chosen(component.slot, component, version, _NOWHERE)
+    own = _chosen(component, version)
     if component.slot == "distro":
         yield {"distro": own}, {}
         return
@@ -119,15 +119,11 @@ def _combinations(
         yield from _with_images(own, distros, library)
         return
     entries = version.methods.get(method, {}).get(ENTRIES.get(method, ""), []) or [{}]
-    for when in {
-        str(entry.get("when", {})): patterns(entry.get("when", {})) for entry in entries
-    }.values():
-        choices = [
-            [(slot, chosen) for chosen in _choices(slot, own, when, library)]
-            for slot in _needed(own, method, when, library)
-        ]
-        for picked in product(*choices):
-            beside = {slot: chosen for slot, chosen in picked if chosen is not None}
+    conditions = {str(e.get("when", {})): patterns(e.get("when", {})) for e in entries}
+    for when in conditions.values():
+        needed = _needed(own, method, when, library)
+        for picked in product(*(_choices(slot, own, when, library) for slot in needed)):
+            beside = {slot: chosen for slot, chosen in zip(needed, picked, strict=True) if chosen}
             for distro in distros:
                 slots = {"distro": distro, component.slot: own, **beside}
                 if all_hold(slots, when, {}):
@@ -137,20 +133,18 @@ def _combinations(
 def _with_images(own: Chosen, distros: list[Chosen], library: Library) -> Iterator[_Combination]:
     """The base images that have the version, with everything else that is in them."""
     for bringing, image in _images(own, library):
-        provided = {
-            **{s: str(v) for s, v in image.get("provides", {}).items()},
-            bringing.slot: bringing.version.version,
+        provided = {slot: str(version) for slot, version in image.get("provides", {}).items()}
+        provided[bringing.slot] = bringing.version.version
+        others = {
+            slot: found
+            for slot, version in provided.items()
+            if slot != own.slot and (found := _named(slot, version, library))
         }
-        others = {s: _named(s, v, library) for s, v in provided.items() if s != own.slot}
-        asked = {c.component.name: INHERITED for c in others.values() if c} | {
-            bringing.component.name: INHERITED
-        }
+        names = [c.component.name for c in (*others.values(), bringing)]
         for distro in distros:
             if distro.text == image["distro"]:
-                yield (
-                    {"distro": distro, own.slot: own, **{s: c for s, c in others.items() if c}},
-                    asked,
-                )
+                slots = {"distro": distro, own.slot: own, **others}
+                yield slots, dict.fromkeys(names, INHERITED)
 
 
 def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
@@ -164,32 +158,18 @@ def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
         for bringing in other.versions.values():
             for image in bringing.methods.get(INHERITED, {}).get("images", []):
                 if str(image.get("provides", {}).get(own.slot)) == own.version.version:
-                    yield Chosen(other.slot, other, bringing, _NOWHERE), image
+                    yield _chosen(other, bringing), image
 
 
 def _distros(library: Library) -> list[Chosen]:
     """Every distro's versions, the newest of each first."""
-    columns = [
-        [Chosen("distro", c, v, _NOWHERE) for v in c.versions.values()]
-        for c in library.of_slot("distro")
-    ]
-    return [
-        column[i]
-        for i in range(max(map(len, columns), default=0))
-        for column in columns
-        if i < len(column)
-    ]
+    columns = [[_chosen(c, v) for v in c.versions.values()] for c in library.of_slot("distro")]
+    return [distro for distro in chain.from_iterable(zip_longest(*columns)) if distro]
 
 
 def _named(slot: str, version: str, library: Library) -> Chosen | None:
-    return next(
-        (
-            Chosen(slot, c, c.versions[version], _NOWHERE)
-            for c in library.of_slot(slot)
-            if version in c.versions
-        ),
-        None,
-    )
+    having = (c for c in library.of_slot(slot) if version in c.versions)
+    return next((_chosen(c, c.versions[version]) for c in having), None)
 
 
 def _needed(own: Chosen, method: str, when: Patterns, library: Library) -> list[str]:
@@ -198,14 +178,14 @@ def _needed(own: Chosen, method: str, when: Patterns, library: Library) -> list[
     """
     recipe = own.component.methods.get(method)
     asked = [*when.items(), *(recipe.require.items() if recipe else ())]
-    unmet = [
-        key for key, wanted in asked if not all_hold({own.slot: own}, {key: wanted}, {})
-    ]  # `none` is met by an empty slot
-    found = {slot for key in unmet for slot in slots_of(key)} | _missing(own)
+    found = _missing(own)
+    for key, wanted in asked:
+        if not all_hold({own.slot: own}, {key: wanted}, {}):  # `none` is met by an empty slot
+            found.update(slots_of(key))
     for slot in sorted(found - {"distro", own.slot}):
         for component in library.of_slot(slot):
-            for version in islice(component.versions.values(), 1):
-                found |= _missing(Chosen(slot, component, version, _NOWHERE))
+            for newest in islice(component.versions.values(), 1):
+                found |= _missing(_chosen(component, newest))
     return sorted(found - {"distro", own.slot})
 
 
@@ -221,25 +201,13 @@ def _choices(slot: str, own: Chosen, when: Patterns, library: Library) -> list[C
     asked = {key: wanted for key, wanted in when.items() if key.partition(".")[0] == slot}
     found: list[Chosen | None] = [None] if slot == "conda" and not asked else []
     for component in library.of_slot(slot):
-        fitting = (
-            c
-            for c in (Chosen(slot, component, v, _NOWHERE) for v in component.versions.values())
-            if _go_together(own, c, asked)
-        )
-        found += islice(fitting, _EACH)
+        offered = (_chosen(component, version) for version in component.versions.values())
+        found += islice((c for c in offered if _go_together(own, c, asked)), _EACH)
     return found
 
 
 def _go_together(own: Chosen, other: Chosen, asked: Patterns) -> bool:
     if not all_hold({other.slot: other}, asked, {}):
         return False
-    both = {own.slot: own, other.slot: other}
-    return not any(
-        {own.slot, other.slot} >= set(refusal.slots) for refusal in rules.refusals(both, {})
-    )
-
-
-def _family(wanted: dict[str, str], platforms: tuple[str, ...]) -> Family:
-    return Family(
-        "rehearsal", "", platforms, "dockeruser", (), (), (), wanted, {}, (), (), _NOWHERE
-    )
+    refusals = rules.refusals({own.slot: own, other.slot: other}, {})
+    return not any({own.slot, other.slot} >= set(refusal.slots) for refusal in refusals)
