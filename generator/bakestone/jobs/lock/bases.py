@@ -1,6 +1,4 @@
-"""Base images: their digests, from the registry, or from the component library when no registry
-answers.
-"""
+"""The digests of base images: from their registry, or where none answers from the library."""
 
 from __future__ import annotations
 
@@ -20,10 +18,9 @@ def resolve(
 ) -> LockedBase:
     """The locked form of a base image for the platforms wanted.
 
-    The registry's answer wins. Where it cannot be reached or does not have
-    the tag, the library's digest is taken, and `note` says why. A mirror that
-    the site names is another thing: it must answer, or the lock would quietly
-    hold what this site does not have.
+    The registry's answer wins. Where it cannot be reached or does not have the tag, the library's
+    digest is taken, and `note` says why. A mirror that the site names is another thing: it must
+    answer, or the lock would quietly hold what this site does not have.
     """
     reference = site.mirror(base.ref)
     try:
@@ -70,15 +67,8 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
 def _from_library(base: Base, why: str, now: str) -> LockedBase:
     origin = "digest from the component library" if base.digest else "without a digest"
     note = "; ".join(text for text in (f"{origin}: {why}", base.note) if text)
-    return LockedBase(
-        base.digest,
-        dict(base.platforms),
-        LIBRARY,
-        now,
-        epoch=_serial_epoch(base.serial),
-        note=note,
-        provides=dict(base.provides),
-    )
+    platforms, epoch = dict(base.platforms), _serial_epoch(base.serial)
+    return LockedBase(base.digest, platforms, LIBRARY, now, epoch, note, dict(base.provides))
 
 
 def _serial_epoch(serial: str) -> int:

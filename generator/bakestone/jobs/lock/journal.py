@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bakestone.clients.site.site import Site
+from bakestone.core.documents.words import Say
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
 from bakestone.errors import BakestoneError
@@ -41,9 +41,7 @@ class Journal:
     one found.
     """
 
-    def __init__(
-        self, lock_path: Path, site: Site, now: datetime, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, lock_path: Path, site: Site, now: datetime, say: Say) -> None:
         self.path = path_of(lock_path)
         self.inputs = _fingerprint(site)
         self.now = now
@@ -51,23 +49,24 @@ class Journal:
         self._written = time.monotonic()
         self._changed = False
 
-    def _load(self, say: Callable[[str], None]) -> Lock:
+    def _load(self, say: Say) -> Lock:
         """What an earlier run left; nothing when it is no lock, as it is made again."""
+        nothing = Lock(self.inputs)
         try:
-            found = lockfile.load(self.path) if self.path.exists() else Lock(self.inputs)
+            found = lockfile.load(self.path) if self.path.exists() else nothing
         except BakestoneError:
             say(f"{self.path}: not what a run of `bakestone lock` writes, so it is not used")
-            return Lock(self.inputs)
+            return nothing
         if found.inputs != self.inputs:
-            return Lock(self.inputs)
-        bases = {ref: b for ref, b in found.bases.items() if self._young(b.resolved)}
-        packages = {
-            ref: p for ref, p in found.packages.items() if self._young(p.resolved) and ref in bases
+            return nothing
+        young = {ref: b for ref, b in found.bases.items() if self._young(b.resolved)}
+        on_these = {
+            r: p for r, p in found.packages.items() if r in young and self._young(p.resolved)
         }
-        return Lock(self.inputs, bases=bases, packages=packages)
+        return Lock(self.inputs, bases=young, packages=on_these)
 
     def _young(self, resolved: str) -> bool:
-        return timedelta(0) <= self.now - moment(resolved) <= MAX_AGE
+        return timedelta(0) <= self.now - datetime.fromisoformat(resolved) <= MAX_AGE
 
     def base(self, ref: str) -> LockedBase | None:
         """What an earlier run found."""
@@ -119,8 +118,3 @@ def _fingerprint(site: Site) -> str:
     """What another site would resolve otherwise: a mirror need not have what another one has."""
     plain = json.dumps([site.registries, site.urls, site.pins], sort_keys=True)
     return "sha256:" + hashlib.sha256(plain.encode()).hexdigest()
-
-
-def moment(text: str) -> datetime:
-    """The time that an entry of a lock has as text."""
-    return datetime.fromisoformat(text)

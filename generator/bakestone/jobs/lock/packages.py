@@ -1,16 +1,14 @@
-"""Distro packages: the exact closure of every package set, resolved inside the base image by its
-own package manager.
-"""
+"""Distro packages: the closure of every set, as the base image's own package manager says it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, Unanswered, put, texts, unanswered
-from bakestone.core.documents.words import count
+from bakestone.core.documents.words import Say, count
 from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages.by_distro import PackageManager, manager_of
@@ -36,6 +34,11 @@ class WantedPackages:
     def distro(self) -> Distro:
         """The distro of all of them."""
         return self.sets[0].distro
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The names of each set."""
+        return tuple(packages.names for packages in self.sets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,7 @@ def resolve_versions(
     now: str,
     *,
     done: Done,
-    say: Callable[[str], None],
+    say: Say,
     keyrings: str = "",
 ) -> list[BakestoneError]:
     """Ask apt or dnf, in each base image, what each set would install today: many images in one
@@ -103,10 +106,11 @@ def resolve_versions(
                 names = {name for closure in closures.values() for name in closure}
                 say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
                 if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
-                    entry = LockedPackages("versions", question.wanted.distro.text, now)
-                    done(
-                        question.wanted, replace(entry, versions=answers[ref], resolved_from=IMAGE)
+                    text, versions = question.wanted.distro.text, answers[ref]
+                    entry = LockedPackages(
+                        "versions", text, now, versions=versions, resolved_from=IMAGE
                     )
+                    done(question.wanted, entry)
             # what was cancelled is asked again, from the cache if it was done
             todo = [q for q in todo if q not in found and q.wanted.ref not in failed]
     return list(failed.values())
@@ -116,11 +120,17 @@ def _ask(
     todo: list[_Question], engine: Engine, now: str, keyrings: str
 ) -> tuple[dict[_Question, Closures], dict[str, BakestoneError]]:
     """One build: the answers when all went well, else what failed."""
+    found: dict[_Question, Closures] = {}
+    problems: dict[str, BakestoneError] = {}
     with scratch("closure") as folder:
         state = put(engine, {q.target: q.build(now, keyrings) for q in todo}, folder)
-        if state is None:
-            return _read_all(todo, folder)
-    problems: dict[str, BakestoneError] = {}
+        for q in todo if state is None else ():
+            try:
+                found[q] = _read(q, folder / q.target)
+            except BakestoneError as problem:
+                problems.setdefault(q.wanted.ref, problem)
+    if state is None:
+        return found, problems
     for q in todo:
         if why := unanswered(state, q.target):
             problems.setdefault(q.wanted.ref, _problem(q, why))
@@ -129,29 +139,15 @@ def _ask(
     return {}, problems
 
 
-def _read_all(
-    todo: list[_Question], folder: Path
-) -> tuple[dict[_Question, Closures], dict[str, BakestoneError]]:
-    found: dict[_Question, Closures] = {}
-    problems: dict[str, BakestoneError] = {}
-    for question in todo:
-        try:
-            found[question] = _read(question, folder / question.target)
-        except BakestoneError as problem:
-            problems.setdefault(question.wanted.ref, problem)
-    return found, problems
-
-
 def _read(question: _Question, folder: Path) -> Closures:
-    wanted = question.wanted
+    wanted, closure = question.wanted, question.manager.closure
     try:
         came = texts(folder)
-        closure = question.manager.closure
-        return {s.names: closure(came[str(n)]) for n, s in enumerate(wanted.sets)}
+        return {names: closure(came[str(n)]) for n, names in enumerate(wanted.names)}
     except (OSError, KeyError, ValueError) as problem:
+        manager = wanted.distro.package_manager
         raise fail(
-            f"what {wanted.distro.package_manager} says on {question.where} cannot be understood:"
-            f" {str(problem)[:300]}",
+            f"what {manager} says on {question.where} cannot be understood: {str(problem)[:300]}",
             "is it the image that its name says?",
             name=wanted.ref,
             code=ENVIRONMENT,
@@ -159,22 +155,21 @@ def _read(question: _Question, folder: Path) -> Closures:
 
 
 def _problem(question: _Question, why: Unanswered) -> BakestoneError:
-    manager, ref = question.manager, question.wanted.ref
+    manager, ref, where = question.manager, question.wanted.ref, question.where
     if unknown := sorted(manager.unknown(why.log)):
         hint = "correct `packages` in images.yaml or in the component"
-        said = f"there is no package {', '.join(unknown)} for {question.where}"
-        return fail(said, hint, name=ref)
+        return fail(f"there is no package {', '.join(unknown)} for {where}", hint, name=ref)
     if refused := manager.distrusted(why.log):
         return fail(
-            f"packages for {question.where} come with a key or signature that is not the"
-            f" library's: {' '.join(refused)[:500]}",
+            f"packages for {where} come with a key or signature that is not the library's:"
+            f" {' '.join(refused)[:500]}",
             "is the mirror in between right? If the vendor changed its key, correct `repositories`"
             " in component.yaml, from a source",
             name=ref,
         )
+    reason = why.reason(manager.reasons)
     return fail(
-        f"the package versions on {question.where} cannot be resolved:"
-        f" {why.reason(manager.reasons)}",
+        f"the package versions on {where} cannot be resolved: {reason}",
         "check the package names, and that the base image and its package archive can be reached"
         " from a build",
         name=ref,

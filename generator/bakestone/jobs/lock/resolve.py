@@ -19,9 +19,7 @@ from bakestone.project import Project
 
 @dataclasses.dataclass(frozen=True)
 class LockReport:
-    """What a run did: numbers of entries in the lock, how many names were asked for, and whether
-    the file changed.
-    """
+    """Numbers of entries in the lock, how many names were asked for, and whether it changed."""
 
     bases: int
     packages: int
@@ -63,9 +61,8 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
             kept = earlier.save()
         if entries.problems:
             if kept:
-                say(
-                    f"what was resolved is kept in {earlier.path}: run it again to go on from there"
-                )
+                path = earlier.path
+                say(f"what was resolved is kept in {path}: run it again to go on from there")
             raise _failure(entries.problems)
         changed = lockfile.write(dataclasses.replace(new, selection=selection), project.lock_path)
         earlier.drop()
@@ -97,25 +94,24 @@ def _selection(
     project: Project, words: Sequence[str], present: Lock, update: bool
 ) -> tuple[str, ...]:
     """The selectors that the lock is for."""
+    given, path = " ".join(words), str(project.lock_path)
     if update:
         if words and not present.inputs:
             raise fail(
-                f"there is no lock yet in which {' '.join(words)} could be updated",
-                "make it: `bakestone lock` for every variant, or `bakestone lock"
-                f" {' '.join(words)}`",
-                name=str(project.lock_path),
+                f"there is no lock yet in which {given} could be updated",
+                f"make it: `bakestone lock` for every variant, or `bakestone lock {given}`",
+                name=path,
                 code=USAGE,
             )
         return present.selection
     selection = tuple(words) or present.selection
     if present.inputs and selection != present.selection:
         made_for = " ".join(present.selection) or "all variants"
-        given = " ".join(selection)
         raise fail(
             f"the lock was made for {made_for}; locking {given} would drop its other pins",
             f"to resolve these again: `bakestone lock --update {given}`; for a lock of their own:"
             " --lock FILE",
-            name=str(project.lock_path),
+            name=path,
         )
     return selection
 
@@ -126,13 +122,9 @@ def _failure(problems: dict[str, BakestoneError]) -> BakestoneError:
     for name, problem in sorted(problems.items()):
         for finding in problem.findings:
             names.setdefault((finding.message, finding.hint), []).append(name)
-    findings = [
-        Finding(message, hint, name=_joined(found)) for (message, hint), found in names.items()
-    ]
-    return BakestoneError(
-        findings, ENVIRONMENT if all(p.code == ENVIRONMENT for p in problems.values()) else INPUT
-    )
-
-
-def _joined(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    findings = []
+    for (message, hint), found in names.items():
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        findings.append(Finding(message, hint, name=", ".join(found[:3]) + more))
+    environment = all(problem.code == ENVIRONMENT for problem in problems.values())
+    return BakestoneError(findings, ENVIRONMENT if environment else INPUT)
