@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bakestone.core.documents.words import count
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import survey
 from bakestone.core.lock.lock import Lock, LockedPackages
@@ -33,8 +34,14 @@ class AgeingEntry:
     since: datetime
 
     def text(self, at: datetime) -> str:
-        """`docker.io/library/debian:12 (base image, 45 days)`."""
-        return f"{self.ref} ({self.kind}, {span(at - self.since)})"
+        """`docker.io/library/debian:12 (base image, 45 days)`, or `3 hours` below two days."""
+        hours = self.hours(at)
+        age = f"{hours // 24} days" if hours >= 48 else count(hours, "hour")
+        return f"{self.ref} ({self.kind}, {age if hours >= 0 else 'not yet resolved then'})"
+
+    def hours(self, at: datetime) -> int:
+        """Its age at a time, rounded down."""
+        return (at - self.since) // timedelta(hours=1)
 
 
 def entries(lock: Lock) -> list[AgeingEntry]:
@@ -68,35 +75,29 @@ def findings(
         if variant.family.max_age is not None:
             users.setdefault(variant.family.max_age, []).append(variant)
     found = []
+    hint = (
+        "run `bakestone lock --update`, then `bakestone generate`; an entry stays as old as it is"
+        " where nobody answers"
+    )
     for limit, own in users.items():
         bases = survey.collect(own, library).bases
         old = [e for e in entries(lock) if e.ref in bases and at - e.since > limit.span]
-        if old:
-            found.append(_finding(limit, old, at, severity))
+        if not old:
+            continue
+        more = f", and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
+        are = f"{len(old)} entries of the lock are" if len(old) > 1 else "an entry of the lock is"
+        listed = ", ".join(e.text(at) for e in old[:SHOWN])
+        why = f"{are} older than {limit.text}: {listed}{more}"
+        found.append(Finding(why, hint, limit.where, severity=severity))
     return found
-
-
-def _finding(limit: MaxAge, old: list[AgeingEntry], at: datetime, severity: str) -> Finding:
-    more = f", and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
-    count = f"{len(old)} entries of the lock are" if len(old) > 1 else "an entry of the lock is"
-    return Finding(
-        f"{count} older than {limit.text}: {', '.join(e.text(at) for e in old[:SHOWN])}{more}",
-        "run `bakestone lock --update`, then `bakestone generate`; an entry stays as old as it is"
-        " where nobody answers",
-        limit.where,
-        severity=severity,
-    )
 
 
 def unpinned(lock: Lock) -> list[Finding]:
     """A finding for each base image without a digest."""
+    what = "it has no digest, so the image behind its name can change"
+    hint = "run `bakestone lock` where its registry or a mirror can be reached"
     return [
-        Finding(
-            "it has no digest, so the image behind its name can change:"
-            f" {base.note or 'nobody knows it'}",
-            "run `bakestone lock` where its registry or a mirror can be reached",
-            name=ref,
-        )
+        Finding(f"{what}: {base.note or 'nobody knows it'}", hint, name=ref)
         for ref, base in sorted(lock.bases.items())
         if not base.digest
     ]
@@ -109,22 +110,9 @@ def summary(found: list[AgeingEntry], at: datetime) -> str:
     return f"the oldest of {len(found)} entries that age: {found[0].text(at)}"
 
 
-def span(length: timedelta) -> str:
-    """`45 days`, or `3 hours` below two days."""
-    hours = int(length.total_seconds() // 3600)
-    if hours < 0:
-        return "not yet resolved then"
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"
-
-
 def plain(found: list[AgeingEntry], at: datetime) -> list[Mapping[str, object]]:
     """For `--format json`: each entry with its age in hours."""
     return [
-        {
-            "ref": e.ref,
-            "kind": e.kind,
-            "since": e.since.isoformat(),
-            "hours": int((at - e.since).total_seconds() // 3600),
-        }
+        {"ref": e.ref, "kind": e.kind, "since": e.since.isoformat(), "hours": e.hours(at)}
         for e in found
     ]

@@ -75,16 +75,13 @@ def write(lock: Lock, path: Path) -> bool:
     text = dump(lock)
     if path.is_file() and path.read_bytes() == text.encode():
         return False
-    unfit = list(_unfit(lock, path))
+    hint = "an answer from outside is not what it should be; nothing was written"
+    unfit = [
+        Finding(f"what was resolved cannot be locked: {what}", hint, name=str(path))
+        for what in _unfit(lock, path)
+    ]
     if unfit:
-        hint = "an answer from outside is not what it should be; nothing was written"
-        raise BakestoneError(
-            [
-                Finding(f"what was resolved cannot be locked: {what}", hint, name=str(path))
-                for what in unfit[:20]
-            ],
-            ENVIRONMENT,
-        )
+        raise BakestoneError(unfit[:20], ENVIRONMENT)
     if len(text.encode()) > MAX_BYTES:
         raise fail(
             f"the lock would be larger than {MAX_BYTES} bytes; nothing was written",
@@ -145,9 +142,7 @@ def dump(lock: Lock) -> str:
 
 
 def _plain(entry: object, keys: Sequence[str]) -> Json:
-    """The fields of a record that are not empty, in the order of the keys that they have in the
-    file.
-    """
+    """The fields of a record that are not empty, in the order of their keys in the file."""
     fields = {key: getattr(entry, "resolved_from" if key == "from" else key) for key in keys}
     return _filled(
         {k: dict(sorted(v.items())) if isinstance(v, dict) else v for k, v in fields.items()}

@@ -39,16 +39,14 @@ _EACH = 8
 _NOWHERE = Position("", 1, 1)
 _MADE_UP = "sha256:" + "0" * 64
 
-_Slots = dict[str, Chosen]
-_Combination = tuple[_Slots, dict[str, str]]
+_Combination = tuple[dict[str, Chosen], dict[str, str]]
 """Slots, and the methods that are asked for besides the component's own."""
 
 
 def find(
     component: Component, version: Version, method: str, library: Library, distro: str = ""
 ) -> Variant | Obstacle:
-    """A variant with this version by this method; or why the combination that came nearest does not
-    pass.
+    """A variant with this version by this method; or why the last combination does not pass.
 
     `distro` (component@version) is the only one to try; all when empty.
     """
@@ -71,17 +69,13 @@ def find(
 def lock(variants: Iterable[Variant], library: Library) -> Lock:
     """A lock that fits the variants, with digests and package versions that are made up."""
     wanted = survey.collect(variants, library)
-    out = Lock(
-        inputs=wanted.fingerprint(),
-        artifacts={
-            url: LockedArtifact(a.sha256, a.size, a.component)
-            for url, a in wanted.artifacts.items()
-        },
-        wheels={key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()},
-        keyrings={
-            name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()
-        },
-    )
+    out = Lock(wanted.fingerprint())
+    for url, file in wanted.artifacts.items():
+        out.artifacts[url] = LockedArtifact(file.sha256, file.size, file.component)
+    for key, wheel in wanted.wheels.items():
+        out.wheels[key] = LockedWheel(dict(wheel.files))
+    for name, repository in wanted.repositories.items():
+        out.keyrings[name] = LockedKeyring(repository.key, repository.fingerprint)
     for ref, base in wanted.bases.items():
         sets, platforms = wanted.packages[ref], sorted(wanted.platforms[ref])
         digests = dict.fromkeys(platforms, _MADE_UP)
@@ -151,14 +145,12 @@ def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
     """The images, each with the component that they are listed under."""
     listed = own.version.methods[INHERITED].get("images", [])
     yield from ((own, image) for image in listed)
-    for name in library.names if not listed else []:
-        other = library.get(name)
-        if other is None or INHERITED not in other.methods or other.slot == own.slot:
-            continue
-        for bringing in other.versions.values():
-            for image in bringing.methods.get(INHERITED, {}).get("images", []):
-                if str(image.get("provides", {}).get(own.slot)) == own.version.version:
-                    yield _chosen(other, bringing), image
+    for other in filter(None, map(library.get, () if listed else library.names)):
+        if INHERITED in other.methods and other.slot != own.slot:
+            for bringing in other.versions.values():
+                for image in bringing.methods.get(INHERITED, {}).get("images", []):
+                    if str(image.get("provides", {}).get(own.slot)) == own.version.version:
+                        yield _chosen(other, bringing), image
 
 
 def _distros(library: Library) -> list[Chosen]:
@@ -184,8 +176,8 @@ def _needed(own: Chosen, method: str, when: Patterns, library: Library) -> list[
             found.update(slots_of(key))
     for slot in sorted(found - {"distro", own.slot}):
         for component in library.of_slot(slot):
-            for newest in islice(component.versions.values(), 1):
-                found |= _missing(_chosen(component, newest))
+            newest = next(iter(component.versions.values()), None)
+            found |= _missing(_chosen(component, newest)) if newest else set()
     return sorted(found - {"distro", own.slot})
 
 
@@ -207,7 +199,7 @@ def _choices(slot: str, own: Chosen, when: Patterns, library: Library) -> list[C
 
 
 def _go_together(own: Chosen, other: Chosen, asked: Patterns) -> bool:
-    if not all_hold({other.slot: other}, asked, {}):
-        return False
-    refusals = rules.refusals({own.slot: own, other.slot: other}, {})
-    return not any({own.slot, other.slot} >= set(refusal.slots) for refusal in refusals)
+    both = {own.slot: own, other.slot: other}
+    return all_hold({other.slot: other}, asked, {}) and not any(
+        both.keys() >= set(refusal.slots) for refusal in rules.refusals(both, {})
+    )

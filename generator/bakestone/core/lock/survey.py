@@ -121,13 +121,13 @@ def _in_order(slots: Iterable[Chosen]) -> list[Chosen]:
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:
     known = needs.bases.setdefault(base.ref, base)
     if known.provides != base.provides:
-        both = " and ".join(
+        one, other = (
             " + ".join(f"{slot} {version}" for slot, version in b.provides.items())
             for b in (known, base)
         )
         raise fail(
             f"{base.ref} cannot be locked to two images: {variant.name} and another variant want it"
-            f" with {both}",
+            f" with {one} and {other}",
             "a lock has one digest a tag: put one of them into a matrix of its own",
             where=variant.family.where,
         )

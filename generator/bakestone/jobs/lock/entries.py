@@ -84,8 +84,6 @@ class Entries:
             },
         )
 
-    # --- base images
-
     def _bases(self, wanted: Needs) -> dict[str, LockedBase]:
         """Every base image, each asked for once, in parallel."""
         found: dict[str, LockedBase] = {}
@@ -139,8 +137,6 @@ class Entries:
         self.say(f"{ref}: {digest} from the {answer.resolved_from}")
         return answer
 
-    # --- distro packages
-
     def _packages(self, wanted: Needs, found: dict[str, LockedBase]) -> dict[str, LockedPackages]:
         """How the packages on each base are pinned: what the site says, else what the distro's data
         says.
@@ -192,14 +188,10 @@ class Entries:
         names = {name for one in item.names for name in one}
         known = {str(k): str(v) for k, v in distro.version.data.get("apt", {}).items()}
         entry = LockedPackages(
-            pins,
-            distro.text,
-            self.now,
-            known={name: version for name, version in known.items() if name in names},
-            resolved_from=LIBRARY,
-            install=item.names,
+            pins, distro.text, self.now, resolved_from=LIBRARY, install=item.names
         )
-        return _as_before(entry, kept)
+        pinned = {name: version for name, version in known.items() if name in names}
+        return _as_before(replace(entry, known=pinned), kept)
 
     def _snapshot(self, item: WantedPackages) -> LockedPackages:
         """One time for all bases of a distro, that of the present lock, unless it is to be resolved
@@ -240,8 +232,6 @@ class Entries:
                 self.problems.setdefault(problem.findings[0].name, problem)
         except BakestoneError as problem:  # there is no engine
             self.problems |= {item.ref: problem for item in questions if item.ref not in locked}
-
-    # --- files
 
     def _artifacts(self, wanted: Needs) -> dict[str, LockedArtifact]:
         """Files by the library's checksums.

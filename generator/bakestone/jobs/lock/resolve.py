@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
 
 from bakestone.core.documents.words import Say, count
@@ -66,15 +66,9 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
             raise _failure(entries.problems)
         changed = lockfile.write(dataclasses.replace(new, selection=selection), project.lock_path)
         earlier.drop()
-    return LockReport(
-        len(new.bases),
-        len(new.packages),
-        len(new.artifacts),
-        len(new.wheels),
-        len(variants),
-        entries.asked,
-        changed,
-    )
+    counted: list[Sized] = [new.bases, new.packages, new.artifacts, new.wheels, variants]
+    bases, packages, files, wheels, used = map(len, counted)
+    return LockReport(bases, packages, files, wheels, used, entries.asked, changed)
 
 
 def _present(project: Project, *, replace: bool, say: Say) -> Lock:
