@@ -45,9 +45,8 @@ _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 
 def load(path: Path) -> Lock:
     """Read a lock. Raises `BakestoneError` when it is missing or holds what is not a pin."""
-    document = yamldoc.load(
-        path, "the lock", hint="run `bakestone lock` to make it", limit=MAX_BYTES
-    )
+    hint = "run `bakestone lock` to make it"
+    document = yamldoc.load(path, "the lock", hint=hint, limit=MAX_BYTES)
     findings = [replace(f, hint=_HINT) for f in schema.findings_of(document, "lock")]
     if findings:
         raise BakestoneError(findings)
@@ -131,13 +130,8 @@ def dump(lock: Lock) -> str:
     for optional in ("selection", "keyrings"):
         if not plain[optional]:
             del plain[optional]
-    body: str = yaml.dump(
-        plain,
-        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
-        sort_keys=False,
-        width=1000,
-        allow_unicode=True,
-    )
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    body: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
     return HEADER + body
 
 

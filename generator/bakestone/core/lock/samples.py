@@ -101,14 +101,14 @@ def _chosen(component: Component, version: Version) -> Chosen:
 def _combinations(
     component: Component, version: Version, method: str, library: Library, wanted: str
 ) -> Iterator[_Combination]:
-    """Combinations with the version: with the images that have it, alone on each distro, with what
-    it asks for.
-    """
+    """With the images that have the version, or alone on each distro; with what it asks for."""
     own = _chosen(component, version)
     if component.slot == "distro":
         yield {"distro": own}, {}
         return
-    distros = [c for c in _distros(library) if wanted in ("", c.text)]
+    columns = [[_chosen(c, v) for v in c.versions.values()] for c in library.of_slot("distro")]
+    newest_first = filter(None, chain.from_iterable(zip_longest(*columns)))
+    distros = [distro for distro in newest_first if wanted in ("", distro.text)]
     if method == INHERITED:
         yield from _with_images(own, distros, library)
         return
@@ -129,11 +129,11 @@ def _with_images(own: Chosen, distros: list[Chosen], library: Library) -> Iterat
     for bringing, image in _images(own, library):
         provided = {slot: str(version) for slot, version in image.get("provides", {}).items()}
         provided[bringing.slot] = bringing.version.version
-        others = {
-            slot: found
-            for slot, version in provided.items()
-            if slot != own.slot and (found := _named(slot, version, library))
-        }
+        others: dict[str, Chosen] = {}
+        for slot, version in provided.items():
+            for component in library.of_slot(slot) if slot != own.slot else ():
+                if version in component.versions:
+                    others.setdefault(slot, _chosen(component, component.versions[version]))
         names = [c.component.name for c in (*others.values(), bringing)]
         for distro in distros:
             if distro.text == image["distro"]:
@@ -153,21 +153,8 @@ def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
                         yield _chosen(other, bringing), image
 
 
-def _distros(library: Library) -> list[Chosen]:
-    """Every distro's versions, the newest of each first."""
-    columns = [[_chosen(c, v) for v in c.versions.values()] for c in library.of_slot("distro")]
-    return [distro for distro in chain.from_iterable(zip_longest(*columns)) if distro]
-
-
-def _named(slot: str, version: str, library: Library) -> Chosen | None:
-    having = (c for c in library.of_slot(slot) if version in c.versions)
-    return next((_chosen(c, c.versions[version]) for c in having), None)
-
-
 def _needed(own: Chosen, method: str, when: Patterns, library: Library) -> list[str]:
-    """The slots that must be filled: what its rules, its method and the condition ask for, and what
-    those need in turn.
-    """
+    """The slots that its rules, its method and `when` ask for, and what those need in turn."""
     recipe = own.component.methods.get(method)
     asked = [*when.items(), *(recipe.require.items() if recipe else ())]
     found = _missing(own)
@@ -187,9 +174,7 @@ def _missing(alone: Chosen) -> set[str]:
 
 
 def _choices(slot: str, own: Chosen, when: Patterns, library: Library) -> list[Chosen | None]:
-    """What may stand in another slot: the newest versions that go with the component and the
-    condition; for a Python also nothing.
-    """
+    """The newest versions of another slot that go with it and `when`; of a Python also none."""
     asked = {key: wanted for key, wanted in when.items() if key.partition(".")[0] == slot}
     found: list[Chosen | None] = [None] if slot == "conda" and not asked else []
     for component in library.of_slot(slot):

@@ -1,6 +1,4 @@
-"""What `bakestone lock --update WORD...` is about: the entries of a lock that variants, a component
-or a base need.
-"""
+"""What the words of `bakestone lock --update WORD...` mean: which entries of a lock."""
 
 from __future__ import annotations
 
@@ -54,7 +52,9 @@ def named(
     if not words:
         return Scope.of(needs)
     scope, selectors = Scope(), []
-    components = _components(variants, needs)
+    sets = [s for of_base in needs.packages.values() for s in of_base.values()]
+    chosen = [c for variant in variants for c in variant.slots.values()]
+    components = sorted({used.text for used in chosen} | {s.distro.text for s in sets})
     for word in words:
         refs = {ref for ref in needs.bases if fnmatchcase(ref, word)} if "/" in word else set()
         texts = {text for text in components if _is_component(word, text)}
@@ -68,14 +68,6 @@ def named(
     if selectors:
         scope |= Scope.of(survey.collect(select(variants, selectors), library))
     return scope
-
-
-def _components(variants: Iterable[Variant], needs: Needs) -> list[str]:
-    """Every `component@version` that is used: in a slot, or as the distro of a stage."""
-    found = {c.text for v in variants for c in v.slots.values()}
-    return sorted(
-        found | {s.distro.text for sets in needs.packages.values() for s in sets.values()}
-    )
 
 
 def _is_component(word: str, text: str) -> bool:

@@ -23,13 +23,8 @@ def stale(lock: Lock, needs: Needs, path: Path) -> list[Finding]:
     The entries are looked at even when the input hash fits: one that was taken out or altered by
     hand is told too.
     """
-    changes = [
-        *_bases(lock, needs),
-        *_packages(lock, needs),
-        *_artifacts(lock, needs),
-        *_wheels(lock, needs),
-        *_keyrings(lock, needs),
-    ]
+    sections = (_bases, _packages, _artifacts, _wheels, _keyrings)
+    changes = [change for section in sections for change in section(lock, needs)]
     if not changes and lock.inputs != needs.fingerprint():
         changes = [
             "images.yaml or the component library asks for something else than it was made for"

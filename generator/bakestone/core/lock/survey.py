@@ -64,9 +64,7 @@ def collect(variants: Iterable[Variant], library: Library, survey: Survey | None
 
 
 class Survey:
-    """What each of many variants needs; equal stages and package sets are worked out once, and are
-    one object.
-    """
+    """What each of many variants needs; what is equal is worked out once, and is one object."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -79,9 +77,18 @@ class Survey:
             (c.text if c.of_distro or c.version.packages else c.component.name)
             for c in variant.slots.values()
         )
-        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
+        distro = variant.distro
+        key = (variant.family.packages, variant.base.ref, distro.text, asking)
         if key not in self._packages:
-            self._packages[key] = _base_packages(variant)
+            names = set(variant.family.packages)
+            for chosen in variant.slots.values():
+                for own in (None, chosen.version.packages):
+                    of_component = chosen.component.packages
+                    names.update(of_component(own, distro.component.name, distro.version.version))
+                if chosen.of_distro:
+                    names.add(chosen.data["package"])
+            packages = tuple(sorted(names))
+            self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), packages)
         return self._packages[key]
 
     def stages(self, variant: Variant) -> list[Stage]:
@@ -135,25 +142,9 @@ def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageS
     needs.packages.setdefault(base.ref, {})[packages.names] = packages
 
 
-def _base_packages(variant: Variant) -> PackageSet:
-    distro = variant.distro
-    names = set(variant.family.packages)
-    for chosen in variant.slots.values():
-        for own in (None, chosen.version.packages):
-            names.update(
-                chosen.component.packages(own, distro.component.name, distro.version.version)
-            )
-        if chosen.of_distro:
-            names.add(chosen.data["package"])
-    return PackageSet(variant.base.ref, _own_distro(variant), tuple(sorted(names)))
-
-
 def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
-    entries = [
-        e
-        for e in chosen.data["packages"]
-        if e.get("platform", variant.platforms[0]) in variant.platforms
-    ]
+    platforms = variant.platforms
+    entries = [e for e in chosen.data["packages"] if e.get("platform", platforms[0]) in platforms]
     pins = {f"{name}={version}" for e in entries for name, version in e["install"].items()}
     wanted = sorted({name for entry in entries for name in entry["repositories"]})
     known = chosen.component.repositories
@@ -166,20 +157,14 @@ def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
             name=chosen.component.origin,
         )
     asked = (known[name] for name in wanted)
-    repositories = tuple(r for r in asked if r.platform in ("", *variant.platforms))
+    repositories = tuple(r for r in asked if r.platform in ("", *platforms))
     return PackageSet(variant.base.ref, _own_distro(variant), tuple(sorted(pins)), repositories)
 
 
 def _uses(chosen: Chosen, variant: Variant) -> tuple[tuple[str, ...], bool]:
-    """The slots whose stages' files a build needs, and whether it needs the stage `base` for the
-    others.
-    """
+    """The slots whose stages' files a build needs; whether it needs the stage `base` for others."""
     uses = chosen.recipe.uses
-    wanted = [
-        slot
-        for slot, also in uses.items()
-        if slot in variant.slots and all(other in variant.slots for other in also)
-    ]
+    wanted = [slot for slot, also in uses.items() if {slot, *also} <= variant.slots.keys()]
     staged = tuple(sorted((slot for slot in wanted if variant.slots[slot].staged), key=slot_rank))
     return staged, len(staged) < len(wanted)
 
@@ -198,9 +183,20 @@ def _stage(
         *(WHEEL_TOOLS if by_wheel else ()),
     }
     packages = PackageSet(base.ref, distro, tuple(sorted(names)))
-    artifacts = tuple(_artifacts(chosen, variant.platforms)) if chosen.method in FETCHED else ()
+    artifacts = [
+        Artifact(
+            data["url"],
+            data["sha256"],
+            data.get("filename") or data["url"].rsplit("/", 1)[-1],
+            data.get("platform", ""),
+            int(data.get("size") or 0),
+            chosen.text,
+        )
+        for data in (chosen.data["artifacts"] if chosen.method in FETCHED else ())
+        if data.get("platform", "") in ("", *variant.platforms)
+    ]
     wheels = tuple(map(_wheel, chosen.data.get("wheels", []))) if by_wheel else ()
-    return Stage(chosen, base, packages, artifacts, wheels, uses, on_base)
+    return Stage(chosen, base, packages, tuple(artifacts), wheels, uses, on_base)
 
 
 def _own_distro(variant: Variant) -> Distro:
@@ -215,15 +211,6 @@ def _distro_of(library: Library, text: str, asker: str) -> Distro:
         hint = "correct `builder` in component.yaml"
         raise fail(f"{asker} is built on {text}, which the library does not have", hint, name=asker)
     return Distro(component, found, text)
-
-
-def _artifacts(chosen: Chosen, platforms: tuple[str, ...]) -> Iterable[Artifact]:
-    for data in chosen.data["artifacts"]:
-        url, platform = data["url"], data.get("platform", "")
-        if platform in ("", *platforms):
-            filename = data.get("filename") or url.rsplit("/", 1)[-1]
-            size = int(data.get("size") or 0)
-            yield Artifact(url, data["sha256"], filename, platform, size, chosen.text)
 
 
 def _wheel(data: Json) -> Wheel:

@@ -182,12 +182,8 @@ def wheels(files: Sequence[FetchedFile], known: Iterable[str]) -> Entry:
     for file in files:
         name, version, platforms = _wheel(file)
         entries = found.setdefault((names.get(name, name), version), {})
-        for platform in platforms:
-            entries[platform] = {
-                "filename": file.filename,
-                "sha256": file.sha256,
-                "size": file.size,
-            }
+        about = {"filename": file.filename, "sha256": file.sha256, "size": file.size}
+        entries.update({platform: dict(about) for platform in platforms})
     listed = [{"name": n, "version": v, "files": entries} for (n, v), entries in found.items()]
     sources = list(dict.fromkeys(file.source for file in files))
     return {"wheels": listed, "source": sources[0] if len(sources) == 1 else sources}

@@ -22,9 +22,7 @@ _TRUST = ("high", "medium-high", "medium", "low")
 
 @dataclass(frozen=True)
 class ComponentRow:
-    """A component. `added` counts the versions that a team put over Bakestone's own, `retired` says
-    why it was given up.
-    """
+    """`added` counts a team's versions over Bakestone's own; `retired` says why it was given up."""
 
     slot: str
     component: str
@@ -41,9 +39,7 @@ class ComponentRow:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """A version. `confidence` is that of the checksums of each method, empty where the library does
-    not say.
-    """
+    """`confidence` is that of each method's checksums, empty where the library does not say."""
 
     version: str
     methods: tuple[str, ...]
@@ -83,37 +79,23 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Versi
     added = _added(component)
     found = []
     for version in sorted(component.versions.values(), key=lifecycle.order, reverse=True):
-        methods = tuple(
-            method
-            for method in component.methods
-            if method in version.methods
-            and (
-                not distro
-                or isinstance(samples.find(component, version, method, library, distro), Variant)
-            )
-        )
+        methods = tuple(m for m in component.methods if m in version.methods)
+        if distro:
+            tried = {m: samples.find(component, version, m, library, distro) for m in methods}
+            methods = tuple(m for m, made in tried.items() if isinstance(made, Variant))
         if distro and not methods:
             continue
         confidence = {method: _confidence(version, method) for method in methods}
         if component.slot == "distro":
             confidence = {"image": str(version.data.get("confidence", ""))}
-        own = BUILT_IN if component.built_in else TEAM
-        retired = (
-            r.because
-            for r in component.retired
-            if matches(r.versions, component.name, version.version)
-        )
-        found.append(
-            VersionRow(
-                version.version,
-                methods,
-                _platforms(version),
-                tuple(lifecycle.ends(component, version)),
-                confidence,
-                ADDED if version.version in added else own,
-                next(retired, ""),
-            )
-        )
+        origin = BUILT_IN if component.built_in else TEAM
+        if version.version in added:
+            origin = ADDED
+        ends, platforms = tuple(lifecycle.ends(component, version)), _platforms(version)
+        name = (component.name, version.version)
+        why = next((r.because for r in component.retired if matches(r.versions, *name)), "")
+        row = VersionRow(version.version, methods, platforms, ends, confidence, origin, why)
+        found.append(row)
     return found
 
 
@@ -126,11 +108,8 @@ def _newest(component: Component) -> str:
 
 def _added(component: Component) -> set[str]:
     """The versions in a team's own versions.yaml, which was checked when it was read."""
-    return {
-        str(name)
-        for path in component.overlays
-        for name in (yamldoc.fast(path) or {}).get("versions", {})
-    }
+    files = map(yamldoc.fast, component.overlays)
+    return {str(name) for data in files for name in (data or {}).get("versions", {})}
 
 
 def _confidence(version: Version, method: str) -> str:
@@ -140,7 +119,7 @@ def _confidence(version: Version, method: str) -> str:
     stated = {str(e.get("confidence") or data.get("confidence", "")) for e in entries}
     if "" in stated:
         return ""
-    return max(stated, key=lambda s: _TRUST.index(s) if s in _TRUST else len(_TRUST))
+    return max(stated, key=_TRUST.index)
 
 
 def _platforms(version: Version) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples
-from bakestone.core.matrix.methods import FETCHED, Obstacle
+from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
@@ -107,17 +107,12 @@ def _version(component: Component, version: Version) -> Iterator[Finding]:
                 why = f"method {method}: nobody says where {what} comes from"
                 hint = "add `source`: who states the checksum, or `computed DAY`"
                 yield Finding(why, hint, name=name)
-        if method in (*FETCHED, "wheel") and not data.get(ENTRIES[method]):
-            why = f"method {method} has no files"
-            yield Finding(why, "add them, with their checksums", name=name)
 
 
 def _rendered(
     component: Component, version: Version, method: str, library: Library
 ) -> Iterator[Finding]:
-    """What hinders that the version is rendered by a method, in the first combination that its
-    rules allow.
-    """
+    """What hinders its rendering by a method, in the first combination that its rules allow."""
     try:
         found = samples.find(component, version, method, library)
         if not isinstance(found, Obstacle):

@@ -78,17 +78,13 @@ def _taken(path: Path, hint: str) -> BakestoneError:
     return fail(f"{path} is there already; it is left as it is", hint, name=str(path))
 
 
-def from_files(
-    about: About, version: str, files: Sequence[FetchedFile], layout: FileLayout
-) -> Texts:
+def from_files(about: About, version: str, files: list[FetchedFile], layout: FileLayout) -> Texts:
     """The folder of a component whose files were fetched. All files have the same layout."""
     directory = layout.program.rpartition("/")[0]
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
-    method, data, summary = (
-        ("wheel", wheels(files, ()), "the wheel of the Python package index")
-        if layout.kind == "wheel"
-        else ("archive", artifacts(files), "the files as published")
-    )
+    method, summary, data = "archive", "the files as published", artifacts(files)
+    if layout.kind == "wheel":
+        method, summary, data = "wheel", "the wheel of the Python package index", wheels(files, ())
     component = _component(about, method, f"/opt/{about.name}", place, summary)
     return {
         "component.yaml": component + method_lines(layout, [f.filename for f in files]),
@@ -101,9 +97,7 @@ def from_files(
 def from_package(
     about: About, package: str, program: str, there: Mapping[str, str], origin: str
 ) -> tuple[Texts, str]:
-    """The folder of a component that is a package of distros, which are checked (`pinned`); and its
-    first version.
-    """
+    """The folder of a component that is a package of distros (`pinned`); and its first version."""
     schema.check_value(package, "versions", "package", "--package")
     there_by_version: dict[str, dict[str, str]] = {}
     for distro, number in there.items():
@@ -192,9 +186,8 @@ def check_about(about: About, program: str) -> None:
 
 def is_path(path: str) -> bool:
     """Whether it is a relative path that a line of a shell script can hold as it is."""
-    return (
-        len(path) <= 100 and ".." not in path and bool(re.fullmatch(rf"{_WORD}(/{_WORD})*", path))
-    )
+    plain = re.fullmatch(rf"{_WORD}(/{_WORD})*", path)
+    return plain is not None and len(path) <= 100 and ".." not in path
 
 
 def write(folder: Path, name: str, texts: Texts) -> None:

@@ -39,9 +39,8 @@ Match = tuple[int, str]
 
 def search(library: Library, words: Iterable[str]) -> list[Hit]:
     """Every component and version in which each of the words is found, best first."""
-    wanted = list(
-        dict.fromkeys(word for text in words for word in text.lower().replace("@", " ").split())
-    )
+    text = " ".join(words).lower().replace("@", " ")
+    wanted = list(dict.fromkeys(text.split()))
     components = filter(None, map(library.get, library.names if wanted else ()))
     hits = [hit for component in components for hit in _component(component, wanted)]
     hits.sort(key=lambda hit: version_key(hit.version), reverse=True)
@@ -60,7 +59,7 @@ def _component(component: Component, words: Sequence[str]) -> Iterator[Hit]:
     missing = [word for word in words if not about[word]]
     if not missing:
         matches = [(about[word], "") for word in words]
-        yield _hit(component, "", tuple(component.methods), matches)
+        yield _hit(component, "", component.methods, matches)
         return
     text = _text(component)
     if not all(word in text for word in missing):
@@ -68,21 +67,19 @@ def _component(component: Component, words: Sequence[str]) -> Iterator[Hit]:
     for version in component.versions.values():
         matches = [(about[word], "") if about[word] else _version(version, word) for word in words]
         if all(score for score, _ in matches):
-            methods = tuple(m for m in component.methods if m in version.methods)
+            methods = [m for m in component.methods if m in version.methods]
             yield _hit(component, version.version, methods, matches)
 
 
-def _hit(
-    component: Component, version: str, methods: tuple[str, ...], matches: Sequence[Match]
-) -> Hit:
+def _hit(component: Component, version: str, methods: Iterable[str], found: list[Match]) -> Hit:
     return Hit(
         component.name,
         component.slot,
         str(component.data.get("title", component.name)),
         version,
-        methods,
-        tuple(dict.fromkeys(where for _, where in matches if where)),
-        sum(score for score, _ in matches),
+        tuple(methods),
+        tuple(dict.fromkeys(where for _, where in found if where)),
+        sum(score for score, _ in found),
     )
 
 

@@ -32,9 +32,8 @@ def findings(script: str, origin: str) -> Iterator[Finding]:
         command = ["shellcheck", "-s", "sh", "-S", "warning", "-f", "gcc", "-"]
         for line in _run(command, script).stdout.splitlines():
             if found := _SHELLCHECK.match(line):
-                yield Finding(
-                    found[3], "see shellcheck.net", position(int(found[1]), int(found[2]))
-                )
+                where = position(int(found[1]), int(found[2]))
+                yield Finding(found[3], "see shellcheck.net", where)
 
 
 def _run(command: list[str], script: str) -> subprocess.CompletedProcess[str]:

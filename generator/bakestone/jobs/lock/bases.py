@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.registry.manifest import platform
 from bakestone.clients.site.site import Site
-from bakestone.core.documents.patterns import version_key
 from bakestone.core.lock.lock import LIBRARY, REGISTRY, LockedBase
 from bakestone.core.matrix.variant import Base
 from bakestone.errors import BakestoneError
@@ -59,7 +59,7 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
     created = registry.config(name, manifest).get("created") if manifest else None
     try:
         made = datetime.fromisoformat(str(created))
-        return max(0, int((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()))
+        return max(0, int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()))
     except (ValueError, OverflowError):
         return 0
 
@@ -73,10 +73,8 @@ def _from_library(base: Base, why: str, now: str) -> LockedBase:
 
 def _serial_epoch(serial: str) -> int:
     """Midnight UTC of a serial such as jammy-20260901.2; 0 when there is no date in it."""
-    for _, number, _ in version_key(serial):
-        if 20000101 <= number <= 20991231:
-            try:
-                return int(datetime.fromisoformat(f"{number}T00:00:00+00:00").timestamp())
-            except ValueError:
-                return 0
-    return 0
+    found = re.search(r"(?<!\d)20\d{6}(?!\d)", serial)
+    try:
+        return int(datetime.fromisoformat(f"{found[0]}T00:00:00Z").timestamp()) if found else 0
+    except ValueError:
+        return 0

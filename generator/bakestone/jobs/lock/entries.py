@@ -104,9 +104,8 @@ class Entries:
         self.asked += len(todo)
 
         def one(ref: str) -> LockedBase:
-            return bases.resolve(
-                wanted.bases[ref], wanted.platforms[ref], self.registry, self.project.site, self.now
-            )
+            base, platforms = wanted.bases[ref], wanted.platforms[ref]
+            return bases.resolve(base, platforms, self.registry, self.project.site, self.now)
 
         for ref, answer in in_parallel(one, todo):
             if isinstance(answer, BakestoneError):
@@ -118,16 +117,11 @@ class Entries:
         return found
 
     def _take(self, ref: str, answer: LockedBase, wanted: Needs) -> LockedBase:
-        """A registry's answer; where none came the present entry, and the library's only when there
-        is no other.
-        """
+        """A registry's answer, else the present entry; the library's only if there is no other."""
         before, base = self.old.bases.get(ref), wanted.bases[ref]
         if before and answer.resolved_from == LIBRARY:
-            same = (before.resolved_from, before.digest, before.platforms) == (
-                LIBRARY,
-                answer.digest,
-                answer.platforms,
-            )
+            said = (before.resolved_from, before.digest, before.platforms)
+            same = said == (LIBRARY, answer.digest, answer.platforms)
             if same or _still_right(before, base, wanted.platforms[ref]):
                 if ref in self.again.bases:
                     why = answer.note.partition(": ")[2] or answer.note
@@ -138,9 +132,7 @@ class Entries:
         return answer
 
     def _packages(self, wanted: Needs, found: dict[str, LockedBase]) -> dict[str, LockedPackages]:
-        """How the packages on each base are pinned: what the site says, else what the distro's data
-        says.
-        """
+        """How the packages on each base are pinned: as the site says, else as the distro's data."""
         locked: dict[str, LockedPackages] = {}
         questions = []
         for ref, sets in wanted.packages.items():
@@ -187,11 +179,9 @@ class Entries:
             return replace(self._snapshot(item), resolved=self.now, install=item.names)
         names = {name for one in item.names for name in one}
         known = {str(k): str(v) for k, v in distro.version.data.get("apt", {}).items()}
-        entry = LockedPackages(
-            pins, distro.text, self.now, resolved_from=LIBRARY, install=item.names
-        )
         pinned = {name: version for name, version in known.items() if name in names}
-        return _as_before(replace(entry, known=pinned), kept)
+        entry = LockedPackages(pins, distro.text, self.now, resolved_from=LIBRARY)
+        return _as_before(replace(entry, known=pinned, install=item.names), kept)
 
     def _snapshot(self, item: WantedPackages) -> LockedPackages:
         """One time for all bases of a distro, that of the present lock, unless it is to be resolved
@@ -283,8 +273,6 @@ def _only(locked: LockedPackages, item: WantedPackages) -> LockedPackages | None
 
 
 def _as_before(entry: _Entry, before: _Entry | None) -> _Entry:
-    """The present entry when it says the same: what has a checksum is no newer for being asked for
-    again.
-    """
+    """The present entry when it says the same: a checksum is no newer for being asked for again."""
     same = before and before.resolved and replace(entry, resolved=before.resolved) == before
     return before if before and same else entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
@@ -16,9 +16,7 @@ from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.files import scratch
 
 CHUNK = 32
-"""Images asked in one call of BuildKit: it runs all of them at once, and its docker driver breaks
-with many more.
-"""
+"""Images in one call of BuildKit, which runs all at once; its docker driver breaks with more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +59,10 @@ class _Question:
 
     def build(self, now: str, keyrings: str) -> BuildQuestion:
         """The build that answers it."""
-        wanted = self.wanted
+        wanted, platform = self.wanted, self.platform
         origin, sets = wanted.base.origin(wanted.ref), list(wanted.sets)
-        text = self.manager.question(origin, sets, self.platform, now, keyrings)
-        return BuildQuestion(text, self.platform)
+        text = self.manager.question(origin, sets, platform, now, keyrings)
+        return BuildQuestion(text, platform)
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]
@@ -80,8 +78,7 @@ def resolve_versions(
     say: Say,
     keyrings: str = "",
 ) -> list[BakestoneError]:
-    """Ask apt or dnf, in each base image, what each set would install today: many images in one
-    build.
+    """Ask apt or dnf in each base what each set would install today: many images in one build.
 
     `done` is told each base that is resolved for all its platforms, as soon as that is so.
     `keyrings` is the image on which the keyrings of vendors' repositories are made, with its
@@ -106,10 +103,8 @@ def resolve_versions(
                 names = {name for closure in closures.values() for name in closure}
                 say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
                 if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
-                    text, versions = question.wanted.distro.text, answers[ref]
-                    entry = LockedPackages(
-                        "versions", text, now, versions=versions, resolved_from=IMAGE
-                    )
+                    entry = LockedPackages("versions", question.wanted.distro.text, now)
+                    entry = replace(entry, versions=answers[ref], resolved_from=IMAGE)
                     done(question.wanted, entry)
             # what was cancelled is asked again, from the cache if it was done
             todo = [q for q in todo if q not in found and q.wanted.ref not in failed]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bakestone.core.documents.words import Say, count
 from bakestone.core.lock import lockfile, scope, survey
@@ -48,7 +49,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
     """
     with alone(project.lock_path):
         present = _present(project, replace=update and not words, say=say)
-        selection = _selection(project, words, present, update)
+        selection = _selection(project.lock_path, words, present, update)
         variants = project.select(selection)
         wanted = survey.collect(variants, project.matrix.library)
         again = scope.named(words, variants, wanted, project.matrix.library) if update else Scope()
@@ -84,17 +85,15 @@ def _present(project: Project, *, replace: bool, say: Say) -> Lock:
         return Lock()
 
 
-def _selection(
-    project: Project, words: Sequence[str], present: Lock, update: bool
-) -> tuple[str, ...]:
+def _selection(path: Path, words: Sequence[str], present: Lock, update: bool) -> tuple[str, ...]:
     """The selectors that the lock is for."""
-    given, path = " ".join(words), str(project.lock_path)
+    given = " ".join(words)
     if update:
         if words and not present.inputs:
             raise fail(
                 f"there is no lock yet in which {given} could be updated",
                 f"make it: `bakestone lock` for every variant, or `bakestone lock {given}`",
-                name=path,
+                name=str(path),
                 code=USAGE,
             )
         return present.selection
@@ -105,7 +104,7 @@ def _selection(
             f"the lock was made for {made_for}; locking {given} would drop its other pins",
             f"to resolve these again: `bakestone lock --update {given}`; for a lock of their own:"
             " --lock FILE",
-            name=path,
+            name=str(path),
         )
     return selection
 
