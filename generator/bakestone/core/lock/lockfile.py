@@ -137,10 +137,7 @@ def dump(lock: Lock) -> str:
 
 def _plain(entry: object, keys: Sequence[str]) -> Json:
     """The fields of a record that are not empty, in the order of their keys in the file."""
-    fields = {key: getattr(entry, "resolved_from" if key == "from" else key) for key in keys}
-    return _filled(
-        {k: dict(sorted(v.items())) if isinstance(v, dict) else v for k, v in fields.items()}
-    )
+    return _filled({key: getattr(entry, "resolved_from" if key == "from" else key) for key in keys})
 
 
 def _fields(entry: Json) -> Json:
@@ -149,7 +146,9 @@ def _fields(entry: Json) -> Json:
 
 
 def _filled(mapping: Json) -> Json:
-    return {key: value for key, value in mapping.items() if value}
+    """What is not empty; mappings in it are sorted."""
+    filled = ((key, value) for key, value in mapping.items() if value)
+    return {k: dict(sorted(v.items())) if isinstance(v, dict) else v for k, v in filled}
 
 
 def _plain_packages(packages: LockedPackages) -> Json:
@@ -158,16 +157,11 @@ def _plain_packages(packages: LockedPackages) -> Json:
             {"install": list(names), "versions": dict(sorted(closure.items()))}
             for names, closure in sorted(sets.items())
         ]
-        for platform, sets in sorted(packages.versions.items())
+        for platform, sets in packages.versions.items()
     }
-    return _filled(
-        {
-            **_plain(packages, _PACKAGES),
-            "install": [" ".join(names) for names in sorted(packages.install)],
-            "known": dict(sorted(packages.known.items())),
-            "platforms": platforms,
-        }
-    )
+    install = [" ".join(names) for names in sorted(packages.install)]
+    more = {"install": install, "known": packages.known, "platforms": platforms}
+    return _plain(packages, _PACKAGES) | _filled(more)
 
 
 def _packages(
@@ -177,9 +171,8 @@ def _packages(
         platform: {tuple(entry["install"]): entry["versions"] for entry in sets}
         for platform, sets in (platforms or {}).items()
     }
-    return LockedPackages(
-        **said, versions=versions, install=tuple(tuple(names.split()) for names in install)
-    )
+    wanted = tuple(tuple(names.split()) for names in install)
+    return LockedPackages(**said, versions=versions, install=wanted)
 
 
 def _plain_wheel(wheel: LockedWheel) -> Json:

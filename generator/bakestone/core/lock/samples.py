@@ -61,8 +61,7 @@ def find(
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
                 return Variant(f"{component.name}{version.label}", family, settled, base)
-            why = problems[0].finding.message if problems else refused[0].message
-            obstacle = Obstacle(why)
+            obstacle = Obstacle((problems[0].finding if problems else refused[0]).message)
     return obstacle
 
 

@@ -116,10 +116,8 @@ def _keyrings(lock: Lock, needs: Needs) -> Iterator[str]:
         if locked is None:
             yield f"the keyring {name} is not in it"
         elif locked.fingerprint != wanted.fingerprint:
-            yield (
-                f"the keyring {name} has the key {wanted.fingerprint} in the library, and"
-                f" {locked.fingerprint} in it"
-            )
+            keys = f"{wanted.fingerprint} in the library, and {locked.fingerprint} in it"
+            yield f"the keyring {name} has the key {keys}"
         elif locked.url != wanted.key:
             yield f"the keyring {name} is at {wanted.key} in the library, and at {locked.url} in it"
     for name in lock.keyrings:

@@ -99,12 +99,12 @@ def add(
     """
     additions.check_new(component, version)
     method = additions.method_for(component, method)
-    measure = additions.measure(measures)
+    measure = additions.measure(measures, version)
     platforms = additions.platforms_for(component, method, source.urls, source.platforms)
     named = [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)]
-    additions.entry(component, version, method, named, measure)  # what is wrong is told at once
+    additions.entry(component, method, named, measure)  # what is wrong is told at once
     files = tuple(source.fetch(index, platform) for index, platform in enumerate(platforms))
-    entry = additions.entry(component, version, method, files, measure)
+    entry = additions.entry(component, method, files, measure)
     path = additions.write(folder, component, version, entry)
     return AddedVersion(path, component.name, version, method, files)
 

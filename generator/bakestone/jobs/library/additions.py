@@ -122,13 +122,13 @@ def platforms_for(
     return found
 
 
-def measure(given: Sequence[str]) -> dict[str, str]:
-    """KEY=VALUE as a mapping; the file is checked against its schema before it is written."""
+def measure(given: Sequence[str], version: str) -> dict[str, str]:
+    """KEY=VALUE over the version itself, empty where none is given; the schema checks the rest."""
     for text in given:
         if not re.fullmatch(r"[a-z_]+=[A-Za-z0-9._+:~-]{1,80}", text):
             hint = "write KEY=VALUE, such as version=27.1.0"
             raise fail(f"--measure cannot be {text[:60]!r}", hint, code=USAGE)
-    return dict(text.split("=") for text in given)
+    return {"version": version} | dict(text.split("=") for text in given) if given else {}
 
 
 def check_new(component: Component, version: str) -> None:
@@ -148,16 +148,11 @@ def check_new(component: Component, version: str) -> None:
 
 
 def entry(
-    component: Component,
-    version: str,
-    method: str,
-    files: Sequence[FetchedFile],
-    measured: Mapping[str, str],
+    component: Component, method: str, files: Sequence[FetchedFile], measured: Mapping[str, str]
 ) -> Entry:
-    """The version's data, as it stands in versions.yaml."""
+    """The data of a version, as it stands in versions.yaml."""
     data = _wheels(component, files) if method == "wheel" else artifacts(files)
-    measure = {"version": version} | dict(measured)
-    return ({"measure": measure} if measured else {}) | {"methods": {method: data}}
+    return ({"measure": dict(measured)} if measured else {}) | {"methods": {method: data}}
 
 
 def artifacts(files: Sequence[FetchedFile]) -> Entry:

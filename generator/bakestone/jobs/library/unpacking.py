@@ -19,8 +19,11 @@ _UNPACK = {
     "zip": 'unzip -q "$1" -d /tmp/unpacked',
     "tar": 'tar -xf "$1" -C /tmp/unpacked --no-same-owner',
 }
-_PACKAGES = {"bzip2": ("bz2", "tbz", "tbz2"), "xz-utils": ("xz", "txz")}
-"""Distro packages that unpack tar files which end so; tar and gzip are in every base."""
+_TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "tar": {"bzip2": ("bz2", "tbz", "tbz2"), "xz-utils": ("xz", "txz")},
+    "zip": {"unzip": ("zip",)},
+}
+"""Kind -> distro packages that unpack files which end so; tar and gzip are in every base."""
 _OLDER = {
     "manylinux1_": "manylinux_2_5_",
     "manylinux2010_": "manylinux_2_12_",
@@ -44,7 +47,10 @@ class FileLayout:
 
 def method_lines(layout: FileLayout, filenames: Sequence[str]) -> str:
     """The lines of the method in component.yaml: where it is unpacked, where the result works."""
-    lines = _BUILDER % ", ".join(_tools(layout.kind, filenames))
+    endings = _TOOLS.get(layout.kind, {})
+    names = [name.lower() for name in filenames]
+    tools = [tool for tool, of in endings.items() if any(name.endswith(of) for name in names)]
+    lines = _BUILDER % ", ".join(tools)
     glibc = max(map(_glibc, filenames)) if layout.kind == "wheel" else ()
     newest = ".".join(map(str, glibc))
     return lines + (_REQUIRE % (newest, newest) if newest else "")
@@ -68,14 +74,6 @@ def started(file: str, /, **values: str) -> str:
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
     return text
-
-
-def _tools(kind: str, filenames: Sequence[str]) -> list[str]:
-    """The distro packages that unpack such files."""
-    if kind != "tar":
-        return ["unzip"] if kind == "zip" else []
-    names = [name.lower() for name in filenames]
-    return [p for p, endings in _PACKAGES.items() if any(n.endswith(endings) for n in names)]
 
 
 def _glibc(filename: str) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -38,30 +38,28 @@ from bakestone.project import Project
 _Entry = TypeVar("_Entry", LockedArtifact, LockedKeyring, LockedPackages, LockedWheel)
 
 
+@dataclass
 class Entries:
-    """`old` is the present lock, `again` what of it is not kept, `journal` what an earlier run had
-    resolved already.
+    """`old` is the present lock, `again` what of it is not kept, `journal` what an earlier run had.
 
-    `problems` has an error for each name that could not be resolved, `asked` how many were asked
-    for.
+    `problems` has an error for each name that could not be resolved; `asked` counts the questions.
     """
 
-    def __init__(
-        self, project: Project, old: Lock, again: Scope, journal: Journal, now: datetime, say: Say
-    ) -> None:
-        self.project = project
-        self.old = old
-        self.again = again
-        self.journal = journal
-        self.time = now
-        self.now = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.say = say
-        self.problems: dict[str, BakestoneError] = {}
-        self.asked = 0
-        self.registry = Registry(project.site)
-        self.engine = Engine(project.site)
-        self.asker = Asker(Session(project.site, give_up=1), QUICK)
-        self._snapshots: dict[str, LockedPackages] = {}
+    project: Project
+    old: Lock
+    again: Scope
+    journal: Journal
+    time: datetime
+    say: Say
+    problems: dict[str, BakestoneError] = field(default_factory=dict)
+    asked: int = 0
+    _snapshots: dict[str, LockedPackages] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        site = self.project.site
+        self.now = self.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.registry, self.engine = Registry(site), Engine(site)
+        self.asker = Asker(Session(site, give_up=1), QUICK)
 
     def resolve(self, wanted: Needs) -> Lock:
         """A lock for these needs; it is not whole when there are `problems`."""
@@ -211,15 +209,15 @@ class Entries:
             self.say(f"{item.ref}: resolving {sets} with {manager} inside the image")
         self.asked += len(questions)
 
-        def done(item: WantedPackages, entry: LockedPackages) -> None:
-            locked[item.ref] = entry
-            self.journal.note_packages(item.ref, item.base, entry)
-
         try:
-            for problem in packages.resolve_versions(
-                questions, self.engine, self.now, done=done, say=self.say, keyrings=keyrings
+            for item, answer in packages.resolve_versions(
+                questions, self.engine, self.now, self.say, keyrings
             ):
-                self.problems.setdefault(problem.findings[0].name, problem)
+                if isinstance(answer, BakestoneError):
+                    self.problems[item.ref] = answer
+                else:
+                    locked[item.ref] = answer
+                    self.journal.note_packages(item.ref, item.base, answer)
         except BakestoneError as problem:  # there is no engine
             self.problems |= {item.ref: problem for item in questions if item.ref not in locked}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,16 +46,12 @@ class _Question:
     target: str
     wanted: WantedPackages
     platform: str
+    manager: PackageManager
 
     @property
     def where(self) -> str:
         """As sentences name it."""
         return f"{self.wanted.ref} ({self.platform})"
-
-    @property
-    def manager(self) -> PackageManager:
-        """Whom it asks."""
-        return manager_of(self.wanted.distro)
 
     def build(self, now: str, keyrings: str) -> BuildQuestion:
         """The build that answers it."""
@@ -66,72 +62,65 @@ class _Question:
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]
-Done = Callable[[WantedPackages, LockedPackages], None]
 
 
 def resolve_versions(
-    wanted: Sequence[WantedPackages],
-    engine: Engine,
-    now: str,
-    *,
-    done: Done,
-    say: Say,
-    keyrings: str = "",
-) -> list[BakestoneError]:
+    wanted: Sequence[WantedPackages], engine: Engine, now: str, say: Say, keyrings: str = ""
+) -> Iterator[tuple[WantedPackages, LockedPackages | BakestoneError]]:
     """Ask apt or dnf in each base what each set would install today: many images in one build.
 
-    `done` is told each base that is resolved for all its platforms, as soon as that is so.
-    `keyrings` is the image on which the keyrings of vendors' repositories are made, with its
-    digest: the base itself when it is empty. Gives an error for each base of which a package is
-    unknown, or on which the build does not run; raises one when nothing can be built at all.
+    Gives each base that is resolved for all its platforms, as soon as that is so; an error for each
+    of which a package is unknown, or on which the build does not run. `keyrings` is the image on
+    which the keyrings of vendors' repositories are made, with its digest: the base itself when it
+    is empty. Raises `BakestoneError` when nothing can be built at all.
     """
     asked = [
-        _Question(f"q{n}-{i}", w, p)
-        for n, w in enumerate(wanted)
-        for i, p in enumerate(sorted(w.platforms))
+        _Question(f"q{n}-{i}", item, platform, manager_of(item.distro))
+        for n, item in enumerate(wanted)
+        for i, platform in enumerate(sorted(item.platforms))
     ]
-    answers: dict[str, dict[str, Closures]] = {}
-    failed: dict[str, BakestoneError] = {}
+    answers: dict[WantedPackages, dict[str, Closures]] = {}
+    failed: set[WantedPackages] = set()
     for start in range(0, len(asked), CHUNK):
         todo = asked[start : start + CHUNK]
         while todo:
-            found, problems = _ask(todo, engine, now, keyrings)
-            failed |= problems
-            for question, closures in found.items():
-                ref = question.wanted.ref
-                answers.setdefault(ref, {})[question.platform] = closures
-                names = {name for closure in closures.values() for name in closure}
-                say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
-                if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
-                    entry = LockedPackages("versions", question.wanted.distro.text, now)
-                    entry = replace(entry, versions=answers[ref], resolved_from=IMAGE)
-                    done(question.wanted, entry)
+            for question, answer in _ask(todo, engine, now, keyrings).items():
+                item, platform = question.wanted, question.platform
+                todo.remove(question)
+                if isinstance(answer, BakestoneError):
+                    if item not in failed:
+                        yield item, answer
+                    failed.add(item)
+                    continue
+                names = {name for closure in answer.values() for name in closure}
+                say(f"{item.ref}: {count(len(names), 'package')} for {platform}")
+                versions = answers.setdefault(item, {})
+                versions[platform] = answer
+                if item not in failed and len(versions) == len(item.platforms):
+                    entry = LockedPackages("versions", item.distro.text, now)
+                    yield item, replace(entry, versions=versions, resolved_from=IMAGE)
             # what was cancelled is asked again, from the cache if it was done
-            todo = [q for q in todo if q not in found and q.wanted.ref not in failed]
-    return list(failed.values())
+            todo = [question for question in todo if question.wanted not in failed]
 
 
 def _ask(
     todo: list[_Question], engine: Engine, now: str, keyrings: str
-) -> tuple[dict[_Question, Closures], dict[str, BakestoneError]]:
-    """One build: the answers when all went well, else what failed."""
-    found: dict[_Question, Closures] = {}
-    problems: dict[str, BakestoneError] = {}
+) -> dict[_Question, Closures | BakestoneError]:
+    """One build: the answers when all went well, else why not; nothing of what was cancelled."""
+    found: dict[_Question, Closures | BakestoneError] = {}
     with scratch("closure") as folder:
         state = put(engine, {q.target: q.build(now, keyrings) for q in todo}, folder)
-        for q in todo if state is None else ():
+        for question in todo if state is None else ():
             try:
-                found[q] = _read(q, folder / q.target)
+                found[question] = _read(question, folder / question.target)
             except BakestoneError as problem:
-                problems.setdefault(q.wanted.ref, problem)
+                found[question] = problem
     if state is None:
-        return found, problems
-    for q in todo:
-        if why := unanswered(state, q.target):
-            problems.setdefault(q.wanted.ref, _problem(q, why))
-    if not problems:  # the engine itself, or a step that BuildKit names after no target
-        problems = {q.wanted.ref: _problem(q, unanswered(state)) for q in todo}
-    return {}, problems
+        return found
+    failed = {q: why for q in todo if (why := unanswered(state, q.target))}
+    if not failed:  # the engine itself, or a step that BuildKit names after no target
+        failed = dict.fromkeys(todo, unanswered(state))
+    return {question: _problem(question, why) for question, why in failed.items()}
 
 
 def _read(question: _Question, folder: Path) -> Closures:
