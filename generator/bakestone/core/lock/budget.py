@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from bakestone.core.documents.words import count
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import survey
 from bakestone.core.lock.lock import Lock, LockedPackages
@@ -33,21 +34,33 @@ class AgeingEntry:
     since: datetime
 
     def text(self, at: datetime) -> str:
-        """`docker.io/library/debian:12 (base image, 45 days)`."""
-        return f"{self.ref} ({self.kind}, {span(at - self.since)})"
+        """`docker.io/library/debian:12 (base image, 45 days)`, or `3 hours` below two days."""
+        hours = self.hours(at)
+        age = f"{hours // 24} days" if hours >= 48 else count(hours, "hour")
+        return f"{self.ref} ({self.kind}, {age if hours >= 0 else 'not yet resolved then'})"
+
+    def hours(self, at: datetime) -> int:
+        """Its age at a time, rounded down."""
+        return (at - self.since) // timedelta(hours=1)
 
 
 def entries(lock: Lock) -> list[AgeingEntry]:
     """Every entry that ages, the oldest first."""
     found = [
-        AgeingEntry(ref, "base image", _time(base.resolved)) for ref, base in lock.bases.items()
+        AgeingEntry(ref, "base image", datetime.fromisoformat(base.resolved))
+        for ref, base in lock.bases.items()
     ]
-    found += [
-        AgeingEntry(ref, _kind(p), _since(p))
-        for ref, p in lock.packages.items()
-        if p.pins != "frozen"
-    ]
+    found += [_of_packages(ref, p) for ref, p in lock.packages.items() if p.pins != "frozen"]
     return sorted(found, key=lambda e: (e.since, e.ref, e.kind))
+
+
+def _of_packages(ref: str, packages: LockedPackages) -> AgeingEntry:
+    """Of a snapshot since the archive's time: one that was locked later is no younger for that."""
+    since = datetime.fromisoformat(packages.resolved)
+    if packages.snapshot:
+        since = min(since, datetime.fromisoformat(packages.snapshot))
+    snapshot = packages.pins == "snapshot"
+    return AgeingEntry(ref, "packages as of a time" if snapshot else "package versions", since)
 
 
 def findings(
@@ -57,43 +70,34 @@ def findings(
 
     The variants are those that the lock was made for; an entry counts for the families that use it.
     """
-    used: dict[MaxAge, set[str]] = {}
-    families: dict[str, list[Variant]] = {}
+    users: dict[MaxAge, list[Variant]] = {}
     for variant in variants:
         if variant.family.max_age is not None:
-            families.setdefault(variant.family.name, []).append(variant)
-    for own in families.values():
-        limit = own[0].family.max_age
-        if limit is not None:
-            used.setdefault(limit, set()).update(survey.collect(own, library).bases)
-    old = {
-        limit: [e for e in entries(lock) if e.ref in refs and at - e.since > limit.span]
-        for limit, refs in used.items()
-    }
-    return [_finding(limit, entries_, at, severity) for limit, entries_ in old.items() if entries_]
-
-
-def _finding(limit: MaxAge, old: list[AgeingEntry], at: datetime, severity: str) -> Finding:
-    more = f", and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
-    count = f"{len(old)} entries of the lock are" if len(old) > 1 else "an entry of the lock is"
-    return Finding(
-        f"{count} older than {limit.text}: {', '.join(e.text(at) for e in old[:SHOWN])}{more}",
+            users.setdefault(variant.family.max_age, []).append(variant)
+    found = []
+    hint = (
         "run `bakestone lock --update`, then `bakestone generate`; an entry stays as old as it is"
-        " where nobody answers",
-        limit.where,
-        severity=severity,
+        " where nobody answers"
     )
+    for limit, own in users.items():
+        bases = survey.collect(own, library).bases
+        old = [e for e in entries(lock) if e.ref in bases and at - e.since > limit.span]
+        if not old:
+            continue
+        more = f", and {len(old) - SHOWN} more" if len(old) > SHOWN else ""
+        are = f"{len(old)} entries of the lock are" if len(old) > 1 else "an entry of the lock is"
+        listed = ", ".join(e.text(at) for e in old[:SHOWN])
+        why = f"{are} older than {limit.text}: {listed}{more}"
+        found.append(Finding(why, hint, limit.where, severity=severity))
+    return found
 
 
 def unpinned(lock: Lock) -> list[Finding]:
     """A finding for each base image without a digest."""
+    what = "it has no digest, so the image behind its name can change"
+    hint = "run `bakestone lock` where its registry or a mirror can be reached"
     return [
-        Finding(
-            "it has no digest, so the image behind its name can change:"
-            f" {base.note or 'nobody knows it'}",
-            "run `bakestone lock` where its registry or a mirror can be reached",
-            name=ref,
-        )
+        Finding(f"{what}: {base.note or 'nobody knows it'}", hint, name=ref)
         for ref, base in sorted(lock.bases.items())
         if not base.digest
     ]
@@ -106,38 +110,9 @@ def summary(found: list[AgeingEntry], at: datetime) -> str:
     return f"the oldest of {len(found)} entries that age: {found[0].text(at)}"
 
 
-def span(length: timedelta) -> str:
-    """`45 days`, or `3 hours` below two days."""
-    hours = int(length.total_seconds() // 3600)
-    if hours < 0:
-        return "not yet resolved then"
-    return f"{hours // 24} days" if hours >= 48 else f"{hours} hour{'' if hours == 1 else 's'}"
-
-
-def _kind(packages: LockedPackages) -> str:
-    return "packages as of a time" if packages.pins == "snapshot" else "package versions"
-
-
-def _since(packages: LockedPackages) -> datetime:
-    """Of a snapshot the archive's time: one that was locked later is no younger for that."""
-    resolved = _time(packages.resolved)
-    if not packages.snapshot:
-        return resolved
-    return min(resolved, datetime.strptime(packages.snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
 def plain(found: list[AgeingEntry], at: datetime) -> list[Mapping[str, object]]:
     """For `--format json`: each entry with its age in hours."""
     return [
-        {
-            "ref": e.ref,
-            "kind": e.kind,
-            "since": e.since.isoformat(),
-            "hours": int((at - e.since).total_seconds() // 3600),
-        }
+        {"ref": e.ref, "kind": e.kind, "since": e.since.isoformat(), "hours": e.hours(at)}
         for e in found
     ]

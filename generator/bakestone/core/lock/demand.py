@@ -74,12 +74,12 @@ def of(variants: list[Variant], library: Library) -> Demand:
     demand, shared, builder = Demand(variants), survey.Survey(library), ""
     for variant in variants:
         needs = survey.collect([variant], library, shared)
+        sets = [packages for of_base in needs.packages.values() for packages in of_base.values()]
         demand.images.setdefault(variant.family.name, Users()).add(variant)
         for ref in needs.bases:
             demand.bases.setdefault(ref, Users()).add(variant)
-        for sets in needs.packages.values():
-            for packages in sets.values():
-                demand.sets.setdefault(packages, Users()).add(variant)
+        for packages in sets:
+            demand.sets.setdefault(packages, Users()).add(variant)
         for url, artifact in needs.artifacts.items():
             demand.artifacts.setdefault(url, (artifact, Users()))[1].add(variant)
         for key, wheel in needs.wheels.items():
@@ -87,8 +87,7 @@ def of(variants: list[Variant], library: Library) -> Demand:
         for name, repository in needs.repositories.items():
             demand.repositories.setdefault(name, (repository, Users()))[1].add(variant)
         keyrings = shared.keyrings(variant)
-        if keyrings:
-            builder = keyrings.builder.ref
+        builder = keyrings.builder.ref if keyrings else builder
     return replace(demand, keyrings=builder)
 
 

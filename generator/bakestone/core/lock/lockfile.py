@@ -1,15 +1,17 @@
 """images.lock.yaml as text: read and checked, or written, always in the same order.
 
-Everything in a lock reaches a Dockerfile, so each value is checked against a
-pattern (schemas/lock.schema.json) when it is read, whoever wrote it.
+Everything in a lock reaches a Dockerfile, so each value is checked against a pattern
+(schemas/lock.schema.json) when it is read, whoever wrote it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,14 +34,19 @@ HEADER = (
 )
 MAX_BYTES = 10_000_000
 """Size of a lock that is read: some 200,000 pinned packages."""
+_ORIGIN = ("from", "resolved")
+_BASE = ("digest", "platforms", "provides", *_ORIGIN, "epoch", "note")
+_PACKAGES = ("pins", "distro", *_ORIGIN, "snapshot", "note")
+_ARTIFACT = ("component", "sha256", "size", *_ORIGIN)
+_KEYRING = ("url", "fingerprint", *_ORIGIN)
+"""The keys of an entry, in the order of the file."""
 _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 
 
 def load(path: Path) -> Lock:
     """Read a lock. Raises `BakestoneError` when it is missing or holds what is not a pin."""
-    document = yamldoc.load(
-        path, "the lock", hint="run `bakestone lock` to make it", limit=MAX_BYTES
-    )
+    hint = "run `bakestone lock` to make it"
+    document = yamldoc.load(path, "the lock", hint=hint, limit=MAX_BYTES)
     findings = [replace(f, hint=_HINT) for f in schema.findings_of(document, "lock")]
     if findings:
         raise BakestoneError(findings)
@@ -47,17 +54,14 @@ def load(path: Path) -> Lock:
     return Lock(
         data["inputs"],
         tuple(data.get("selection", ())),
-        {ref: _base(entry) for ref, entry in data["bases"].items()},
-        {ref: _packages(entry) for ref, entry in data["packages"].items()},
         {
-            url: LockedArtifact(a["sha256"], a.get("size", 0), a["component"], *_origin(a))
-            for url, a in data["artifacts"].items()
+            ref: LockedBase(**{"platforms": {}, **_fields(b), "digest": b["digest"] or ""})
+            for ref, b in data["bases"].items()
         },
-        {text: _wheel(entry) for text, entry in data["wheels"].items()},
-        {
-            name: LockedKeyring(k["url"], k["fingerprint"], *_origin(k))
-            for name, k in data.get("keyrings", {}).items()
-        },
+        {ref: _packages(**_fields(entry)) for ref, entry in data["packages"].items()},
+        {url: LockedArtifact(**{"size": 0, **_fields(a)}) for url, a in data["artifacts"].items()},
+        {text: _wheel(**_fields(entry)) for text, entry in data["wheels"].items()},
+        {name: LockedKeyring(**_fields(k)) for name, k in data.get("keyrings", {}).items()},
     )
 
 
@@ -70,16 +74,13 @@ def write(lock: Lock, path: Path) -> bool:
     text = dump(lock)
     if path.is_file() and path.read_bytes() == text.encode():
         return False
-    unfit = list(_unfit(lock, path))
+    hint = "an answer from outside is not what it should be; nothing was written"
+    unfit = [
+        Finding(f"what was resolved cannot be locked: {what}", hint, name=str(path))
+        for what in _unfit(lock, path)
+    ]
     if unfit:
-        hint = "an answer from outside is not what it should be; nothing was written"
-        raise BakestoneError(
-            [
-                Finding(f"what was resolved cannot be locked: {what}", hint, name=str(path))
-                for what in unfit[:20]
-            ],
-            ENVIRONMENT,
-        )
+        raise BakestoneError(unfit[:20], ENVIRONMENT)
     if len(text.encode()) > MAX_BYTES:
         raise fail(
             f"the lock would be larger than {MAX_BYTES} bytes; nothing was written",
@@ -97,92 +98,57 @@ def _unfit(lock: Lock, path: Path) -> Iterator[str]:
     The closures, nearly all of a large lock, are held against its patterns here.
     """
     rules = schema.schema("lock")["$defs"]
-    (name, longest), (version, longest_version) = (
-        (re.compile(rules[r]["pattern"]), rules[r]["maxLength"])
-        for r in ("package", "packageVersion")
-    )
+
+    def fits(text: str, rule: Json) -> bool:
+        return len(text) <= rule["maxLength"] and bool(re.fullmatch(rule["pattern"], text))
+
     small = replace(lock, packages={})
     for ref, packages in lock.packages.items():
-        for closures in packages.versions.values():
-            for found in closures.values():
-                for key, value in found.items():
-                    if (
-                        not name.fullmatch(key)
-                        or not version.fullmatch(value)
-                        or len(key) > longest
-                        or len(value) > longest_version
-                    ):
-                        yield f"the package {key[:80]!r} in the version {value[:80]!r} on {ref}"
-        small.packages[ref] = replace(
-            packages,
-            versions={
-                p: {names: {} for names in closures} for p, closures in packages.versions.items()
-            },
-        )
+        without: dict[str, dict[tuple[str, ...], dict[str, str]]] = {}
+        for platform, closures in packages.versions.items():
+            without[platform] = {names: {} for names in closures}
+            for name, version in chain.from_iterable(found.items() for found in closures.values()):
+                if not fits(name, rules["package"]) or not fits(version, rules["packageVersion"]):
+                    yield f"the package {name[:80]!r} in the version {version[:80]!r} on {ref}"
+        small.packages[ref] = replace(packages, versions=without)
     for finding in schema.findings_of(yamldoc.parse(dump(small), str(path)), "lock"):
         yield finding.message
 
 
 def dump(lock: Lock) -> str:
     """The lock as YAML: sorted, so that a change is a small diff."""
-    plain: Json = {"version": 1, "inputs": lock.inputs}
-    if lock.selection:
-        plain["selection"] = list(lock.selection)
-    plain["bases"] = {ref: _drop_empty(_plain_base(b)) for ref, b in sorted(lock.bases.items())}
-    plain["packages"] = {
-        ref: _drop_empty(_plain_packages(p)) for ref, p in sorted(lock.packages.items())
+    plain: Json = {
+        "version": 1,
+        "inputs": lock.inputs,
+        "selection": list(lock.selection),
+        "bases": {r: {"digest": None} | _plain(b, _BASE) for r, b in sorted(lock.bases.items())},
+        "packages": {ref: _plain_packages(p) for ref, p in sorted(lock.packages.items())},
+        "artifacts": {url: _plain(a, _ARTIFACT) for url, a in sorted(lock.artifacts.items())},
+        "wheels": {text: _plain_wheel(w) for text, w in sorted(lock.wheels.items())},
+        "keyrings": {name: _plain(k, _KEYRING) for name, k in sorted(lock.keyrings.items())},
     }
-    plain["artifacts"] = {
-        url: _drop_empty(
-            {"component": a.component, "sha256": a.sha256, "size": a.size, **_plain_origin(a)}
-        )
-        for url, a in sorted(lock.artifacts.items())
-    }
-    plain["wheels"] = {
-        text: (
-            {
-                p: _drop_empty({"filename": f, "sha256": s, "size": n})
-                for p, (f, s, n) in sorted(w.files.items())
-            }
-            | _drop_empty(_plain_origin(w))
-        )
-        for text, w in sorted(lock.wheels.items())
-    }
-    if lock.keyrings:
-        plain["keyrings"] = {
-            name: _drop_empty({"url": k.url, "fingerprint": k.fingerprint, **_plain_origin(k)})
-            for name, k in sorted(lock.keyrings.items())
-        }
-    body: str = yaml.dump(
-        plain,
-        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
-        sort_keys=False,
-        width=1000,
-        allow_unicode=True,
-    )
+    for optional in ("selection", "keyrings"):
+        if not plain[optional]:
+            del plain[optional]
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    body: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
     return HEADER + body
 
 
-def _drop_empty(mapping: Json) -> Json:
-    return {k: v for k, v in mapping.items() if v or k == "digest"}
+def _plain(entry: object, keys: Sequence[str]) -> Json:
+    """The fields of a record that are not empty, in the order of their keys in the file."""
+    return _filled({key: getattr(entry, "resolved_from" if key == "from" else key) for key in keys})
 
 
-def _plain_origin(
-    entry: LockedPackages | LockedArtifact | LockedWheel | LockedKeyring,
-) -> dict[str, str]:
-    return {"from": entry.resolved_from, "resolved": entry.resolved}
+def _fields(entry: Json) -> Json:
+    """What `_plain` does, turned round."""
+    return {"resolved_from" if key == "from" else key: value for key, value in entry.items()}
 
 
-def _plain_base(base: LockedBase) -> Json:
-    return {
-        "digest": base.digest or None,
-        "platforms": dict(sorted(base.platforms.items())),
-        "provides": dict(sorted(base.provides.items())),
-        "from": base.resolved_from,
-        "resolved": base.resolved,
-        "epoch": base.epoch,
-        "note": base.note,
-    }
+def _filled(mapping: Json) -> Json:
+    """What is not empty; mappings in it are sorted."""
+    filled = ((key, value) for key, value in mapping.items() if value)
+    return {k: dict(sorted(v.items())) if isinstance(v, dict) else v for k, v in filled}
 
 
 def _plain_packages(packages: LockedPackages) -> Json:
@@ -191,57 +157,32 @@ def _plain_packages(packages: LockedPackages) -> Json:
             {"install": list(names), "versions": dict(sorted(closure.items()))}
             for names, closure in sorted(sets.items())
         ]
-        for platform, sets in sorted(packages.versions.items())
+        for platform, sets in packages.versions.items()
     }
-    return {
-        "pins": packages.pins,
-        "distro": packages.distro,
-        **_plain_origin(packages),
-        "snapshot": packages.snapshot,
-        "note": packages.note,
-        "install": [" ".join(names) for names in sorted(packages.install)],
-        "known": dict(sorted(packages.known.items())),
-        "platforms": platforms,
-    }
+    install = [" ".join(names) for names in sorted(packages.install)]
+    more = {"install": install, "known": packages.known, "platforms": platforms}
+    return _plain(packages, _PACKAGES) | _filled(more)
 
 
-def _origin(data: Json) -> tuple[str, str]:
-    return data.get("from", ""), data.get("resolved", "")
-
-
-def _base(data: Json) -> LockedBase:
-    digest, platforms, provides = (
-        data["digest"] or "",
-        data.get("platforms", {}),
-        data.get("provides", {}),
-    )
-    return LockedBase(
-        digest, platforms, *_origin(data), data.get("epoch", 0), data.get("note", ""), provides
-    )
-
-
-def _packages(data: Json) -> LockedPackages:
+def _packages(
+    platforms: Json | None = None, install: Iterable[str] = (), **said: Any
+) -> LockedPackages:
     versions = {
-        p: {tuple(entry["install"]): entry["versions"] for entry in sets}
-        for p, sets in data.get("platforms", {}).items()
+        platform: {tuple(entry["install"]): entry["versions"] for entry in sets}
+        for platform, sets in (platforms or {}).items()
     }
-    return LockedPackages(
-        data["pins"],
-        data["distro"],
-        data["resolved"],
-        data.get("snapshot", ""),
-        versions,
-        data.get("known", {}),
-        data.get("from", ""),
-        data.get("note", ""),
-        tuple(tuple(names.split()) for names in data.get("install", ())),
-    )
+    wanted = tuple(tuple(names.split()) for names in install)
+    return LockedPackages(**said, versions=versions, install=wanted)
 
 
-def _wheel(data: Json) -> LockedWheel:
+def _plain_wheel(wheel: LockedWheel) -> Json:
     files = {
-        p: (entry["filename"], entry["sha256"], entry.get("size", 0))
-        for p, entry in data.items()
-        if p not in ("from", "resolved")
+        platform: _filled({"filename": name, "sha256": checksum, "size": size})
+        for platform, (name, checksum, size) in sorted(wheel.files.items())
     }
-    return LockedWheel(files, *_origin(data))
+    return files | _plain(wheel, _ORIGIN)
+
+
+def _wheel(resolved_from: str = "", resolved: str = "", **files: Json) -> LockedWheel:
+    found = {p: (f["filename"], f["sha256"], f.get("size", 0)) for p, f in files.items()}
+    return LockedWheel(found, resolved_from, resolved)

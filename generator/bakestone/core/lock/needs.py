@@ -110,9 +110,7 @@ class VendorPackages:
 
 @dataclass(frozen=True)
 class Keyrings:
-    """The stage that makes keyrings of vendors' repositories, each with the one key that the
-    library names.
-    """
+    """The stage that makes keyrings of vendors' repositories, each with the library's one key."""
 
     builder: Base
     packages: PackageSet

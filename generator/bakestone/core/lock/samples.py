@@ -1,14 +1,13 @@
-"""A component tried out without a registry: combinations in which each of its versions can be
-installed, and a made-up lock.
+"""A component tried out without a registry: combinations in which its versions can be installed.
 
-Pure. What is rendered from it shows that templates can be filled and fit together; its digests are
-nobody's.
+With them goes a made-up lock: what is rendered from it shows that templates can be filled and fit
+together; its digests are nobody's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice, product
+from itertools import chain, islice, product, zip_longest
 
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
@@ -16,6 +15,7 @@ from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Patterns, Version, patterns
 from bakestone.core.lock import survey
 from bakestone.core.lock.lock import (
+    LIBRARY,
     Lock,
     LockedArtifact,
     LockedBase,
@@ -39,95 +39,84 @@ _EACH = 8
 _NOWHERE = Position("", 1, 1)
 _MADE_UP = "sha256:" + "0" * 64
 
-_Slots = dict[str, Chosen]
-_Combination = tuple[_Slots, dict[str, str]]
+_Combination = tuple[dict[str, Chosen], dict[str, str]]
 """Slots, and the methods that are asked for besides the component's own."""
 
 
 def find(
     component: Component, version: Version, method: str, library: Library, distro: str = ""
 ) -> Variant | Obstacle:
-    """A variant with this version by this method; or why the combination that came nearest does not
-    pass.
+    """A variant with this version by this method; or why the last combination does not pass.
 
     `distro` (component@version) is the only one to try; all when empty.
     """
     obstacle = Obstacle("there is no distro for it")
     for slots, asked in islice(_combinations(component, version, method, library, distro), TRIED):
+        wanted = asked | ({component.name: method} if method else {})
         for platform in ("linux/amd64", "linux/arm64"):
-            family = _family(asked | ({component.name: method} if method else {}), (platform,))
-            refused = [refusal.message for refusal in rules.refusals(slots, family.host)]
+            family = Family(
+                "rehearsal", "", (platform,), "dockeruser", (), (), (), wanted, {}, (), (), _NOWHERE
+            )
+            refused = list(rules.refusals(slots, family.host))
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
                 return Variant(f"{component.name}{version.label}", family, settled, base)
-            why = [*(problem.message for problem in problems), *refused]
-            obstacle = Obstacle(why[0])
+            obstacle = Obstacle([*problems, *refused][0].message)
     return obstacle
 
 
 def lock(variants: Iterable[Variant], library: Library) -> Lock:
     """A lock that fits the variants, with digests and package versions that are made up."""
     wanted = survey.collect(variants, library)
-    out = Lock(
-        inputs=wanted.fingerprint(),
-        artifacts={
-            url: LockedArtifact(a.sha256, a.size, a.component)
-            for url, a in wanted.artifacts.items()
-        },
-        wheels={key: LockedWheel(dict(w.files)) for key, w in wanted.wheels.items()},
-        keyrings={
-            name: LockedKeyring(r.key, r.fingerprint) for name, r in wanted.repositories.items()
-        },
-    )
+    out = Lock(wanted.fingerprint())
+    for url, file in wanted.artifacts.items():
+        out.artifacts[url] = LockedArtifact(file.sha256, file.size, file.component)
+    for key, wheel in wanted.wheels.items():
+        out.wheels[key] = LockedWheel(dict(wheel.files))
+    for name, repository in wanted.repositories.items():
+        out.keyrings[name] = LockedKeyring(repository.key, repository.fingerprint)
     for ref, base in wanted.bases.items():
-        platforms = sorted(wanted.platforms[ref])
-        out.bases[ref] = LockedBase(
-            base.digest or _MADE_UP, dict.fromkeys(platforms, _MADE_UP), "library", "", 0, "made up"
-        )
-        sets = wanted.packages[ref]
-        distro = next(iter(sets.values())).distro
-        out.packages[ref] = LockedPackages(
-            "versions",
-            distro.text,
-            "",
-            versions={p: {key: _closure(s) for key, s in sets.items()} for p in platforms},
-        )
+        sets, platforms = wanted.packages[ref], sorted(wanted.platforms[ref])
+        digests = dict.fromkeys(platforms, _MADE_UP)
+        out.bases[ref] = LockedBase(base.digest or _MADE_UP, digests, LIBRARY, "", 0, "made up")
+        closures = {names: _closure(packages) for names, packages in sets.items()}
+        distro = next(iter(sets.values())).distro.text
+        versions = dict.fromkeys(platforms, closures)
+        out.packages[ref] = LockedPackages("versions", distro, "", versions=versions)
     return out
 
 
 def _closure(packages: PackageSet) -> dict[str, str]:
     if packages.distro.package_manager == "dnf":
         return {f"{name}.noarch": "0:0-0" for name in packages.names}
-    return {
-        name: version or "0"
-        for name, _, version in (text.partition("=") for text in packages.names)
-    }
+    pins = (text.partition("=") for text in packages.names)
+    return {name: version or "0" for name, _, version in pins}
+
+
+def _chosen(component: Component, version: Version) -> Chosen:
+    return Chosen(component.slot, component, version, _NOWHERE)
 
 
 def _combinations(
     component: Component, version: Version, method: str, library: Library, wanted: str
 ) -> Iterator[_Combination]:
-    """Combinations with the version: with the images that have it, alone on each distro, with what
-    it asks for.
-    """
-    own = Chosen(component.slot, component, version, _NOWHERE)
+    """With the images that have the version, or alone on each distro; with what it asks for."""
+    own = _chosen(component, version)
     if component.slot == "distro":
         yield {"distro": own}, {}
         return
-    distros = [c for c in _distros(library) if wanted in ("", c.text)]
+    columns = [[_chosen(c, v) for v in c.versions.values()] for c in library.of_slot("distro")]
+    newest_first = filter(None, chain.from_iterable(zip_longest(*columns)))
+    distros = [distro for distro in newest_first if wanted in ("", distro.text)]
     if method == INHERITED:
         yield from _with_images(own, distros, library)
         return
     entries = version.methods.get(method, {}).get(ENTRIES.get(method, ""), []) or [{}]
-    for when in {
-        str(entry.get("when", {})): patterns(entry.get("when", {})) for entry in entries
-    }.values():
-        choices = [
-            [(slot, chosen) for chosen in _choices(slot, own, when, library)]
-            for slot in _needed(own, method, when, library)
-        ]
-        for picked in product(*choices):
-            beside = {slot: chosen for slot, chosen in picked if chosen is not None}
+    conditions = {str(e.get("when", {})): patterns(e.get("when", {})) for e in entries}
+    for when in conditions.values():
+        needed = _needed(own, method, when, library)
+        for picked in product(*(_choices(slot, own, when, library) for slot in needed)):
+            beside = {slot: chosen for slot, chosen in zip(needed, picked, strict=True) if chosen}
             for distro in distros:
                 slots = {"distro": distro, component.slot: own, **beside}
                 if all_hold(slots, when, {}):
@@ -137,75 +126,44 @@ def _combinations(
 def _with_images(own: Chosen, distros: list[Chosen], library: Library) -> Iterator[_Combination]:
     """The base images that have the version, with everything else that is in them."""
     for bringing, image in _images(own, library):
-        provided = {
-            **{s: str(v) for s, v in image.get("provides", {}).items()},
-            bringing.slot: bringing.version.version,
-        }
-        others = {s: _named(s, v, library) for s, v in provided.items() if s != own.slot}
-        asked = {c.component.name: INHERITED for c in others.values() if c} | {
-            bringing.component.name: INHERITED
-        }
+        provided = {slot: str(version) for slot, version in image.get("provides", {}).items()}
+        provided[bringing.slot] = bringing.version.version
+        others: dict[str, Chosen] = {}
+        for slot, version in provided.items():
+            for component in library.of_slot(slot) if slot != own.slot else ():
+                if version in component.versions:
+                    others.setdefault(slot, _chosen(component, component.versions[version]))
+        names = [c.component.name for c in (*others.values(), bringing)]
         for distro in distros:
             if distro.text == image["distro"]:
-                yield (
-                    {"distro": distro, own.slot: own, **{s: c for s, c in others.items() if c}},
-                    asked,
-                )
+                slots = {"distro": distro, own.slot: own, **others}
+                yield slots, dict.fromkeys(names, INHERITED)
 
 
 def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
     """The images, each with the component that they are listed under."""
     listed = own.version.methods[INHERITED].get("images", [])
     yield from ((own, image) for image in listed)
-    for name in library.names if not listed else []:
-        other = library.get(name)
-        if other is None or INHERITED not in other.methods or other.slot == own.slot:
-            continue
-        for bringing in other.versions.values():
-            for image in bringing.methods.get(INHERITED, {}).get("images", []):
-                if str(image.get("provides", {}).get(own.slot)) == own.version.version:
-                    yield Chosen(other.slot, other, bringing, _NOWHERE), image
-
-
-def _distros(library: Library) -> list[Chosen]:
-    """Every distro's versions, the newest of each first."""
-    columns = [
-        [Chosen("distro", c, v, _NOWHERE) for v in c.versions.values()]
-        for c in library.of_slot("distro")
-    ]
-    return [
-        column[i]
-        for i in range(max(map(len, columns), default=0))
-        for column in columns
-        if i < len(column)
-    ]
-
-
-def _named(slot: str, version: str, library: Library) -> Chosen | None:
-    return next(
-        (
-            Chosen(slot, c, c.versions[version], _NOWHERE)
-            for c in library.of_slot(slot)
-            if version in c.versions
-        ),
-        None,
-    )
+    for other in filter(None, map(library.get, () if listed else library.names)):
+        if INHERITED in other.methods and other.slot != own.slot:
+            for bringing in other.versions.values():
+                for image in bringing.methods.get(INHERITED, {}).get("images", []):
+                    if str(image.get("provides", {}).get(own.slot)) == own.version.version:
+                        yield _chosen(other, bringing), image
 
 
 def _needed(own: Chosen, method: str, when: Patterns, library: Library) -> list[str]:
-    """The slots that must be filled: what its rules, its method and the condition ask for, and what
-    those need in turn.
-    """
+    """The slots that its rules, its method and `when` ask for, and what those need in turn."""
     recipe = own.component.methods.get(method)
     asked = [*when.items(), *(recipe.require.items() if recipe else ())]
-    unmet = [
-        key for key, wanted in asked if not all_hold({own.slot: own}, {key: wanted}, {})
-    ]  # `none` is met by an empty slot
-    found = {slot for key in unmet for slot in slots_of(key)} | _missing(own)
+    found = _missing(own)
+    for key, wanted in asked:
+        if not all_hold({own.slot: own}, {key: wanted}, {}):  # `none` is met by an empty slot
+            found.update(slots_of(key))
     for slot in sorted(found - {"distro", own.slot}):
         for component in library.of_slot(slot):
-            for version in islice(component.versions.values(), 1):
-                found |= _missing(Chosen(slot, component, version, _NOWHERE))
+            newest = next(iter(component.versions.values()), None)
+            found |= _missing(_chosen(component, newest)) if newest else set()
     return sorted(found - {"distro", own.slot})
 
 
@@ -215,31 +173,17 @@ def _missing(alone: Chosen) -> set[str]:
 
 
 def _choices(slot: str, own: Chosen, when: Patterns, library: Library) -> list[Chosen | None]:
-    """What may stand in another slot: the newest versions that go with the component and the
-    condition; for a Python also nothing.
-    """
+    """The newest versions of another slot that go with it and `when`; of a Python also none."""
     asked = {key: wanted for key, wanted in when.items() if key.partition(".")[0] == slot}
     found: list[Chosen | None] = [None] if slot == "conda" and not asked else []
     for component in library.of_slot(slot):
-        fitting = (
-            c
-            for c in (Chosen(slot, component, v, _NOWHERE) for v in component.versions.values())
-            if _go_together(own, c, asked)
-        )
-        found += islice(fitting, _EACH)
+        offered = (_chosen(component, version) for version in component.versions.values())
+        found += islice((c for c in offered if _go_together(own, c, asked)), _EACH)
     return found
 
 
 def _go_together(own: Chosen, other: Chosen, asked: Patterns) -> bool:
-    if not all_hold({other.slot: other}, asked, {}):
-        return False
     both = {own.slot: own, other.slot: other}
-    return not any(
-        {own.slot, other.slot} >= set(refusal.slots) for refusal in rules.refusals(both, {})
-    )
-
-
-def _family(wanted: dict[str, str], platforms: tuple[str, ...]) -> Family:
-    return Family(
-        "rehearsal", "", platforms, "dockeruser", (), (), (), wanted, {}, (), (), _NOWHERE
+    return all_hold({other.slot: other}, asked, {}) and not any(
+        both.keys() >= set(refusal.slots) for refusal in rules.refusals(both, {})
     )

@@ -1,6 +1,4 @@
-"""What `bakestone lock --update WORD...` is about: the entries of a lock that variants, a component
-or a base need.
-"""
+"""What the words of `bakestone lock --update WORD...` mean: which entries of a lock."""
 
 from __future__ import annotations
 
@@ -13,7 +11,6 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import survey
 from bakestone.core.lock.needs import Needs
-from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import INHERITED, Variant
 from bakestone.errors import BakestoneError, fail
@@ -21,31 +18,24 @@ from bakestone.errors import BakestoneError, fail
 
 @dataclass
 class Scope:
-    """Names of entries. `packages` are base images, whose packages are meant."""
+    """Names of entries to ask for again. `packages` are base images, whose packages are meant.
+
+    Wheels and keyrings are not among them: they are what the library says, at every run.
+    """
 
     bases: set[str] = field(default_factory=set)
     packages: set[str] = field(default_factory=set)
     artifacts: set[str] = field(default_factory=set)
-    wheels: set[str] = field(default_factory=set)
-    keyrings: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(needs: Needs) -> Scope:
         """Everything that is needed."""
-        return Scope(
-            set(needs.bases),
-            set(needs.packages),
-            set(needs.artifacts),
-            set(needs.wheels),
-            set(needs.repositories),
-        )
+        return Scope(set(needs.bases), set(needs.packages), set(needs.artifacts))
 
     def __ior__(self, other: Scope) -> Scope:
         self.bases |= other.bases
         self.packages |= other.packages
         self.artifacts |= other.artifacts
-        self.wheels |= other.wheels
-        self.keyrings |= other.keyrings
         return self
 
 
@@ -62,28 +52,22 @@ def named(
     if not words:
         return Scope.of(needs)
     scope, selectors = Scope(), []
-    components = _components(variants, needs)
+    sets = [s for of_base in needs.packages.values() for s in of_base.values()]
+    chosen = [c for variant in variants for c in variant.slots.values()]
+    components = sorted({used.text for used in chosen} | {s.distro.text for s in sets})
     for word in words:
-        refs = [ref for ref in needs.bases if fnmatchcase(ref, word)] if "/" in word else []
-        texts = [text for text in components if _is_component(word, text)]
+        refs = {ref for ref in needs.bases if fnmatchcase(ref, word)} if "/" in word else set()
+        texts = {text for text in components if _is_component(word, text)}
         if refs:
-            scope |= Scope(bases=set(refs), packages=set(refs))
+            scope |= Scope(refs, refs)
         elif texts:
-            scope |= _of_components(set(texts), variants, needs, library)
+            scope |= _of_components(texts, variants, needs)
         else:
             _check(word, variants, needs, components)
             selectors.append(word)
     if selectors:
         scope |= Scope.of(survey.collect(select(variants, selectors), library))
     return scope
-
-
-def _components(variants: Iterable[Variant], needs: Needs) -> list[str]:
-    """Every `component@version` that is used: in a slot, or as the distro of a stage."""
-    found = {c.text for v in variants for c in v.slots.values()}
-    return sorted(
-        found | {s.distro.text for sets in needs.packages.values() for s in sets.values()}
-    )
 
 
 def _is_component(word: str, text: str) -> bool:
@@ -94,29 +78,20 @@ def _is_component(word: str, text: str) -> bool:
     return not mark or matches(f"{name}@{version}", component, own)
 
 
-def _of_components(
-    texts: set[str], variants: Iterable[Variant], needs: Needs, library: Library
-) -> Scope:
+def _of_components(texts: set[str], variants: Iterable[Variant], needs: Needs) -> Scope:
     scope = Scope(artifacts={url for url, a in needs.artifacts.items() if a.component in texts})
     for ref, sets in needs.packages.items():
         if any(s.distro.text in texts for s in sets.values()):
-            scope |= Scope(bases={ref}, packages={ref})
-    shared = Survey(library)
+            scope |= Scope({ref}, {ref})
     for variant in variants:
-        chosen = [c for c in variant.slots.values() if c.text in texts]
-        if any(
-            c.of_distro or c.of_vendor or (c.method == INHERITED and c.slot != "distro")
-            for c in chosen
-        ):
-            scope.packages.add(variant.base.ref)
-        if any(c.method == INHERITED for c in chosen):
-            scope.bases.add(variant.base.ref)
-        for vendor in shared.vendor_packages(variant):
-            if vendor.chosen.text in texts:
-                scope |= Scope(keyrings={r.name for r in vendor.packages.repositories})
-        for stage in shared.stages(variant):
-            if stage.chosen.text in texts:
-                scope |= Scope(wheels={wheel.key for wheel in stage.wheels})
+        for chosen in variant.slots.values():
+            if chosen.text not in texts:
+                continue
+            inherited = chosen.method == INHERITED
+            if inherited:
+                scope.bases.add(variant.base.ref)
+            if chosen.of_distro or chosen.of_vendor or (inherited and chosen.slot != "distro"):
+                scope.packages.add(variant.base.ref)
     return scope
 
 
@@ -128,19 +103,9 @@ def _check(word: str, variants: Sequence[Variant], needs: Needs, components: Ite
         slot, mark, _ = word.partition("=")
         if mark and slot.isidentifier():
             raise
-        names = {text.partition("@")[0] for text in components}
-        known = [
-            *sorted(names),
-            *components,
-            *needs.bases,
-            *(v.name for v in variants),
-            *sorted({f"family={v.family.name}" for v in variants}),
-        ]
-        hint = near(
-            word,
-            known,
-            f"a variant, slot=pattern, family=NAME, a component ({', '.join(sorted(names))}) or a"
-            " base image",
-            cutoff=0.6,
-        )
+        names = sorted({text.partition("@")[0] for text in components})
+        families = sorted({f"family={v.family.name}" for v in variants})
+        known = [*names, *components, *needs.bases, *(v.name for v in variants), *families]
+        kinds = "a variant, slot=pattern, family=NAME, a component"
+        hint = near(word, known, f"{kinds} ({', '.join(names)}) or a base image", cutoff=0.6)
         raise fail(f"nothing in this lock is named {word}", hint, name=word) from problem

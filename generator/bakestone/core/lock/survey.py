@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
-from bakestone.core.library.component import Component
-from bakestone.core.library.version import Base, Version
+from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import LockedBase
 from bakestone.core.lock.needs import (
     Artifact,
@@ -27,8 +26,7 @@ from bakestone.errors import fail
 WHEEL_TOOLS = ("ca-certificates", "python3-pip")
 """Distro packages of the stage in which wheels are unpacked."""
 KEYRING_BUILDER = "debian@12"
-"""The distro on which keyrings of vendors' repositories are made; it has one gpg for all of them.
-"""
+"""The distro on which keyrings of vendors' repositories are made: one gpg for all of them."""
 KEYRING_TOOLS = ("gnupg",)
 
 
@@ -57,21 +55,16 @@ def collect(variants: Iterable[Variant], library: Library, survey: Survey | None
             _add_packages(needs, variant, keyrings.builder, keyrings.packages)
             needs.repositories.update({r.name: r for r in keyrings.repositories})
         for stage in survey.stages(variant):
-            if id(stage) in seen:
-                continue
-            seen.add(id(stage))
-            _add_packages(needs, variant, stage.builder, stage.packages)
-            for artifact in stage.artifacts:
-                needs.artifacts[artifact.url] = artifact
-            for wheel in stage.wheels:
-                needs.wheels[wheel.key] = wheel
+            if id(stage) not in seen:
+                seen.add(id(stage))
+                _add_packages(needs, variant, stage.builder, stage.packages)
+                needs.artifacts.update({a.url: a for a in stage.artifacts})
+                needs.wheels.update({w.key: w for w in stage.wheels})
     return needs
 
 
 class Survey:
-    """What each of many variants needs; equal stages and package sets are worked out once, and are
-    one object.
-    """
+    """What each of many variants needs; what is equal is worked out once, and is one object."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
@@ -84,30 +77,28 @@ class Survey:
             (c.text if c.of_distro or c.version.packages else c.component.name)
             for c in variant.slots.values()
         )
-        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
+        distro = variant.distro
+        key = (variant.family.packages, variant.base.ref, distro.text, asking)
         if key not in self._packages:
-            self._packages[key] = _base_packages(variant)
+            names = set(variant.family.packages)
+            for chosen in variant.slots.values():
+                for own in (None, chosen.version.packages):
+                    of_component = chosen.component.packages
+                    names.update(of_component(own, distro.component.name, distro.version.version))
+                if chosen.of_distro:
+                    names.add(chosen.data["package"])
+            packages = tuple(sorted(names))
+            self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), packages)
         return self._packages[key]
 
     def stages(self, variant: Variant) -> list[Stage]:
-        """The build stages of a variant, one for each component with files of its own, in the order
-        of the slots.
-        """
-        distro, platforms = variant.distro.text, variant.platforms
+        """One for each component with files of its own, in the order of the slots."""
+        alike = (variant.distro.text, variant.platforms)
         found = []
-        for chosen in sorted(
-            (c for c in variant.slots.values() if c.staged), key=lambda c: slot_rank(c.slot)
-        ):
+        for chosen in _in_order(c for c in variant.slots.values() if c.staged):
             uses, on_base = _uses(chosen, variant)
-            key = (
-                chosen.text,
-                chosen.method,
-                chosen.seen,
-                distro,
-                platforms,
-                uses,
-                on_base and variant.base.ref,
-            )
+            base = on_base and variant.base.ref
+            key = (chosen.text, chosen.method, chosen.seen, *alike, uses, base)
             if key not in self._stages:
                 self._stages[key] = _stage(chosen, variant, self.library, uses, on_base)
             found.append(self._stages[key])
@@ -115,35 +106,35 @@ class Survey:
 
     def vendor_packages(self, variant: Variant) -> list[VendorPackages]:
         """The components that come as packages of their vendor, in the order of the slots."""
-        chosen = sorted(
-            (c for c in variant.slots.values() if c.of_vendor), key=lambda c: slot_rank(c.slot)
-        )
+        chosen = _in_order(c for c in variant.slots.values() if c.of_vendor)
         return [VendorPackages(c, _vendor_set(c, variant)) for c in chosen]
 
     def keyrings(self, variant: Variant) -> Keyrings | None:
         """The stage of the vendors' keyrings; None when no package of a vendor is installed."""
-        used = {
-            r.name: r
-            for vendor in self.vendor_packages(variant)
-            for r in vendor.packages.repositories
-        }
+        sets = [vendor.packages for vendor in self.vendor_packages(variant)]
+        used = {r.name: r for packages in sets for r in packages.repositories}
         if not used:
             return None
-        component, version = _distro_of(self.library, KEYRING_BUILDER, "the stage of the keyrings")
-        packages = PackageSet(version.base.ref, _distro(component, version), KEYRING_TOOLS)
-        return Keyrings(version.base, packages, tuple(used[name] for name in sorted(used)))
+        distro = _distro_of(self.library, KEYRING_BUILDER, "the stage of the keyrings")
+        base = distro.version.base
+        packages = PackageSet(base.ref, distro, KEYRING_TOOLS)
+        return Keyrings(base, packages, tuple(used[name] for name in sorted(used)))
+
+
+def _in_order(slots: Iterable[Chosen]) -> list[Chosen]:
+    return sorted(slots, key=lambda chosen: slot_rank(chosen.slot))
 
 
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:
     known = needs.bases.setdefault(base.ref, base)
     if known.provides != base.provides:
-        both = " and ".join(
+        one, other = (
             " + ".join(f"{slot} {version}" for slot, version in b.provides.items())
             for b in (known, base)
         )
         raise fail(
             f"{base.ref} cannot be locked to two images: {variant.name} and another variant want it"
-            f" with {both}",
+            f" with {one} and {other}",
             "a lock has one digest a tag: put one of them into a matrix of its own",
             where=variant.family.where,
         )
@@ -151,32 +142,10 @@ def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageS
     needs.packages.setdefault(base.ref, {})[packages.names] = packages
 
 
-def _base_packages(variant: Variant) -> PackageSet:
-    distro = variant.distro
-    names = set(variant.family.packages)
-    for chosen in variant.slots.values():
-        names.update(chosen.component.packages(None, distro.component.name, distro.version.version))
-        names.update(
-            chosen.component.packages(
-                chosen.version.packages, distro.component.name, distro.version.version
-            )
-        )
-        if chosen.of_distro:
-            names.add(chosen.data["package"])
-    return PackageSet(
-        variant.base.ref, _distro(distro.component, distro.version), tuple(sorted(names))
-    )
-
-
 def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
-    entries = [
-        e
-        for e in chosen.data["packages"]
-        if e.get("platform", variant.platforms[0]) in variant.platforms
-    ]
-    pins = sorted(
-        {f"{name}={version}" for entry in entries for name, version in entry["install"].items()}
-    )
+    platforms = variant.platforms
+    entries = [e for e in chosen.data["packages"] if e.get("platform", platforms[0]) in platforms]
+    pins = {f"{name}={version}" for e in entries for name, version in e["install"].items()}
     wanted = sorted({name for entry in entries for name in entry["repositories"]})
     known = chosen.component.repositories
     unknown = [name for name in wanted if name not in known]
@@ -187,29 +156,15 @@ def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
             near(unknown[0], list(known), "add it under `repositories`"),
             name=chosen.component.origin,
         )
-    repositories = tuple(
-        known[name] for name in wanted if known[name].platform in ("", *variant.platforms)
-    )
-    return PackageSet(
-        variant.base.ref,
-        _distro(variant.distro.component, variant.distro.version),
-        tuple(pins),
-        repositories,
-    )
+    asked = (known[name] for name in wanted)
+    repositories = tuple(r for r in asked if r.platform in ("", *platforms))
+    return PackageSet(variant.base.ref, _own_distro(variant), tuple(sorted(pins)), repositories)
 
 
 def _uses(chosen: Chosen, variant: Variant) -> tuple[tuple[str, ...], bool]:
-    """The slots whose stages' files a build needs, and whether it needs the stage `base` for the
-    others.
-    """
+    """The slots whose stages' files a build needs; whether it needs the stage `base` for others."""
     uses = chosen.recipe.uses
-    if not uses:
-        return (), False
-    wanted = [
-        slot
-        for slot, also in uses.items()
-        if slot in variant.slots and all(other in variant.slots for other in also)
-    ]
+    wanted = [slot for slot, also in uses.items() if {slot, *also} <= variant.slots.keys()]
     staged = tuple(sorted((slot for slot in wanted if variant.slots[slot].staged), key=slot_rank))
     return staged, len(staged) < len(wanted)
 
@@ -217,57 +172,45 @@ def _uses(chosen: Chosen, variant: Variant) -> tuple[tuple[str, ...], bool]:
 def _stage(
     chosen: Chosen, variant: Variant, library: Library, uses: tuple[str, ...], on_base: bool
 ) -> Stage:
-    component, version = (
-        (variant.distro.component, variant.distro.version)
-        if on_base
-        else _builder(chosen, variant, library)
-    )
-    base = variant.base if on_base else version.base
-    names = set(chosen.component.packages(chosen.recipe.packages, component.name, version.version))
-    if chosen.method == "wheel":
-        names.update(WHEEL_TOOLS)
-    packages = PackageSet(base.ref, _distro(component, version), tuple(sorted(names)))
-    artifacts = tuple(_artifacts(chosen, variant.platforms)) if chosen.method in FETCHED else ()
-    wheels = (
-        tuple(_wheel(w) for w in chosen.data.get("wheels", [])) if chosen.method == "wheel" else ()
-    )
-    return Stage(chosen, base, packages, artifacts, wheels, uses, on_base)
+    recipe, by_wheel = chosen.recipe, chosen.method == "wheel"
+    if on_base or recipe.builder in ("", "distro"):
+        distro = _own_distro(variant)
+    else:
+        distro = _distro_of(library, recipe.builder, chosen.component.origin)
+    base = variant.base if on_base else distro.version.base
+    names = {
+        *chosen.component.packages(recipe.packages, distro.component.name, distro.version.version),
+        *(WHEEL_TOOLS if by_wheel else ()),
+    }
+    packages = PackageSet(base.ref, distro, tuple(sorted(names)))
+    artifacts = [
+        Artifact(
+            data["url"],
+            data["sha256"],
+            data.get("filename") or data["url"].rsplit("/", 1)[-1],
+            data.get("platform", ""),
+            int(data.get("size") or 0),
+            chosen.text,
+        )
+        for data in (chosen.data["artifacts"] if chosen.method in FETCHED else ())
+        if data.get("platform", "") in ("", *variant.platforms)
+    ]
+    wheels = tuple(map(_wheel, chosen.data.get("wheels", []))) if by_wheel else ()
+    return Stage(chosen, base, packages, tuple(artifacts), wheels, uses, on_base)
 
 
-def _builder(chosen: Chosen, variant: Variant, library: Library) -> tuple[Component, Version]:
-    wanted = chosen.recipe.builder
-    if wanted in ("", "distro"):
-        return variant.distro.component, variant.distro.version
-    return _distro_of(library, wanted, chosen.component.origin)
+def _own_distro(variant: Variant) -> Distro:
+    return Distro(variant.distro.component, variant.distro.version, variant.distro.text)
 
 
-def _distro_of(library: Library, text: str, asker: str) -> tuple[Component, Version]:
+def _distro_of(library: Library, text: str, asker: str) -> Distro:
     name, _, version = text.partition("@")
     component = library.get(name)
     found = component.versions.get(version) if component else None
     if component is None or found is None:
         hint = "correct `builder` in component.yaml"
         raise fail(f"{asker} is built on {text}, which the library does not have", hint, name=asker)
-    return component, found
-
-
-def _distro(component: Component, version: Version) -> Distro:
-    return Distro(component, version, f"{component.name}@{version.version}")
-
-
-def _artifacts(chosen: Chosen, platforms: tuple[str, ...]) -> Iterable[Artifact]:
-    for data in chosen.data["artifacts"]:
-        platform = data.get("platform", "")
-        if not platform or platform in platforms:
-            filename = data.get("filename") or data["url"].rsplit("/", 1)[-1]
-            yield Artifact(
-                data["url"],
-                data["sha256"],
-                filename,
-                platform,
-                int(data.get("size") or 0),
-                chosen.text,
-            )
+    return Distro(component, found, text)
 
 
 def _wheel(data: Json) -> Wheel:

@@ -1,11 +1,10 @@
-"""Files that a team brings in: fetched, hashed, looked into, and written down as a new component or
-a new version.
-"""
+"""Files that a team brings in: fetched, hashed, looked into, and made a component or a version."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from bakestone.core.library.component import Component
 from bakestone.errors import USAGE, fail
 from bakestone.files import scratch
 from bakestone.jobs.library import additions, scaffold
-from bakestone.jobs.library.additions import FetchedFile
+from bakestone.jobs.library.additions import FetchedFile, filename_of
 from bakestone.jobs.library.contents import Contents, contents
 from bakestone.jobs.library.scaffold import About, Texts
 from bakestone.jobs.library.unpacking import FileLayout
@@ -57,17 +56,12 @@ class Downloads:
     def fetch(self, index: int, platform: str, keep: Path | None = None) -> FetchedFile:
         """One of the files, hashed; its bytes go to `keep`, or nowhere."""
         url, given = self.urls[index], self.sums[index] if self.sums else ""
-        session, tick = Session(self.site), self.tell(_name(url))
-        if keep is None:
-            found = download.fetch(url, session, self.limits, checksum=given, tick=tick)
-        else:
-            with keep.open("wb") as stream:
-                found = download.fetch(
-                    url, session, self.limits, checksum=given, keep=stream, tick=tick
-                )
-        source, confidence = additions.source(
-            url, datetime.now(UTC).strftime("%Y-%m-%d"), given=bool(given)
-        )
+        session, tick = Session(self.site), self.tell(filename_of(url))
+        with keep.open("wb") if keep else nullcontext() as sink:
+            found = download.fetch(url, session, self.limits, checksum=given, keep=sink, tick=tick)
+        source, confidence = f"computed {datetime.now(UTC):%Y-%m-%d} from {url}", "low"
+        if given:
+            source, confidence = f"{source}, equal to the checksum that was given", "medium"
         return FetchedFile(url, found.sha256, found.size, platform, source, confidence)
 
 
@@ -84,9 +78,7 @@ class AddedVersion:
 
 @dataclass(frozen=True)
 class NewComponent:
-    """The folder of a component, not written yet: its files, what they were made from, and the
-    program in them.
-    """
+    """A component's folder, not written yet; what it was made from, and the program in that."""
 
     texts: Texts
     files: tuple[FetchedFile, ...]
@@ -107,12 +99,12 @@ def add(
     """
     additions.check_new(component, version)
     method = additions.method_for(component, method)
-    measure = additions.measure(measures)
+    measure = additions.measure(measures, version)
     platforms = additions.platforms_for(component, method, source.urls, source.platforms)
     named = [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)]
-    additions.entry(component, version, method, named, measure)  # what is wrong is told at once
+    additions.entry(component, method, named, measure)  # what is wrong is told at once
     files = tuple(source.fetch(index, platform) for index, platform in enumerate(platforms))
-    entry = additions.entry(component, version, method, files, measure)
+    entry = additions.entry(component, method, files, measure)
     path = additions.write(folder, component, version, entry)
     return AddedVersion(path, component.name, version, method, files)
 
@@ -123,7 +115,8 @@ def component(about: About, version: str, program: str, source: Downloads) -> Ne
     `program` is its path below the prefix; when empty it is the file that has the component's name.
     """
     schema.check_value(version, "versions", "version", "--version")
-    platforms = source.platforms or tuple(additions.platform_of(_name(url)) for url in source.urls)
+    names = map(filename_of, source.urls)
+    platforms = source.platforms or tuple(map(additions.platform_of, names))
     if len(set(platforms)) < len(platforms):
         hint = "give --url once for each platform, and --platform with each"
         raise fail("two files are for one platform", hint, code=USAGE)
@@ -136,11 +129,9 @@ def component(about: About, version: str, program: str, source: Downloads) -> Ne
             held = contents(place, file.filename)
             layouts.append(_layout(held, about.name, program, file.filename))
     if any(layout != layouts[0] for layout in layouts):
-        raise fail(
-            "the files do not lie alike:"
-            f" {' and '.join(f'{x.kind} with {x.program}' for x in layouts)}",
-            "make the component from one of them, then write the other by hand",
-        )
+        each = " and ".join(f"{layout.kind} with {layout.program}" for layout in layouts)
+        hint = "make the component from one of them, then write the other by hand"
+        raise fail(f"the files do not lie alike: {each}", hint)
     texts = scaffold.from_files(about, version, files, layouts[0])
     return NewComponent(texts, tuple(files), layouts[0].program)
 
@@ -149,30 +140,20 @@ def _layout(found: Contents, name: str, program: str, filename: str) -> FileLayo
     """Where the program is; a file that is a program by itself is put below `bin`."""
     if found.kind == "program":
         return FileLayout("program", False, program or f"bin/{name}")
-    if program:
-        if program not in found.files:
-            near = found.programs(program.rpartition("/")[2])
-            hint = f"it has {', '.join(near[:5])}" if near else _listed(found)
-            raise fail(f"{filename} has no file {program}", hint, name=filename)
-        return FileLayout(found.kind, found.folder, program)
     candidates = [path for path in found.programs(name) if scaffold.is_path(path)]
-    if not candidates:
+    if not program and not candidates:
         hint = f"say with --bin which it is; {_listed(found)}"
         raise fail(f"{filename} has no program named {name}", hint, name=filename)
-    return FileLayout(found.kind, found.folder, candidates[0])
+    if program and program not in found.files:
+        near = found.programs(program.rpartition("/")[2])
+        hint = f"it has {', '.join(near[:5])}" if near else _listed(found)
+        raise fail(f"{filename} has no file {program}", hint, name=filename)
+    return FileLayout(found.kind, found.folder, program or candidates[0])
 
 
 def _listed(found: Contents) -> str:
-    programs = sorted(
-        (p for p, executable in found.files.items() if executable and scaffold.is_path(p)),
-        key=lambda p: (p.count("/"), p),
-    )
-    return (
-        f"its programs: {', '.join(programs[:8])}{', ...' if len(programs) > 8 else ''}"
-        if programs
-        else "no file in it may be executed"
-    )
-
-
-def _name(url: str) -> str:
-    return url.rpartition("/")[2]
+    executable = (path for path, may_run in found.files.items() if may_run)
+    programs = sorted(filter(scaffold.is_path, executable), key=lambda p: (p.count("/"), p))
+    if not programs:
+        return "no file in it may be executed"
+    return f"its programs: {', '.join(programs[:8])}{', ...' if len(programs) > 8 else ''}"

@@ -22,10 +22,7 @@ _TRUST = ("high", "medium-high", "medium", "low")
 
 @dataclass(frozen=True)
 class ComponentRow:
-    """A component. `added` counts the versions that a team put over Bakestone's own;
-
-    `retired` says why it was given up.
-    """
+    """`added` counts a team's versions over Bakestone's own; `retired` says why it was given up."""
 
     slot: str
     component: str
@@ -42,9 +39,7 @@ class ComponentRow:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """A version. `confidence` is that of the checksums of each method, empty where the library does
-    not say.
-    """
+    """`confidence` is that of each method's checksums, empty where the library does not say."""
 
     version: str
     methods: tuple[str, ...]
@@ -57,9 +52,7 @@ class VersionRow:
 
 def entries(library: Library) -> list[ComponentRow]:
     """Every component, in the order of the slots."""
-    found = [
-        entry(component) for component in map(library.get, library.names) if component is not None
-    ]
+    found = map(entry, filter(None, map(library.get, library.names)))
     return sorted(found, key=lambda e: (slot_rank(e.slot), e.component))
 
 
@@ -82,44 +75,27 @@ def entry(component: Component) -> ComponentRow:
 
 
 def rows(component: Component, library: Library, distro: str = "") -> list[VersionRow]:
-    """Every version, newest first; with `distro` (component@version) only what can be installed
-    there, and how.
-    """
+    """Every version, newest first; with `distro` (component@version) only what it can have."""
     added = _added(component)
     found = []
     for version in sorted(component.versions.values(), key=lifecycle.order, reverse=True):
         methods = tuple(m for m in component.methods if m in version.methods)
         if distro:
-            methods = tuple(
-                m
-                for m in methods
-                if isinstance(samples.find(component, version, m, library, distro), Variant)
-            )
-            if not methods:
-                continue
-        origin = ADDED if version.version in added else BUILT_IN if component.built_in else TEAM
-        retired = next(
-            (
-                r.because
-                for r in component.retired
-                if matches(r.versions, component.name, version.version)
-            ),
-            "",
-        )
+            tried = {m: samples.find(component, version, m, library, distro) for m in methods}
+            methods = tuple(m for m, made in tried.items() if isinstance(made, Variant))
+        if distro and not methods:
+            continue
         confidence = {method: _confidence(version, method) for method in methods}
         if component.slot == "distro":
             confidence = {"image": str(version.data.get("confidence", ""))}
-        found.append(
-            VersionRow(
-                version.version,
-                methods,
-                _platforms(version),
-                tuple(lifecycle.ends(component, version)),
-                confidence,
-                origin,
-                retired,
-            )
-        )
+        origin = BUILT_IN if component.built_in else TEAM
+        if version.version in added:
+            origin = ADDED
+        ends, platforms = tuple(lifecycle.ends(component, version)), _platforms(version)
+        name = (component.name, version.version)
+        why = next((r.because for r in component.retired if matches(r.versions, *name)), "")
+        row = VersionRow(version.version, methods, platforms, ends, confidence, origin, why)
+        found.append(row)
     return found
 
 
@@ -131,40 +107,27 @@ def _newest(component: Component) -> str:
 
 
 def _added(component: Component) -> set[str]:
-    """The versions in a team's own versions.yaml over a component of Bakestone's; it was checked
-    when it was read.
-    """
-    return {
-        str(name)
-        for path in component.overlays
-        for name in (yamldoc.fast(path) or {}).get("versions", {})
-    }
+    """The versions in a team's own versions.yaml, which was checked when it was read."""
+    files = map(yamldoc.fast, component.overlays)
+    return {str(name) for data in files for name in (data or {}).get("versions", {})}
 
 
 def _confidence(version: Version, method: str) -> str:
     """The lowest that is stated for the method's entries."""
     data = version.methods[method]
-    entries = data.get(ENTRIES.get(method, ""), [])
-    stated = {e.get("confidence") or data.get("confidence") for e in entries} or {
-        data.get("confidence")
-    }
-    if None in stated:
+    entries = data.get(ENTRIES.get(method, "")) or [{}]
+    stated = {str(e.get("confidence") or data.get("confidence", "")) for e in entries}
+    if "" in stated:
         return ""
-    return max(
-        (str(s) for s in stated), key=lambda s: _TRUST.index(s) if s in _TRUST else len(_TRUST)
-    )
+    return max(stated, key=_TRUST.index)
 
 
 def _platforms(version: Version) -> tuple[str, ...]:
     """The platforms on which some method has it; empty for all of them."""
-    if not version.methods:
+    by_method = [_of_method(method, data) for method, data in version.methods.items()]
+    if not by_method or not all(by_method):
         return version.platforms
-    found: set[str] = set()
-    for method, data in version.methods.items():
-        own = _of_method(method, data)
-        if not own:
-            return version.platforms
-        found |= own
+    found = set().union(*by_method)
     return tuple(sorted(found & set(version.platforms) if version.platforms else found))
 
 
@@ -172,10 +135,9 @@ def _of_method(method: str, data: dict[str, Any]) -> set[str]:
     """The platforms of one method; empty for all of them, or where only the registry knows."""
     listed: Iterable[dict[str, Any]] = data.get(ENTRIES.get(method, ""), [])
     if method == "wheel":
-        return set().union(*(set(wheel["files"]) for wheel in listed))
-    platforms = (
-        {entry.get("platform") for entry in listed}
-        if method != "image"
-        else {p for entry in listed for p in entry.get("platforms") or [None]}
-    )
-    return set() if None in platforms else {str(p) for p in platforms}
+        return set().union(*(wheel["files"] for wheel in listed))
+    if method == "image":
+        found = {p for entry in listed for p in entry.get("platforms") or [None]}
+    else:
+        found = {entry.get("platform") for entry in listed}
+    return set() if None in found else {str(platform) for platform in found}

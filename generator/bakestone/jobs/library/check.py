@@ -1,6 +1,4 @@
-"""Whether a component is whole: measurable, sourced, and rendered in a Dockerfile by every method
-of every version.
-"""
+"""Whether a component is whole: measurable, sourced, rendered by every method of every version."""
 
 from __future__ import annotations
 
@@ -12,11 +10,11 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples
-from bakestone.core.matrix.methods import FETCHED, Obstacle
+from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
-from bakestone.jobs.library.scaffold import RESERVED
+from bakestone.jobs.library.scaffold import RESERVED_WHY, is_reserved
 
 _READ_BACK = re.compile(r"version=[\"']?\$\{?VERSION\b")
 _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
@@ -39,15 +37,14 @@ def check(component: Component, library: Library) -> ComponentReport:
     findings = [*_name(component), *_inventory(component), *_templates(component)]
     rendered = 0
     for version in component.versions.values():
-        found = list(_version(component, version))
-        if not found:
-            tried = [
-                list(_rendered(component, version, method, library))
-                for method in version.methods or ([""] if component.slot == "distro" else [])
-            ]
-            rendered += sum(not of_method for of_method in tried)
-            found = [finding for of_method in tried for finding in of_method]
-        findings += found
+        lacking = list(_version(component, version))
+        findings += lacking
+        if lacking:
+            continue
+        for method in version.methods or ([""] if component.slot == "distro" else []):
+            hindering = list(_rendered(component, version, method, library))
+            findings += hindering
+            rendered += not hindering
     return ComponentReport(tuple(findings), rendered)
 
 
@@ -56,13 +53,8 @@ def _name(component: Component) -> Iterator[Finding]:
     if component.folder.name != component.name:
         why = f"component: {component.name} is in a folder named {component.folder.name}"
         yield Finding(why, "give both one name", name=where)
-    if component.name in RESERVED or component.name.endswith("-files"):
-        yield Finding(
-            f"a component cannot be named {component.name}: that is a stage of every Dockerfile, or"
-            " a pattern",
-            "rename it",
-            name=where,
-        )
+    if is_reserved(component.name):
+        yield Finding(RESERVED_WHY.format(component.name), "rename it", name=where)
 
 
 def _inventory(component: Component) -> Iterator[Finding]:
@@ -73,13 +65,11 @@ def _inventory(component: Component) -> Iterator[Finding]:
         hint = "a component must be measurable: see docs/components.md"
         yield Finding("there is no inventory.sh", hint, name=where)
     elif not _PRINTED.search(component.inventory):
-        yield Finding(
-            "it prints no `version=`", "ask the program for its version and print it", name=where
-        )
+        hint = "ask the program for its version and print it"
+        yield Finding("it prints no `version=`", hint, name=where)
     elif _READ_BACK.search(component.inventory):
-        yield Finding(
-            "it prints the pin instead of measuring", "ask the program, not $VERSION", name=where
-        )
+        hint = "ask the program, not $VERSION"
+        yield Finding("it prints the pin instead of measuring", hint, name=where)
 
 
 def _templates(component: Component) -> Iterator[Finding]:
@@ -117,17 +107,12 @@ def _version(component: Component, version: Version) -> Iterator[Finding]:
                 why = f"method {method}: nobody says where {what} comes from"
                 hint = "add `source`: who states the checksum, or `computed DAY`"
                 yield Finding(why, hint, name=name)
-        if method in (*FETCHED, "wheel") and not data.get(ENTRIES[method]):
-            why = f"method {method} has no files"
-            yield Finding(why, "add them, with their checksums", name=name)
 
 
 def _rendered(
     component: Component, version: Version, method: str, library: Library
 ) -> Iterator[Finding]:
-    """What hinders that the version is rendered by a method, in the first combination that its
-    rules allow.
-    """
+    """What hinders its rendering by a method, in the first combination that its rules allow."""
     try:
         found = samples.find(component, version, method, library)
         if not isinstance(found, Obstacle):

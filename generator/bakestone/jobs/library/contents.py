@@ -1,6 +1,4 @@
-"""What a downloaded file holds: which of its files are programs, read without unpacking or running
-anything.
-"""
+"""What a downloaded file holds, read without unpacking or running anything."""
 
 from __future__ import annotations
 
@@ -19,19 +17,19 @@ TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz"
 MAX_MEMBERS = 500_000
 MAX_UNPACKED = 64 * 2**30
 """Most files and bytes in an archive: beyond them it is made to fill a disk."""
-_USUAL = ("bin", "lib", "lib64", "libexec", "share", "include", "etc", "usr", "opt")
+_USUAL = {"bin", "lib", "lib64", "libexec", "share", "include", "etc", "usr", "opt"}
 """Folders that are part of what is installed, not a wrapper around it."""
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError)
 _PROGRAM = (b"\x7fELF", b"#!")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """`kind` is tar, zip, wheel or program;
+    """`kind` is tar, zip, wheel or program, `folder` whether all is in one folder, which is then
+    left out of `files`.
 
-    `folder` whether all is in one folder, which is then left out of `files`.
-
-    `files` maps a path to whether it may be executed; those of a wheel are as pip installs them,
-    its programs below `bin`.
+    These map a path to whether it may be executed; those of a wheel are as pip installs them, its
+    programs below `bin`.
     """
 
     kind: str
@@ -39,14 +37,10 @@ class Contents:
     files: dict[str, bool]
 
     def programs(self, name: str) -> list[str]:
-        """The paths that may be the program `name`, likeliest first: by its name, in a `bin`
-        folder, near the top.
-        """
+        """The paths that may be the program, likeliest first: in a `bin` folder, near the top."""
         named = [path for path in self.files if path.rpartition("/")[2] == name]
         found = [path for path in named if self.files[path]] or named
-        return sorted(
-            found, key=lambda path: (f"/{path}".split("/")[-2] != "bin", path.count("/"), path)
-        )
+        return sorted(found, key=lambda p: (f"/{p}".split("/")[-2] != "bin", p.count("/"), p))
 
 
 def contents(path: Path, filename: str) -> Contents:
@@ -63,17 +57,7 @@ def contents(path: Path, filename: str) -> Contents:
             return _of("zip", _zip(path, filename))
         if lower.endswith(".whl"):
             return Contents("wheel", False, dict(_wheel(_zip(path, filename))))
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        LZMAError,
-        EOFError,
-        OSError,
-        UnicodeError,
-        ValueError,
-        NotImplementedError,
-    ) as problem:
+    except (*_BROKEN, OSError, ValueError, NotImplementedError) as problem:
         hint = "is it whole, and what its name says?"
         raise fail(f"{filename} cannot be read: {problem}", hint, name=filename) from problem
     with path.open("rb") as stream:
@@ -100,20 +84,15 @@ def _tar(path: Path, filename: str) -> Iterator[tuple[str, bool]]:
 
 def _zip(path: Path, filename: str) -> Iterator[tuple[str, bool]]:
     with zipfile.ZipFile(path) as archive:
-        _limit(
-            filename,
-            len(archive.infolist()),
-            sum(member.file_size for member in archive.infolist()),
-        )
-        for member in archive.infolist():
+        members = archive.infolist()
+        _limit(filename, len(members), sum(member.file_size for member in members))
+        for member in members:
             if not member.is_dir():
                 yield member.filename, bool(member.external_attr >> 16 & stat.S_IXUSR)
 
 
 def _wheel(members: Iterator[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
-    """As pip installs them (PEP 427): what is in `*.data/scripts` may be executed below `bin`; what
-    says who made it is left out.
-    """
+    """As pip installs them (PEP 427): scripts may be executed below `bin`; metadata is left out."""
     for name, executable in members:
         top, _, rest = name.partition("/")
         if top.endswith(".data"):
@@ -136,7 +115,7 @@ def _of(kind: str, members: Iterator[tuple[str, bool]]) -> Contents:
         for name, executable in members
     }
     tops = {name.partition("/")[0] for name in files}
-    folder = len(tops) == 1 and not tops & set(_USUAL) and all("/" in name for name in files)
-    return Contents(
-        kind, folder, {name.partition("/")[2]: x for name, x in files.items()} if folder else files
-    )
+    folder = len(tops) == 1 and not tops & _USUAL and all("/" in name for name in files)
+    if folder:
+        files = {name.partition("/")[2]: executable for name, executable in files.items()}
+    return Contents(kind, folder, files)

@@ -17,14 +17,14 @@ import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
-from bakestone.errors import ENVIRONMENT, USAGE, fail
+from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 from bakestone.files import scratch
 from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
 from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
 RESERVED = ("base", "image", "inventory", "keyrings", "none", "scratch")
 """Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
-_PREFIX = "/opt"
+RESERVED_WHY = "a component cannot be named {}: that is a stage of every Dockerfile, or a pattern"
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 _COMPONENT = """\
@@ -56,42 +56,38 @@ Texts = Mapping[str, str]
 """File name -> text."""
 
 
+def is_reserved(name: str) -> bool:
+    """Whether no component can have this name."""
+    return name in RESERVED or name.endswith("-files")
+
+
 def check_name(name: str, library: Library, folder: Path) -> None:
     """Raise when a component cannot be made under this name: a bad one, or one that is taken."""
     schema.check_value(name, "component", "component", "NAME")
-    if name in RESERVED or name.endswith("-files"):
-        raise fail(
-            f"a component cannot be named {name}: that is a stage of every Dockerfile, or a"
-            " pattern",
-            "choose another name",
-            code=USAGE,
-        )
+    if is_reserved(name):
+        raise fail(RESERVED_WHY.format(name), "choose another name", code=USAGE)
     path = folder / name
     if library.get(name) is not None and not (path / "component.yaml").exists():
         hint = f"`bakestone component add {name} VERSION --url URL` adds a version to it"
         raise fail(f"the library has {name} already", hint, name=name)
     if os.path.lexists(path):
-        hint = "choose another name, or edit what is there"
-        raise fail(f"{path} is there already; it is left as it is", hint, name=str(path))
+        raise _taken(path, "choose another name, or edit what is there")
 
 
-def from_files(
-    about: About, version: str, files: Sequence[FetchedFile], layout: FileLayout
-) -> Texts:
+def _taken(path: Path, hint: str) -> BakestoneError:
+    return fail(f"{path} is there already; it is left as it is", hint, name=str(path))
+
+
+def from_files(about: About, version: str, files: list[FetchedFile], layout: FileLayout) -> Texts:
     """The folder of a component whose files were fetched. All files have the same layout."""
     directory = layout.program.rpartition("/")[0]
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
-    method, data = (
-        ("wheel", wheels(files, ())) if layout.kind == "wheel" else ("archive", artifacts(files))
-    )
-    summary = (
-        "the wheel of the Python package index" if method == "wheel" else "the files as published"
-    )
-    component = _component(about, method, f"{_PREFIX}/{about.name}", place, summary) + method_lines(
-        layout, [f.filename for f in files]
-    )
+    method, summary, data = "archive", "the files as published", artifacts(files)
+    if layout.kind == "wheel":
+        method, summary, data = "wheel", "the wheel of the Python package index", wheels(files, ())
+    component = _component(about, method, f"/opt/{about.name}", place, summary)
     return {
-        "component.yaml": component,
+        "component.yaml": component + method_lines(layout, [f.filename for f in files]),
         "versions.yaml": _versions({version: {"methods": {method: data}}}),
         f"install.{method}.j2": install(layout),
         "inventory.sh": _inventory("files", about, layout.program, version),
@@ -101,18 +97,16 @@ def from_files(
 def from_package(
     about: About, package: str, program: str, there: Mapping[str, str], origin: str
 ) -> tuple[Texts, str]:
-    """The folder of a component that is a package of distros, which are checked (`pinned`); and its
-    first version.
-    """
+    """The folder of a component that is a package of distros (`pinned`); and its first version."""
     schema.check_value(package, "versions", "package", "--package")
-    versions: dict[str, dict[str, str]] = {}
+    there_by_version: dict[str, dict[str, str]] = {}
     for distro, number in there.items():
-        versions.setdefault(upstream(number), {})[distro] = number
-    first = next(iter(versions))
+        there_by_version.setdefault(upstream(number), {})[distro] = number
     entries: dict[str, Entry] = {
         version: {"methods": {"apt": {"package": package, "versions": of, "source": origin}}}
-        for version, of in versions.items()
+        for version, of in there_by_version.items()
     }
+    first = next(iter(entries))
     texts = {
         "component.yaml": _component(about, "apt", "/usr", "", "the distribution's own package"),
         "versions.yaml": _versions(entries),
@@ -122,10 +116,7 @@ def from_package(
 
 
 def pinned(distros: Sequence[str], library: Library) -> dict[str, str]:
-    """NAME@VERSION=PACKAGE-VERSION of the command line as a mapping.
-
-    Raises for a distro that is not there.
-    """
+    """NAME@VERSION=PACKAGE-VERSION as a mapping. Raises for a distro that is not there."""
     found = {}
     for text in distros:
         distro, mark, number = text.partition("=")
@@ -148,18 +139,15 @@ def check_distro(distro: str, library: Library) -> None:
     component = library.get(name)
     if component is None or component.slot != "distro":
         names = ", ".join(c.name for c in library.of_slot("distro"))
-        raise fail(
-            f"there is no distro {name}", f"one of: {names}; write it as debian@12", name=distro
-        )
+        hint = f"one of: {names}; write it as debian@12"
+        raise fail(f"there is no distro {name}", hint, name=distro)
     if version not in component.versions:
         hint = nearest_version(component, version)
         raise fail(f"{name} has no version {version or '(none was given)'}", hint, name=distro)
 
 
 def homepage(urls: Sequence[str], distros: Sequence[str], library: Library) -> str:
-    """A page to begin with: the host of the first URL, which is checked, or that of the first
-    distro.
-    """
+    """A page to begin with: the host of the first URL, which is checked, or the first distro's."""
     if urls:
         scheme, _, rest = urls[0].partition("://")
         return f"{scheme}://{rest.partition('/')[0].partition(':')[0]}/"
@@ -170,19 +158,15 @@ def homepage(urls: Sequence[str], distros: Sequence[str], library: Library) -> s
 def upstream(package_version: str) -> str:
     """The program's version in a package's (Debian Policy, 5.6.12): 1.7.1 of 2:1.7.1+dfsg-6."""
     text = package_version.rpartition(":")[2]
-    text = text.rpartition("-")[0] or text
-    return re.split(r"[+~]", text)[0]
+    return re.split(r"[+~]", text.rpartition("-")[0] or text)[0]
 
 
 def check_about(about: About, program: str) -> None:
-    """Raise unless everything that a person said can stand in the files:
-
-    `program` is a path below the prefix, or empty.
-    """
+    """Raise unless all that a person said can stand in the files: `program` is a path, or empty."""
+    rules = schema.schema("component")
     for key in ("slot", "title", "homepage", "licence"):
         value = str(getattr(about, key))
-        rule = schema.schema("component")["properties"][key]
-        rule = schema.schema("component")["$defs"][key] if "$ref" in rule else rule
+        rule = rules["$defs"].get(key) or rules["properties"][key]
         if (
             len(value) > rule["maxLength"]
             or not re.fullmatch(rule["pattern"], value)
@@ -202,9 +186,8 @@ def check_about(about: About, program: str) -> None:
 
 def is_path(path: str) -> bool:
     """Whether it is a relative path that a line of a shell script can hold as it is."""
-    return (
-        len(path) <= 100 and ".." not in path and bool(re.fullmatch(rf"{_WORD}(/{_WORD})*", path))
-    )
+    plain = re.fullmatch(rf"{_WORD}(/{_WORD})*", path)
+    return plain is not None and len(path) <= 100 and ".." not in path
 
 
 def write(folder: Path, name: str, texts: Texts) -> None:
@@ -217,8 +200,7 @@ def write(folder: Path, name: str, texts: Texts) -> None:
             for file, text in texts.items():
                 (made / name / file).write_text(text, "utf-8", newline="\n")
             if os.path.lexists(place):
-                why = f"{place} is there already; it is left as it is"
-                raise fail(why, "choose another name", name=str(place))
+                raise _taken(place, "choose another name")
             (made / name).rename(place)
     except OSError as problem:
         why = f"cannot write {place}: {problem.strerror}"
@@ -228,9 +210,8 @@ def write(folder: Path, name: str, texts: Texts) -> None:
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:
     said = {key: _scalar(str(value)) for key, value in asdict(about).items() if key != "ask"}
-    return _COMPONENT.format(
-        prefix=prefix, settings=settings, method=method, summary=summary, **said
-    )
+    how = {"prefix": prefix, "settings": settings, "method": method, "summary": summary}
+    return _COMPONENT.format(**how, **said)
 
 
 def _scalar(text: str) -> str:

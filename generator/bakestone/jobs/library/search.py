@@ -1,13 +1,10 @@
-"""Words looked up in the library: names, titles, versions, and the packages, wheels, files and
-images behind them.
-"""
+"""Words looked up in the library: in names, titles, versions, and in what these are made of."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.documents.suggest import near
@@ -25,10 +22,7 @@ _CHECKSUM = 8
 
 @dataclass(frozen=True)
 class Hit:
-    """A component (`version` empty) or one version of it;
-
-    `found` says where the words are, `score` how well they fit.
-    """
+    """A component (`version` empty) or one version: where the words are, and how well they fit."""
 
     component: str
     slot: str
@@ -39,27 +33,18 @@ class Hit:
     score: int
 
 
-@dataclass(frozen=True)
-class _Match:
-    score: int
-    where: str
+Match = tuple[int, str]
+"""How well a word fits, 0 not at all; and what it is in, empty for a name or a number."""
 
 
 def search(library: Library, words: Iterable[str]) -> list[Hit]:
     """Every component and version in which each of the words is found, best first."""
-    wanted = [word for text in words for word in text.lower().replace("@", " ").split()]
-    hits = (
-        [
-            hit
-            for component in map(library.get, library.names)
-            if component is not None
-            for hit in _component(component, wanted)
-        ]
-        if wanted
-        else []
-    )
-    by_version = sorted(hits, key=lambda hit: version_key(hit.version), reverse=True)
-    return sorted(by_version, key=lambda hit: (-hit.score, hit.component))
+    text = " ".join(words).lower().replace("@", " ")
+    wanted = list(dict.fromkeys(text.split()))
+    components = filter(None, map(library.get, library.names if wanted else ()))
+    hits = [hit for component in components for hit in _component(component, wanted)]
+    hits.sort(key=lambda hit: version_key(hit.version), reverse=True)
+    return sorted(hits, key=lambda hit: (-hit.score, hit.component))
 
 
 def hint(library: Library, words: Iterable[str]) -> str:
@@ -71,76 +56,61 @@ def hint(library: Library, words: Iterable[str]) -> str:
 
 def _component(component: Component, words: Sequence[str]) -> Iterator[Hit]:
     about = {word: _about(component, word) for word in words}
-    title = str(component.data.get("title", component.name))
-    missing = [word for word, match in about.items() if match is None]
+    missing = [word for word in words if not about[word]]
     if not missing:
-        matches = [match for match in about.values() if match]
-        yield _hit(component, title, "", tuple(component.methods), matches)
+        matches = [(about[word], "") for word in words]
+        yield _hit(component, "", component.methods, matches)
         return
     text = _text(component)
     if not all(word in text for word in missing):
         return
     for version in component.versions.values():
-        own = {word: about[word] or _version(version, word) for word in words}
-        matches = [match for match in own.values() if match]
-        if len(matches) == len(own):
-            yield _hit(
-                component,
-                title,
-                version.version,
-                tuple(m for m in component.methods if m in version.methods),
-                matches,
-            )
+        matches = [(about[word], "") if about[word] else _version(version, word) for word in words]
+        if all(score for score, _ in matches):
+            methods = [m for m in component.methods if m in version.methods]
+            yield _hit(component, version.version, methods, matches)
 
 
-def _hit(
-    component: Component, title: str, version: str, methods: tuple[str, ...], matches: list[_Match]
-) -> Hit:
-    found = tuple(dict.fromkeys(match.where for match in matches if match.where))
+def _hit(component: Component, version: str, methods: Iterable[str], found: list[Match]) -> Hit:
     return Hit(
         component.name,
         component.slot,
-        title,
+        str(component.data.get("title", component.name)),
         version,
-        methods,
-        found,
-        sum(match.score for match in matches),
+        tuple(methods),
+        tuple(dict.fromkeys(where for _, where in found if where)),
+        sum(score for score, _ in found),
     )
 
 
-def _about(component: Component, word: str) -> _Match | None:
-    """The word in what the component is called."""
-    for name in (component.name, component.slot):
-        if name == word:
-            return _Match(_EXACT, "")
+def _about(component: Component, word: str) -> int:
+    """How well a word fits what the component is called."""
+    if word in (component.name, component.slot):
+        return _EXACT
     if component.name.startswith(word):
-        return _Match(_START, "")
+        return _START
     title = str(component.data.get("title", "")).lower()
-    return _Match(_INSIDE, "") if word in component.name or word in title else None
+    return _INSIDE if word in component.name or word in title else 0
 
 
 def _text(component: Component) -> str:
-    """Everything that its versions are searched for, unread: most components do not have the words
-    at all.
-    """
+    """Everything that its versions are made of, unread: most do not have the words at all."""
     files = [component.folder / "versions.yaml", *component.overlays]
     return "\n".join(path.read_text("utf-8", "replace").lower() for path in files if path.is_file())
 
 
-def _version(version: Version, word: str) -> _Match | None:
+def _version(version: Version, word: str) -> Match:
     """The word in a version's number, or in what it is made of: the best place of all."""
-    found = [_Match(_number(version.version, word), ""), _Match(_number(version.label, word), "")]
+    found = [(_number(version.version, word), ""), (_number(version.label, word), "")]
     for kind, name, more in _parts(version):
         score = _text_score(name.lower(), word)
         if kind in ("file", "image"):
             score = min(score, _FILE)
         elif kind == "sha256" and (len(word) < _CHECKSUM or score < _START):
             score = 0
-        found.append(
-            _Match(score or min(_FILE, _text_score(more.lower(), word)), f"{kind} {name}{more}")
-        )
-    best = max(found, key=lambda match: match.score)
-    return best if best.score else None
+        score = score or min(_FILE, _text_score(more.lower(), word))
+        found.append((score, f"{kind} {name}{more}"))
+    return max(found, key=lambda match: match[0])
 
 
 def _text_score(text: str, word: str) -> int:
@@ -150,11 +120,9 @@ def _text_score(text: str, word: str) -> int:
     """
     if text == word:
         return _EXACT
-    inside = (
-        re.search(rf"(?<![0-9.]){re.escape(word)}(?![0-9])", text)
-        if re.fullmatch("[0-9.]+", word)
-        else word in text
-    )
+    number = re.fullmatch("[0-9.]+", word)
+    alone = rf"(?<![0-9.]){re.escape(word)}(?![0-9])"
+    inside = re.search(alone, text) if number else word in text
     return 0 if not inside else _START if text.startswith(word) else _INSIDE
 
 
@@ -171,27 +139,19 @@ def _parts(version: Version) -> Iterator[tuple[str, str, str]]:
         for artifact in data.get("artifacts", []):
             name = artifact.get("filename") or artifact["url"].rpartition("/")[2]
             yield "file", name, ""
-            yield from _sum(artifact, name)
+            yield "sha256", artifact["sha256"], f" of {name}"
         for wheel in data.get("wheels", []):
             yield "wheel", wheel["name"], f" {wheel['version']}"
             for file in wheel["files"].values():
                 yield "file", file["filename"], ""
-                yield from _sum(file, file["filename"])
+                yield "sha256", file["sha256"], f" of {file['filename']}"
         for image in data.get("images", []):
             yield "image", image["ref"], ""
         if "package" in data:
-            yield (
-                "package",
-                data["package"],
-                f" {', '.join(dict.fromkeys(data['versions'].values()))}",
-            )
+            numbers = dict.fromkeys(data["versions"].values())
+            yield "package", data["package"], f" {', '.join(numbers)}"
         for entry in data.get("packages", []):
-            yield from (
-                ("package", name, f" {number}") for name, number in entry["install"].items()
-            )
+            for name, number in entry["install"].items():
+                yield "package", name, f" {number}"
     if "image" in version.data:
         yield "image", version.data["image"], ""
-
-
-def _sum(file: dict[str, Any], name: str) -> Iterator[tuple[str, str, str]]:
-    yield "sha256", file["sha256"], f" of {name}"

@@ -1,6 +1,4 @@
-"""How a new component's files are unpacked: its install template, and what `component.yaml` says of
-the method.
-"""
+"""How a new component's files are unpacked: the install template, and the method's entry."""
 
 from __future__ import annotations
 
@@ -17,6 +15,21 @@ _REQUIRE = """\
     require: {distro.glibc: ">=%s"}
     because: the wheel is made for manylinux, which stands for glibc %s or later
 """
+_UNPACK = {
+    "zip": 'unzip -q "$1" -d /tmp/unpacked',
+    "tar": 'tar -xf "$1" -C /tmp/unpacked --no-same-owner',
+}
+_TOOLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "tar": {"bzip2": ("bz2", "tbz", "tbz2"), "xz-utils": ("xz", "txz")},
+    "zip": {"unzip": ("zip",)},
+}
+"""Kind -> distro packages that unpack files which end so; tar and gzip are in every base."""
+_OLDER = {
+    "manylinux1_": "manylinux_2_5_",
+    "manylinux2010_": "manylinux_2_12_",
+    "manylinux2014_": "manylinux_2_17_",
+}
+"""Older names of manylinux (PEP 600)."""
 _STARTERS = Path(__file__).with_name("starters")
 """Texts to begin with; what stands between two @ in them is filled in."""
 
@@ -33,13 +46,14 @@ class FileLayout:
 
 
 def method_lines(layout: FileLayout, filenames: Sequence[str]) -> str:
-    """The lines of the method in component.yaml: where it is unpacked, with which packages, and
-    where the result works.
-    """
-    lines = _BUILDER % ", ".join(_tools(layout.kind, filenames))
-    glibc = [_glibc(name) for name in filenames] if layout.kind == "wheel" else []
-    newest = max((version for version in glibc if version), default=None)
-    return lines + (_REQUIRE % ((".".join(map(str, newest)),) * 2) if newest else "")
+    """The lines of the method in component.yaml: where it is unpacked, where the result works."""
+    endings = _TOOLS.get(layout.kind, {})
+    names = [name.lower() for name in filenames]
+    tools = [tool for tool, of in endings.items() if any(name.endswith(of) for name in names)]
+    lines = _BUILDER % ", ".join(tools)
+    glibc = max(map(_glibc, filenames)) if layout.kind == "wheel" else ()
+    newest = ".".join(map(str, glibc))
+    return lines + (_REQUIRE % (newest, newest) if newest else "")
 
 
 def install(layout: FileLayout) -> str:
@@ -49,13 +63,9 @@ def install(layout: FileLayout) -> str:
     if layout.kind == "wheel":
         top = layout.program.partition("/")[0]
         return started("install.wheel.j2", program=layout.program, top=top)
-    unpack = (
-        'unzip -q "$1" -d /tmp/unpacked'
-        if layout.kind == "zip"
-        else 'tar -xf "$1" -C /tmp/unpacked --no-same-owner'
-    )
     unpacked = "/tmp/unpacked/*" if layout.folder else "/tmp/unpacked"  # noqa: S108 - of the image
-    return started("install.archive.j2", unpack=unpack, unpacked=unpacked, program=layout.program)
+    how = {"unpack": _UNPACK[layout.kind], "unpacked": unpacked, "program": layout.program}
+    return started("install.archive.j2", **how)
 
 
 def started(file: str, /, **values: str) -> str:
@@ -66,30 +76,9 @@ def started(file: str, /, **values: str) -> str:
     return text
 
 
-def _tools(kind: str, filenames: Sequence[str]) -> list[str]:
-    """The distro packages that unpack such files; tar and gzip are in every base."""
-    wanted = {"unzip"} if kind == "zip" else set()
-    for ending, package in ((("xz", "txz"), "xz-utils"), (("bz2", "tbz", "tbz2"), "bzip2")):
-        if kind == "tar" and any(name.lower().endswith(ending) for name in filenames):
-            wanted.add(package)
-    return sorted(wanted)
-
-
-def _glibc(filename: str) -> tuple[int, ...] | None:
-    """The oldest glibc that a wheel says it works with: 2.17 of manylinux_2_17 (PEP 600), and of
-    its older name manylinux2014.
-    """
-    found = [
-        (int(major), int(minor))
-        for major, minor in re.findall(r"manylinux_([0-9]+)_([0-9]+)_", filename)
-    ]
-    found += [
-        version
-        for old, version in (
-            ("manylinux1_", (2, 5)),
-            ("manylinux2010_", (2, 12)),
-            ("manylinux2014_", (2, 17)),
-        )
-        if old in filename
-    ]
-    return min(found, default=None)
+def _glibc(filename: str) -> tuple[int, ...]:
+    """The oldest glibc that a wheel works with, 2.17 of manylinux_2_17; empty for other files."""
+    for older, name in _OLDER.items():
+        filename = filename.replace(older, name)
+    found = re.findall("manylinux_([0-9]+)_([0-9]+)_", filename)
+    return min(((int(major), int(minor)) for major, minor in found), default=())

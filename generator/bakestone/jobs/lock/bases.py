@@ -1,15 +1,13 @@
-"""Base images: their digests, from the registry, or from the component library when no registry
-answers.
-"""
+"""The digests of base images: from their registry, or where none answers from the library."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.registry.manifest import platform
 from bakestone.clients.site.site import Site
-from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import LIBRARY, REGISTRY, LockedBase
 from bakestone.errors import BakestoneError
@@ -20,10 +18,9 @@ def resolve(
 ) -> LockedBase:
     """The locked form of a base image for the platforms wanted.
 
-    The registry's answer wins. Where it cannot be reached or does not have
-    the tag, the library's digest is taken, and `note` says why. A mirror that
-    the site names is another thing: it must answer, or the lock would quietly
-    hold what this site does not have.
+    The registry's answer wins. Where it cannot be reached or does not have the tag, the library's
+    digest is taken, and `note` says why. A mirror that the site names is another thing: it must
+    answer, or the lock would quietly hold what this site does not have.
     """
     reference = site.mirror(base.ref)
     try:
@@ -62,7 +59,7 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
     created = registry.config(name, manifest).get("created") if manifest else None
     try:
         made = datetime.fromisoformat(str(created))
-        return max(0, int((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp()))
+        return max(0, int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()))
     except (ValueError, OverflowError):
         return 0
 
@@ -70,23 +67,14 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
 def _from_library(base: Base, why: str, now: str) -> LockedBase:
     origin = "digest from the component library" if base.digest else "without a digest"
     note = "; ".join(text for text in (f"{origin}: {why}", base.note) if text)
-    return LockedBase(
-        base.digest,
-        dict(base.platforms),
-        LIBRARY,
-        now,
-        epoch=_serial_epoch(base.serial),
-        note=note,
-        provides=dict(base.provides),
-    )
+    platforms, epoch = dict(base.platforms), _serial_epoch(base.serial)
+    return LockedBase(base.digest, platforms, LIBRARY, now, epoch, note, dict(base.provides))
 
 
 def _serial_epoch(serial: str) -> int:
     """Midnight UTC of a serial such as jammy-20260901.2; 0 when there is no date in it."""
-    for _, number, _ in version_key(serial):
-        if 20000101 <= number <= 20991231:
-            try:
-                return int(datetime.fromisoformat(f"{number}T00:00:00+00:00").timestamp())
-            except ValueError:
-                return 0
-    return 0
+    found = re.search(r"(?<!\d)20\d{6}(?!\d)", serial)
+    try:
+        return int(datetime.fromisoformat(f"{found[0]}T00:00:00Z").timestamp()) if found else 0
+    except ValueError:
+        return 0

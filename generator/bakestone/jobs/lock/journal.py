@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from bakestone.clients.site.site import Site
+from bakestone.core.documents.words import Say
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
 from bakestone.errors import BakestoneError
@@ -37,37 +37,34 @@ def path_of(lock_path: Path) -> Path:
 
 
 class Journal:
-    """Use `base` and `packages` to ask what an earlier run left, `note_...` to write down what this
-    one found.
-    """
+    """`base` and `packages` tell what an earlier run left; `note_...` takes what this one found."""
 
-    def __init__(
-        self, lock_path: Path, site: Site, now: datetime, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, lock_path: Path, site: Site, now: datetime, say: Say) -> None:
         self.path = path_of(lock_path)
-        self.inputs = _fingerprint(site)
-        self.now = now
-        self.lock = self._load(say)
+        # what another site would resolve otherwise: a mirror need not have what another one has
+        plain = json.dumps([site.registries, site.urls, site.pins], sort_keys=True)
+        self.inputs = "sha256:" + hashlib.sha256(plain.encode()).hexdigest()
+        self.lock = self._load(now, say)
         self._written = time.monotonic()
         self._changed = False
 
-    def _load(self, say: Callable[[str], None]) -> Lock:
+    def _load(self, now: datetime, say: Say) -> Lock:
         """What an earlier run left; nothing when it is no lock, as it is made again."""
+        nothing = Lock(self.inputs)
         try:
-            found = lockfile.load(self.path) if self.path.exists() else Lock(self.inputs)
+            found = lockfile.load(self.path) if self.path.exists() else nothing
         except BakestoneError:
             say(f"{self.path}: not what a run of `bakestone lock` writes, so it is not used")
-            return Lock(self.inputs)
+            return nothing
         if found.inputs != self.inputs:
-            return Lock(self.inputs)
-        bases = {ref: b for ref, b in found.bases.items() if self._young(b.resolved)}
-        packages = {
-            ref: p for ref, p in found.packages.items() if self._young(p.resolved) and ref in bases
-        }
-        return Lock(self.inputs, bases=bases, packages=packages)
+            return nothing
 
-    def _young(self, resolved: str) -> bool:
-        return timedelta(0) <= self.now - moment(resolved) <= MAX_AGE
+        def young(entry: LockedBase | LockedPackages) -> bool:
+            return timedelta(0) <= now - datetime.fromisoformat(entry.resolved) <= MAX_AGE
+
+        bases = {ref: base for ref, base in found.bases.items() if young(base)}
+        packages = {ref: p for ref, p in found.packages.items() if ref in bases and young(p)}
+        return Lock(self.inputs, bases=bases, packages=packages)
 
     def base(self, ref: str) -> LockedBase | None:
         """What an earlier run found."""
@@ -99,9 +96,7 @@ class Journal:
             self.save()
 
     def save(self) -> bool:
-        """Write what is not written yet; a full disk is told when the lock itself cannot be
-        written. True when a file is there.
-        """
+        """Write what is new; a full disk is told with the lock itself. True when a file is left."""
         if self._changed:
             try:
                 lockfile.write(self.lock, self.path)
@@ -113,14 +108,3 @@ class Journal:
     def drop(self) -> None:
         """Remove the file: the lock has all of it."""
         self.path.unlink(missing_ok=True)
-
-
-def _fingerprint(site: Site) -> str:
-    """What another site would resolve otherwise: a mirror need not have what another one has."""
-    plain = json.dumps([site.registries, site.urls, site.pins], sort_keys=True)
-    return "sha256:" + hashlib.sha256(plain.encode()).hexdigest()
-
-
-def moment(text: str) -> datetime:
-    """The time that an entry of a lock has as text."""
-    return datetime.fromisoformat(text)

@@ -1,16 +1,14 @@
-"""Distro packages: the exact closure of every package set, resolved inside the base image by its
-own package manager.
-"""
+"""Distro packages: the closure of every set, as the base image's own package manager says it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, Unanswered, put, texts, unanswered
-from bakestone.core.documents.words import count
+from bakestone.core.documents.words import Say, count
 from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages.by_distro import PackageManager, manager_of
@@ -18,9 +16,7 @@ from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.files import scratch
 
 CHUNK = 32
-"""Images asked in one call of BuildKit: it runs all of them at once, and its docker driver breaks
-with many more.
-"""
+"""Images in one call of BuildKit, which runs all at once; its docker driver breaks with more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +33,11 @@ class WantedPackages:
         """The distro of all of them."""
         return self.sets[0].distro
 
+    @property
+    def names(self) -> tuple[tuple[str, ...], ...]:
+        """The names of each set."""
+        return tuple(packages.names for packages in self.sets)
+
 
 @dataclass(frozen=True, eq=False)
 class _Question:
@@ -45,113 +46,92 @@ class _Question:
     target: str
     wanted: WantedPackages
     platform: str
+    manager: PackageManager
 
     @property
     def where(self) -> str:
         """As sentences name it."""
         return f"{self.wanted.ref} ({self.platform})"
 
-    @property
-    def manager(self) -> PackageManager:
-        """Whom it asks."""
-        return manager_of(self.wanted.distro)
-
     def build(self, now: str, keyrings: str) -> BuildQuestion:
         """The build that answers it."""
-        wanted = self.wanted
+        wanted, platform = self.wanted, self.platform
         origin, sets = wanted.base.origin(wanted.ref), list(wanted.sets)
-        text = self.manager.question(origin, sets, self.platform, now, keyrings)
-        return BuildQuestion(text, self.platform)
+        text = self.manager.question(origin, sets, platform, now, keyrings)
+        return BuildQuestion(text, platform)
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]
-Done = Callable[[WantedPackages, LockedPackages], None]
 
 
 def resolve_versions(
-    wanted: Sequence[WantedPackages],
-    engine: Engine,
-    now: str,
-    *,
-    done: Done,
-    say: Callable[[str], None],
-    keyrings: str = "",
-) -> list[BakestoneError]:
-    """Ask apt or dnf, in each base image, what each set would install today: many images in one
-    build.
+    wanted: Sequence[WantedPackages], engine: Engine, now: str, say: Say, keyrings: str = ""
+) -> Iterator[tuple[WantedPackages, LockedPackages | BakestoneError]]:
+    """Ask apt or dnf in each base what each set would install today: many images in one build.
 
-    `done` is told each base that is resolved for all its platforms, as soon as that is so.
-    `keyrings` is the image on which the keyrings of vendors' repositories are made, with its
-    digest: the base itself when it is empty. Gives an error for each base of which a package is
-    unknown, or on which the build does not run; raises one when nothing can be built at all.
+    Gives each base that is resolved for all its platforms, as soon as that is so; an error for each
+    of which a package is unknown, or on which the build does not run. `keyrings` is the image on
+    which the keyrings of vendors' repositories are made, with its digest: the base itself when it
+    is empty. Raises `BakestoneError` when nothing can be built at all.
     """
     asked = [
-        _Question(f"q{n}-{i}", w, p)
-        for n, w in enumerate(wanted)
-        for i, p in enumerate(sorted(w.platforms))
+        _Question(f"q{n}-{i}", item, platform, manager_of(item.distro))
+        for n, item in enumerate(wanted)
+        for i, platform in enumerate(sorted(item.platforms))
     ]
-    answers: dict[str, dict[str, Closures]] = {}
-    failed: dict[str, BakestoneError] = {}
+    answers: dict[WantedPackages, dict[str, Closures]] = {}
+    failed: set[WantedPackages] = set()
     for start in range(0, len(asked), CHUNK):
         todo = asked[start : start + CHUNK]
         while todo:
-            found, problems = _ask(todo, engine, now, keyrings)
-            failed |= problems
-            for question, closures in found.items():
-                ref = question.wanted.ref
-                answers.setdefault(ref, {})[question.platform] = closures
-                names = {name for closure in closures.values() for name in closure}
-                say(f"{ref}: {count(len(names), 'package')} for {question.platform}")
-                if ref not in failed and len(answers[ref]) == len(question.wanted.platforms):
-                    entry = LockedPackages("versions", question.wanted.distro.text, now)
-                    done(
-                        question.wanted, replace(entry, versions=answers[ref], resolved_from=IMAGE)
-                    )
+            for question, answer in _ask(todo, engine, now, keyrings).items():
+                item, platform = question.wanted, question.platform
+                todo.remove(question)
+                if isinstance(answer, BakestoneError):
+                    if item not in failed:
+                        yield item, answer
+                    failed.add(item)
+                    continue
+                names = {name for closure in answer.values() for name in closure}
+                say(f"{item.ref}: {count(len(names), 'package')} for {platform}")
+                versions = answers.setdefault(item, {})
+                versions[platform] = answer
+                if item not in failed and len(versions) == len(item.platforms):
+                    entry = LockedPackages("versions", item.distro.text, now)
+                    yield item, replace(entry, versions=versions, resolved_from=IMAGE)
             # what was cancelled is asked again, from the cache if it was done
-            todo = [q for q in todo if q not in found and q.wanted.ref not in failed]
-    return list(failed.values())
+            todo = [question for question in todo if question.wanted not in failed]
 
 
 def _ask(
     todo: list[_Question], engine: Engine, now: str, keyrings: str
-) -> tuple[dict[_Question, Closures], dict[str, BakestoneError]]:
-    """One build: the answers when all went well, else what failed."""
+) -> dict[_Question, Closures | BakestoneError]:
+    """One build: the answers when all went well, else why not; nothing of what was cancelled."""
+    found: dict[_Question, Closures | BakestoneError] = {}
     with scratch("closure") as folder:
         state = put(engine, {q.target: q.build(now, keyrings) for q in todo}, folder)
-        if state is None:
-            return _read_all(todo, folder)
-    problems: dict[str, BakestoneError] = {}
-    for q in todo:
-        if why := unanswered(state, q.target):
-            problems.setdefault(q.wanted.ref, _problem(q, why))
-    if not problems:  # the engine itself, or a step that BuildKit names after no target
-        problems = {q.wanted.ref: _problem(q, unanswered(state)) for q in todo}
-    return {}, problems
-
-
-def _read_all(
-    todo: list[_Question], folder: Path
-) -> tuple[dict[_Question, Closures], dict[str, BakestoneError]]:
-    found: dict[_Question, Closures] = {}
-    problems: dict[str, BakestoneError] = {}
-    for question in todo:
-        try:
-            found[question] = _read(question, folder / question.target)
-        except BakestoneError as problem:
-            problems.setdefault(question.wanted.ref, problem)
-    return found, problems
+        for question in todo if state is None else ():
+            try:
+                found[question] = _read(question, folder / question.target)
+            except BakestoneError as problem:
+                found[question] = problem
+    if state is None:
+        return found
+    failed = {q: why for q in todo if (why := unanswered(state, q.target))}
+    if not failed:  # the engine itself, or a step that BuildKit names after no target
+        failed = dict.fromkeys(todo, unanswered(state))
+    return {question: _problem(question, why) for question, why in failed.items()}
 
 
 def _read(question: _Question, folder: Path) -> Closures:
-    wanted = question.wanted
+    wanted, closure = question.wanted, question.manager.closure
     try:
         came = texts(folder)
-        closure = question.manager.closure
-        return {s.names: closure(came[str(n)]) for n, s in enumerate(wanted.sets)}
+        return {names: closure(came[str(n)]) for n, names in enumerate(wanted.names)}
     except (OSError, KeyError, ValueError) as problem:
+        manager = wanted.distro.package_manager
         raise fail(
-            f"what {wanted.distro.package_manager} says on {question.where} cannot be understood:"
-            f" {str(problem)[:300]}",
+            f"what {manager} says on {question.where} cannot be understood: {str(problem)[:300]}",
             "is it the image that its name says?",
             name=wanted.ref,
             code=ENVIRONMENT,
@@ -159,22 +139,21 @@ def _read(question: _Question, folder: Path) -> Closures:
 
 
 def _problem(question: _Question, why: Unanswered) -> BakestoneError:
-    manager, ref = question.manager, question.wanted.ref
+    manager, ref, where = question.manager, question.wanted.ref, question.where
     if unknown := sorted(manager.unknown(why.log)):
         hint = "correct `packages` in images.yaml or in the component"
-        said = f"there is no package {', '.join(unknown)} for {question.where}"
-        return fail(said, hint, name=ref)
+        return fail(f"there is no package {', '.join(unknown)} for {where}", hint, name=ref)
     if refused := manager.distrusted(why.log):
         return fail(
-            f"packages for {question.where} come with a key or signature that is not the"
-            f" library's: {' '.join(refused)[:500]}",
+            f"packages for {where} come with a key or signature that is not the library's:"
+            f" {' '.join(refused)[:500]}",
             "is the mirror in between right? If the vendor changed its key, correct `repositories`"
             " in component.yaml, from a source",
             name=ref,
         )
+    reason = why.reason(manager.reasons)
     return fail(
-        f"the package versions on {question.where} cannot be resolved:"
-        f" {why.reason(manager.reasons)}",
+        f"the package versions on {where} cannot be resolved: {reason}",
         "check the package names, and that the base image and its package archive can be reached"
         " from a build",
         name=ref,

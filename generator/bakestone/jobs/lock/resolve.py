@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bakestone.core.documents.words import Say, count
 from bakestone.core.lock import lockfile, scope, survey
@@ -19,9 +20,7 @@ from bakestone.project import Project
 
 @dataclasses.dataclass(frozen=True)
 class LockReport:
-    """What a run did: numbers of entries in the lock, how many names were asked for, and whether
-    the file changed.
-    """
+    """Numbers of entries in the lock, how many names were asked for, and whether it changed."""
 
     bases: int
     packages: int
@@ -50,7 +49,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
     """
     with alone(project.lock_path):
         present = _present(project, replace=update and not words, say=say)
-        selection = _selection(project, words, present, update)
+        selection = _selection(project.lock_path, words, present, update)
         variants = project.select(selection)
         wanted = survey.collect(variants, project.matrix.library)
         again = scope.named(words, variants, wanted, project.matrix.library) if update else Scope()
@@ -63,21 +62,14 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
             kept = earlier.save()
         if entries.problems:
             if kept:
-                say(
-                    f"what was resolved is kept in {earlier.path}: run it again to go on from there"
-                )
+                path = earlier.path
+                say(f"what was resolved is kept in {path}: run it again to go on from there")
             raise _failure(entries.problems)
         changed = lockfile.write(dataclasses.replace(new, selection=selection), project.lock_path)
         earlier.drop()
-    return LockReport(
-        len(new.bases),
-        len(new.packages),
-        len(new.artifacts),
-        len(new.wheels),
-        len(variants),
-        entries.asked,
-        changed,
-    )
+    counted: list[Sized] = [new.bases, new.packages, new.artifacts, new.wheels, variants]
+    bases, packages, files, wheels, used = map(len, counted)
+    return LockReport(bases, packages, files, wheels, used, entries.asked, changed)
 
 
 def _present(project: Project, *, replace: bool, say: Say) -> Lock:
@@ -93,29 +85,26 @@ def _present(project: Project, *, replace: bool, say: Say) -> Lock:
         return Lock()
 
 
-def _selection(
-    project: Project, words: Sequence[str], present: Lock, update: bool
-) -> tuple[str, ...]:
+def _selection(path: Path, words: Sequence[str], present: Lock, update: bool) -> tuple[str, ...]:
     """The selectors that the lock is for."""
+    given = " ".join(words)
     if update:
         if words and not present.inputs:
             raise fail(
-                f"there is no lock yet in which {' '.join(words)} could be updated",
-                "make it: `bakestone lock` for every variant, or `bakestone lock"
-                f" {' '.join(words)}`",
-                name=str(project.lock_path),
+                f"there is no lock yet in which {given} could be updated",
+                f"make it: `bakestone lock` for every variant, or `bakestone lock {given}`",
+                name=str(path),
                 code=USAGE,
             )
         return present.selection
     selection = tuple(words) or present.selection
     if present.inputs and selection != present.selection:
         made_for = " ".join(present.selection) or "all variants"
-        given = " ".join(selection)
         raise fail(
             f"the lock was made for {made_for}; locking {given} would drop its other pins",
             f"to resolve these again: `bakestone lock --update {given}`; for a lock of their own:"
             " --lock FILE",
-            name=str(project.lock_path),
+            name=str(path),
         )
     return selection
 
@@ -126,13 +115,9 @@ def _failure(problems: dict[str, BakestoneError]) -> BakestoneError:
     for name, problem in sorted(problems.items()):
         for finding in problem.findings:
             names.setdefault((finding.message, finding.hint), []).append(name)
-    findings = [
-        Finding(message, hint, name=_joined(found)) for (message, hint), found in names.items()
-    ]
-    return BakestoneError(
-        findings, ENVIRONMENT if all(p.code == ENVIRONMENT for p in problems.values()) else INPUT
-    )
-
-
-def _joined(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    findings = []
+    for (message, hint), found in names.items():
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        findings.append(Finding(message, hint, name=", ".join(found[:3]) + more))
+    environment = all(problem.code == ENVIRONMENT for problem in problems.values())
+    return BakestoneError(findings, ENVIRONMENT if environment else INPUT)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bakestone.errors import ENVIRONMENT, BakestoneError, fail
+from bakestone.errors import ENVIRONMENT, fail
 
 ENDING = 0.5
 """Seconds in which a run that has just ended may still be letting go of its mark."""
@@ -33,7 +33,13 @@ def alone(lock_path: Path) -> Iterator[None]:
     try:
         mark.acquire()
     except Timeout as problem:
-        raise _busy(lock_path, path) from problem
+        number = ""
+        with contextlib.suppress(OSError):
+            number = path.read_bytes()[:20].decode("ascii", "replace").strip()
+        process = f" (process {number})" if number.isdigit() else ""
+        why = f"another `bakestone lock`{process} is at work on this lock"
+        hint = "wait until it has ended, then run this again"
+        raise fail(why, hint, name=str(lock_path), code=ENVIRONMENT) from problem
     except OSError as problem:
         if problem.errno not in _NO_LOCKS:
             why = f"cannot write {path}: {problem.strerror}"
@@ -46,13 +52,3 @@ def alone(lock_path: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)  # before it is let go, so that it is nobody else's
         mark.release()
-
-
-def _busy(lock_path: Path, mark: Path) -> BakestoneError:
-    number = ""
-    with contextlib.suppress(OSError):
-        number = mark.read_bytes()[:20].decode("ascii", "replace").strip()
-    process = f" (process {number})" if number.isdigit() else ""
-    why = f"another `bakestone lock`{process} is at work on this lock"
-    hint = "wait until it has ended, then run this again"
-    return fail(why, hint, name=str(lock_path), code=ENVIRONMENT)

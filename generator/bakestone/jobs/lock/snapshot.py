@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -11,34 +11,24 @@ from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import BrokenError, HttpError
 from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
-from bakestone.core.lock.lock import CLOCK, SNAPSHOT
+from bakestone.core.lock.lock import CLOCK, SNAPSHOT, LockedPackages
 from bakestone.core.lock.needs import Distro
 from bakestone.errors import ENVIRONMENT, fail
 
 DAYS = 3
 """How many midnights are tried, the last one first: a service may lag behind."""
 _RELEASE = 2**16
-_OTHER = "choose `versions` under `pins` in the site file, then lock again"
+"""Bytes of an InRelease that are read: its head, with the codename."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A time as the service writes it (20261122T000000Z), who said that it is there, and what a
-    reader should know.
-    """
-
-    time: str
-    resolved_from: str
-    note: str = ""
-
-
-def choose(distro: Distro, now: datetime, asker: Asker) -> Snapshot:
+def choose(distro: Distro, now: datetime, asker: Asker) -> LockedPackages:
     """The newest midnight (UTC) at which the service has every suite of the distro.
 
     Where the service cannot be asked, last midnight, and `note` says so. Raises `BakestoneError`
     when the distro has no such service, or when the service says that it has nothing.
     """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    unsaid = LockedPackages("snapshot", distro.text, now.strftime("%Y-%m-%dT%H:%M:%SZ"))
     absent: list[str] = []
     for back in range(DAYS):
         time = (midnight - timedelta(days=back)).strftime("%Y%m%dT%H%M%SZ")
@@ -47,16 +37,13 @@ def choose(distro: Distro, now: datetime, asker: Asker) -> Snapshot:
         except HttpError as problem:
             why = problem.reason.partition(" (")[0]  # the rest differs between machines
             host = urlsplit(next(releases(distro, time))).hostname
-            return Snapshot(time, CLOCK, f"nobody verified that this time is there: {host}: {why}")
+            note = f"nobody verified that this time is there: {host}: {why}"
+            return replace(unsaid, snapshot=time, resolved_from=CLOCK, note=note)
         if not absent:
-            return Snapshot(time, SNAPSHOT)
+            return replace(unsaid, snapshot=time, resolved_from=SNAPSHOT)
     raise fail(
-        (
-            f"the snapshot service has no {absent[0]}, nor one of the {DAYS - 1} days before it"
-            if DAYS > 1
-            else f"there is no {absent[0]}"
-        ),
-        _OTHER,
+        f"the snapshot service has no {absent[0]}, nor one of the {DAYS - 1} days before it",
+        "choose `versions` under `pins` in the site file, then lock again",
         name=distro.text,
         code=ENVIRONMENT,
     )
@@ -67,22 +54,18 @@ def releases(distro: Distro, time: str) -> Iterator[str]:
 
     Raises `BakestoneError` when the distro has no snapshot service.
     """
-    about = distro.component.data.get("snapshot")
-    served = about and any(
-        matches(p, distro.component.name, distro.version.version)
-        for p in about.get("versions", ["*"])
-    )
-    if not about or not served:
+    component, version = distro.component, distro.version
+    about = component.data.get("snapshot") or {"versions": []}
+    served = about.get("versions", ["*"])
+    if not any(matches(pattern, component.name, version.version) for pattern in served):
         hint = "choose `versions` or `frozen` under `pins` in the site file"
         raise fail(f"{distro.text} has no snapshot service", hint, name=distro.text)
-    context = {"time": time, "codename": distro.version.data["codename"]}
+    origin = f"{component.origin}/component.yaml"
     for line in about["sources"]:
-        words = (
-            template.render(line, context, origin=f"{distro.component.origin}/component.yaml")
-            .partition("]")[2]
-            .split()
-        )
-        yield f"{words[0].rstrip('/')}/dists/{words[1]}/InRelease"
+        context = {"time": time, "codename": version.data["codename"]}
+        source = template.render(line, context, origin=origin).partition("]")[2]
+        url, suite, *_parts = source.split()
+        yield f"{url.rstrip('/')}/dists/{suite}/InRelease"
 
 
 def _is_there(url: str, distro: Distro, asker: Asker) -> bool:

@@ -347,18 +347,12 @@ def ask(
     library: Library, folder: Path, refs: list[str], engine: Engine
 ) -> tuple[list[BakestoneError], list[str]]:
     """The problems, and the bases that were resolved."""
-    done: list[str] = []
-
-    def note(wanted: WantedPackages, found: LockedPackages) -> None:
-        assert found.versions
-        done.append(wanted.ref)
-
-    return (
-        packages.resolve_versions(
-            wanted_on(library, folder, refs), engine, NOW, done=note, say=lambda _text: None
-        ),
-        done,
-    )
+    wanted = wanted_on(library, folder, refs)
+    found = list(packages.resolve_versions(wanted, engine, NOW, lambda _text: None))
+    problems = [answer for _, answer in found if isinstance(answer, BakestoneError)]
+    done = [(w.ref, answer) for w, answer in found if isinstance(answer, LockedPackages)]
+    assert all(answer.versions for _, answer in done)
+    return problems, [ref for ref, _ in done]
 
 
 def test_many_bases_are_asked_in_few_builds_of_a_size_that_buildkit_bears(

@@ -63,9 +63,8 @@ def test_last_midnight_is_taken_when_the_service_has_every_suite_of_it(
     server: WebServer, asker: Asker, library: Library
 ) -> None:
     serve(server, "20261122T000000Z")
-    assert snapshot.choose(distro(library), NOW, asker) == snapshot.Snapshot(
-        "20261122T000000Z", "snapshot"
-    )
+    found = snapshot.choose(distro(library), NOW, asker)
+    assert (found.snapshot, found.resolved_from, found.note) == ("20261122T000000Z", "snapshot", "")
     assert len(server.asked) == 3
 
 
@@ -73,9 +72,8 @@ def test_a_service_that_lags_behind_is_asked_for_the_day_before(
     server: WebServer, asker: Asker, library: Library
 ) -> None:
     serve(server, "20261121T000000Z")
-    assert snapshot.choose(distro(library), NOW, asker) == snapshot.Snapshot(
-        "20261121T000000Z", "snapshot"
-    )
+    found = snapshot.choose(distro(library), NOW, asker)
+    assert (found.snapshot, found.resolved_from, found.note) == ("20261121T000000Z", "snapshot", "")
 
 
 def test_a_suite_that_is_not_there_is_an_error_and_no_time_is_invented(
@@ -110,7 +108,7 @@ def test_where_the_service_says_nothing_the_lock_says_so(
 ) -> None:
     serve(server, "20261122T000000Z", answer)
     found = snapshot.choose(distro(library), NOW, asker)
-    assert (found.time, found.resolved_from) == ("20261122T000000Z", "clock")
+    assert (found.snapshot, found.resolved_from) == ("20261122T000000Z", "clock")
     assert found.note == f"nobody verified that this time is there: snapshot.debian.org: {why}"
 
 
