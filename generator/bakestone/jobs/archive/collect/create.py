@@ -5,9 +5,10 @@ What is there and right is not fetched again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bakestone.clients.http import download
@@ -19,7 +20,7 @@ from bakestone.core.documents.words import Say
 from bakestone.errors import BakestoneError, read_text
 from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.collect import images, packages, wanted, wheels
-from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts, WheelFile
+from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
@@ -52,12 +53,9 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     key = packages.key(steps)
     kept = _kept(before, key, layout)
     if kept is None and steps:
-        say(
-            f"packages: {len(parts.packages)} sets are fetched inside"
-            f" {len({s.ref for s in steps})} base images"
-        )
-        now = datetime.now(UTC).isoformat()
-        kept = packages.fetch(steps, parts, project.lock, project.site, layout, now)
+        bases = {step.ref for step in steps}
+        say(f"packages: {len(parts.packages)} sets are fetched inside {len(bases)} base images")
+        kept = packages.fetch(steps, project.lock, project.site, layout)
     entries += kept or []
     catalog = Catalog(
         tuple(selectors),
@@ -83,8 +81,8 @@ def _downloads(
         entries += there
         jobs += more
     session = Session(project.site)
-    jobs += [_file_job(file, session, layout, say) for file in parts.files]
-    jobs += [_wheel_job(wheel, project, layout, say) for wheel in parts.wheels]
+    jobs += [partial(_file, file, session, layout, say) for file in parts.files]
+    jobs += [partial(wheels.fetch, wheel, project.site, layout, say) for wheel in parts.wheels]
     problems: list[BakestoneError] = []
     for _, found in in_parallel(lambda job: job(), jobs, PARALLEL):
         if isinstance(found, BakestoneError):
@@ -97,39 +95,23 @@ def _downloads(
     return entries
 
 
-def _file_job(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> images.Job:
+def _file(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
     digest, kind = (f"sha256:{file.sha256}", FILE) if file.sha256 else ("", KEY)
-
-    def run() -> ArchivedBlob:
-        if digest and layout.right(digest):
-            size = layout.path(digest).stat().st_size
-            return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
+    if not digest or not layout.right(digest):
         say(file.url)
         with layout.writing(digest) as sink:
             limits = Limits(size=max(MAX_SIZE, file.size))
             download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
-        return ArchivedBlob(kind, file.url, sink.digest, sink.size, variants=file.variants)
-
-    return run
-
-
-def _wheel_job(wheel: WheelFile, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
-    def run() -> ArchivedBlob:
-        if not layout.right(f"sha256:{wheel.sha256}"):
-            say(wheel.filename)
-        return wheels.fetch(wheel, project.site, layout)
-
-    return run
+        digest = sink.digest
+    size = layout.path(digest).stat().st_size
+    return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
 
 
 def _before(layout: ArchiveLayout) -> Catalog | None:
     """The archive as it was, when there is a whole one."""
-    if not (layout.folder / "index.json").is_file():
-        return None
-    try:
+    with contextlib.suppress(BakestoneError):  # one that cannot be read is made anew, and replaced
         return layout.catalog()
-    except BakestoneError:
-        return None  # it is made anew, and replaced
+    return None
 
 
 def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
@@ -137,6 +119,5 @@ def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[Archi
     if before is None or before.packages != key:
         return None
     found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]
-    if not all(layout.right(digest) for digest in {entry.digest for entry in found}):
-        return None
-    return found
+    whole = all(layout.right(digest) for digest in {entry.digest for entry in found})
+    return found if whole else None

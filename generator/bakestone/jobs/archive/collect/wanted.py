@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.library.component import Repository
 from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import Lock
@@ -55,21 +54,17 @@ class WheelFile:
     text: str
     filename: str
     sha256: str
-    size: int
     variants: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class WantedParts:
-    """Everything. `images` maps a base's reference to who needs it, `repositories` are the vendors'
-    that packages come from.
-    """
+    """Everything. `images` maps a base's reference to who needs it."""
 
     images: dict[str, Users]
     files: tuple[WantedFile, ...]
     wheels: tuple[WheelFile, ...]
     packages: tuple[Packages, ...]
-    repositories: tuple[Repository, ...]
 
 
 def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts:
@@ -78,47 +73,42 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     Raises `BakestoneError` for what an archive cannot hold.
     """
     needed = demand.of(sorted(variants, key=lambda v: v.name), library)
-    keys: dict[str, dict[str, None]] = {}
-    for repository, users in needed.repositories.values():
-        keys.setdefault(repository.key, {}).update(dict.fromkeys(users.names))
     _check(needed.bases, lock)
-    return WantedParts(
-        dict(sorted(needed.bases.items())),
-        tuple(
-            WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
-            for url, (_, users) in sorted(needed.artifacts.items())
+    keys: dict[str, set[str]] = {}
+    for repository, users in needed.repositories.values():
+        keys.setdefault(repository.key, set()).update(users.names)
+    files = [
+        WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
+        for url, (_, users) in sorted(needed.artifacts.items())
+    ]
+    files += [WantedFile(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())]
+    wheels = [
+        WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform][:2], users.names)
+        for key, (_, users) in sorted(needed.wheels.items())
+        for platform in sorted(set(users.platforms) & set(lock.wheels[key].files))
+    ]
+    packages = [
+        Packages(
+            _on(platform, wanted),
+            platform,
+            users.names,
+            needed.keyrings if wanted.repositories else "",
         )
-        + tuple(
-            WantedFile(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())
-        ),
-        tuple(
-            WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform], users.names)
-            for key, (_, users) in sorted(needed.wheels.items())
-            for platform in sorted(set(users.platforms) & set(lock.wheels[key].files))
-        ),
-        tuple(
-            Packages(
-                _for(wanted, platform),
-                platform,
-                users.names,
-                needed.keyrings if wanted.repositories else "",
-            )
-            for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
-            if wanted.names
-            for platform in sorted(users.platforms)
-        ),
-        tuple(needed.repositories[name][0] for name in sorted(needed.repositories)),
-    )
+        for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
+        if wanted.names
+        for platform in sorted(users.platforms)
+    ]
+    images = dict(sorted(needed.bases.items()))
+    return WantedParts(images, tuple(files), tuple(wheels), tuple(packages))
 
 
 def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     return wanted.base, wanted.names, tuple(r.name for r in wanted.repositories)
 
 
-def _for(wanted: PackageSet, platform: str) -> PackageSet:
-    return replace(
-        wanted, repositories=tuple(r for r in wanted.repositories if r.platform in ("", platform))
-    )
+def _on(platform: str, wanted: PackageSet) -> PackageSet:
+    theirs = tuple(r for r in wanted.repositories if r.platform in ("", platform))
+    return replace(wanted, repositories=theirs)
 
 
 def _check(images: dict[str, Users], lock: Lock) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from bakestone.clients.site.site import Site
+from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
 from bakestone.jobs.archive.catalog import WHEEL, ArchivedBlob
@@ -17,33 +18,20 @@ from bakestone.jobs.archive.collect.wanted import WheelFile
 from bakestone.jobs.archive.layout import ArchiveLayout
 
 _SECONDS = 3600
-_OPTIONS = [
-    "--disable-pip-version-check",
-    "--quiet",
-    "--no-input",
-    "--timeout",
-    "180",
-    "--retries",
-    "5",
-    "--progress-bar",
-    "off",
-    "--no-cache-dir",
-    "--no-deps",
-    "--ignore-requires-python",
-    "--only-binary",
-    ":all:",
-    "--require-hashes",
-]
-_REASON = ("ERROR:", "error:")
+_OPTIONS = (
+    "--disable-pip-version-check --quiet --no-input --timeout 180 --retries 5 --progress-bar off"
+    " --no-cache-dir --no-deps --ignore-requires-python --only-binary :all: --require-hashes"
+)
 
 
-def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout) -> ArchivedBlob:
-    """Bring a wheel into the archive, unless it is there.
+def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
+    """Bring a wheel into the archive, unless it is there. `say` is told before it is fetched.
 
     Raises `BakestoneError` (exit 3) when pip does not get it.
     """
     digest = f"sha256:{wheel.sha256}"
     if not layout.right(digest):
+        say(wheel.filename)
         with scratch("wheel", layout.folder) as folder:
             _download(wheel, site, folder)
             found, _ = layout.adopt(folder / wheel.filename)
@@ -64,17 +52,14 @@ def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
         tags += ["--implementation", "cp", "--abi", abi]
     if len(made_for) > 1:
         tags += ["--python-version", f"{made_for[0]}.{made_for[1:]}"]
-    command = [sys.executable, "-m", "pip", "download", *_OPTIONS, *tags]
+    command = [sys.executable, "-m", "pip", "download", *_OPTIONS.split(), *tags]
     command += ["--dest", str(folder), "--requirement", str(requirements)]
-    environment = dict(os.environ)
-    if "pip" in site.files:
-        environment["PIP_CONFIG_FILE"] = str(site.files["pip"])
-    if "ca" in site.files:
-        environment["PIP_CERT"] = str(site.files["ca"])
+    names = {"PIP_CONFIG_FILE": "pip", "PIP_CERT": "ca"}
+    own = {name: str(site.files[file]) for name, file in names.items() if file in site.files}
     try:
         done = subprocess.run(
             command,
-            env=environment,
+            env={**os.environ, **own},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -86,7 +71,7 @@ def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
         said, good = f"ERROR: {problem}", False
     if good and (folder / wheel.filename).is_file():
         return
-    known = [line for line in said.splitlines() if line.startswith(_REASON)]
+    known = [line for line in said.splitlines() if line.startswith(("ERROR:", "error:"))]
     lines = known or said.splitlines() or ["pip gave another file"]
     raise fail(
         f"pip does not get the wheel: {lines[-1].strip()[:300]}",

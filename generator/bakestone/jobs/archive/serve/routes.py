@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
-from bakestone.jobs.archive.catalog import (
-    IMAGE,
-    INDEX,
-    KINDS,
-    PART,
-    PLAIN,
-    WHEEL,
-    ArchivedBlob,
-    Catalog,
-)
+from bakestone.clients.registry.reference import Reference
+from bakestone.jobs.archive import catalog as catalogs
+from bakestone.jobs.archive.catalog import IMAGE, INDEX, PART, WHEEL, ArchivedBlob, Catalog
 
 _BY_HASH = re.compile(r"/by-hash/SHA256/([0-9a-f]{64})$")
 _REGISTRY = re.compile(
@@ -39,7 +33,6 @@ class Reply:
 
     media_type: str
     digest: str = ""
-    size: int = 0
     text: bytes = b""
 
 
@@ -54,8 +47,9 @@ class Routes:
         self._projects: dict[str, list[str]] = {}
         for entry in catalog.entries:
             if entry.kind == IMAGE:
-                repository, tag = _split(entry.name)
-                self._images |= {(repository, tag): entry, (repository, entry.digest): entry}
+                place = Reference.parse(entry.name)
+                for target in (place.target, entry.digest):
+                    self._images[spelled(place.name), target] = entry
             elif entry.kind == PART:
                 self._images[spelled(entry.name), entry.digest] = entry
             elif entry.kind == WHEEL:
@@ -66,10 +60,9 @@ class Routes:
                 self._urls[_normal(entry.name)] = entry
                 if entry.kind == INDEX:
                     self._indexes[entry.digest] = entry
-        counts = {kind: sum(e.kind == kind for e in catalog.entries) for kind in KINDS}
-        self._welcome = "\n".join(
-            ["Bakestone archive", *(f"{counts[kind]} x {what}" for kind, what in KINDS.items()), ""]
-        ).encode()
+        counts = Counter(entry.kind for entry in catalog.entries)
+        lines = [f"{counts[kind]} x {what}\n" for kind, what in catalogs.KINDS.items()]
+        self._welcome = "".join(["Bakestone archive\n", *lines]).encode()
 
     def find(self, target: str) -> Reply | None:
         """The answer to a request's target: a path, or a whole URL as a proxy is sent it.
@@ -82,8 +75,7 @@ class Routes:
                 if found:
                     return found
                 parts = urlsplit(target)
-                query = f"?{parts.query}" if parts.query else ""
-                target = parts.path + query  # this server's own address
+                target = parts.path + _query(parts)  # this server's own address
             return self._here(target)
         except ValueError:  # no URL, such as http://[::1/
             return None
@@ -96,7 +88,7 @@ class Routes:
             return Reply("application/json", text=b"{}")
         if found := _REGISTRY.fullmatch(path):
             entry = self._images.get((found["name"], found["reference"]))
-            return _blob(entry, entry.media_type) if entry else None
+            return Reply(entry.media_type, entry.digest) if entry else None
         if path == "/simple/":
             return _page(f"{name}/" for name in sorted(self._projects))
         if found := _SIMPLE.fullmatch(path):
@@ -105,18 +97,17 @@ class Routes:
             return _page(links) if links else None
         if path.startswith("/wheel/"):
             entry = self._wheels.get(unquote(path.removeprefix("/wheel/")))
-            return _blob(entry) if entry else None
+            return Reply(catalogs.PLAIN, entry.digest) if entry else None
         if found := _URL.fullmatch(target):
-            return self._url(
-                f"{found['scheme']}://{found['host'].replace('_', ':')}{found['rest']}"
-            )
+            host = found["host"].replace("_", ":")
+            return self._url(f"{found['scheme']}://{host}{found['rest']}")
         return None
 
     def _url(self, url: str) -> Reply | None:
         entry = self._urls.get(_normal(url))
         if entry is None and (found := _BY_HASH.search(url)):
             entry = self._indexes.get(f"sha256:{found[1]}")
-        return _blob(entry) if entry else None
+        return Reply(catalogs.PLAIN, entry.digest) if entry else None
 
 
 def spelled(name: str) -> str:
@@ -127,27 +118,20 @@ def spelled(name: str) -> str:
     return name.replace(":", "_")
 
 
-def _split(ref: str) -> tuple[str, str]:
-    head, slash, last = ref.rpartition("/")
-    name, _, tag = last.partition(":")
-    return spelled(head + slash + name), tag or "latest"
-
-
 def _normal(url: str) -> str:
     """A URL in one of its many spellings; flat repositories have `/./` in theirs."""
     parts = urlsplit(url)
-    query = f"?{parts.query}" if parts.query else ""
     path = unquote(parts.path).replace("/./", "/")
-    return f"{parts.scheme}://{parts.netloc.lower()}{path}{query}"
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}{_query(parts)}"
 
 
-def _blob(entry: ArchivedBlob, media_type: str = PLAIN) -> Reply:
-    return Reply(media_type, entry.digest, entry.size)
+def _query(parts: SplitResult) -> str:
+    return f"?{parts.query}" if parts.query else ""
 
 
 def _page(links: Iterable[str]) -> Reply:
-    lines = []
+    text = "<!DOCTYPE html>\n"
     for link in links:
         name = link.rpartition("/")[2].partition("#")[0] or link
-        lines.append(f'<a href="{html.escape(link)}">{html.escape(name)}</a><br>')
-    return Reply("text/html", text="\n".join(["<!DOCTYPE html>", *lines, ""]).encode())
+        text += f'<a href="{html.escape(link)}">{html.escape(name)}</a><br>\n'
+    return Reply("text/html", text=text.encode())
