@@ -7,7 +7,6 @@ was recorded, which its fingerprint tag keeps. Images themselves and their finge
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -20,9 +19,6 @@ from bakestone.core.render.release import ReleasedImage, ReleaseRecord
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 from bakestone.jobs.publish import records
-
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_FAMILY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
 
 class Fate(StrEnum):
@@ -78,9 +74,10 @@ def _record(path: Path) -> ReleaseRecord:
 
 
 def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
-    if not _FAMILY.fullmatch(image.family) or image.repository != f"{place}/{image.family}":
+    """What is to become of a tag; `release.read` checked that family and name are such."""
+    if image.repository != f"{place}/{image.family}":
         return Retirement(image, Fate.LEFT, f"{image.repository} is not of {place}")
-    if not _TAG.fullmatch(image.name) or FINGERPRINT_TAG.fullmatch(image.name):
+    if FINGERPRINT_TAG.fullmatch(image.name):
         return Retirement(image, Fate.LEFT, "its name is none of a variant")
     there = registry.head(image.floating)
     if there is None:

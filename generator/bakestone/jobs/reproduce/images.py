@@ -34,16 +34,14 @@ class LayerDifference:
 
     def as_dict(self) -> Json:
         """For `--format json`."""
-        sizes = {
-            "before": {"digest": self.before, "size": self.size_before},
-            "after": {"digest": self.after, "size": self.size_after},
-        }
-        about = {
+        return {
             "layer": self.number,
             "instruction": self.instruction,
             "same_content": self.same_content,
+            "before": {"digest": self.before, "size": self.size_before},
+            "after": {"digest": self.after, "size": self.size_after},
+            "files": [file.as_dict() for file in self.files],
         }
-        return {**about, **sizes, "files": [f.as_dict() for f in self.files]}
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class ConfigDifference:
 
     def as_dict(self) -> Json:
         """For `--format json`."""
-        return {"path": self.path, "before": self.before, "after": self.after}
+        return {**vars(self)}
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,26 @@ class ImageDifference:
 
     def as_dict(self) -> Json:
         """For `--format json`."""
-        names = ("layers", "config", "manifest")
-        return {name: [one.as_dict() for one in getattr(self, name)] for name in names}
+        return {name: [one.as_dict() for one in found] for name, found in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A layer of an image: `content` is its digest before compression, `instruction` what made it;
+    both are empty where the configuration does not say.
+    """
+
+    descriptor: Json
+    content: str = ""
+    instruction: str = ""
+
+    @property
+    def facts(self) -> tuple[str, int]:
+        """Digest and size."""
+        return self.descriptor["digest"], self.descriptor["size"]
+
+
+_NO_LAYER = _Layer({"digest": "", "size": 0})
 
 
 def compare(before: Store, first: str, after: Store, second: str) -> ImageDifference:
@@ -93,59 +109,48 @@ def compare(before: Store, first: str, after: Store, second: str) -> ImageDiffer
             f"{first} or {second} is no image manifest", "was the image made by something else?"
         )
     configs = before.document(manifests[0]["config"]), after.document(manifests[1]["config"])
+    pairs = itertools.zip_longest(*map(_layers, manifests, configs), fillvalue=_NO_LAYER)
     layers = []
-    names = _instructions(configs[0]), _instructions(configs[1])
-    contents = [
-        (c.get("rootfs") or {}).get("diff_ids") or [] for c in configs
-    ]  # digests before compression
-    pairs = itertools.zip_longest(manifests[0]["layers"], manifests[1]["layers"])
-    for index, (old, new) in enumerate(pairs):
-        if old and new and old["digest"] == new["digest"]:
+    for number, (old, new) in enumerate(pairs, 1):
+        if old.facts[0] == new.facts[0]:
             continue
-        same = index < min(map(len, contents)) and contents[0][index] == contents[1][index]
+        same = old.content == new.content != ""
         files = () if same else tuple(differences(_files(before, old), _files(after, new)))
-        instruction = next(
-            (n[index] for n in (names if old else names[::-1]) if index < len(n)), ""
-        )
-        layers.append(
-            LayerDifference(index + 1, instruction, *_facts(old), *_facts(new), same, files)
-        )
-    plain = [{k: v for k, v in m.items() if k not in ("config", "layers")} for m in manifests]
-    options = [
-        {
-            str(n): {k: v for k, v in d.items() if k not in ("digest", "size")}
-            for n, d in enumerate(m["layers"], 1)
-        }
-        for m in manifests
+        instruction = old.instruction or new.instruction
+        layers.append(LayerDifference(number, instruction, *old.facts, *new.facts, same, files))
+    # the layers' digests are told with the layers
+    config = _values(_but(configs[0], "rootfs"), _but(configs[1], "rootfs"))
+    manifest = _values(_bare(manifests[0]), _bare(manifests[1]))
+    return ImageDifference(tuple(layers), tuple(config), tuple(manifest))
+
+
+def _layers(manifest: Json, config: Json) -> list[_Layer]:
+    """The layers of an image, with what its configuration says of each."""
+    contents = dict(enumerate((config.get("rootfs") or {}).get("diff_ids") or []))
+    history = [step for step in config.get("history") or [] if not step.get("empty_layer")]
+    made = {number: str(step.get("created_by", "")) for number, step in enumerate(history)}
+    return [
+        _Layer(layer, contents.get(number, ""), made.get(number, ""))
+        for number, layer in enumerate(manifest["layers"])
     ]
-    shown = tuple(_values(plain[0] | {"layers": options[0]}, plain[1] | {"layers": options[1]}))
-    return ImageDifference(
-        tuple(layers),
-        tuple(_values(_without_layers(configs[0]), _without_layers(configs[1]))),
-        shown,
-    )
 
 
-def _facts(descriptor: Json | None) -> tuple[str, int]:
-    return (descriptor["digest"], descriptor["size"]) if descriptor else ("", 0)
-
-
-def _files(store: Store, descriptor: Json | None) -> dict[str, LayerFile]:
-    if descriptor is None:
+def _files(store: Store, layer: _Layer) -> dict[str, LayerFile]:
+    if layer is _NO_LAYER:
         return {}
-    with store.open(descriptor) as stream:
-        return listing(stream, descriptor["digest"])
+    with store.open(layer.descriptor) as stream:
+        return listing(stream, layer.descriptor["digest"])
 
 
-def _instructions(config: Json) -> list[str]:
-    """What made each layer, by the image's own history."""
-    history = config.get("history") or []
-    return [str(entry.get("created_by", "")) for entry in history if not entry.get("empty_layer")]
+def _bare(manifest: Json) -> Json:
+    """A manifest without digests and sizes."""
+    layers = [_but(layer, "digest", "size") for layer in manifest["layers"]]
+    numbered = {str(number): layer for number, layer in enumerate(layers, 1)}
+    return _but(manifest, "config") | {"layers": numbered}
 
 
-def _without_layers(config: Json) -> Json:
-    # the layers' own digests: told with the layers
-    return {k: v for k, v in config.items() if k != "rootfs"}
+def _but(data: Json, *keys: str) -> Json:
+    return {key: value for key, value in data.items() if key not in keys}
 
 
 def _values(before: object, after: object, path: str = "") -> Iterator[ConfigDifference]:
