@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -25,7 +24,7 @@ from bakestone.clients.registry.manifest import (
     is_digest,
 )
 from bakestone.errors import ENVIRONMENT, Finding, fail
-from bakestone.files import StrangeFileError, hash_of, open_regular, write_text
+from bakestone.files import StrangeFileError, hash_of, open_regular, scratch, write_text
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import ARTIFACT, CONFIG, IMAGE, PLAIN, Catalog
 
@@ -34,26 +33,6 @@ _TITLE, _REF = "org.opencontainers.image.title", "org.opencontainers.image.ref.n
 _MARK = '{"imageLayoutVersion": "1.0.0"}\n'
 _MAX_INDEX, MAX_CATALOG = 2**20, 2**28
 """Bytes that are read of files which say what the others are."""
-
-
-class Written:
-    """What `ArchiveLayout.writing` gives: takes bytes, and knows their digest and size."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._sum = hashlib.sha256()
-        self.size = 0
-
-    def write(self, chunk: bytes) -> int:
-        """Take bytes."""
-        self._sum.update(chunk)
-        self.size += len(chunk)
-        return self._stream.write(chunk)
-
-    @property
-    def digest(self) -> str:
-        """Of what was taken so far."""
-        return f"sha256:{self._sum.hexdigest()}"
 
 
 class ArchiveLayout:
@@ -106,38 +85,38 @@ class ArchiveLayout:
         write_text(self.folder / "oci-layout", _MARK)
 
     @contextlib.contextmanager
-    def writing(self, digest: str = "") -> Iterator[Written]:
-        """Write a blob; it is there only when the block ends well and, with a `digest`, is what
-        that says.
+    def writing(self, digest: str) -> Iterator[IO[bytes]]:
+        """A stream for a blob, which is there only when the block ends well and wrote what the
+        digest says; what it wrote, where that is empty.
         """
-        try:
-            handle, temporary = tempfile.mkstemp(prefix=".new-", dir=self.blobs)
+        with scratch("blob", self.folder) as folder:
+            path = folder / "blob"
             try:
-                with os.fdopen(handle, "wb") as stream:
-                    written = Written(stream)
-                    yield written
+                with path.open("wb") as stream:
+                    yield stream
                     stream.flush()
                     os.fsync(stream.fileno())
-                if digest and written.digest != digest:
-                    hint = "what was fetched was altered or cut off; try again"
-                    raise fail(f"it came with the digest {written.digest}", hint, name=digest)
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, self.path(written.digest))
-            finally:
-                Path(temporary).unlink(missing_ok=True)
-        except OSError as problem:
-            raise self._unwritable(problem) from problem
+            except OSError as problem:
+                raise self._unwritable(problem) from problem
+            self.adopt(path, digest)
 
     def put(self, content: bytes) -> str:
         """Write a small blob. Gives its digest."""
-        with self.writing() as written:
-            written.write(content)
-        return written.digest
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        with self.writing(digest) as stream:
+            stream.write(content)
+        return digest
 
-    def adopt(self, path: Path) -> tuple[str, int]:
-        """Move a file of the same file system in as a blob. Gives digest and size."""
+    def adopt(self, path: Path, expected: str = "") -> tuple[str, int]:
+        """Move a file of the same file system in as a blob. Gives digest and size.
+
+        Raises `BakestoneError` when it has another digest than is expected.
+        """
         try:
             digest, size = hash_of(path)
+            if expected not in ("", digest):
+                hint = "what was fetched was altered or cut off; try again"
+                raise fail(f"it came with the digest {digest}", hint, name=expected)
             os.chmod(path, 0o644)
             os.replace(path, self.path(digest))
         except OSError as problem:

@@ -8,6 +8,7 @@ was recorded, which its fingerprint tag keeps. Images themselves and their finge
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -49,20 +50,16 @@ def retire(
     `place` is the project's registry, `known` the (family, name) of every variant in images.yaml.
     Raises `BakestoneError` when there is no record, or none of good shape.
     """
-    if not remove:
-        return [_judge(one, place, registry) for one in release.retired(_record(path), known)]
-    with records.alone(path):
-        record, done = _record(path), []
-        for image in release.retired(record, known):
-            found = _judge(image, place, registry)
-            if found.fate == Fate.TO_REMOVE:
-                found = _remove(found, registry)
-            done.append(found)
-        over = [d.image for d in done if d.fate in (Fate.REMOVED, Fate.GONE)]
-        if over:
-            kept = (image for image in record.images if image not in over)
-            write_text(path, replace(record, images=tuple(kept)).text)
-    return done
+    with records.alone(path) if remove else nullcontext():
+        record = _record(path)
+        found = [_judge(image, place, registry) for image in release.retired(record, known)]
+        if remove:
+            found = [_remove(one, registry) for one in found]
+            over = [one.image for one in found if one.fate != Fate.LEFT]
+            if over:
+                kept = tuple(image for image in record.images if image not in over)
+                write_text(path, replace(record, images=kept).text)
+    return found
 
 
 def _record(path: Path) -> ReleaseRecord:
@@ -91,6 +88,8 @@ def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
 
 
 def _remove(found: Retirement, registry: Registry) -> Retirement:
+    if found.fate != Fate.TO_REMOVE:
+        return found
     try:
         registry.delete_tag(found.image.floating)
     except BakestoneError as problem:

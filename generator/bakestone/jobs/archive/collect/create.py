@@ -97,13 +97,14 @@ def _downloads(
 
 def _file(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
     digest, kind = (f"sha256:{file.sha256}", FILE) if file.sha256 else ("", KEY)
-    if not digest or not layout.right(digest):
+    if digest and layout.right(digest):
+        size = layout.path(digest).stat().st_size
+    else:
         say(file.url)
-        with layout.writing(digest) as sink:
-            limits = Limits(size=max(MAX_SIZE, file.size))
-            download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
-        digest = sink.digest
-    size = layout.path(digest).stat().st_size
+        limits = Limits(size=max(MAX_SIZE, file.size))
+        with layout.writing(digest) as stream:
+            came = download.fetch(file.url, session, limits, checksum=file.sha256, keep=stream)
+        digest, size = f"sha256:{came.sha256}", came.size
     return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
 
 

@@ -62,7 +62,7 @@ def steps(wanted: WantedParts, lock: Lock) -> list[PackageStep]:
     for packages in wanted.packages:
         grouped.setdefault((packages.wanted.base, packages.platform), []).append(packages)
     return [
-        PackageStep(ref, platform, _dockerfile(sets, lock), tuple(sets))
+        PackageStep(ref, platform, _dockerfile(sets, lock, wanted.keyrings), tuple(sets))
         for (ref, platform), sets in sorted(grouped.items())
     ]
 
@@ -104,14 +104,13 @@ def taken(
     return found
 
 
-def _dockerfile(sets: list[Packages], lock: Lock) -> str:
+def _dockerfile(sets: list[Packages], lock: Lock, builder: str) -> str:
     ref = sets[0].wanted.base
     if sets[0].manager == "dnf":
         return rpms.stage(lock.bases[ref].origin(ref), sets, lock.packages[ref])
     texts = []
     vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
     if vendors:
-        builder = next(p.keyrings for p in sets if p.keyrings)
         keys = [vendors[name] for name in sorted(vendors)]
         texts.append(apt.keyrings_stage(lock.bases[builder].origin(builder), keys))
     origin, last = lock.bases[ref].origin(ref), "FROM scratch\n"
@@ -166,13 +165,10 @@ def _run(steps: list[PackageStep], engine: Engine, folder: Path) -> list[tuple[P
         return [(step, folder / name) for name, step in named.items()]
     why = unanswered(state)
     if gone := sorted({*apt.unknown(why.log), *dnf.unknown(why.log)}):
-        raise fail(
-            "the package archive no longer has"
-            f" {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}",
-            "`bakestone lock --update` takes what it has now; or name a mirror that keeps old"
-            " versions",
-            name="packages",
-        )
+        names = f"{', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}"
+        hint = "`bakestone lock --update` takes what it has now; or name a mirror that keeps old"
+        hint += " versions"
+        raise fail(f"the package archive no longer has {names}", hint, name="packages")
     reason = why.reason(lambda log: apt.reasons(log) or dnf.reasons(log))
     hint = "can the base image and its package archive be reached from a build?"
     raise fail(f"the packages cannot be fetched: {reason}", hint, name="packages", code=ENVIRONMENT)
@@ -189,8 +185,8 @@ def _agree(results: list[tuple[PackageStep, Path]]) -> bool:
 def _lists(step: PackageStep, came: Path) -> Iterator[tuple[str, Path, Packages]]:
     for number, packages in enumerate(step.sets):
         folder = came / str(number)
-        for name, url in _lines(folder / "index"):
-            yield _address(url), folder / "lists" / _filename(name), packages
+        for name, url in _named(folder / "index", name=0, url=1):
+            yield url, folder / "lists" / name, packages
 
 
 def _entries(
@@ -201,38 +197,33 @@ def _entries(
         yield ArchivedBlob(INDEX, canonical(url, site), digest, size, variants=packages.variants)
     known: dict[str, tuple[str, int]] = {}
     for number, packages in enumerate(step.sets):
-        for quoted, filename, *_ in _lines(came / str(number) / "uris"):
-            url = canonical(_address(quoted.strip("'")), site)
-            if filename not in known:
-                known[filename] = layout.adopt(came / "debs" / _filename(filename))
-            yield ArchivedBlob(PACKAGE, url, *known[filename], variants=packages.variants)
+        for name, url in _named(came / str(number) / "uris", name=1, url=0):
+            if name not in known:
+                known[name] = layout.adopt(came / "debs" / name)
+            address = canonical(url, site)
+            yield ArchivedBlob(PACKAGE, address, *known[name], variants=packages.variants)
 
 
-def _lines(path: Path) -> list[list[str]]:
-    """The words of each line of a list that was written inside a base image, by whatever is there.
+def _named(path: Path, *, name: int, url: int) -> Iterator[tuple[str, str]]:
+    """The file name and the URL, which are these words, of each line of a list that was written
+    inside a base image, by whatever is there.
 
     Raises `BakestoneError` when it is no such list.
     """
     try:
         with open_regular(path) as stream:
-            found = [line.split(" ") for line in stream.read(MAX_TEXT).decode().splitlines()]
+            lines = stream.read(MAX_TEXT).decode().splitlines()
     except (OSError, ValueError) as problem:
         raise _strange(f"its list {path.name} cannot be read") from problem
-    if any(len(words) < 2 for words in found):
-        raise _strange(f"its list {path.name} has a line of one word")
-    return found
-
-
-def _filename(text: str) -> str:
-    if not _FILENAME.fullmatch(text):
-        raise _strange(f"it names the file {text[:80]!r}")
-    return text
-
-
-def _address(text: str) -> str:
-    if not is_name(PACKAGE, text):
-        raise _strange(f"it names the address {text[:80]!r}")
-    return text
+    for words in (line.split(" ") for line in lines):
+        if len(words) < 2:
+            raise _strange(f"its list {path.name} has a line of one word")
+        filename, address = words[name], words[url].strip("'")
+        if not _FILENAME.fullmatch(filename):
+            raise _strange(f"it names the file {filename[:80]!r}")
+        if not is_name(PACKAGE, address):
+            raise _strange(f"it names the address {address[:80]!r}")
+        yield filename, address
 
 
 def _strange(reason: str) -> Exception:

@@ -19,15 +19,11 @@ from bakestone.errors import BakestoneError, Finding
 
 @dataclass(frozen=True)
 class Packages:
-    """A package set on one platform.
-
-    `keyrings` is the reference of the image on which its vendors' keyrings are made.
-    """
+    """A package set on one platform."""
 
     wanted: PackageSet
     platform: str
     variants: tuple[str, ...]
-    keyrings: str = ""
 
     @property
     def manager(self) -> str:
@@ -59,12 +55,15 @@ class WheelFile:
 
 @dataclass(frozen=True)
 class WantedParts:
-    """Everything. `images` maps a base's reference to who needs it."""
+    """Everything. `images` maps a base's reference to who needs it; `keyrings` is the one on which
+    the keyrings of packages' vendors are made.
+    """
 
     images: dict[str, Users]
     files: tuple[WantedFile, ...]
     wheels: tuple[WheelFile, ...]
     packages: tuple[Packages, ...]
+    keyrings: str
 
 
 def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts:
@@ -88,18 +87,13 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
         for platform in sorted(set(users.platforms) & set(lock.wheels[key].files))
     ]
     packages = [
-        Packages(
-            _on(platform, wanted),
-            platform,
-            users.names,
-            needed.keyrings if wanted.repositories else "",
-        )
+        Packages(_on(platform, wanted), platform, users.names)
         for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
         if wanted.names
         for platform in sorted(users.platforms)
     ]
     images = dict(sorted(needed.bases.items()))
-    return WantedParts(images, tuple(files), tuple(wheels), tuple(packages))
+    return WantedParts(images, tuple(files), tuple(wheels), tuple(packages), needed.keyrings)
 
 
 def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
