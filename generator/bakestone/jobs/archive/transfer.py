@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import MAX_DOCUMENT
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.words import Say
@@ -18,11 +19,6 @@ from bakestone.jobs.archive.catalog import ArchivedBlob
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
 from bakestone.jobs.archive.collect.images import fetch
 from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
-
-MAX_MANIFEST = 4 * 2**20
-"""Bytes of a manifest that registries must take (OCI distribution specification); more need not
-work anywhere.
-"""
 
 
 def target(text: str) -> str:
@@ -48,10 +44,10 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
     layout = ArchiveLayout(folder)
     manifest = layout.manifest()
     size = len(manifest.raw)
-    if size > MAX_MANIFEST:
+    if size > MAX_DOCUMENT:  # more need not work anywhere (OCI distribution specification)
         raise fail(
             f"the archive has so many blobs that its manifest is {size} bytes long, and"
-            f" registries take {MAX_MANIFEST}",
+            f" registries take {MAX_DOCUMENT}",
             "make several archives with selectors, or carry the folder",
             name=str(folder),
         )

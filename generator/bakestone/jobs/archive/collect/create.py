@@ -47,11 +47,10 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     parts = wanted.of(variants, project.matrix.library, project.lock)
     layout = ArchiveLayout(folder)
     layout.prepare()
-    before = _before(layout)
     entries = _downloads(project, parts, layout, say)
     steps = packages.steps(parts, project.lock)
     key = packages.key(steps)
-    kept = _kept(before, key, layout)
+    kept = _kept(layout, key)
     if kept is None and steps:
         bases = {step.ref for step in steps}
         say(f"packages: {len(parts.packages)} sets are fetched inside {len(bases)} base images")
@@ -108,17 +107,11 @@ def _file(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -
     return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
 
 
-def _before(layout: ArchiveLayout) -> Catalog | None:
-    """The archive as it was, when there is a whole one."""
-    with contextlib.suppress(BakestoneError):  # one that cannot be read is made anew, and replaced
-        return layout.catalog()
-    return None
-
-
-def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
+def _kept(layout: ArchiveLayout, key: str) -> list[ArchivedBlob] | None:
     """The packages of an earlier run, when they were asked for alike and are all there."""
-    if before is None or before.packages != key:
-        return None
-    found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]
-    whole = all(layout.right(digest) for digest in {entry.digest for entry in found})
-    return found if whole else None
+    with contextlib.suppress(BakestoneError):  # what cannot be read is made anew, and replaced
+        before = layout.catalog()
+        found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]
+        if before.packages == key and all(map(layout.right, {entry.digest for entry in found})):
+            return found
+    return None

@@ -7,6 +7,7 @@ Nothing but what the catalog names can be asked for, so no path of a request rea
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -17,13 +18,10 @@ from packaging.utils import canonicalize_name
 
 from bakestone.clients.registry.reference import Reference
 from bakestone.jobs.archive import catalog as catalogs
-from bakestone.jobs.archive.catalog import IMAGE, INDEX, PART, WHEEL, ArchivedBlob, Catalog
+from bakestone.jobs.archive.catalog import IMAGE, INDEX, PART, WHEEL, Catalog
 
 _BY_HASH = re.compile(r"/by-hash/SHA256/([0-9a-f]{64})$")
-_REGISTRY = re.compile(
-    r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?P<what>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)"
-)
-_SIMPLE = re.compile(r"/simple/(?P<project>[A-Za-z0-9._-]+)/?")
+_SIMPLE = re.compile(r"/simple/([A-Za-z0-9._-]+)/?")
 _URL = re.compile(r"/url/(?P<scheme>https?)/(?P<host>[A-Za-z0-9.-]+(_[0-9]+)?)(?P<rest>/.*)")
 
 
@@ -37,32 +35,37 @@ class Reply:
 
 
 class Routes:
-    """The requests that one archive answers."""
+    """The requests that one archive answers: a reply for each path, each URL outside, and the
+    digest of each package index.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
-        self._images: dict[tuple[str, str], ArchivedBlob] = {}
-        self._urls: dict[str, ArchivedBlob] = {}
-        self._indexes: dict[str, ArchivedBlob] = {}
-        self._wheels: dict[str, ArchivedBlob] = {}
-        self._projects: dict[str, list[str]] = {}
-        for entry in catalog.entries:
-            if entry.kind == IMAGE:
-                place = Reference.parse(entry.name)
-                for target in (place.target, entry.digest):
-                    self._images[spelled(place.name), target] = entry
-            elif entry.kind == PART:
-                self._images[spelled(entry.name), entry.digest] = entry
-            elif entry.kind == WHEEL:
-                self._wheels[entry.name] = entry
-                project = canonicalize_name(entry.name.partition("-")[0])
-                self._projects.setdefault(project, []).append(entry.name)
-            else:
-                self._urls[_normal(entry.name)] = entry
-                if entry.kind == INDEX:
-                    self._indexes[entry.digest] = entry
         counts = Counter(entry.kind for entry in catalog.entries)
         lines = [f"{counts[kind]} x {what}\n" for kind, what in catalogs.KINDS.items()]
-        self._welcome = "".join(["Bakestone archive\n", *lines]).encode()
+        welcome = "".join(["Bakestone archive\n", *lines]).encode()
+        version = Reply("application/json", text=b"{}")
+        replies = {"/": Reply("text/plain", text=welcome), "/v2": version, "/v2/": version}
+        projects: dict[str, list[str]] = {}
+        for entry in catalog.entries:
+            reply = Reply(catalogs.PLAIN, entry.digest)
+            if entry.kind in (IMAGE, PART):
+                reply = Reply(entry.media_type, entry.digest)
+                place = Reference.parse(entry.name)
+                names = {entry.digest, place.target} if entry.kind == IMAGE else {entry.digest}
+                for what, name in itertools.product(("manifests", "blobs"), names):
+                    replies[f"/v2/{spelled(place.name)}/{what}/{name}"] = reply
+            elif entry.kind == WHEEL:
+                replies[f"/wheel/{entry.name}"] = reply
+                project = canonicalize_name(entry.name.partition("-")[0])
+                link = f"/wheel/{entry.name}#sha256={entry.digest[7:]}"
+                projects.setdefault(project, []).append(link)
+            else:
+                replies[_normal(entry.name)] = reply
+                if entry.kind == INDEX:
+                    replies[entry.digest] = reply
+        replies["/simple/"] = _page(f"{name}/" for name in projects)
+        replies |= {f"/simple/{name}/": _page(links) for name, links in projects.items()}
+        self._replies = replies
 
     def find(self, target: str) -> Reply | None:
         """The answer to a request's target: a path, or a whole URL as a proxy is sent it.
@@ -70,44 +73,27 @@ class Routes:
         None when the archive has nothing for it.
         """
         try:
-            if target.startswith(("http://", "https://")):
-                found = self._url(target)
-                if found:
-                    return found
-                parts = urlsplit(target)
-                target = parts.path + _query(parts)  # this server's own address
-            return self._here(target)
+            if not target.startswith(("http://", "https://")):
+                return self._here(target)
+            parts = urlsplit(target)  # if it is none outside, it has this server's own address
+            return self._outside(target) or self._here(parts.path + _query(parts))
         except ValueError:  # no URL, such as http://[::1/
             return None
 
     def _here(self, target: str) -> Reply | None:
-        path = target.partition("?")[0]
-        if path == "/":
-            return Reply("text/plain", text=self._welcome)
-        if path in ("/v2", "/v2/"):
-            return Reply("application/json", text=b"{}")
-        if found := _REGISTRY.fullmatch(path):
-            entry = self._images.get((found["name"], found["reference"]))
-            return Reply(entry.media_type, entry.digest) if entry else None
-        if path == "/simple/":
-            return _page(f"{name}/" for name in sorted(self._projects))
-        if found := _SIMPLE.fullmatch(path):
-            files = sorted(self._projects.get(canonicalize_name(found["project"]), ()))
-            links = [f"/wheel/{name}#sha256={self._wheels[name].digest[7:]}" for name in files]
-            return _page(links) if links else None
-        if path.startswith("/wheel/"):
-            entry = self._wheels.get(unquote(path.removeprefix("/wheel/")))
-            return Reply(catalogs.PLAIN, entry.digest) if entry else None
         if found := _URL.fullmatch(target):
             host = found["host"].replace("_", ":")
-            return self._url(f"{found['scheme']}://{host}{found['rest']}")
-        return None
+            return self._outside(f"{found['scheme']}://{host}{found['rest']}")
+        path = unquote(target.partition("?")[0])
+        if found := _SIMPLE.fullmatch(path):
+            path = f"/simple/{canonicalize_name(found[1])}/"
+        return self._replies.get(path)
 
-    def _url(self, url: str) -> Reply | None:
-        entry = self._urls.get(_normal(url))
-        if entry is None and (found := _BY_HASH.search(url)):
-            entry = self._indexes.get(f"sha256:{found[1]}")
-        return Reply(catalogs.PLAIN, entry.digest) if entry else None
+    def _outside(self, url: str) -> Reply | None:
+        found = self._replies.get(_normal(url))
+        if found is None and (by_hash := _BY_HASH.search(url)):
+            return self._replies.get(f"sha256:{by_hash[1]}")
+        return found
 
 
 def spelled(name: str) -> str:
@@ -131,7 +117,7 @@ def _query(parts: SplitResult) -> str:
 
 def _page(links: Iterable[str]) -> Reply:
     text = "<!DOCTYPE html>\n"
-    for link in links:
+    for link in sorted(links):
         name = link.rpartition("/")[2].partition("#")[0] or link
         text += f'<a href="{html.escape(link)}">{html.escape(name)}</a><br>\n'
     return Reply("text/html", text=text.encode())

@@ -14,15 +14,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bakestone.core.render.measured import Json
+from bakestone.clients.registry.manifest import INDEX_TYPES, MANIFEST_TYPES, Json
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX, MANIFEST = INDEX_TYPES[0], MANIFEST_TYPES[0]
 CONFIG = "application/vnd.oci.image.config.v1+json"
 IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 TYPE, SUBJECT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
 ATTESTATION = "attestation-manifest"
+NOWHERE = {"architecture": "unknown", "os": "unknown"}
+"""The platform of what is no image."""
 PREDICATE_TYPE = "in-toto.io/predicate-type"
 DONE = "io.bakestone.attestations"
 """Annotation of an index that has everything that belongs into it."""
@@ -71,8 +72,7 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
         for kind, d in statements
     ]
     files = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
-    unknown = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": files}
-    config = Blob(CONFIG, _json(unknown))
+    config = Blob(CONFIG, _json({**NOWHERE, "config": {}, "rootfs": files}))
     about = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
     return Blob(MANIFEST, _json({**about, "layers": layers})), config
 
@@ -82,12 +82,11 @@ def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
 
     `attestations` is by image digest.
     """
-    nowhere = {"architecture": "unknown", "os": "unknown"}
     entries = [*images]
     for image in images:
         found = attestations[str(image["digest"])]
         about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
-        entries.append(found.descriptor | {"annotations": about, "platform": nowhere})
+        entries.append(found.descriptor | {"annotations": about, "platform": NOWHERE})
     whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
     return Blob(INDEX, _json({**whole, "annotations": {DONE: "provenance,sbom"}}))
 
@@ -130,20 +129,14 @@ def attested_by(top: Json, image: str) -> list[str]:
     """The digests of the attestation manifests of an image in an index."""
     return [
         str(entry["digest"])
-        for entry in _entries(top)
+        for entry in top.get("manifests", [])
         if annotation(entry, TYPE) == ATTESTATION and annotation(entry, SUBJECT) == image
     ]
 
 
 def images(top: Json) -> list[Json]:
-    """The descriptors of the images in an index."""
-    return [entry for entry in _entries(top) if annotation(entry, TYPE) != ATTESTATION]
-
-
-def _entries(top: Json) -> list[Json]:
-    """What an index names; registries' answers were checked to have entries with a digest."""
-    found = top.get("manifests")
-    return list(found) if isinstance(found, list) else []
+    """The descriptors of the images in an index; none in the manifest of one image."""
+    return [e for e in top.get("manifests", []) if annotation(e, TYPE) != ATTESTATION]
 
 
 def _annotations(entry: Json) -> Mapping[str, object]:

@@ -68,12 +68,9 @@ def sbom(
 def _entry(top: Manifest, variant: PlannedVariant) -> Json:
     """The descriptor of an image that was pushed without an index."""
     system, _, architecture = variant.platforms[0].partition("/")
-    return {
-        "mediaType": top.media_type,
-        "digest": top.digest,
-        "size": len(top.raw),
-        "platform": {"architecture": architecture, "os": system},
-    }
+    platform = {"architecture": architecture, "os": system}
+    descriptor = {"mediaType": top.media_type, "digest": top.digest, "size": len(top.raw)}
+    return descriptor | {"platform": platform}
 
 
 def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, Json]]:
