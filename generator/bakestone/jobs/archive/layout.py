@@ -44,6 +44,7 @@ class ArchiveLayout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.blobs = folder / "blobs" / "sha256"
+        self._index = folder / "index.json"  # written last
 
     def path(self, digest: str) -> Path:
         """Where a blob is."""
@@ -73,7 +74,7 @@ class ArchiveLayout:
         try:
             marked = (self.folder / "oci-layout").is_file()
             strange = not marked and self.folder.is_dir() and any(self.folder.iterdir())
-            if strange or (self.has_index() and not self._archive()):
+            if strange or (self._index.is_file() and not self._archive()):
                 hint = "give a new folder, or one that holds an archive"
                 raise fail("there is something else in it", hint, name=str(self.folder))
             self.blobs.mkdir(parents=True, exist_ok=True)
@@ -123,12 +124,12 @@ class ArchiveLayout:
             raise self._unwritable(problem) from problem
         return digest, size
 
-    def read(self, digest: str, limit: int = MAX_CATALOG) -> bytes:
+    def read(self, digest: str) -> bytes:
         """A small blob, checked.
 
         Raises `BakestoneError` when it is missing, too long or not what its digest says.
         """
-        raw = self._bytes(self.path(digest), limit)
+        raw = self._bytes(self.path(digest), MAX_CATALOG)
         if f"sha256:{hashlib.sha256(raw).hexdigest()}" != digest:
             hint = "copy the archive again, or run `bakestone archive create` again"
             raise fail("it does not have its digest", hint, name=str(self.path(digest)))
@@ -156,8 +157,12 @@ class ArchiveLayout:
         ]
         listed = [archive | {"digest": manifest, "size": len(raw)}, *images]
         index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": listed}
-        write_text(self.folder / "index.json", json.dumps(index, indent=1) + "\n")
-        self._prune({manifest, config, *catalog.blobs()})
+        write_text(self._index, json.dumps(index, indent=1) + "\n")
+        named = {manifest, config, *catalog.blobs()}
+        for path in self.blobs.iterdir():
+            digest = f"sha256:{path.name}"
+            if is_digest(digest) and digest not in named and not path.is_dir():
+                path.unlink()
         return manifest
 
     def manifest(self) -> Manifest:
@@ -182,41 +187,31 @@ class ArchiveLayout:
         """Read every blob. Gives the catalog and a finding for each blob that is not what its
         digest says.
         """
-        catalog = self.catalog()
-        findings = []
+        catalog, findings = self.catalog(), []
+        hint = (
+            "copy it again, or run `bakestone archive create` again where there is a network: it"
+            " fetches this blob only"
+        )
         for entry in sorted(catalog.blobs().values(), key=lambda e: (e.kind, e.name)):
-            fault = self._fault(entry.digest)
-            if not fault:
-                continue
-            names = catalog.variants_of(entry.digest)
-            hit = f"{', '.join(names[:5])}{' and others' if len(names) > 5 else ''}"
-            without = f"; without it {hit} cannot be built" if names else ""
-            findings.append(
-                Finding(
-                    f"the {entry} {fault}{without}",
-                    "copy it again, or run `bakestone archive create` again where there is a"
-                    " network: it fetches this blob only",
-                    name=str(self.path(entry.digest)),
-                )
-            )
+            if fault := self._fault(entry.digest):
+                names = catalog.variants_of(entry.digest)
+                hit = f"{', '.join(names[:5])}{' and others' if len(names) > 5 else ''}"
+                without = f"; without it {hit} cannot be built" if names else ""
+                where = str(self.path(entry.digest))
+                findings.append(Finding(f"the {entry} {fault}{without}", hint, name=where))
         return catalog, findings
-
-    def has_index(self) -> bool:
-        """Whether the index, which is written last, is there."""
-        return (self.folder / "index.json").is_file()
 
     def _archive(self) -> str:
         """The digest of the archive's manifest; empty when the index names none."""
-        if not self.has_index():
+        if not self._index.is_file():
             return ""
-        path = self.folder / "index.json"
         try:
-            listed = document(self._bytes(path, _MAX_INDEX))["manifests"]
+            listed = document(self._bytes(self._index, _MAX_INDEX))["manifests"]
             found = (str(m["digest"]) for m in listed if m.get("artifactType") == ARTIFACT)
             return next(filter(is_digest, found), "")
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             hint = "copy the archive again"
-            raise fail("it is no index of an OCI layout", hint, name=str(path)) from problem
+            raise fail("it is no index of an OCI layout", hint, name=str(self._index)) from problem
 
     def _bytes(self, path: Path, limit: int) -> bytes:
         try:
@@ -228,12 +223,6 @@ class ArchiveLayout:
             hint = "it is not part of an archive that Bakestone made"
             raise fail(f"it is longer than {limit} bytes", hint, name=str(path))
         return raw
-
-    def _prune(self, named: set[str]) -> None:
-        for path in self.blobs.iterdir():
-            digest = f"sha256:{path.name}"
-            if is_digest(digest) and digest not in named and not path.is_dir():
-                path.unlink()
 
     def _own(self) -> None:
         """Refuse a folder of blobs that is a link: what it leads to is not the archive's."""

@@ -13,10 +13,26 @@ from bakestone.jobs.reproduce.stores import Store
 
 
 @dataclass(frozen=True)
+class Layer:
+    """A layer of an image; `size` is compressed, in bytes, `content` the digest before compression,
+    `instruction` what made it. All is empty where there is no such layer.
+    """
+
+    digest: str = ""
+    size: int = 0
+    content: str = ""
+    instruction: str = ""
+
+    def as_dict(self) -> Json:
+        """As manifests describe it, and for `--format json`."""
+        return {"digest": self.digest, "size": self.size}
+
+
+@dataclass(frozen=True)
 class LayerDifference:
     """A layer that two images do not have alike.
 
-    `number` counts from 1; sizes are compressed, in bytes.
+    `number` counts from 1.
 
     With `same_content` the layers are the same tar stream, compressed in another way, as another
     BuildKit does. Without it and without `files`, the files are alike and only their order is
@@ -24,13 +40,15 @@ class LayerDifference:
     """
 
     number: int
-    instruction: str
-    before: str
-    size_before: int
-    after: str
-    size_after: int
+    before: Layer
+    after: Layer
     same_content: bool
     files: tuple[Difference, ...]
+
+    @property
+    def instruction(self) -> str:
+        """What made it."""
+        return self.before.instruction or self.after.instruction
 
     def as_dict(self) -> Json:
         """For `--format json`."""
@@ -38,8 +56,8 @@ class LayerDifference:
             "layer": self.number,
             "instruction": self.instruction,
             "same_content": self.same_content,
-            "before": {"digest": self.before, "size": self.size_before},
-            "after": {"digest": self.after, "size": self.size_after},
+            "before": self.before.as_dict(),
+            "after": self.after.as_dict(),
             "files": [file.as_dict() for file in self.files],
         }
 
@@ -79,25 +97,6 @@ class ImageDifference:
         return {name: [one.as_dict() for one in found] for name, found in vars(self).items()}
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A layer of an image: `content` is its digest before compression, `instruction` what made it;
-    both are empty where the configuration does not say.
-    """
-
-    descriptor: Json
-    content: str = ""
-    instruction: str = ""
-
-    @property
-    def facts(self) -> tuple[str, int]:
-        """Digest and size."""
-        return self.descriptor["digest"], self.descriptor["size"]
-
-
-_NO_LAYER = _Layer({"digest": "", "size": 0})
-
-
 def compare(before: Store, first: str, after: Store, second: str) -> ImageDifference:
     """What two single-platform images, by their manifests' digests, do not have alike.
 
@@ -109,37 +108,35 @@ def compare(before: Store, first: str, after: Store, second: str) -> ImageDiffer
             f"{first} or {second} is no image manifest", "was the image made by something else?"
         )
     configs = before.document(manifests[0]["config"]), after.document(manifests[1]["config"])
-    pairs = itertools.zip_longest(*map(_layers, manifests, configs), fillvalue=_NO_LAYER)
+    pairs = itertools.zip_longest(*map(_layers, manifests, configs), fillvalue=Layer())
     layers = []
     for number, (old, new) in enumerate(pairs, 1):
-        if old.facts[0] == new.facts[0]:
-            continue
-        same = old.content == new.content != ""
-        files = () if same else tuple(differences(_files(before, old), _files(after, new)))
-        instruction = old.instruction or new.instruction
-        layers.append(LayerDifference(number, instruction, *old.facts, *new.facts, same, files))
+        if old.digest != new.digest:
+            same = old.content == new.content != ""
+            files = () if same else tuple(differences(_files(before, old), _files(after, new)))
+            layers.append(LayerDifference(number, old, new, same, files))
     # the layers' digests are told with the layers
     config = _values(_but(configs[0], "rootfs"), _but(configs[1], "rootfs"))
     manifest = _values(_bare(manifests[0]), _bare(manifests[1]))
     return ImageDifference(tuple(layers), tuple(config), tuple(manifest))
 
 
-def _layers(manifest: Json, config: Json) -> list[_Layer]:
+def _layers(manifest: Json, config: Json) -> list[Layer]:
     """The layers of an image, with what its configuration says of each."""
     contents = dict(enumerate((config.get("rootfs") or {}).get("diff_ids") or []))
     history = [step for step in config.get("history") or [] if not step.get("empty_layer")]
     made = {number: str(step.get("created_by", "")) for number, step in enumerate(history)}
     return [
-        _Layer(layer, contents.get(number, ""), made.get(number, ""))
+        Layer(layer["digest"], layer["size"], contents.get(number, ""), made.get(number, ""))
         for number, layer in enumerate(manifest["layers"])
     ]
 
 
-def _files(store: Store, layer: _Layer) -> dict[str, LayerFile]:
-    if layer is _NO_LAYER:
+def _files(store: Store, layer: Layer) -> dict[str, LayerFile]:
+    if not layer.digest:
         return {}
-    with store.open(layer.descriptor) as stream:
-        return listing(stream, layer.descriptor["digest"])
+    with store.open(layer.as_dict()) as stream:
+        return listing(stream, layer.digest)
 
 
 def _bare(manifest: Json) -> Json:
