@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents.words import Say
 from bakestone.errors import BakestoneError, read_text
-from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
+from bakestone.jobs.archive.catalog import INDEX, PACKAGE, WHEEL, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.collect import images, packages, wanted, wheels
-from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts
+from bakestone.jobs.archive.collect.wanted import WantedParts
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
@@ -80,8 +80,11 @@ def _downloads(
         entries += there
         jobs += more
     session = Session(project.site)
-    jobs += [partial(_file, file, session, layout, say) for file in parts.files]
-    jobs += [partial(wheels.fetch, wheel, project.site, layout, say) for wheel in parts.wheels]
+    for blob in parts.blobs:
+        if blob.kind == WHEEL:
+            jobs.append(partial(wheels.fetch, blob, project.site, layout, say))
+        else:
+            jobs.append(partial(_file, blob, session, layout, say))
     problems: list[BakestoneError] = []
     for _, found in in_parallel(lambda job: job(), jobs, PARALLEL):
         if isinstance(found, BakestoneError):
@@ -94,17 +97,15 @@ def _downloads(
     return entries
 
 
-def _file(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
-    digest, kind = (f"sha256:{file.sha256}", FILE) if file.sha256 else ("", KEY)
+def _file(wanted: ArchivedBlob, session: Session, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
+    url, digest = wanted.name, wanted.digest
     if digest and layout.right(digest):
-        size = layout.path(digest).stat().st_size
-    else:
-        say(file.url)
-        limits = Limits(size=max(MAX_SIZE, file.size))
-        with layout.writing(digest) as stream:
-            came = download.fetch(file.url, session, limits, checksum=file.sha256, keep=stream)
-        digest, size = f"sha256:{came.sha256}", came.size
-    return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
+        return replace(wanted, size=layout.path(digest).stat().st_size)
+    say(url)
+    limits, checksum = Limits(size=max(MAX_SIZE, wanted.size)), digest.removeprefix("sha256:")
+    with layout.writing(digest) as stream:
+        came = download.fetch(url, session, limits, checksum=checksum, keep=stream)
+    return replace(wanted, digest=f"sha256:{came.sha256}", size=came.size)
 
 
 def _kept(layout: ArchiveLayout, key: str) -> list[ArchivedBlob] | None:

@@ -15,6 +15,7 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding
+from bakestone.jobs.archive.catalog import FILE, KEY, WHEEL, ArchivedBlob
 
 
 @dataclass(frozen=True)
@@ -32,36 +33,16 @@ class Packages:
 
 
 @dataclass(frozen=True)
-class WantedFile:
-    """A file by URL; `sha256` is empty for the key of a package repository, which the library knows
-    by its fingerprint.
-    """
-
-    url: str
-    sha256: str
-    size: int
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class WheelFile:
-    """A wheel's file of one platform; `text` is NAME==VERSION."""
-
-    text: str
-    filename: str
-    sha256: str
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class WantedParts:
     """Everything. `images` maps a base's reference to who needs it; `keyrings` is the one on which
     the keyrings of packages' vendors are made.
+
+    `blobs` are files and wheels with what the lock says of them. The key of a package repository,
+    which the library knows by its fingerprint, has no digest yet.
     """
 
     images: dict[str, Users]
-    files: tuple[WantedFile, ...]
-    wheels: tuple[WheelFile, ...]
+    blobs: tuple[ArchivedBlob, ...]
     packages: tuple[Packages, ...]
     keyrings: str
 
@@ -73,19 +54,19 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     """
     needed = demand.of(sorted(variants, key=lambda v: v.name), library)
     _check(needed.bases, lock)
+    blobs = []
+    for url, (_, users) in sorted(needed.artifacts.items()):
+        file = lock.artifacts[url]
+        blobs.append(_blob(FILE, url, file.sha256, file.size, users.names))
     keys: dict[str, set[str]] = {}
     for repository, users in needed.repositories.values():
         keys.setdefault(repository.key, set()).update(users.names)
-    files = [
-        WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
-        for url, (_, users) in sorted(needed.artifacts.items())
-    ]
-    files += [WantedFile(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())]
-    wheels = [
-        WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform][:2], users.names)
-        for key, (_, users) in sorted(needed.wheels.items())
-        for platform in sorted(set(users.platforms) & set(lock.wheels[key].files))
-    ]
+    for url, names in sorted(keys.items()):
+        blobs.append(ArchivedBlob(KEY, url, "", 0, variants=tuple(sorted(names))))
+    for key, (_, users) in sorted(needed.wheels.items()):
+        files = lock.wheels[key].files
+        for platform in sorted(set(users.platforms) & set(files)):
+            blobs.append(_blob(WHEEL, *files[platform], users.names))
     packages = [
         Packages(_on(platform, wanted), platform, users.names)
         for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
@@ -93,7 +74,11 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
         for platform in sorted(users.platforms)
     ]
     images = dict(sorted(needed.bases.items()))
-    return WantedParts(images, tuple(files), tuple(wheels), tuple(packages), needed.keyrings)
+    return WantedParts(images, tuple(blobs), tuple(packages), needed.keyrings)
+
+
+def _blob(kind: str, name: str, sha256: str, size: int, variants: tuple[str, ...]) -> ArchivedBlob:
+    return ArchivedBlob(kind, name, f"sha256:{sha256}", size, variants=variants)
 
 
 def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
