@@ -71,10 +71,7 @@ class Catalog:
 
     def blobs(self) -> dict[str, ArchivedBlob]:
         """Digest -> the first entry that names it."""
-        found: dict[str, ArchivedBlob] = {}
-        for entry in self.entries:
-            found.setdefault(entry.digest, entry)
-        return found
+        return {entry.digest: entry for entry in reversed(self.entries)}
 
     def variants_of(self, digest: str) -> list[str]:
         """The variants that cannot be built without a blob."""

@@ -164,11 +164,9 @@ def _raise_when_full(state: State) -> None:
 
 def _hit(failure: Failure, remaining: Sequence[PlannedVariant]) -> list[PlannedVariant]:
     """Whom a failure stops: those that have the stage, or the base image."""
-    if _is_base(failure):
-        ref = failure.instruction.partition(_METADATA)[2].strip()
-        hit = [v for v in remaining if ref and f"FROM {ref}" in v.dockerfile]
-        if hit:
-            return hit
+    ref = failure.instruction.partition(_METADATA)[2].strip()
+    if hit := [v for v in remaining if ref and f"FROM {ref}" in v.dockerfile]:
+        return hit
     first = next((v for v in remaining if v.target == failure.target), None)
     return hit_by(failure.stage, first, remaining) if first else []
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import IO
 
 from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
 
-CHUNK = 2**20
-"""Bytes that are read at a time."""
 MAX_ENTRIES = 2_000_000
 """Entries of one layer; the largest CUDA layer has some 20 000."""
 KINDS = {
@@ -102,12 +101,8 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> LayerFile:
     content = member.linkname
     if member.isdev():
         content = f"{member.devmajor}:{member.devminor}"
-    elif member.isreg():
-        sum_ = hashlib.sha256()
-        stream = archive.extractfile(member)
-        while chunk := stream.read(CHUNK) if stream else b"":
-            sum_.update(chunk)
-        content = sum_.hexdigest()
+    elif member.isreg() and isinstance(stream := archive.extractfile(member), BufferedReader):
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
     extended = (pair for pair in member.pax_headers.items() if pair[0].startswith("SCHILY.xattr."))
     return LayerFile(
         kind,

@@ -23,8 +23,7 @@ from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 from bakestone.jobs.publish import failures
 from bakestone.jobs.publish.order import order
 from bakestone.jobs.publish.watching import Board
-from bakestone.jobs.reproduce.images import ImageDifference, compare
-from bakestone.jobs.reproduce.stores import Published, Store
+from bakestone.jobs.reproduce.images import ImageDifference, Published, Store, compare
 
 REGISTRY, REBUILD = "registry", "rebuild"
 """What a new build is compared with: what was published, or another new build."""

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO
 
 from bakestone import __version__
 from bakestone.core.documents.words import Say
@@ -32,7 +31,6 @@ LAST_WORDS = 2
 """Seconds that the end waits for a listener."""
 TOLD = 200
 """Paths that are named as missing; of more, there is only a count."""
-_CHUNK = 2**20
 _TLS = b"\x16"
 """The first byte of a TLS handshake; no HTTP request begins with it."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
@@ -149,9 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._head(200, found.media_type, size, about)
             else:
                 self._head(206, found.media_type, end - start, part | about)
-            if self.command != "HEAD":
-                stream.seek(start)
-                self._copy(stream, end - start)
+            if self.command != "HEAD" and end > start:
+                sent = self.connection.sendfile(stream, start, end - start)
+                # cut off below our hands: the reader sees that bytes are missing
+                self.close_connection |= sent < end - start
 
     def _range(self, size: int) -> tuple[int, int]:
         """The bytes asked for, as [start, end); all of them without a range, or with one that is
@@ -161,14 +160,6 @@ class _Handler(BaseHTTPRequestHandler):
         if not asked:
             return 0, size
         return int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size)
-
-    def _copy(self, stream: IO[bytes], left: int) -> None:
-        while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
-            self.wfile.write(chunk)
-            left -= len(chunk)
-        if left:
-            # cut off below our hands: the reader sees that bytes are missing
-            self.close_connection = True
 
     def _head(self, code: int, media_type: str, size: int, more: dict[str, str]) -> None:
         self.send_response(code)

@@ -5,7 +5,6 @@ nobody else.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -29,23 +28,24 @@ def write(folder: Path, catalog: Catalog, site: Site, images: str, steps: str) -
     hosts = {entry.name.partition("/")[0] for entry in catalog.entries if entry.kind == IMAGE}
     by_url = (e for e in catalog.entries if e.kind not in (IMAGE, PART, WHEEL))
     origins = {urlsplit(entry.name)[:2] for entry in by_url}
-    data: dict[str, Any] = {"version": 1}
-    if site.registry:
-        data["registry"] = site.registry
-    if site.insecure:
-        data["insecure"] = list(site.insecure)
-    data["mirrors"] = {
+    mirrors = {
         "registries": {host: f"{images}/{spelled(host)}" for host in sorted(hosts)},
         "urls": {
             f"{scheme}://{host}/": f"http://{steps}/url/{scheme}/{spelled(host)}/"
             for scheme, host in sorted(origins)
         },
     }
-    if "ca" in site.files:
-        data["ca"] = str(site.files["ca"])
-    data |= {"pip": "pip.conf", "apt": "apt.conf"}
-    if site.builder:
-        data["builder"] = site.builder
+    data = {
+        "version": 1,
+        "registry": site.registry,
+        "insecure": list(site.insecure),
+        "mirrors": mirrors,
+        "ca": str(site.files.get("ca", "")),
+        "pip": "pip.conf",
+        "apt": "apt.conf",
+        "builder": site.builder,
+    }
+    said = {key: value for key, value in data.items() if value}
     host = steps.rpartition(":")[0]
     texts = {
         # as the proxy for http, the archive gives apt's own sources back, signatures and all; they
@@ -54,7 +54,7 @@ def write(folder: Path, catalog: Catalog, site: Site, images: str, steps: str) -
             f'Acquire::http::Proxy "http://{steps}/";\nAcquire::Check-Valid-Until "false";\n'
         ),
         "pip.conf": f"[global]\nindex-url = http://{steps}/simple/\ntrusted-host = {host}\n",
-        NAME: _HEADER + yaml.safe_dump(data, sort_keys=False),
+        NAME: _HEADER + yaml.safe_dump(said, sort_keys=False),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
