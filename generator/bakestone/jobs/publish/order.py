@@ -31,7 +31,5 @@ def hit_by(
     """The variants that fail as well when `stage` of the variant `first` failed: those that have
     the same stage.
     """
-    identity = first.stages.get(stage)
-    if identity is None or stage in OWN:
-        return [v for v in remaining if v == first]
-    return [v for v in remaining if v == first or v.stages.get(stage) == identity]
+    identity = None if stage in OWN else first.stages.get(stage)
+    return [v for v in remaining if v == first or (identity and v.stages.get(stage) == identity)]

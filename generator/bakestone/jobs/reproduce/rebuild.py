@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -107,9 +107,8 @@ def reproduce(
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
-        raise fail(
-            f"{abilities.name} cannot export an image with rewritten times", hint, code=ENVIRONMENT
-        )
+        why = f"{abilities.name} cannot export an image with rewritten times"
+        raise fail(why, hint, code=ENVIRONMENT)
     with temporary("bakestone-reproduce-") as folder:
         known = _published(variants, registry, against, folder)
         first = Layout(folder / "first")
@@ -199,8 +198,7 @@ def _problem(plan: BuildPlan, engine: Engine, state: State, *, good: bool) -> Ba
     return failures.stopped(state)
 
 
-def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> list[Result]:
-    results = []
+def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> Iterator[Result]:
     built = _platforms(layout, variant)
     for platform in variant.platforms:
         before, after = known.platforms.get(platform), built.get(platform)
@@ -209,8 +207,7 @@ def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> list[Res
             why = f"{where} has no image for {platform}"
             raise fail(why, "push it again", name=variant.name)
         difference = None if before == after else compare(known.store, before, layout, after)
-        results.append(Result(variant.name, platform, known.against, before, after, difference))
-    return results
+        yield Result(variant.name, platform, known.against, before, after, difference)
 
 
 def _platforms(layout: Layout, variant: PlannedVariant) -> dict[str, str]:

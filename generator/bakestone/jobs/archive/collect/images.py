@@ -30,9 +30,8 @@ def copy(
     """
     repository = Reference.parse(registry.site.mirror(ref)).name
     root = registry.need(f"{repository}@{locked.digest}")
-    parts = [root]
+    parts, outside = [root], Reference.parse(ref).name
     described = [(IMAGE, ref, root)]
-    outside = Reference.parse(ref).name
     if root.media_type in INDEX_TYPES:
         there = root.platforms
         lacking = sorted(p for p in users.platforms if p not in there)

@@ -28,18 +28,16 @@ def write(folder: Path, catalog: Catalog, site: Site, images: str, steps: str) -
     hosts = {entry.name.partition("/")[0] for entry in catalog.entries if entry.kind == IMAGE}
     by_url = (e for e in catalog.entries if e.kind not in (IMAGE, PART, WHEEL))
     origins = {urlsplit(entry.name)[:2] for entry in by_url}
-    mirrors = {
-        "registries": {host: f"{images}/{spelled(host)}" for host in sorted(hosts)},
-        "urls": {
-            f"{scheme}://{host}/": f"http://{steps}/url/{scheme}/{spelled(host)}/"
-            for scheme, host in sorted(origins)
-        },
+    urls = {
+        f"{scheme}://{host}/": f"http://{steps}/url/{scheme}/{spelled(host)}/"
+        for scheme, host in sorted(origins)
     }
+    registries = {host: f"{images}/{spelled(host)}" for host in sorted(hosts)}
     data = {
         "version": 1,
         "registry": site.registry,
         "insecure": list(site.insecure),
-        "mirrors": mirrors,
+        "mirrors": {"registries": registries, "urls": urls},
         "ca": str(site.files.get("ca", "")),
         "pip": "pip.conf",
         "apt": "apt.conf",

@@ -53,7 +53,7 @@ def parts(
     `measured` is slot -> what the inventory found.
     """
     survey = Survey(library)
-    found = list(_base(variant, platform, lock))
+    found = [_base(variant, platform, lock)]
     for chosen in sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot)):
         found.append(_component(chosen, measured.get(chosen.slot, {})))
     vendors = (vendor.packages for vendor in survey.vendor_packages(variant))
@@ -64,15 +64,13 @@ def parts(
     return list({(p.role, p.name, p.version, p.purl, p.of): p for p in found}.values())  # each once
 
 
-def _base(variant: Variant, platform: str, lock: Lock) -> Iterator[Part]:
-    locked = lock.bases[variant.base.ref]
+def _base(variant: Variant, platform: str, lock: Lock) -> Part:
+    ref, locked = variant.base.ref, lock.bases[variant.base.ref]
     digest = locked.platforms.get(platform) or locked.digest
-    name, _, tag = variant.base.ref.partition(":")
-    purl = ""
-    if digest:
-        facts = {"repository_url": name, "tag": tag}
-        purl = PackageURL("oci", None, name.rpartition("/")[2], digest, facts).to_string()
-    yield Part("base", variant.base.ref, digest, purl, digest.removeprefix("sha256:"))
+    name, _, tag = ref.partition(":")
+    facts = {"repository_url": name, "tag": tag}
+    purl = PackageURL("oci", None, name.rpartition("/")[2], digest, facts).to_string()
+    return Part("base", ref, digest, purl if digest else "", digest.removeprefix("sha256:"))
 
 
 def _component(chosen: Chosen, measured: Mapping[str, str]) -> Part:

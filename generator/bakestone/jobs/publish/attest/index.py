@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakestone.clients.registry.manifest import INDEX_TYPES, MANIFEST_TYPES, Json
@@ -22,7 +22,7 @@ IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 TYPE, SUBJECT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
 ATTESTATION = "attestation-manifest"
-NOWHERE = {"architecture": "unknown", "os": "unknown"}
+NOWHERE: Json = {"architecture": "unknown", "os": "unknown"}
 """The platform of what is no image."""
 PREDICATE_TYPE = "in-toto.io/predicate-type"
 DONE = "io.bakestone.attestations"
@@ -58,7 +58,7 @@ def statement(predicate_type: str, name: str, digest: str, predicate: Json) -> B
     """An in-toto statement about the image with this name and digest."""
     subject = [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
     about = {"_type": STATEMENT, "predicateType": predicate_type, "subject": subject}
-    return Blob(IN_TOTO, _json({**about, "predicate": predicate}))
+    return _blob(IN_TOTO, about | {"predicate": predicate})
 
 
 def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
@@ -66,15 +66,14 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
 
     `statements` are predicate types and descriptors of in-toto statements.
     """
-    layers = [
-        {"mediaType": IN_TOTO, "digest": d["digest"], "size": d["size"]}
-        | {"annotations": {PREDICATE_TYPE: kind}}
-        for kind, d in statements
-    ]
+    layers = []
+    for kind, told in statements:
+        layer = {"mediaType": IN_TOTO, "digest": told["digest"], "size": told["size"]}
+        layers.append(layer | {"annotations": {PREDICATE_TYPE: kind}})
     files = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
-    config = Blob(CONFIG, _json({**NOWHERE, "config": {}, "rootfs": files}))
+    config = _blob(CONFIG, NOWHERE | {"config": {}, "rootfs": files})
     about = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
-    return Blob(MANIFEST, _json({**about, "layers": layers})), config
+    return _blob(MANIFEST, about | {"layers": layers}), config
 
 
 def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
@@ -88,7 +87,7 @@ def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
         about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
         entries.append(found.descriptor | {"annotations": about, "platform": NOWHERE})
     whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    return Blob(INDEX, _json({**whole, "annotations": {DONE: "provenance,sbom"}}))
+    return _blob(INDEX, whole | {"annotations": {DONE: "provenance,sbom"}})
 
 
 def noted(image: Json, inventory: Json, size: int) -> Json:
@@ -139,10 +138,10 @@ def images(top: Json) -> list[Json]:
     return [e for e in top.get("manifests", []) if annotation(e, TYPE) != ATTESTATION]
 
 
-def _annotations(entry: Json) -> Mapping[str, object]:
+def _annotations(entry: Json) -> Json:
     found = entry.get("annotations")
     return found if isinstance(found, dict) else {}
 
 
-def _json(data: Mapping[str, object]) -> bytes:
-    return json.dumps(data, separators=(",", ":")).encode()
+def _blob(media_type: str, data: Json) -> Blob:
+    return Blob(media_type, json.dumps(data, separators=(",", ":")).encode())
