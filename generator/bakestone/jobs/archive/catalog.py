@@ -75,9 +75,8 @@ class Catalog:
 
     def variants_of(self, digest: str) -> list[str]:
         """The variants that cannot be built without a blob."""
-        return sorted(
-            {name for entry in self.entries if entry.digest == digest for name in entry.variants}
-        )
+        users = (entry.variants for entry in self.entries if entry.digest == digest)
+        return sorted(set().union(*users))
 
     @property
     def size(self) -> int:

@@ -5,6 +5,7 @@ and fetched into one.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from bakestone.clients.registry.client import Registry
@@ -15,7 +16,6 @@ from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.files import open_regular
 from bakestone.jobs.archive import catalog as catalogs
-from bakestone.jobs.archive.catalog import ArchivedBlob
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
 from bakestone.jobs.archive.collect.images import fetch
 from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
@@ -83,14 +83,10 @@ def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
     if not 0 < config.size <= MAX_CATALOG:
         why = "its manifest does not say how long the catalog is"
         raise fail(why, "push it again", name=reference, code=ENVIRONMENT)
-    fetch(registry, reference, config.digest, config.size, layout)
+    fetch(registry, reference, layout, config)
     catalog = catalogs.parse(layout.read(config.digest), reference)
     wanted = catalog.blobs().values()
-
-    def take(blob: ArchivedBlob) -> bool:
-        return fetch(registry, reference, blob.digest, blob.size, layout)
-
     with ThreadPoolExecutor(PARALLEL) as pool:
-        came = sum(pool.map(take, wanted))
+        came = sum(pool.map(partial(fetch, registry, reference, layout), wanted))
     say(f"{came} of {len(wanted)} blobs fetched")
     return Made(layout.seal(catalog), catalog)

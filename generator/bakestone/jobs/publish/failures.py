@@ -102,17 +102,17 @@ class StoppedError(BakestoneError):
         self.heals = heals
 
 
+_LASTS, _HEALS, _IS_OURS = (True, False), (True, True), (False, False)
+"""`environment` and `heals` of a `FailedVariant`."""
+
+
 @dataclass(frozen=True)
 class _Cause:
-    """A cause: whether it is that, what to do, whose fault, whether another try may help.
-
-    Where `environment` is None, BuildKit's words say whose; where `heals` is, what is not ours may.
-    """
+    """A cause: whether it is that, what to do, whose fault (None: as BuildKit's words say)."""
 
     applies: Callable[[Failure], object]
     hint: str
-    environment: bool | None = None
-    heals: bool | None = None
+    fault: tuple[bool, bool] | None = None
 
 
 def explain(
@@ -214,10 +214,9 @@ def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVari
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
     message = f"the stage {failure.stage or 'sources'} failed: {reason}{tail}"
     cause = next(cause for cause in _CAUSES if cause.applies(failure))
-    environment, hint = cause.environment, cause.hint
-    if environment is None:
-        environment = _is_network(failure) or not _OURS.search(failure.error)
-    heals = environment if cause.heals is None else cause.heals
+    theirs = _is_network(failure) or not _OURS.search(failure.error)
+    environment, heals = cause.fault or (theirs, theirs)
+    hint = cause.hint
     if _is_altered(failure) and failure.instruction.startswith("ADD ") and site.credentials:
         hint += (
             "; or the server refused the login, whose answer BuildKit takes for the file:"
@@ -257,28 +256,25 @@ _CAUSES = (
         lambda f: "exec format error" in _text(f),
         "the engine cannot run programs of that platform: `scripts/engine emulate`, or a builder"
         " that has a node of it (`builder` in the site file)",
-        environment=True,
-        heals=False,
+        _LASTS,
     ),
     _Cause(
         lambda f: "did not complete successfully: exit code: 137" in f.error,
         "the step was killed, as the system does when memory runs out: give the engine more, or"
         " build fewer variants in one call (`--jobs 1`)",
-        environment=True,
-        heals=False,
+        _LASTS,
     ),
     _Cause(
         lambda f: _BUSY.search(_text(f)),
         "its server limits its clients: wait, log in to it (`docker login` for a base image), or"
         " name a mirror under `mirrors` in the site file",
-        environment=True,
+        _HEALS,
     ),
     _Cause(
         lambda f: _is_base(f) and _LOCKED.search(f.error),
         "the base image is behind a login: `docker login` to its registry, or a mirror of it under"
         " `mirrors.registries` in the site file",
-        environment=True,
-        heals=False,
+        _LASTS,
     ),
     _Cause(
         lambda f: _REFUSED.search(_text(f)),
@@ -299,7 +295,7 @@ _CAUSES = (
         lambda f: _ABSENT.search(f.error) or (_is_base(f) and "not found" in f.error),
         "the base image is not where the lock says: it was removed, or its mirror does not have it;"
         " a mirror can be set under `mirrors` in the site file",
-        environment=False,
+        _IS_OURS,
     ),
     _Cause(
         lambda f: "failed to resolve source metadata" in _text(f) or "not found" in f.error,

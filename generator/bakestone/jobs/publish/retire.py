@@ -33,13 +33,14 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Retirement:
-    """A retired variant's tag; `reason` says why one is left as it is."""
+    """A retired variant's tag; `reason` says why one is left as it is, `problem` what the registry
+    said when it did not remove it.
+    """
 
     image: ReleasedImage
     fate: Fate
     reason: str = ""
     problem: tuple[Finding, ...] = ()
-    """What the registry said when it did not remove it."""
 
 
 def retire(

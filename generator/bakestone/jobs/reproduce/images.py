@@ -71,9 +71,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerDifference:
-    """A layer that two images do not have alike.
-
-    `number` counts from 1.
+    """A layer that two images do not have alike; `number` counts from 1.
 
     With `same_content` the layers are the same tar stream, compressed in another way, as another
     BuildKit does. Without it and without `files`, the files are alike and only their order is

@@ -46,23 +46,23 @@ def copy(
         entries.append(_entry(kind, name, blob, users))
 
     def part(blob: Descriptor) -> ArchivedBlob:
-        fetch(registry, repository, blob.digest, blob.size, layout)
+        fetch(registry, repository, layout, blob)
         return _entry(PART, outside, blob, users)
 
     return entries, [partial(part, blob) for one in parts for blob in _blobs(one, repository)]
 
 
 def fetch(
-    registry: Registry, reference: str, digest: str, size: int, layout: ArchiveLayout
+    registry: Registry, reference: str, layout: ArchiveLayout, blob: Descriptor | ArchivedBlob
 ) -> bool:
     """Bring a blob of a repository into the archive, unless it is there. Gives whether it came.
 
-    Raises `BakestoneError` for one that is longer than `size`, or is not what its digest says.
+    Raises `BakestoneError` for one that is longer than its size, or is not what its digest says.
     """
-    if layout.right(digest):
+    if layout.right(blob.digest):
         return False
-    with layout.writing(digest) as sink:
-        blobs.fetch(registry, reference, digest, sink, size)
+    with layout.writing(blob.digest) as sink:
+        blobs.fetch(registry, reference, blob.digest, sink, blob.size)
     return True
 
 

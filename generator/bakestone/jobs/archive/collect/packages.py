@@ -177,7 +177,7 @@ def _run(steps: list[PackageStep], engine: Engine, folder: Path) -> list[tuple[P
 def _agree(results: list[tuple[PackageStep, Path]]) -> bool:
     """Whether one URL of an index gave the same bytes to all steps."""
     known: dict[str, str] = {}
-    lists = [(url, path) for step, came in results for url, path, _ in _lists(step, came)]
+    lists = ((url, path) for step, came in results for url, path, _ in _lists(step, came))
     digests = ((url, hash_of(path)[0]) for url, path in lists)
     return all(known.setdefault(url, digest) == digest for url, digest in digests)
 

@@ -140,13 +140,11 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= size > 0:
                 self._head(416, found.media_type, 0, {"Content-Range": f"bytes */{size}"})
                 return
-            part = {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+            whole = (start, end) == (0, size)
+            part = {} if whole else {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
             about = {"Docker-Content-Digest": found.digest, "ETag": f'"{found.digest}"'}
-            about["Accept-Ranges"] = "bytes"
-            if (start, end) == (0, size):
-                self._head(200, found.media_type, size, about)
-            else:
-                self._head(206, found.media_type, end - start, part | about)
+            more = part | about | {"Accept-Ranges": "bytes"}
+            self._head(200 if whole else 206, found.media_type, end - start, more)
             if self.command != "HEAD" and end > start:
                 sent = self.connection.sendfile(stream, start, end - start)
                 # cut off below our hands: the reader sees that bytes are missing
@@ -157,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         not known.
         """
         asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if not asked:
+        if not asked or (asked[2] and int(asked[2]) < int(asked[1])):
             return 0, size
         return int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size)
 

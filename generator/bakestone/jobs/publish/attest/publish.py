@@ -25,12 +25,11 @@ def complete(
     top, where = found.top, variant.repository
     if index.is_done(top.data):
         return top
-    platforms = {image.digest: platform for platform, image in found.platforms.items()}
+    by_digest = {image.digest: (platform, image) for platform, image in found.platforms.items()}
     entries, manifests = [], {}
     for entry in index.images(top.data) or [_entry(top, variant)]:
         digest = str(entry["digest"])
-        platform = platforms[digest]
-        image = found.platforms[platform]
+        platform, image = by_digest[digest]
         entries.append(index.noted(entry, image.inventory, image.size))
         predicate = sbom(plan, variant, platform, digest, image.inventory)
         namespace, _, name = where.rpartition("/")
