@@ -45,12 +45,10 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
     manifest = layout.manifest()
     size = len(manifest.raw)
     if size > MAX_DOCUMENT:  # more need not work anywhere (OCI distribution specification)
-        raise fail(
-            f"the archive has so many blobs that its manifest is {size} bytes long, and"
-            f" registries take {MAX_DOCUMENT}",
-            "make several archives with selectors, or carry the folder",
-            name=str(folder),
-        )
+        why = f"the archive has so many blobs that its manifest is {size} bytes long, and"
+        why += f" registries take {MAX_DOCUMENT}"
+        hint = "make several archives with selectors, or carry the folder"
+        raise fail(why, hint, name=str(folder))
     wanted = [config_of(manifest, str(folder)).digest, *layout.catalog().blobs()]
 
     def send(blob: str) -> bool:

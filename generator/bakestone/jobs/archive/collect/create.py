@@ -26,7 +26,8 @@ from bakestone.project import Project
 
 PARALLEL = 4
 """Downloads at a time."""
-_MATRIX = 2**22
+_MATRIX, _LOCK = 2**22, 2**26
+"""Bytes of the texts that an archive was made for."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,9 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
         say(f"packages: {len(parts.packages)} sets are fetched inside {len(bases)} base images")
         kept = packages.fetch(steps, project.lock, project.site, layout)
     entries += kept or []
-    catalog = Catalog(
-        tuple(selectors),
-        read_text(project.matrix_path, "the matrix", limit=_MATRIX),
-        read_text(project.lock_path, "the lock", limit=2**26),
-        key,
-        merged(entries),
-    )
+    matrix = read_text(project.matrix_path, "the matrix", limit=_MATRIX)
+    lock = read_text(project.lock_path, "the lock", limit=_LOCK)
+    catalog = Catalog(tuple(selectors), matrix, lock, key, merged(entries))
     return Made(layout.seal(catalog), catalog)
 
 

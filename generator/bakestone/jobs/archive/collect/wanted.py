@@ -56,8 +56,8 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     _check(needed.bases, lock)
     blobs = []
     for url, (_, users) in sorted(needed.artifacts.items()):
-        file = lock.artifacts[url]
-        blobs.append(_blob(FILE, url, file.sha256, file.size, users.names))
+        sha256, size = lock.artifacts[url].sha256, lock.artifacts[url].size
+        blobs.append(ArchivedBlob(FILE, url, f"sha256:{sha256}", size, variants=users.names))
     keys: dict[str, set[str]] = {}
     for repository, users in needed.repositories.values():
         keys.setdefault(repository.key, set()).update(users.names)
@@ -66,7 +66,8 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     for key, (_, users) in sorted(needed.wheels.items()):
         files = lock.wheels[key].files
         for platform in sorted(set(users.platforms) & set(files)):
-            blobs.append(_blob(WHEEL, *files[platform], users.names))
+            name, sha256, size = files[platform]
+            blobs.append(ArchivedBlob(WHEEL, name, f"sha256:{sha256}", size, variants=users.names))
     packages = [
         Packages(_on(platform, wanted), platform, users.names)
         for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
@@ -75,10 +76,6 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     ]
     images = dict(sorted(needed.bases.items()))
     return WantedParts(images, tuple(blobs), tuple(packages), needed.keyrings)
-
-
-def _blob(kind: str, name: str, sha256: str, size: int, variants: tuple[str, ...]) -> ArchivedBlob:
-    return ArchivedBlob(kind, name, f"sha256:{sha256}", size, variants=variants)
 
 
 def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
