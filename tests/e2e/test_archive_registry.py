@@ -52,7 +52,9 @@ def test_an_archive_pushed_and_pulled_is_the_same_and_an_altered_one_is_not_push
     )
     assert "0 of " in workspace.bakestone("archive", "push", "archive", f"{place}:two").err
     assert (
-        Repository(place).digest("one") == Repository(place).digest("two") == layout.manifest()[0]
+        Repository(place).digest("one")
+        == Repository(place).digest("two")
+        == layout.manifest().digest
     )
 
     workspace.bakestone("archive", "pull", f"{place}:one", "copy")

@@ -60,8 +60,8 @@ def _layer(layer: LayerDifference, limit: int) -> Iterator[str]:
     what = " ".join(layer.instruction.split())
     yield f"  layer {layer.number}: {what if len(what) <= 100 else what[:97] + '...'}"
     yield (
-        f"    {layer.before[:19] or 'none'} {layer.size_before} bytes ->"
-        f" {layer.after[:19] or 'none'} {layer.size_after} bytes"
+        f"    {layer.before.digest[:19] or 'none'} {layer.before.size} bytes ->"
+        f" {layer.after.digest[:19] or 'none'} {layer.after.size} bytes"
     )
     count = len(layer.files)
     if layer.same_content and not count:

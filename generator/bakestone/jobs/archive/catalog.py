@@ -8,9 +8,9 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from bakestone.errors import BakestoneError, fail
+from bakestone.clients.registry.manifest import Json, document, is_digest
+from bakestone.errors import fail
 
 ARTIFACT = "application/vnd.bakestone.archive.v1"
 """Artifact type of the archive's manifest."""
@@ -33,7 +33,6 @@ KINDS = {
 An image is named by its reference, its parts by its repository, a wheel by its file name,
 all others by their URL."""
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMES = {
     IMAGE: re.compile(r"[a-z0-9][A-Za-z0-9./:_-]{1,400}"),
     PART: re.compile(r"[a-z0-9][a-z0-9./:_-]{1,400}"),
@@ -72,16 +71,12 @@ class Catalog:
 
     def blobs(self) -> dict[str, ArchivedBlob]:
         """Digest -> the first entry that names it."""
-        found: dict[str, ArchivedBlob] = {}
-        for entry in self.entries:
-            found.setdefault(entry.digest, entry)
-        return found
+        return {entry.digest: entry for entry in reversed(self.entries)}
 
     def variants_of(self, digest: str) -> list[str]:
         """The variants that cannot be built without a blob."""
-        return sorted(
-            {name for entry in self.entries if entry.digest == digest for name in entry.variants}
-        )
+        users = (entry.variants for entry in self.entries if entry.digest == digest)
+        return sorted(set().union(*users))
 
     @property
     def size(self) -> int:
@@ -95,42 +90,24 @@ def merged(entries: Iterable[ArchivedBlob]) -> tuple[ArchivedBlob, ...]:
     Raises `BakestoneError` when one URL, wheel or image has two contents.
     """
     found: dict[tuple[str, str, str], ArchivedBlob] = {}
-    names: dict[tuple[str, str], str] = {}
+    digests: dict[tuple[str, str], str] = {}
     for entry in entries:
-        key = (entry.kind, entry.name, entry.digest)
-        before = found.get(key)
-        found[key] = replace(
-            entry, variants=tuple(sorted({*entry.variants, *(before.variants if before else ())}))
-        )
-        if (
-            entry.kind != PART
-            and names.setdefault((entry.kind, entry.name), entry.digest) != entry.digest
-        ):
+        named = entry.kind, entry.name
+        if entry.kind != PART and digests.setdefault(named, entry.digest) != entry.digest:
             raise fail("it came with two contents", "run it again", name=str(entry))
+        before = found.get((*named, entry.digest), entry)
+        variants = tuple(sorted({*entry.variants, *before.variants}))
+        found[*named, entry.digest] = replace(entry, variants=variants)
     return tuple(found[key] for key in sorted(found))
 
 
 def dump(catalog: Catalog) -> bytes:
     """The catalog as JSON, the same bytes for the same contents."""
     entries = [
-        {
-            "kind": e.kind,
-            "name": e.name,
-            "digest": e.digest,
-            "size": e.size,
-            "mediaType": e.media_type,
-            "variants": list(e.variants),
-        }
-        for e in catalog.entries
+        {"mediaType" if key == "media_type" else key: value for key, value in vars(entry).items()}
+        for entry in catalog.entries
     ]
-    plain = {
-        "version": 1,
-        "selection": list(catalog.selection),
-        "matrix": catalog.matrix,
-        "lock": catalog.lock,
-        "packages": catalog.packages,
-        "entries": entries,
-    }
+    plain = {"version": 1, **vars(catalog), "entries": entries}
     return json.dumps(plain, indent=1).encode() + b"\n"
 
 
@@ -140,23 +117,16 @@ def parse(raw: bytes, name: str) -> Catalog:
     Raises `BakestoneError` for anything that is not one.
     """
     try:
-        data = json.loads(raw)
-        if data["version"] != 1:
-            hint = "use the Bakestone that made it, or a newer one"
-            raise fail(f"the archive has the format {str(data['version'])[:20]}", hint, name=name)
-        matrix, lock, packages = (str(data[key]) for key in ("matrix", "lock", "packages"))
-        return Catalog(
-            tuple(map(str, data["selection"])),
-            matrix,
-            lock,
-            packages,
-            tuple(_entry(e) for e in data["entries"]),
-        )
-    except BakestoneError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        data = document(raw)
+        if data["version"] == 1:
+            selection, entries = map(str, data["selection"]), map(_entry, data["entries"])
+            matrix, lock, packages = (str(data[key]) for key in ("matrix", "lock", "packages"))
+            return Catalog(tuple(selection), matrix, lock, packages, tuple(entries))
+    except (ValueError, KeyError, TypeError) as problem:
         why = f"the archive's catalog cannot be read: {str(problem)[:200]}"
         raise fail(why, "copy the archive again, or make it anew", name=name) from problem
+    hint = "use the Bakestone that made it, or a newer one"
+    raise fail(f"the archive has the format {str(data['version'])[:20]}", hint, name=name)
 
 
 def is_name(kind: str, text: str) -> bool:
@@ -164,17 +134,11 @@ def is_name(kind: str, text: str) -> bool:
     return _NAMES.get(kind, _URL).fullmatch(text) is not None
 
 
-def is_digest(text: str) -> bool:
-    """Whether a text is `sha256:` and 64 hex digits."""
-    return isinstance(text, str) and _DIGEST.fullmatch(text) is not None
-
-
-def _entry(data: dict[str, Any]) -> ArchivedBlob:
+def _entry(data: Json) -> ArchivedBlob:
     kind, name, digest, size = data["kind"], data["name"], data["digest"], data["size"]
     if kind not in KINDS or not is_name(kind, name) or not is_digest(digest):
         raise ValueError(f"entry {str(name)[:80]!r}")
     if type(size) is not int or size < 0 or not _TYPE.fullmatch(data["mediaType"]):
         raise ValueError(f"size or type of {name[:80]!r}")
-    return ArchivedBlob(
-        kind, name, digest, size, data["mediaType"], tuple(map(str, data["variants"]))
-    )
+    variants = tuple(map(str, data["variants"]))
+    return ArchivedBlob(kind, name, digest, size, data["mediaType"], variants)

@@ -5,10 +5,11 @@ and fetched into one.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import MAX_DOCUMENT
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.words import Say
@@ -16,12 +17,8 @@ from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.files import open_regular
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
+from bakestone.jobs.archive.collect.images import fetch
 from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
-
-MAX_MANIFEST = 4 * 2**20
-"""Bytes of a manifest that registries must take (OCI distribution specification); more need not
-work anywhere.
-"""
 
 
 def target(text: str) -> str:
@@ -45,32 +42,31 @@ def push(folder: Path, reference: str, registry: Registry, say: Say) -> str:
     right or the registry fails.
     """
     layout = ArchiveLayout(folder)
-    digest, raw = layout.manifest()
-    if len(raw) > MAX_MANIFEST:
-        raise fail(
-            f"the archive has so many blobs that its manifest is {len(raw)} bytes long, and"
-            f" registries take {MAX_MANIFEST}",
-            "make several archives with selectors, or carry the folder",
-            name=str(folder),
-        )
-    wanted = [config_of(raw, str(folder)), *layout.catalog().blobs()]
+    manifest = layout.manifest()
+    size = len(manifest.raw)
+    if size > MAX_DOCUMENT:  # more need not work anywhere (OCI distribution specification)
+        why = f"the archive has so many blobs that its manifest is {size} bytes long, and"
+        why += f" registries take {MAX_DOCUMENT}"
+        hint = "make several archives with selectors, or carry the folder"
+        raise fail(why, hint, name=str(folder))
+    wanted = [config_of(manifest, str(folder)).digest, *layout.catalog().blobs()]
 
-    def one(blob: str) -> int:
+    def send(blob: str) -> bool:
         if registry.has_blob(reference, blob):
-            return 0
+            return False
         path = layout.path(blob)
         if not layout.right(blob):
             hint = f"run `bakestone archive verify {folder}`"
             raise fail("the archive's blob is missing or altered", hint, name=str(path))
         with open_regular(path) as stream:
-            blobs.push(registry, reference, stream, blob, path.stat().st_size)
-        return 1
+            registry.upload(reference, stream, blob, path.stat().st_size)
+        return True
 
     with ThreadPoolExecutor(PARALLEL) as pool:
-        sent = sum(pool.map(one, wanted))
+        sent = sum(pool.map(send, wanted))
     say(f"{sent} of {len(wanted)} blobs sent")
-    registry.push_manifest(reference, raw, MANIFEST)
-    return digest
+    registry.push_manifest(reference, manifest.raw, MANIFEST)
+    return manifest.digest
 
 
 def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
@@ -81,25 +77,14 @@ def pull(reference: str, folder: Path, registry: Registry, say: Say) -> Made:
     manifest = registry.need(reference)
     layout = ArchiveLayout(folder)
     layout.prepare()
-    config = config_of(manifest.raw, reference)
-    stated = manifest.config.size if manifest.config else 0
-    if not 0 < stated <= MAX_CATALOG:
+    config = config_of(manifest, reference)
+    if not 0 < config.size <= MAX_CATALOG:
         why = "its manifest does not say how long the catalog is"
         raise fail(why, "push it again", name=reference, code=ENVIRONMENT)
-    _fetch(layout, registry, reference, {config: stated})
-    catalog = catalogs.parse(layout.read(config), reference)
-    wanted = {digest: entry.size for digest, entry in catalog.blobs().items()}
-    say(f"{_fetch(layout, registry, reference, wanted)} of {len(wanted)} blobs fetched")
-    return Made(layout.seal(catalog), catalog)
-
-
-def _fetch(layout: ArchiveLayout, registry: Registry, reference: str, sizes: dict[str, int]) -> int:
-    def one(digest: str) -> int:
-        if layout.right(digest):
-            return 0
-        with layout.writing(digest) as sink:
-            blobs.fetch(registry, reference, digest, sink, sizes[digest])
-        return 1
-
+    fetch(registry, reference, layout, config)
+    catalog = catalogs.parse(layout.read(config.digest), reference)
+    wanted = catalog.blobs().values()
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return sum(pool.map(one, sizes))
+        came = sum(pool.map(partial(fetch, registry, reference, layout), wanted))
+    say(f"{came} of {len(wanted)} blobs fetched")
+    return Made(layout.seal(catalog), catalog)

@@ -20,41 +20,25 @@ _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (
 _INVENTORY = "bakestone: inventory: "
 _METADATA = "load metadata for "
 """How BuildKit names the step that asks a registry for a base image."""
-_REGISTRY = (
-    "failed to push",
-    "unauthorized",
-    "authorization failed",
-    "no basic auth",
-    "Cannot connect",
+_REGISTRY = re.compile(
+    r"failed to push|unauthorized|authorization failed|no basic auth|Cannot connect"
 )
-_NETWORK = (
-    "connection refused",
-    "no such host",
-    "i/o timeout",
-    "network is unreachable",
-    "TLS handshake timeout",
-    "unexpected EOF",
-    "connection reset by peer",
-    "broken pipe",
+_NETWORK = re.compile(
+    r"connection refused|no such host|i/o timeout|network is unreachable|TLS handshake timeout"
+    r"|unexpected EOF|connection reset by peer|broken pipe"
 )
-_NETWORK_LOG = (
-    "Read timed out",
-    "Connection reset by peer",
-    "Connection timed out",
-    "Temporary failure",
-    "IncompleteRead",
-    "Connection refused",
+_NETWORK_LOG = re.compile(
+    r"Read timed out|Connection (?:reset by peer|timed out|refused)|Temporary failure"
+    r"|IncompleteRead"
 )
 """What apt and pip write in a step's log when the network fails them."""
-_ALTERED = ("digest mismatch", "unexpected commit digest")
+_ALTERED = re.compile(r"digest mismatch|unexpected commit digest")
 """What BuildKit says of a file, and of a blob of a base image, that is not what was asked for."""
-_ALTERED_LOG = ("DO NOT MATCH THE HASHES", "Hash Sum mismatch", "but checksum doesn't match")
+_ALTERED_LOG = re.compile(r"DO NOT MATCH THE HASHES|Hash Sum mismatch|but checksum doesn't match")
 """What pip, apt and dnf write then."""
-_OURS = (
-    "did not complete successfully: exit code",
-    *_ALTERED,
-    "invalid response status",
-    "failed to resolve source metadata",
+_OURS = re.compile(
+    rf"did not complete successfully: exit code|{_ALTERED.pattern}|invalid response status"
+    r"|failed to resolve source metadata"
 )
 """Errors that another try would not change.
 
@@ -80,14 +64,10 @@ _NO_INDEX = re.compile(
 """What BuildKit says of a registry that takes no index of images."""
 _PASSING = re.compile(r"\b50[0234] [A-Z]")
 """A server's answers that may be others the next time."""
-_FOREIGN = "exec format error"
-_KILLED = "did not complete successfully: exit code: 137"
 _LEFT = re.compile(r"Unable to locate package|Version '.*' for '.*' was not found")
-_UNTRUSTED = (
-    "certificate signed by unknown authority",
-    "CERTIFICATE_VERIFY_FAILED",
-    "certificate is NOT trusted",
-    "certificate verify failed",
+_UNTRUSTED = re.compile(
+    r"certificate (?:signed by unknown authority|is NOT trusted|verify failed)"
+    r"|CERTIFICATE_VERIFY_FAILED"
 )
 _DENIED = re.compile(
     r'(?:target (?P<target>\S+): )?failed to solve: .*?source "(?P<source>[^"]+)" denied by policy'
@@ -122,17 +102,17 @@ class StoppedError(BakestoneError):
         self.heals = heals
 
 
+_LASTS, _HEALS, _IS_OURS = (True, False), (True, True), (False, False)
+"""`environment` and `heals` of a `FailedVariant`."""
+
+
 @dataclass(frozen=True)
 class _Cause:
-    """A known cause: whether it is that, what to do, whose fault, whether another try may help.
-
-    Where `environment` is None, it is as for a failure of no known cause.
-    """
+    """A cause: whether it is that, what to do, whose fault (None: as BuildKit's words say)."""
 
     applies: Callable[[Failure], object]
     hint: str
-    environment: bool | None = None
-    heals: bool | None = None
+    fault: tuple[bool, bool] | None = None
 
 
 def explain(
@@ -147,13 +127,14 @@ def explain(
     _raise_when_full(state)
     failed = _denied(state, remaining, site)
     for failure in state.failures():
-        if not failure.stage and not _is_base(failure) and _has(failure.error, _REGISTRY):
+        if not failure.stage and not _is_base(failure) and _REGISTRY.search(failure.error):
             continue  # a push
         for variant in _hit(failure, remaining):
             failed.setdefault(variant.name, _failed(variant, failure, site))
     reason = _reason(state)
-    if not failed and _has(reason, _REGISTRY + _NETWORK):
-        heals = _has(reason, _NETWORK) or bool(_PASSING.search(reason))
+    network = bool(_NETWORK.search(reason))
+    if not failed and (network or _REGISTRY.search(reason)):
+        heals = network or bool(_PASSING.search(reason))
         hint = "is the registry up, and are you logged in to it?"
         if _BUSY.search(reason):
             hint = "the registry limits its clients: wait, or log in with `docker login`"
@@ -172,22 +153,20 @@ def stopped(state: State) -> StoppedError:
 def _raise_when_full(state: State) -> None:
     """Another try would not help, and other variants would fail as well."""
     said = [text for f in state.failures() for text in (f.error, *f.log[-LOG_TAIL:])]
-    for text in (*said, *state.output):
-        if _FULL.search(text):
-            hint = (
-                "make room for the engine, and below TMPDIR where images are exported (one at a"
-                " time); run it again to go on"
-            )
-            raise StoppedError(f"the disk is full: {text[-300:].strip()}", hint, heals=False)
+    full = next(filter(_FULL.search, (*said, *state.output)), None)
+    if full is not None:
+        hint = (
+            "make room for the engine, and below TMPDIR where images are exported (one at a"
+            " time); run it again to go on"
+        )
+        raise StoppedError(f"the disk is full: {full[-300:].strip()}", hint, heals=False)
 
 
 def _hit(failure: Failure, remaining: Sequence[PlannedVariant]) -> list[PlannedVariant]:
     """Whom a failure stops: those that have the stage, or the base image."""
-    if _is_base(failure):
-        ref = failure.instruction.partition(_METADATA)[2].strip()
-        hit = [v for v in remaining if ref and f"FROM {ref}" in v.dockerfile]
-        if hit:
-            return hit
+    ref = failure.instruction.partition(_METADATA)[2].strip()
+    if hit := [v for v in remaining if ref and f"FROM {ref}" in v.dockerfile]:
+        return hit
     first = next((v for v in remaining if v.target == failure.target), None)
     return hit_by(failure.stage, first, remaining) if first else []
 
@@ -234,11 +213,9 @@ def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVari
     tail = "".join(f"\n    | {line}" for line in failure.log[-LOG_TAIL:])
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
     message = f"the stage {failure.stage or 'sources'} failed: {reason}{tail}"
-    environment = _is_network(failure) or not _has(failure.error, _OURS)
-    cause = next((c for c in _CAUSES if c.applies(failure)), _Cause(_is_network, ""))
-    if cause.environment is not None:
-        environment = cause.environment
-    heals = environment if cause.heals is None else cause.heals
+    cause = next(cause for cause in _CAUSES if cause.applies(failure))
+    theirs = _is_network(failure) or not _OURS.search(failure.error)
+    environment, heals = cause.fault or (theirs, theirs)
     hint = cause.hint
     if _is_altered(failure) and failure.instruction.startswith("ADD ") and site.credentials:
         hint += (
@@ -249,21 +226,19 @@ def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVari
 
 
 def _is_altered(failure: Failure) -> bool:
-    return _has(failure.error, _ALTERED) or any(_has(line, _ALTERED_LOG) for line in failure.log)
+    return _either(failure, _ALTERED, _ALTERED_LOG)
 
 
 def _is_network(failure: Failure) -> bool:
-    if _is_altered(failure):
-        return False
-    return _has(failure.error, _NETWORK) or any(_has(line, _NETWORK_LOG) for line in failure.log)
+    return not _is_altered(failure) and _either(failure, _NETWORK, _NETWORK_LOG)
+
+
+def _either(failure: Failure, error: re.Pattern[str], log: re.Pattern[str]) -> bool:
+    return bool(error.search(failure.error)) or any(map(log.search, failure.log))
 
 
 def _text(failure: Failure) -> str:
     return "\n".join((failure.error, *failure.log))
-
-
-def _has(text: str, words: tuple[str, ...]) -> bool:
-    return any(word in text for word in words)
 
 
 _CAUSES = (
@@ -278,31 +253,28 @@ _CAUSES = (
         " generate`",
     ),
     _Cause(
-        lambda f: _FOREIGN in _text(f),
+        lambda f: "exec format error" in _text(f),
         "the engine cannot run programs of that platform: `scripts/engine emulate`, or a builder"
         " that has a node of it (`builder` in the site file)",
-        environment=True,
-        heals=False,
+        _LASTS,
     ),
     _Cause(
-        lambda f: _KILLED in f.error,
+        lambda f: "did not complete successfully: exit code: 137" in f.error,
         "the step was killed, as the system does when memory runs out: give the engine more, or"
         " build fewer variants in one call (`--jobs 1`)",
-        environment=True,
-        heals=False,
+        _LASTS,
     ),
     _Cause(
         lambda f: _BUSY.search(_text(f)),
         "its server limits its clients: wait, log in to it (`docker login` for a base image), or"
         " name a mirror under `mirrors` in the site file",
-        environment=True,
+        _HEALS,
     ),
     _Cause(
         lambda f: _is_base(f) and _LOCKED.search(f.error),
         "the base image is behind a login: `docker login` to its registry, or a mirror of it under"
         " `mirrors.registries` in the site file",
-        environment=True,
-        heals=False,
+        _LASTS,
     ),
     _Cause(
         lambda f: _REFUSED.search(_text(f)),
@@ -310,7 +282,7 @@ _CAUSES = (
         " may read",
     ),
     _Cause(
-        lambda f: _has(_text(f), _UNTRUSTED),
+        lambda f: _UNTRUSTED.search(_text(f)),
         "a certificate is not trusted: `ca` in the site file for build steps; for ADD and FROM"
         " the engine's own settings (docs/site.md)",
     ),
@@ -323,12 +295,13 @@ _CAUSES = (
         lambda f: _ABSENT.search(f.error) or (_is_base(f) and "not found" in f.error),
         "the base image is not where the lock says: it was removed, or its mirror does not have it;"
         " a mirror can be set under `mirrors` in the site file",
-        environment=False,
+        _IS_OURS,
     ),
     _Cause(
         lambda f: "failed to resolve source metadata" in _text(f) or "not found" in f.error,
         "the base image or file is not where the lock says; a mirror can be set under `mirrors`"
         " in the site file",
     ),
+    _Cause(lambda _: True, ""),
 )
-"""The known causes; the first that applies is named."""
+"""The known causes, of which the first that applies is named; the last one is any other."""

@@ -68,8 +68,7 @@ def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> Recor
     with alone(path):
         merged = release.merged(read(path, plan.registry), plan.registry, images, plan.known)
         retired = tuple(release.retired(merged, plan.known))
-        text = merged.text
-        if path.is_file() and path.read_text("utf-8") == text:
-            return RecordChange(wrote=False, retired=retired)
-        write_text(path, text)
-        return RecordChange(wrote=True, retired=retired)
+        wrote = not path.is_file() or path.read_text("utf-8") != merged.text
+        if wrote:
+            write_text(path, merged.text)
+        return RecordChange(wrote, retired)

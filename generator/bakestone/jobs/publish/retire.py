@@ -7,8 +7,8 @@ was recorded, which its fingerprint tag keeps. Images themselves and their finge
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,9 +20,6 @@ from bakestone.core.render.release import ReleasedImage, ReleaseRecord
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 from bakestone.jobs.publish import records
-
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_FAMILY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
 
 class Fate(StrEnum):
@@ -36,13 +33,14 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Retirement:
-    """A retired variant's tag; `reason` says why one is left as it is."""
+    """A retired variant's tag; `reason` says why one is left as it is, `problem` what the registry
+    said when it did not remove it.
+    """
 
     image: ReleasedImage
     fate: Fate
     reason: str = ""
     problem: tuple[Finding, ...] = ()
-    """What the registry said when it did not remove it."""
 
 
 def retire(
@@ -53,20 +51,16 @@ def retire(
     `place` is the project's registry, `known` the (family, name) of every variant in images.yaml.
     Raises `BakestoneError` when there is no record, or none of good shape.
     """
-    if not remove:
-        return [_judge(one, place, registry) for one in release.retired(_record(path), known)]
-    with records.alone(path):
-        record, done = _record(path), []
-        for image in release.retired(record, known):
-            found = _judge(image, place, registry)
-            if found.fate == Fate.TO_REMOVE:
-                found = _remove(found, registry)
-            done.append(found)
-        over = [d.image for d in done if d.fate in (Fate.REMOVED, Fate.GONE)]
-        if over:
-            kept = (image for image in record.images if image not in over)
-            write_text(path, replace(record, images=tuple(kept)).text)
-    return done
+    with records.alone(path) if remove else nullcontext():
+        record = _record(path)
+        found = [_judge(image, place, registry) for image in release.retired(record, known)]
+        if remove:
+            found = [_remove(one, registry) for one in found]
+            over = [one.image for one in found if one.fate != Fate.LEFT]
+            if over:
+                kept = tuple(image for image in record.images if image not in over)
+                write_text(path, replace(record, images=kept).text)
+    return found
 
 
 def _record(path: Path) -> ReleaseRecord:
@@ -78,9 +72,10 @@ def _record(path: Path) -> ReleaseRecord:
 
 
 def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
-    if not _FAMILY.fullmatch(image.family) or image.repository != f"{place}/{image.family}":
+    """What is to become of a tag; `release.read` checked that family and name are such."""
+    if image.repository != f"{place}/{image.family}":
         return Retirement(image, Fate.LEFT, f"{image.repository} is not of {place}")
-    if not _TAG.fullmatch(image.name) or FINGERPRINT_TAG.fullmatch(image.name):
+    if FINGERPRINT_TAG.fullmatch(image.name):
         return Retirement(image, Fate.LEFT, "its name is none of a variant")
     there = registry.head(image.floating)
     if there is None:
@@ -94,6 +89,8 @@ def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
 
 
 def _remove(found: Retirement, registry: Registry) -> Retirement:
+    if found.fate != Fate.TO_REMOVE:
+        return found
     try:
         registry.delete_tag(found.image.floating)
     except BakestoneError as problem:

@@ -1,22 +1,77 @@
-"""Two images side by side: layer by layer, file by file, and their configurations."""
+"""Two images side by side: layer by layer, file by file, and their configurations; each in an OCI
+layout on disk or in a registry, whose parts are checked against their digests.
+"""
 
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
+from bakestone.clients.registry import blobs
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.layout import Layout, parsed
 from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
 from bakestone.jobs.reproduce.layers import Difference, LayerFile, differences, listing
-from bakestone.jobs.reproduce.stores import Store
+
+
+@dataclass(frozen=True)
+class Published:
+    """A repository of a registry; layers pass through a temporary file below `folder`, one at a
+    time.
+    """
+
+    registry: Registry
+    repository: str
+    folder: Path
+
+    def manifest(self, digest: str) -> Json:
+        """A manifest or index."""
+        return self.registry.need(f"{self.repository}@{digest}").data
+
+    def document(self, descriptor: Json) -> Json:
+        """A JSON blob."""
+        digest = descriptor["digest"]
+        return parsed(self.registry.blob(f"{self.repository}@{digest}"), digest)
+
+    @contextmanager
+    def open(self, descriptor: Json) -> Iterator[IO[bytes]]:
+        """A blob as a stream, fetched whole and checked before anything is read from it."""
+        with tempfile.TemporaryFile(dir=self.folder) as stream:
+            digest, size = descriptor["digest"], descriptor["size"]
+            blobs.fetch(self.registry, self.repository, digest, stream, size)
+            stream.seek(0)
+            yield stream
+
+
+Store = Layout | Published
+"""What comparing two images needs of the place where one of them is."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of an image; `size` is compressed, in bytes, `content` the digest before compression,
+    `instruction` what made it. All is empty where there is no such layer.
+    """
+
+    digest: str = ""
+    size: int = 0
+    content: str = ""
+    instruction: str = ""
+
+    def as_dict(self) -> Json:
+        """As manifests describe it, and for `--format json`."""
+        return {"digest": self.digest, "size": self.size}
 
 
 @dataclass(frozen=True)
 class LayerDifference:
-    """A layer that two images do not have alike.
-
-    `number` counts from 1; sizes are compressed, in bytes.
+    """A layer that two images do not have alike; `number` counts from 1.
 
     With `same_content` the layers are the same tar stream, compressed in another way, as another
     BuildKit does. Without it and without `files`, the files are alike and only their order is
@@ -24,26 +79,26 @@ class LayerDifference:
     """
 
     number: int
-    instruction: str
-    before: str
-    size_before: int
-    after: str
-    size_after: int
+    before: Layer
+    after: Layer
     same_content: bool
     files: tuple[Difference, ...]
 
+    @property
+    def instruction(self) -> str:
+        """What made it."""
+        return self.before.instruction or self.after.instruction
+
     def as_dict(self) -> Json:
         """For `--format json`."""
-        sizes = {
-            "before": {"digest": self.before, "size": self.size_before},
-            "after": {"digest": self.after, "size": self.size_after},
-        }
-        about = {
+        return {
             "layer": self.number,
             "instruction": self.instruction,
             "same_content": self.same_content,
+            "before": self.before.as_dict(),
+            "after": self.after.as_dict(),
+            "files": [file.as_dict() for file in self.files],
         }
-        return {**about, **sizes, "files": [f.as_dict() for f in self.files]}
 
 
 @dataclass(frozen=True)
@@ -58,7 +113,7 @@ class ConfigDifference:
 
     def as_dict(self) -> Json:
         """For `--format json`."""
-        return {"path": self.path, "before": self.before, "after": self.after}
+        return {**vars(self)}
 
 
 @dataclass(frozen=True)
@@ -78,8 +133,7 @@ class ImageDifference:
 
     def as_dict(self) -> Json:
         """For `--format json`."""
-        names = ("layers", "config", "manifest")
-        return {name: [one.as_dict() for one in getattr(self, name)] for name in names}
+        return {name: [one.as_dict() for one in found] for name, found in vars(self).items()}
 
 
 def compare(before: Store, first: str, after: Store, second: str) -> ImageDifference:
@@ -93,59 +147,46 @@ def compare(before: Store, first: str, after: Store, second: str) -> ImageDiffer
             f"{first} or {second} is no image manifest", "was the image made by something else?"
         )
     configs = before.document(manifests[0]["config"]), after.document(manifests[1]["config"])
+    pairs = itertools.zip_longest(*map(_layers, manifests, configs), fillvalue=Layer())
     layers = []
-    names = _instructions(configs[0]), _instructions(configs[1])
-    contents = [
-        (c.get("rootfs") or {}).get("diff_ids") or [] for c in configs
-    ]  # digests before compression
-    pairs = itertools.zip_longest(manifests[0]["layers"], manifests[1]["layers"])
-    for index, (old, new) in enumerate(pairs):
-        if old and new and old["digest"] == new["digest"]:
-            continue
-        same = index < min(map(len, contents)) and contents[0][index] == contents[1][index]
-        files = () if same else tuple(differences(_files(before, old), _files(after, new)))
-        instruction = next(
-            (n[index] for n in (names if old else names[::-1]) if index < len(n)), ""
-        )
-        layers.append(
-            LayerDifference(index + 1, instruction, *_facts(old), *_facts(new), same, files)
-        )
-    plain = [{k: v for k, v in m.items() if k not in ("config", "layers")} for m in manifests]
-    options = [
-        {
-            str(n): {k: v for k, v in d.items() if k not in ("digest", "size")}
-            for n, d in enumerate(m["layers"], 1)
-        }
-        for m in manifests
+    for number, (old, new) in enumerate(pairs, 1):
+        if old.digest != new.digest:
+            same = old.content == new.content != ""
+            files = () if same else tuple(differences(_files(before, old), _files(after, new)))
+            layers.append(LayerDifference(number, old, new, same, files))
+    # the layers' digests are told with the layers
+    config = _values(_but(configs[0], "rootfs"), _but(configs[1], "rootfs"))
+    manifest = _values(_bare(manifests[0]), _bare(manifests[1]))
+    return ImageDifference(tuple(layers), tuple(config), tuple(manifest))
+
+
+def _layers(manifest: Json, config: Json) -> list[Layer]:
+    """The layers of an image, with what its configuration says of each."""
+    contents = dict(enumerate((config.get("rootfs") or {}).get("diff_ids") or []))
+    history = [step for step in config.get("history") or [] if not step.get("empty_layer")]
+    made = {number: str(step.get("created_by", "")) for number, step in enumerate(history)}
+    return [
+        Layer(layer["digest"], layer["size"], contents.get(number, ""), made.get(number, ""))
+        for number, layer in enumerate(manifest["layers"])
     ]
-    shown = tuple(_values(plain[0] | {"layers": options[0]}, plain[1] | {"layers": options[1]}))
-    return ImageDifference(
-        tuple(layers),
-        tuple(_values(_without_layers(configs[0]), _without_layers(configs[1]))),
-        shown,
-    )
 
 
-def _facts(descriptor: Json | None) -> tuple[str, int]:
-    return (descriptor["digest"], descriptor["size"]) if descriptor else ("", 0)
-
-
-def _files(store: Store, descriptor: Json | None) -> dict[str, LayerFile]:
-    if descriptor is None:
+def _files(store: Store, layer: Layer) -> dict[str, LayerFile]:
+    if not layer.digest:
         return {}
-    with store.open(descriptor) as stream:
-        return listing(stream, descriptor["digest"])
+    with store.open(layer.as_dict()) as stream:
+        return listing(stream, layer.digest)
 
 
-def _instructions(config: Json) -> list[str]:
-    """What made each layer, by the image's own history."""
-    history = config.get("history") or []
-    return [str(entry.get("created_by", "")) for entry in history if not entry.get("empty_layer")]
+def _bare(manifest: Json) -> Json:
+    """A manifest without digests and sizes."""
+    layers = [_but(layer, "digest", "size") for layer in manifest["layers"]]
+    numbered = {str(number): layer for number, layer in enumerate(layers, 1)}
+    return _but(manifest, "config") | {"layers": numbered}
 
 
-def _without_layers(config: Json) -> Json:
-    # the layers' own digests: told with the layers
-    return {k: v for k, v in config.items() if k != "rootfs"}
+def _but(data: Json, *keys: str) -> Json:
+    return {key: value for key, value in data.items() if key not in keys}
 
 
 def _values(before: object, after: object, path: str = "") -> Iterator[ConfigDifference]:

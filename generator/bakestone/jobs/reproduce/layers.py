@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from typing import IO
 
 from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
 
-CHUNK = 2**20
-"""Bytes that are read at a time."""
 MAX_ENTRIES = 2_000_000
 """Entries of one layer; the largest CUDA layer has some 20 000."""
 KINDS = {
@@ -57,12 +55,7 @@ class Difference:
 
     def as_dict(self) -> Json:
         """For `--format json`."""
-        return {
-            "path": self.path,
-            "what": list(self.what),
-            "before": _plain(self.before),
-            "after": _plain(self.after),
-        }
+        return vars(self) | {"before": _plain(self.before), "after": _plain(self.after)}
 
 
 def listing(stream: IO[bytes], name: str) -> dict[str, LayerFile]:
@@ -90,24 +83,15 @@ def differences(before: dict[str, LayerFile], after: dict[str, LayerFile]) -> li
 
     Empty for layers with the same files, whatever their order and compression.
     """
-    return sorted(_differences(before, after), key=lambda d: d.path)
+    pairs = ((path, before.get(path), after.get(path)) for path in sorted({*before, *after}))
+    return [Difference(path, _what(old, new), old, new) for path, old, new in pairs if old != new]
 
 
-def _differences(before: dict[str, LayerFile], after: dict[str, LayerFile]) -> Iterator[Difference]:
-    for path, entry in before.items():
-        other = after.get(path)
-        if other is None:
-            yield Difference(path, ("removed",), entry, None)
-        elif other != entry:
-            yield Difference(path, _what(entry, other), entry, other)
-    for path, entry in after.items():
-        if path not in before:
-            yield Difference(path, ("added",), None, entry)
-
-
-def _what(before: LayerFile, after: LayerFile) -> tuple[str, ...]:
-    facts = ("kind", "content", "size", "mode", "owner", "time", "attributes")
-    found = tuple(fact for fact in facts if getattr(before, fact) != getattr(after, fact))
+def _what(before: LayerFile | None, after: LayerFile | None) -> tuple[str, ...]:
+    if before is None or after is None:
+        return ("added",) if before is None else ("removed",)
+    now = vars(after)
+    found = tuple(fact for fact, value in vars(before).items() if value != now[fact])
     # another size is another content
     return tuple(fact for fact in found if fact != "size") or found
 
@@ -117,29 +101,22 @@ def _entry(archive: tarfile.TarFile, member: tarfile.TarInfo) -> LayerFile:
     content = member.linkname
     if member.isdev():
         content = f"{member.devmajor}:{member.devminor}"
-    elif member.isreg():
-        sum_ = hashlib.sha256()
-        stream = archive.extractfile(member)
-        while chunk := stream.read(CHUNK) if stream else b"":
-            sum_.update(chunk)
-        content = sum_.hexdigest()
-    attributes = tuple(
-        sorted((k, v) for k, v in member.pax_headers.items() if k.startswith("SCHILY.xattr."))
+    elif member.isreg() and isinstance(stream := archive.extractfile(member), BufferedReader):
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    extended = (pair for pair in member.pax_headers.items() if pair[0].startswith("SCHILY.xattr."))
+    return LayerFile(
+        kind,
+        content,
+        member.size if member.isreg() else 0,
+        member.mode,
+        f"{member.uid}:{member.gid}",
+        float(member.mtime),
+        tuple(sorted(extended)),
     )
-    size = member.size if member.isreg() else 0
-    owner, time = f"{member.uid}:{member.gid}", float(member.mtime)
-    return LayerFile(kind, content, size, member.mode, owner, time, attributes)
 
 
 def _plain(entry: LayerFile | None) -> Json | None:
     if entry is None:
         return None
-    plain = {
-        "kind": entry.kind,
-        "content": entry.content,
-        "size": entry.size,
-        "mode": f"{entry.mode:04o}",
-        "owner": entry.owner,
-        "time": entry.time,
-    }
-    return plain | ({"attributes": dict(entry.attributes)} if entry.attributes else {})
+    plain = vars(entry) | {"mode": f"{entry.mode:04o}", "attributes": dict(entry.attributes)}
+    return {key: value for key, value in plain.items() if value or key != "attributes"}

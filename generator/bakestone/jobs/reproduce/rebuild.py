@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bakestone.clients.engine import capabilities, policy
 from bakestone.clients.engine.buildx import Engine
+from bakestone.clients.engine.events import State
 from bakestone.clients.registry.client import Reference, Registry
 from bakestone.clients.registry.layout import Layout, temporary
 from bakestone.clients.registry.manifest import Json
@@ -22,8 +23,7 @@ from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 from bakestone.jobs.publish import failures
 from bakestone.jobs.publish.order import order
 from bakestone.jobs.publish.watching import Board
-from bakestone.jobs.reproduce.images import ImageDifference, compare
-from bakestone.jobs.reproduce.stores import Published, Store
+from bakestone.jobs.reproduce.images import ImageDifference, Published, Store, compare
 
 REGISTRY, REBUILD = "registry", "rebuild"
 """What a new build is compared with: what was published, or another new build."""
@@ -107,9 +107,8 @@ def reproduce(
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
-        raise fail(
-            f"{abilities.name} cannot export an image with rewritten times", hint, code=ENVIRONMENT
-        )
+        why = f"{abilities.name} cannot export an image with rewritten times"
+        raise fail(why, hint, code=ENVIRONMENT)
     with temporary("bakestone-reproduce-") as folder:
         known = _published(variants, registry, against, folder)
         first = Layout(folder / "first")
@@ -119,9 +118,9 @@ def reproduce(
             second = Layout(folder / "second")
             time.sleep(FORGOTTEN)
             _build(plan.of(again), engine, second, watching, ran)
-            known |= {
-                v.name: _Known("a second build", _platforms(second, v), second) for v in again
-            }
+            for variant in again:
+                platforms = _platforms(second, variant)
+                known[variant.name] = _Known("a second build", platforms, second)
         return [result for v in variants for result in _compare(v, known[v.name], first)]
 
 
@@ -131,29 +130,22 @@ def _published(
     """Variant name -> the image to compare with; those that are not there are to be built twice."""
     if against == REBUILD:
         return {}
-    if against in ("", REGISTRY):
-        references = {v.name: v.kept for v in variants}
-    elif len(variants) == 1:
-        references = {variants[0].name: against}
-    else:
+    kept = against in ("", REGISTRY)
+    if not kept and len(variants) != 1:
         why = f"--against {against} is one image, and {len(variants)} variants are selected"
         raise fail(why, "name one variant", code=USAGE)
     known = {}
     for variant in variants:
-        reference = references[variant.name]
+        reference = variant.kept if kept else against
         top = registry.manifest(reference)
-        if top is None:
-            if against:
-                hint = "push it first, or use --against rebuild"
-                raise fail(f"{reference} is not in the registry", hint, name=variant.name)
-            continue
-        parsed = Reference.parse(reference)
-        where = f"{parsed.host}/{parsed.repository}"
-        known[variant.name] = _Known(
-            f"{where}@{top.digest}",
-            top.platforms or {variant.platforms[0]: top.digest},
-            Published(registry, where, folder),
-        )
+        if top is None and against:
+            hint = "push it first, or use --against rebuild"
+            raise fail(f"{reference} is not in the registry", hint, name=variant.name)
+        if top:
+            where = Reference.parse(reference).name
+            platforms = top.platforms or {variant.platforms[0]: top.digest}
+            store = Published(registry, where, folder)
+            known[variant.name] = _Known(f"{where}@{top.digest}", platforms, store)
     return known
 
 
@@ -180,43 +172,42 @@ def _build(
         layout.folder.mkdir(exist_ok=True)
         with watching(plan.variants) as board:
             state, good = engine.bake({"target": targets}, watch=board.watch if board else None)
+        ran = state.runs()
+        if good and all(ran[step] - before[step] > LATER for step in ran.keys() & before.keys()):
+            return ran
+        problem = _problem(plan, engine, state, good=good)
+        if tries == TRIES or problem.code != ENVIRONMENT:
+            raise problem
         if good:
-            ran = state.runs()
-            if all(ran[step] - before[step] > LATER for step in ran.keys() & before.keys()):
-                return ran
             shutil.rmtree(layout.folder)
-            if tries == TRIES:
-                why = "the builder did not build again: it gave what it had built just before"
-                raise fail(why, "try again when nobody else builds there", code=ENVIRONMENT)
-            time.sleep(FORGOTTEN)
-            continue
-        failed = failures.explain(state, plan.variants, engine.site)
-        ours = [f.finding for f in failed.values() if not f.environment]
-        if ours:
-            raise BakestoneError(ours)
-        if tries == TRIES:
-            if failed:
-                raise BakestoneError([f.finding for f in failed.values()], ENVIRONMENT)
-            raise failures.stopped(state)
         time.sleep(FORGOTTEN)
     raise AssertionError("the last try returns or raises")
 
 
-def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> list[Result]:
-    results = []
+def _problem(plan: BuildPlan, engine: Engine, state: State, *, good: bool) -> BakestoneError:
+    """Why a build is of no use; one that went well ran nothing. Raises what `explain` raises."""
+    if good:
+        why = "the builder did not build again: it gave what it had built just before"
+        return fail(why, "try again when nobody else builds there", code=ENVIRONMENT)
+    failed = failures.explain(state, plan.variants, engine.site).values()
+    ours = [f.finding for f in failed if not f.environment]
+    if ours:
+        return BakestoneError(ours)
+    if failed:
+        return BakestoneError([f.finding for f in failed], ENVIRONMENT)
+    return failures.stopped(state)
+
+
+def _compare(variant: PlannedVariant, known: _Known, layout: Layout) -> Iterator[Result]:
     built = _platforms(layout, variant)
     for platform in variant.platforms:
         before, after = known.platforms.get(platform), built.get(platform)
         if before is None or after is None:
-            raise fail(
-                f"{known.against if before is None else 'the new build'} has no image for"
-                f" {platform}",
-                "push it again",
-                name=variant.name,
-            )
+            where = known.against if before is None else "the new build"
+            why = f"{where} has no image for {platform}"
+            raise fail(why, "push it again", name=variant.name)
         difference = None if before == after else compare(known.store, before, layout, after)
-        results.append(Result(variant.name, platform, known.against, before, after, difference))
-    return results
+        yield Result(variant.name, platform, known.against, before, after, difference)
 
 
 def _platforms(layout: Layout, variant: PlannedVariant) -> dict[str, str]:

@@ -5,9 +5,10 @@ What is there and right is not fetched again.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bakestone.clients.http import download
@@ -17,15 +18,16 @@ from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents.words import Say
 from bakestone.errors import BakestoneError, read_text
-from bakestone.jobs.archive.catalog import FILE, INDEX, KEY, PACKAGE, ArchivedBlob, Catalog, merged
+from bakestone.jobs.archive.catalog import INDEX, PACKAGE, WHEEL, ArchivedBlob, Catalog, merged
 from bakestone.jobs.archive.collect import images, packages, wanted, wheels
-from bakestone.jobs.archive.collect.wanted import WantedFile, WantedParts, WheelFile
+from bakestone.jobs.archive.collect.wanted import WantedParts
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.project import Project
 
 PARALLEL = 4
 """Downloads at a time."""
-_MATRIX = 2**22
+_MATRIX, _LOCK = 2**22, 2**26
+"""Bytes of the texts that an archive was made for."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,18 @@ def create(project: Project, selectors: Sequence[str], folder: Path, say: Say) -
     parts = wanted.of(variants, project.matrix.library, project.lock)
     layout = ArchiveLayout(folder)
     layout.prepare()
-    before = _before(layout)
     entries = _downloads(project, parts, layout, say)
     steps = packages.steps(parts, project.lock)
     key = packages.key(steps)
-    kept = _kept(before, key, layout)
+    kept = _kept(layout, key)
     if kept is None and steps:
-        say(
-            f"packages: {len(parts.packages)} sets are fetched inside"
-            f" {len({s.ref for s in steps})} base images"
-        )
-        now = datetime.now(UTC).isoformat()
-        kept = packages.fetch(steps, parts, project.lock, project.site, layout, now)
+        bases = {step.ref for step in steps}
+        say(f"packages: {len(parts.packages)} sets are fetched inside {len(bases)} base images")
+        kept = packages.fetch(steps, project.lock, project.site, layout)
     entries += kept or []
-    catalog = Catalog(
-        tuple(selectors),
-        read_text(project.matrix_path, "the matrix", limit=_MATRIX),
-        read_text(project.lock_path, "the lock", limit=2**26),
-        key,
-        merged(entries),
-    )
+    matrix = read_text(project.matrix_path, "the matrix", limit=_MATRIX)
+    lock = read_text(project.lock_path, "the lock", limit=_LOCK)
+    catalog = Catalog(tuple(selectors), matrix, lock, key, merged(entries))
     return Made(layout.seal(catalog), catalog)
 
 
@@ -83,8 +77,11 @@ def _downloads(
         entries += there
         jobs += more
     session = Session(project.site)
-    jobs += [_file_job(file, session, layout, say) for file in parts.files]
-    jobs += [_wheel_job(wheel, project, layout, say) for wheel in parts.wheels]
+    for blob in parts.blobs:
+        if blob.kind == WHEEL:
+            jobs.append(partial(wheels.fetch, blob, project.site, layout, say))
+        else:
+            jobs.append(partial(_file, blob, session, layout, say))
     problems: list[BakestoneError] = []
     for _, found in in_parallel(lambda job: job(), jobs, PARALLEL):
         if isinstance(found, BakestoneError):
@@ -97,46 +94,22 @@ def _downloads(
     return entries
 
 
-def _file_job(file: WantedFile, session: Session, layout: ArchiveLayout, say: Say) -> images.Job:
-    digest, kind = (f"sha256:{file.sha256}", FILE) if file.sha256 else ("", KEY)
-
-    def run() -> ArchivedBlob:
-        if digest and layout.right(digest):
-            size = layout.path(digest).stat().st_size
-            return ArchivedBlob(kind, file.url, digest, size, variants=file.variants)
-        say(file.url)
-        with layout.writing(digest) as sink:
-            limits = Limits(size=max(MAX_SIZE, file.size))
-            download.fetch(file.url, session, limits, checksum=file.sha256, keep=sink)
-        return ArchivedBlob(kind, file.url, sink.digest, sink.size, variants=file.variants)
-
-    return run
+def _file(wanted: ArchivedBlob, session: Session, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
+    url, digest = wanted.name, wanted.digest
+    if digest and layout.right(digest):
+        return replace(wanted, size=layout.path(digest).stat().st_size)
+    say(url)
+    limits, checksum = Limits(size=max(MAX_SIZE, wanted.size)), digest.removeprefix("sha256:")
+    with layout.writing(digest) as stream:
+        came = download.fetch(url, session, limits, checksum=checksum, keep=stream)
+    return replace(wanted, digest=f"sha256:{came.sha256}", size=came.size)
 
 
-def _wheel_job(wheel: WheelFile, project: Project, layout: ArchiveLayout, say: Say) -> images.Job:
-    def run() -> ArchivedBlob:
-        if not layout.right(f"sha256:{wheel.sha256}"):
-            say(wheel.filename)
-        return wheels.fetch(wheel, project.site, layout)
-
-    return run
-
-
-def _before(layout: ArchiveLayout) -> Catalog | None:
-    """The archive as it was, when there is a whole one."""
-    if not (layout.folder / "index.json").is_file():
-        return None
-    try:
-        return layout.catalog()
-    except BakestoneError:
-        return None  # it is made anew, and replaced
-
-
-def _kept(before: Catalog | None, key: str, layout: ArchiveLayout) -> list[ArchivedBlob] | None:
+def _kept(layout: ArchiveLayout, key: str) -> list[ArchivedBlob] | None:
     """The packages of an earlier run, when they were asked for alike and are all there."""
-    if before is None or before.packages != key:
-        return None
-    found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]
-    if not all(layout.right(digest) for digest in {entry.digest for entry in found}):
-        return None
-    return found
+    with contextlib.suppress(BakestoneError):  # what cannot be read is made anew, and replaced
+        before = layout.catalog()
+        found = [entry for entry in before.entries if entry.kind in (PACKAGE, INDEX)]
+        if before.packages == key and all(map(layout.right, {entry.digest for entry in found})):
+            return found
+    return None

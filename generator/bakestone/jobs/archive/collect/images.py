@@ -5,14 +5,15 @@ blobs, digests kept.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
+from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Reference, Registry
 from bakestone.clients.registry.manifest import Descriptor
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.jobs.archive.catalog import IMAGE, PART, ArchivedBlob, is_digest
+from bakestone.jobs.archive.catalog import IMAGE, PART, ArchivedBlob
 from bakestone.jobs.archive.layout import ArchiveLayout
 
 Job = Callable[[], ArchivedBlob]
@@ -27,11 +28,10 @@ def copy(
     Raises `BakestoneError` when the registry does not have the image with the lock's digest for
     these platforms.
     """
-    repository = _repository(registry.site.mirror(ref))
-    outside = _repository(ref)
+    repository = Reference.parse(registry.site.mirror(ref)).name
     root = registry.need(f"{repository}@{locked.digest}")
-    entries = [_write(layout, IMAGE, ref, root, users)]
-    parts = [root]
+    parts, outside = [root], Reference.parse(ref).name
+    described = [(IMAGE, ref, root)]
     if root.media_type in INDEX_TYPES:
         there = root.platforms
         lacking = sorted(p for p in users.platforms if p not in there)
@@ -39,51 +39,41 @@ def copy(
             why = f"{ref}@{locked.digest} is not there for {', '.join(lacking)}"
             raise fail(why, "lock again", name=repository, code=ENVIRONMENT)
         parts = [registry.need(f"{repository}@{there[p]}") for p in sorted(users.platforms)]
-        entries += [_write(layout, PART, outside, part, users) for part in parts]
-    jobs = [
-        _job(f"{repository}:latest", outside, blob, users, registry, layout)
-        for part in parts
-        for blob in _blobs(part, repository)
-    ]
-    return entries, jobs
+        described += [(PART, outside, part) for part in parts]
+    entries = []
+    for kind, name, manifest in described:
+        blob = Descriptor(layout.put(manifest.raw), len(manifest.raw), manifest.media_type)
+        entries.append(_entry(kind, name, blob, users))
+
+    def part(blob: Descriptor) -> ArchivedBlob:
+        fetch(registry, repository, layout, blob)
+        return _entry(PART, outside, blob, users)
+
+    return entries, [partial(part, blob) for one in parts for blob in _blobs(one, repository)]
 
 
-def _write(
-    layout: ArchiveLayout, kind: str, name: str, manifest: Manifest, users: Users
-) -> ArchivedBlob:
-    layout.put(manifest.raw)
-    size = len(manifest.raw)
-    return ArchivedBlob(kind, name, manifest.digest, size, manifest.media_type, users.names)
+def fetch(
+    registry: Registry, reference: str, layout: ArchiveLayout, blob: Descriptor | ArchivedBlob
+) -> bool:
+    """Bring a blob of a repository into the archive, unless it is there. Gives whether it came.
+
+    Raises `BakestoneError` for one that is longer than its size, or is not what its digest says.
+    """
+    if layout.right(blob.digest):
+        return False
+    with layout.writing(blob.digest) as sink:
+        blobs.fetch(registry, reference, blob.digest, sink, blob.size)
+    return True
+
+
+def _entry(kind: str, name: str, blob: Descriptor, users: Users) -> ArchivedBlob:
+    return ArchivedBlob(kind, name, blob.digest, blob.size, blob.media_type, users.names)
 
 
 def _blobs(manifest: Manifest, repository: str) -> list[Descriptor]:
     """The configuration and the layers of a manifest."""
-    found = [manifest.config, *manifest.layers]
-    known = [d for d in found if d and is_digest(d.digest) and d.media_type]
-    if not manifest.config or not manifest.layers or len(known) < len(found):
+    found = [d for d in (manifest.config, *manifest.layers) if d and d.media_type]
+    if not manifest.config or not manifest.layers or len(found) < 1 + len(manifest.layers):
         why = f"the manifest {manifest.digest} is of a form that is not known"
         raise fail(why, "is it an image for Linux?", name=repository, code=ENVIRONMENT)
-    return known
-
-
-def _job(
-    reference: str,
-    outside: str,
-    blob: Descriptor,
-    users: Users,
-    registry: Registry,
-    layout: ArchiveLayout,
-) -> Job:
-    def run() -> ArchivedBlob:
-        if not layout.right(blob.digest):
-            with layout.writing(blob.digest) as sink:
-                blobs.fetch(registry, reference, blob.digest, sink, blob.size)
-        return ArchivedBlob(PART, outside, blob.digest, blob.size, blob.media_type, users.names)
-
-    return run
-
-
-def _repository(ref: str) -> str:
-    """A reference without its tag."""
-    head, slash, last = ref.rpartition("/")
-    return head + slash + last.partition(":")[0].partition("@")[0]
+    return found

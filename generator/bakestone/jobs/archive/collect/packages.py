@@ -12,10 +12,11 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.engine.questions import BuildQuestion, put, unanswered
+from bakestone.clients.engine.questions import MAX_TEXT, BuildQuestion, put, unanswered
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.lock import Lock
 from bakestone.core.render.frames import tools
@@ -29,21 +30,14 @@ from bakestone.jobs.archive.layout import ArchiveLayout
 
 _TRIES = 3
 """How often the lists are asked for when a mirror changed between two of the steps."""
-_LONGEST = 2**26
-"""Bytes that are read of a list: a full desktop's packages are some 10**6."""
 _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+%~-]{0,250}")
-_PRINT = (
-    "apt -o Dir::Cache::Archives=/tmp/none install --print-uris -qq"
-    " --no-install-recommends {names} >> /out/{number}/uris"
-)
-_DOWNLOAD = "apt install --download-only --yes --no-install-recommends {names}"
 _SOURCES_CACHE = (
     "--mount=type=cache,id=bakestone-archive,target=/var/cache/apt/archives,sharing=locked"
 )
 """apt keeps what it has downloaded there, and checks it again: a run that was interrupted goes on
 where it stopped.
 """
-_OLD_HTTPS = ("apt-transport-https", "ca-certificates")
+_OLD_HTTPS = ["apt-transport-https", "ca-certificates"]
 _INDEXES = (Path(__file__).parent / "programs" / "indexes.sh").read_text("utf-8").splitlines()
 
 
@@ -69,7 +63,7 @@ def steps(wanted: WantedParts, lock: Lock) -> list[PackageStep]:
     for packages in wanted.packages:
         grouped.setdefault((packages.wanted.base, packages.platform), []).append(packages)
     return [
-        PackageStep(ref, platform, _dockerfile(sets, lock), tuple(sets))
+        PackageStep(ref, platform, _dockerfile(sets, lock, wanted.keyrings), tuple(sets))
         for (ref, platform), sets in sorted(grouped.items())
     ]
 
@@ -81,12 +75,7 @@ def key(found: Iterable[PackageStep]) -> str:
 
 
 def fetch(
-    found: list[PackageStep],
-    wanted: WantedParts,
-    lock: Lock,
-    site: Site,
-    layout: ArchiveLayout,
-    now: str,
+    steps: list[PackageStep], lock: Lock, site: Site, layout: ArchiveLayout
 ) -> list[ArchivedBlob]:
     """Run the steps and take in what they bring.
 
@@ -94,49 +83,42 @@ def fetch(
     """
     for attempt in range(1, _TRIES + 1):
         with scratch("packages", layout.folder) as folder:
-            _run(found, Engine(site), folder, f"{now} {attempt}")
-            results = [(step, folder / _name(number)) for number, step in enumerate(found)]
-            if attempt < _TRIES and not _agree(results):
-                continue  # a mirror changed in between
-            return taken(results, wanted, lock, site, layout)
+            results = _run(steps, Engine(site), folder)
+            if attempt == _TRIES or _agree(results):  # else a mirror changed in between
+                return taken(results, lock, site, layout)
     raise AssertionError
 
 
 def taken(
-    results: list[tuple[PackageStep, Path]],
-    wanted: WantedParts,
-    lock: Lock,
-    site: Site,
-    layout: ArchiveLayout,
+    results: list[tuple[PackageStep, Path]], lock: Lock, site: Site, layout: ArchiveLayout
 ) -> list[ArchivedBlob]:
     """Move what the steps brought into the archive.
 
     Raises `BakestoneError` for sources that an archive cannot answer for.
     """
-    found = [(step, list(_entries(step, came, site, layout))) for step, came in results]
-    _sources(
-        [entry for step, entries in found if step.sets[0].manager == "apt" for entry in entries],
-        wanted,
-        lock,
-    )
-    return [entry for _, entries in found for entry in entries]
+    found = []
+    for step, came in results:
+        entries = list(_entries(step, came, site, layout))
+        if step.sets[0].manager == "apt":
+            _check_sources(entries, step, lock)
+        found += entries
+    return found
 
 
-def _dockerfile(sets: list[Packages], lock: Lock) -> str:
+def _dockerfile(sets: list[Packages], lock: Lock, builder: str) -> str:
     ref = sets[0].wanted.base
     if sets[0].manager == "dnf":
         return rpms.stage(lock.bases[ref].origin(ref), sets, lock.packages[ref])
     vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
     texts = [tools((*apt.TOOLS, *(keyrings.TOOLS if vendors else ())))]
     if vendors:
-        builder = next(p.keyrings for p in sets if p.keyrings)
         keys = [vendors[name] for name in sorted(vendors)]
         texts.append(apt.keyring_stages(lock.bases[builder].origin(builder), keys))
-    origin = lock.bases[ref].origin(ref)
+    origin, last = lock.bases[ref].origin(ref), "FROM scratch\n"
     for number, packages in enumerate(sets):
         texts.append(f"FROM {origin} AS set{number}\n{_script(number, packages, lock)}")
-    copies = "".join(f"COPY --from=set{number} /out/ /\n" for number in range(len(sets)))
-    return "\n".join([*texts, f"FROM scratch\n{copies}"])
+        last += f"COPY --from=set{number} /out/ /\n"
+    return "\n".join([*texts, last])
 
 
 def _script(number: int, packages: Packages, lock: Lock) -> str:
@@ -146,79 +128,66 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
         f"touch /out/{number}/uris",
     ]
 
-    def act(names: list[str]) -> list[str]:
-        targets = "apt indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
-        words = " ".join(names)
+    def download(names: list[str]) -> list[str]:
+        words = f"--no-install-recommends {' '.join(names)}"
+        apart = "-o Dir::Cache::Archives=/tmp/none"
         return [
             "apt update",
-            _PRINT.format(names=words, number=number),
-            _DOWNLOAD.format(names=words),
-            f"{targets} > /out/{number}/targets",
-            f"out=/out/{number}",
-            *_INDEXES,
+            f'apt {apart} install --print-uris -qq {words} >> /out/{number}/uris',
+            f'apt install --download-only --yes {words}',
         ]
+
+    def act(names: list[str]) -> list[str]:
+        targets = "apt indextargets --format '$(FILENAME)|$(URI)|$(METAKEY)'"
+        after = [f"{targets} > /out/{number}/targets", f"out=/out/{number}"]
+        return [*download(names), *after, *_INDEXES]
 
     if any("https://" in r.line for r in packages.wanted.repositories):
         # the Dockerfile installs this first where apt cannot speak https by itself
-        early = [
-            line.format(names=" ".join(_OLD_HTTPS), number=number) for line in (_PRINT, _DOWNLOAD)
-        ]
-        begin += [
-            "if [ ! -e /usr/lib/apt/methods/https ]; then",
-            "  apt update",
-            *(f"  {line}" for line in early),
-            "fi",
-        ]
+        early = [f"  {line}" for line in download(_OLD_HTTPS)]
+        begin += ["if [ ! -e /usr/lib/apt/methods/https ]; then", *early, "fi"]
     locked = lock.packages[packages.wanted.base]
     steps = apt.Steps(begin, act, [])
     text = apt.script(packages.wanted, locked, (packages.platform,), steps)
     return text.replace("RUN ", f"RUN {_SOURCES_CACHE} ", 1)
 
 
-def _run(found: list[PackageStep], engine: Engine, folder: Path, now: str) -> None:
-    builds = {}
-    for number, step in enumerate(found):
-        # asked anew each time, never answered from the cache: the lists are of one moment
-        text = step.text.replace("mkdir -p /out/debs", f"# {now}\nmkdir -p /out/debs")
-        builds[_name(number)] = BuildQuestion(text, step.platform)
+def _run(steps: list[PackageStep], engine: Engine, folder: Path) -> list[tuple[PackageStep, Path]]:
+    """Run the steps in one build; gives each with the folder of what it brought."""
+    named = {f"packages{number}": step for number, step in enumerate(steps)}
+    # asked anew each time, never answered from the cache: the lists are of one moment
+    moment = f"# {datetime.now(UTC).isoformat()}\nmkdir -p /out/debs"
+    builds = {
+        name: BuildQuestion(step.text.replace("mkdir -p /out/debs", moment), step.platform)
+        for name, step in named.items()
+    }
     state = put(engine, builds, folder)
     if state is None:
-        return
+        return [(step, folder / name) for name, step in named.items()]
     why = unanswered(state)
     if gone := sorted({*apt.unknown(why.log), *dnf.unknown(why.log)}):
-        raise fail(
-            "the package archive no longer has"
-            f" {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}",
-            "`bakestone lock --update` takes what it has now; or name a mirror that keeps old"
-            " versions",
-            name="packages",
-        )
+        names = f"{', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}"
+        hint = "`bakestone lock --update` takes what it has now; or name a mirror that keeps old"
+        hint += " versions"
+        raise fail(f"the package archive no longer has {names}", hint, name="packages")
     reason = why.reason(lambda log: apt.reasons(log) or dnf.reasons(log))
     hint = "can the base image and its package archive be reached from a build?"
     raise fail(f"the packages cannot be fetched: {reason}", hint, name="packages", code=ENVIRONMENT)
 
 
-def _name(number: int) -> str:
-    """What the build of a step is called, and the folder of what it brings."""
-    return f"packages{number}"
-
-
 def _agree(results: list[tuple[PackageStep, Path]]) -> bool:
     """Whether one URL of an index gave the same bytes to all steps."""
     known: dict[str, str] = {}
-    return all(
-        known.setdefault(url, digest) == digest
-        for step, came in results
-        for url, path, _ in _lists(step, came)
-        for digest in (hash_of(path)[0],)
-    )
+    lists = ((url, path) for step, came in results for url, path, _ in _lists(step, came))
+    digests = ((url, hash_of(path)[0]) for url, path in lists)
+    return all(known.setdefault(url, digest) == digest for url, digest in digests)
 
 
 def _lists(step: PackageStep, came: Path) -> Iterator[tuple[str, Path, Packages]]:
     for number, packages in enumerate(step.sets):
         folder = came / str(number)
-        for name, url in _lines(folder / "index"):
-            yield _address(url), folder / "lists" / _filename(name), packages
+        for name, url in _named(folder / "index", name=0, url=1):
+            yield url, folder / "lists" / name, packages
 
 
 def _entries(
@@ -229,38 +198,33 @@ def _entries(
         yield ArchivedBlob(INDEX, canonical(url, site), digest, size, variants=packages.variants)
     known: dict[str, tuple[str, int]] = {}
     for number, packages in enumerate(step.sets):
-        for quoted, filename, *_ in _lines(came / str(number) / "uris"):
-            url = canonical(_address(quoted.strip("'")), site)
-            if filename not in known:
-                known[filename] = layout.adopt(came / "debs" / _filename(filename))
-            yield ArchivedBlob(PACKAGE, url, *known[filename], variants=packages.variants)
+        for name, url in _named(came / str(number) / "uris", name=1, url=0):
+            if name not in known:
+                known[name] = layout.adopt(came / "debs" / name)
+            address = canonical(url, site)
+            yield ArchivedBlob(PACKAGE, address, *known[name], variants=packages.variants)
 
 
-def _lines(path: Path) -> list[list[str]]:
-    """The words of each line of a list that was written inside a base image, by whatever is there.
+def _named(path: Path, *, name: int, url: int) -> Iterator[tuple[str, str]]:
+    """The file name and the URL, which are these words, of each line of a list that was written
+    inside a base image, by whatever is there.
 
     Raises `BakestoneError` when it is no such list.
     """
     try:
         with open_regular(path) as stream:
-            found = [line.split(" ") for line in stream.read(_LONGEST).decode().splitlines()]
+            lines = stream.read(MAX_TEXT).decode().splitlines()
     except (OSError, ValueError) as problem:
         raise _strange(f"its list {path.name} cannot be read") from problem
-    if any(len(words) < 2 for words in found):
-        raise _strange(f"its list {path.name} has a line of one word")
-    return found
-
-
-def _filename(text: str) -> str:
-    if not _FILENAME.fullmatch(text):
-        raise _strange(f"it names the file {text[:80]!r}")
-    return text
-
-
-def _address(text: str) -> str:
-    if not is_name(PACKAGE, text):
-        raise _strange(f"it names the address {text[:80]!r}")
-    return text
+    for words in (line.split(" ") for line in lines):
+        if len(words) < 2:
+            raise _strange(f"its list {path.name} has a line of one word")
+        filename, address = words[name], words[url].strip("'")
+        if not _FILENAME.fullmatch(filename):
+            raise _strange(f"it names the file {filename[:80]!r}")
+        if not is_name(PACKAGE, address):
+            raise _strange(f"it names the address {address[:80]!r}")
+        yield filename, address
 
 
 def _strange(reason: str) -> Exception:
@@ -271,26 +235,20 @@ def _strange(reason: str) -> Exception:
 
 def canonical(url: str, site: Site) -> str:
     """The URL outside of what apt fetched from one of the site's mirrors."""
-    mirrors = sorted(
-        ((there, here) for here, there in site.urls.items()), key=lambda pair: -len(pair[0])
-    )
-    return next((here + url[len(there) :] for there, here in mirrors if url.startswith(there)), url)
+    mirrors = sorted(site.urls.items(), key=lambda pair: -len(pair[1]))
+    return next((here + url[len(there) :] for here, there in mirrors if url.startswith(there)), url)
 
 
-def _sources(entries: list[ArchivedBlob], wanted: WantedParts, lock: Lock) -> None:
+def _check_sources(entries: list[ArchivedBlob], step: PackageStep, lock: Lock) -> None:
     """Refuse a base whose own sources are https: its apt would speak TLS through the archive's
     proxy, with nobody at the other end.
     """
-    listed = [r.line.split()[0].rstrip("/") + "/" for r in wanted.repositories]
-    if any(locked.pins == "snapshot" for locked in lock.packages.values()):
+    vendors = {r for packages in step.sets for r in packages.wanted.repositories}
+    listed = [r.line.split()[0].rstrip("/") + "/" for r in vendors]
+    if lock.packages[step.ref].pins == "snapshot":
         listed.append("https://snapshot.")
-    alien = sorted(
-        e.name
-        for e in entries
-        if e.kind == INDEX
-        and e.name.startswith("https://")
-        and not e.name.startswith(tuple(listed))
-    )
+    https = (e.name for e in entries if e.kind == INDEX and e.name.startswith("https://"))
+    alien = sorted(name for name in https if not name.startswith(tuple(listed)))
     if alien:
         raise fail(
             "the base image's own package source is https, which an archive cannot answer for:"

@@ -9,26 +9,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.library.component import Repository
 from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding
+from bakestone.jobs.archive.catalog import FILE, KEY, WHEEL, ArchivedBlob
 
 
 @dataclass(frozen=True)
 class Packages:
-    """A package set on one platform.
-
-    `keyrings` is the reference of the image on which its vendors' keyrings are made.
-    """
+    """A package set on one platform."""
 
     wanted: PackageSet
     platform: str
     variants: tuple[str, ...]
-    keyrings: str = ""
 
     @property
     def manager(self) -> str:
@@ -37,39 +33,18 @@ class Packages:
 
 
 @dataclass(frozen=True)
-class WantedFile:
-    """A file by URL; `sha256` is empty for the key of a package repository, which the library knows
-    by its fingerprint.
-    """
-
-    url: str
-    sha256: str
-    size: int
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class WheelFile:
-    """A wheel's file of one platform; `text` is NAME==VERSION."""
-
-    text: str
-    filename: str
-    sha256: str
-    size: int
-    variants: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class WantedParts:
-    """Everything. `images` maps a base's reference to who needs it, `repositories` are the vendors'
-    that packages come from.
+    """Everything. `images` maps a base's reference to who needs it; `keyrings` is the one on which
+    the keyrings of packages' vendors are made.
+
+    `blobs` are files and wheels with what the lock says of them. The key of a package repository,
+    which the library knows by its fingerprint, has no digest yet.
     """
 
     images: dict[str, Users]
-    files: tuple[WantedFile, ...]
-    wheels: tuple[WheelFile, ...]
+    blobs: tuple[ArchivedBlob, ...]
     packages: tuple[Packages, ...]
-    repositories: tuple[Repository, ...]
+    keyrings: str
 
 
 def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts:
@@ -78,47 +53,38 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     Raises `BakestoneError` for what an archive cannot hold.
     """
     needed = demand.of(sorted(variants, key=lambda v: v.name), library)
-    keys: dict[str, dict[str, None]] = {}
-    for repository, users in needed.repositories.values():
-        keys.setdefault(repository.key, {}).update(dict.fromkeys(users.names))
     _check(needed.bases, lock)
-    return WantedParts(
-        dict(sorted(needed.bases.items())),
-        tuple(
-            WantedFile(url, lock.artifacts[url].sha256, lock.artifacts[url].size, users.names)
-            for url, (_, users) in sorted(needed.artifacts.items())
-        )
-        + tuple(
-            WantedFile(url, "", 0, tuple(sorted(names))) for url, names in sorted(keys.items())
-        ),
-        tuple(
-            WheelFile(key.partition(" ")[0], *lock.wheels[key].files[platform], users.names)
-            for key, (_, users) in sorted(needed.wheels.items())
-            for platform in sorted(set(users.platforms) & set(lock.wheels[key].files))
-        ),
-        tuple(
-            Packages(
-                _for(wanted, platform),
-                platform,
-                users.names,
-                needed.keyrings if wanted.repositories else "",
-            )
-            for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
-            if wanted.names
-            for platform in sorted(users.platforms)
-        ),
-        tuple(needed.repositories[name][0] for name in sorted(needed.repositories)),
-    )
+    blobs = []
+    for url, (_, users) in sorted(needed.artifacts.items()):
+        sha256, size = lock.artifacts[url].sha256, lock.artifacts[url].size
+        blobs.append(ArchivedBlob(FILE, url, f"sha256:{sha256}", size, variants=users.names))
+    keys: dict[str, set[str]] = {}
+    for repository, users in needed.repositories.values():
+        keys.setdefault(repository.key, set()).update(users.names)
+    for url, names in sorted(keys.items()):
+        blobs.append(ArchivedBlob(KEY, url, "", 0, variants=tuple(sorted(names))))
+    for key, (_, users) in sorted(needed.wheels.items()):
+        files = lock.wheels[key].files
+        for platform in sorted(set(users.platforms) & set(files)):
+            name, sha256, size = files[platform]
+            blobs.append(ArchivedBlob(WHEEL, name, f"sha256:{sha256}", size, variants=users.names))
+    packages = [
+        Packages(_on(platform, wanted), platform, users.names)
+        for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))
+        if wanted.names
+        for platform in sorted(users.platforms)
+    ]
+    images = dict(sorted(needed.bases.items()))
+    return WantedParts(images, tuple(blobs), tuple(packages), needed.keyrings)
 
 
 def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     return wanted.base, wanted.names, tuple(r.name for r in wanted.repositories)
 
 
-def _for(wanted: PackageSet, platform: str) -> PackageSet:
-    return replace(
-        wanted, repositories=tuple(r for r in wanted.repositories if r.platform in ("", platform))
-    )
+def _on(platform: str, wanted: PackageSet) -> PackageSet:
+    theirs = tuple(r for r in wanted.repositories if r.platform in ("", platform))
+    return replace(wanted, repositories=theirs)
 
 
 def _check(images: dict[str, Users], lock: Lock) -> None:

@@ -7,74 +7,54 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bakestone.clients.site.site import Site
+from bakestone.core.documents.words import Say
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
-from bakestone.jobs.archive.catalog import WHEEL, ArchivedBlob
-from bakestone.jobs.archive.collect.wanted import WheelFile
+from bakestone.jobs.archive.catalog import ArchivedBlob
 from bakestone.jobs.archive.layout import ArchiveLayout
 
 _SECONDS = 3600
-_OPTIONS = [
-    "--disable-pip-version-check",
-    "--quiet",
-    "--no-input",
-    "--timeout",
-    "180",
-    "--retries",
-    "5",
-    "--progress-bar",
-    "off",
-    "--no-cache-dir",
-    "--no-deps",
-    "--ignore-requires-python",
-    "--only-binary",
-    ":all:",
-    "--require-hashes",
-]
-_REASON = ("ERROR:", "error:")
+_OPTIONS = (
+    "--disable-pip-version-check --quiet --no-input --timeout 180 --retries 5 --progress-bar off"
+    " --no-cache-dir --no-deps --ignore-requires-python --only-binary :all: --require-hashes"
+)
 
 
-def fetch(wheel: WheelFile, site: Site, layout: ArchiveLayout) -> ArchivedBlob:
-    """Bring a wheel into the archive, unless it is there.
+def fetch(wheel: ArchivedBlob, site: Site, layout: ArchiveLayout, say: Say) -> ArchivedBlob:
+    """Bring a wheel into the archive, unless it is there. `say` is told before it is fetched.
 
     Raises `BakestoneError` (exit 3) when pip does not get it.
     """
-    digest = f"sha256:{wheel.sha256}"
-    if not layout.right(digest):
+    if not layout.right(wheel.digest):
+        say(wheel.name)
         with scratch("wheel", layout.folder) as folder:
             _download(wheel, site, folder)
-            found, _ = layout.adopt(folder / wheel.filename)
-            if found != digest:
-                why = f"it came with the digest {found}, not {digest}"
-                raise fail(why, "try again", name=wheel.filename, code=ENVIRONMENT)
-    size = layout.path(digest).stat().st_size
-    return ArchivedBlob(WHEEL, wheel.filename, digest, size, variants=wheel.variants)
+            layout.adopt(folder / wheel.name, wheel.digest)
+    return replace(wheel, size=layout.path(wheel.digest).stat().st_size)
 
 
-def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
+def _download(wheel: ArchivedBlob, site: Site, folder: Path) -> None:
     requirements = folder / "requirements.txt"
-    requirements.write_text(f"{wheel.text} --hash=sha256:{wheel.sha256}\n", "utf-8")
-    python, abi, platforms = wheel.filename.removesuffix(".whl").split("-")[-3:]
+    project, version, *_, python, abi, platforms = wheel.name.removesuffix(".whl").split("-")
+    requirements.write_text(f"{project}=={version} --hash={wheel.digest}\n", "utf-8")
     tags = [word for platform in platforms.split(".") for word in ("--platform", platform)]
     made_for = python.split(".")[-1].removeprefix("cp").removeprefix("py")
     if python.startswith("cp"):
         tags += ["--implementation", "cp", "--abi", abi]
     if len(made_for) > 1:
         tags += ["--python-version", f"{made_for[0]}.{made_for[1:]}"]
-    command = [sys.executable, "-m", "pip", "download", *_OPTIONS, *tags]
+    command = [sys.executable, "-m", "pip", "download", *_OPTIONS.split(), *tags]
     command += ["--dest", str(folder), "--requirement", str(requirements)]
-    environment = dict(os.environ)
-    if "pip" in site.files:
-        environment["PIP_CONFIG_FILE"] = str(site.files["pip"])
-    if "ca" in site.files:
-        environment["PIP_CERT"] = str(site.files["ca"])
+    names = {"PIP_CONFIG_FILE": "pip", "PIP_CERT": "ca"}
+    own = {name: str(site.files[file]) for name, file in names.items() if file in site.files}
     try:
         done = subprocess.run(
             command,
-            env=environment,
+            env={**os.environ, **own},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -84,14 +64,14 @@ def _download(wheel: WheelFile, site: Site, folder: Path) -> None:
         said, good = done.stderr, done.returncode == 0
     except (OSError, subprocess.TimeoutExpired) as problem:
         said, good = f"ERROR: {problem}", False
-    if good and (folder / wheel.filename).is_file():
+    if good and (folder / wheel.name).is_file():
         return
-    known = [line for line in said.splitlines() if line.startswith(_REASON)]
+    known = [line for line in said.splitlines() if line.startswith(("ERROR:", "error:"))]
     lines = known or said.splitlines() or ["pip gave another file"]
     raise fail(
         f"pip does not get the wheel: {lines[-1].strip()[:300]}",
         "`pip` in the site file names the index; does it have this version, and is pip there for"
         " the Python that runs Bakestone?",
-        name=wheel.filename,
+        name=wheel.name,
         code=ENVIRONMENT,
     )

@@ -7,29 +7,21 @@ Nothing but what the catalog names can be asked for, so no path of a request rea
 from __future__ import annotations
 
 import html
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
-from bakestone.jobs.archive.catalog import (
-    IMAGE,
-    INDEX,
-    KINDS,
-    PART,
-    PLAIN,
-    WHEEL,
-    ArchivedBlob,
-    Catalog,
-)
+from bakestone.clients.registry.reference import Reference
+from bakestone.jobs.archive import catalog as catalogs
+from bakestone.jobs.archive.catalog import IMAGE, INDEX, PART, WHEEL, Catalog
 
 _BY_HASH = re.compile(r"/by-hash/SHA256/([0-9a-f]{64})$")
-_REGISTRY = re.compile(
-    r"/v2/(?P<name>[a-z0-9][a-z0-9._/-]*)/(?P<what>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)"
-)
-_SIMPLE = re.compile(r"/simple/(?P<project>[A-Za-z0-9._-]+)/?")
+_SIMPLE = re.compile(r"/simple/([A-Za-z0-9._-]+)/?")
 _URL = re.compile(r"/url/(?P<scheme>https?)/(?P<host>[A-Za-z0-9.-]+(_[0-9]+)?)(?P<rest>/.*)")
 
 
@@ -39,37 +31,41 @@ class Reply:
 
     media_type: str
     digest: str = ""
-    size: int = 0
     text: bytes = b""
 
 
 class Routes:
-    """The requests that one archive answers."""
+    """The requests that one archive answers: a reply for each path, each URL outside, and the
+    digest of each package index.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
-        self._images: dict[tuple[str, str], ArchivedBlob] = {}
-        self._urls: dict[str, ArchivedBlob] = {}
-        self._indexes: dict[str, ArchivedBlob] = {}
-        self._wheels: dict[str, ArchivedBlob] = {}
-        self._projects: dict[str, list[str]] = {}
+        counts = Counter(entry.kind for entry in catalog.entries)
+        lines = [f"{counts[kind]} x {what}\n" for kind, what in catalogs.KINDS.items()]
+        welcome = "".join(["Bakestone archive\n", *lines]).encode()
+        version = Reply("application/json", text=b"{}")
+        replies = {"/": Reply("text/plain", text=welcome), "/v2": version, "/v2/": version}
+        projects: dict[str, list[str]] = {}
         for entry in catalog.entries:
-            if entry.kind == IMAGE:
-                repository, tag = _split(entry.name)
-                self._images |= {(repository, tag): entry, (repository, entry.digest): entry}
-            elif entry.kind == PART:
-                self._images[spelled(entry.name), entry.digest] = entry
+            reply = Reply(catalogs.PLAIN, entry.digest)
+            if entry.kind in (IMAGE, PART):
+                reply = Reply(entry.media_type, entry.digest)
+                place = Reference.parse(entry.name)
+                names = {entry.digest, place.target} if entry.kind == IMAGE else {entry.digest}
+                for what, name in itertools.product(("manifests", "blobs"), names):
+                    replies[f"/v2/{spelled(place.name)}/{what}/{name}"] = reply
             elif entry.kind == WHEEL:
-                self._wheels[entry.name] = entry
+                replies[f"/wheel/{entry.name}"] = reply
                 project = canonicalize_name(entry.name.partition("-")[0])
-                self._projects.setdefault(project, []).append(entry.name)
+                link = f"/wheel/{entry.name}#sha256={entry.digest[7:]}"
+                projects.setdefault(project, []).append(link)
             else:
-                self._urls[_normal(entry.name)] = entry
+                replies[_normal(entry.name)] = reply
                 if entry.kind == INDEX:
-                    self._indexes[entry.digest] = entry
-        counts = {kind: sum(e.kind == kind for e in catalog.entries) for kind in KINDS}
-        self._welcome = "\n".join(
-            ["Bakestone archive", *(f"{counts[kind]} x {what}" for kind, what in KINDS.items()), ""]
-        ).encode()
+                    replies[entry.digest] = reply
+        replies["/simple/"] = _page(f"{name}/" for name in projects)
+        replies |= {f"/simple/{name}/": _page(links) for name, links in projects.items()}
+        self._replies = replies
 
     def find(self, target: str) -> Reply | None:
         """The answer to a request's target: a path, or a whole URL as a proxy is sent it.
@@ -77,46 +73,27 @@ class Routes:
         None when the archive has nothing for it.
         """
         try:
-            if target.startswith(("http://", "https://")):
-                found = self._url(target)
-                if found:
-                    return found
-                parts = urlsplit(target)
-                query = f"?{parts.query}" if parts.query else ""
-                target = parts.path + query  # this server's own address
-            return self._here(target)
+            if not target.startswith(("http://", "https://")):
+                return self._here(target)
+            parts = urlsplit(target)  # if it is none outside, it has this server's own address
+            return self._outside(target) or self._here(parts.path + _query(parts))
         except ValueError:  # no URL, such as http://[::1/
             return None
 
     def _here(self, target: str) -> Reply | None:
-        path = target.partition("?")[0]
-        if path == "/":
-            return Reply("text/plain", text=self._welcome)
-        if path in ("/v2", "/v2/"):
-            return Reply("application/json", text=b"{}")
-        if found := _REGISTRY.fullmatch(path):
-            entry = self._images.get((found["name"], found["reference"]))
-            return _blob(entry, entry.media_type) if entry else None
-        if path == "/simple/":
-            return _page(f"{name}/" for name in sorted(self._projects))
-        if found := _SIMPLE.fullmatch(path):
-            files = sorted(self._projects.get(canonicalize_name(found["project"]), ()))
-            links = [f"/wheel/{name}#sha256={self._wheels[name].digest[7:]}" for name in files]
-            return _page(links) if links else None
-        if path.startswith("/wheel/"):
-            entry = self._wheels.get(unquote(path.removeprefix("/wheel/")))
-            return _blob(entry) if entry else None
         if found := _URL.fullmatch(target):
-            return self._url(
-                f"{found['scheme']}://{found['host'].replace('_', ':')}{found['rest']}"
-            )
-        return None
+            host = found["host"].replace("_", ":")
+            return self._outside(f"{found['scheme']}://{host}{found['rest']}")
+        path = unquote(target.partition("?")[0])
+        if found := _SIMPLE.fullmatch(path):
+            path = f"/simple/{canonicalize_name(found[1])}/"
+        return self._replies.get(path)
 
-    def _url(self, url: str) -> Reply | None:
-        entry = self._urls.get(_normal(url))
-        if entry is None and (found := _BY_HASH.search(url)):
-            entry = self._indexes.get(f"sha256:{found[1]}")
-        return _blob(entry) if entry else None
+    def _outside(self, url: str) -> Reply | None:
+        found = self._replies.get(_normal(url))
+        if found is None and (by_hash := _BY_HASH.search(url)):
+            return self._replies.get(f"sha256:{by_hash[1]}")
+        return found
 
 
 def spelled(name: str) -> str:
@@ -127,27 +104,20 @@ def spelled(name: str) -> str:
     return name.replace(":", "_")
 
 
-def _split(ref: str) -> tuple[str, str]:
-    head, slash, last = ref.rpartition("/")
-    name, _, tag = last.partition(":")
-    return spelled(head + slash + name), tag or "latest"
-
-
 def _normal(url: str) -> str:
     """A URL in one of its many spellings; flat repositories have `/./` in theirs."""
     parts = urlsplit(url)
-    query = f"?{parts.query}" if parts.query else ""
     path = unquote(parts.path).replace("/./", "/")
-    return f"{parts.scheme}://{parts.netloc.lower()}{path}{query}"
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}{_query(parts)}"
 
 
-def _blob(entry: ArchivedBlob, media_type: str = PLAIN) -> Reply:
-    return Reply(media_type, entry.digest, entry.size)
+def _query(parts: SplitResult) -> str:
+    return f"?{parts.query}" if parts.query else ""
 
 
 def _page(links: Iterable[str]) -> Reply:
-    lines = []
-    for link in links:
+    text = "<!DOCTYPE html>\n"
+    for link in sorted(links):
         name = link.rpartition("/")[2].partition("#")[0] or link
-        lines.append(f'<a href="{html.escape(link)}">{html.escape(name)}</a><br>')
-    return Reply("text/html", text="\n".join(["<!DOCTYPE html>", *lines, ""]).encode())
+        text += f'<a href="{html.escape(link)}">{html.escape(name)}</a><br>\n'
+    return Reply("text/html", text=text.encode())

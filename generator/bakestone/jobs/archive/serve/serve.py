@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import IO
 
 from bakestone import __version__
 from bakestone.core.documents.words import Say
@@ -32,7 +31,6 @@ LAST_WORDS = 2
 """Seconds that the end waits for a listener."""
 TOLD = 200
 """Paths that are named as missing; of more, there is only a count."""
-_CHUNK = 2**20
 _TLS = b"\x16"
 """The first byte of a TLS handshake; no HTTP request begins with it."""
 _RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
@@ -56,7 +54,7 @@ class Missed:
 
     def note(self, what: str) -> None:
         """Take what was asked for."""
-        shown = printable(what)
+        shown = "".join(c if c.isprintable() else "?" for c in what)[:300]  # fit for a terminal
         with self._lock:
             if shown in self._seen:
                 return
@@ -105,83 +103,67 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self.wfile.write(b"HTTP/1.0 400 Bad Request\r\n\r\nthis is plain HTTP\n")
 
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
     def do_CONNECT(self) -> None:
         self.missed.note(self.path)
         self.send_error(405, "this is an archive: it has no way to other hosts")
         self.close_connection = True
 
-    def _answer(self, *, body: bool) -> None:
+    def do_GET(self) -> None:
         found = self.routes.find(self.path)
         with contextlib.suppress(ConnectionError, TimeoutError):
             if found is None:
                 if "/by-hash/" not in self.path:
                     self.missed.note(self.path)
-                self._text(404, b"not in this archive\n", "text/plain", body)
+                self._text(404, b"not in this archive\n")
             elif not found.digest:
-                self._text(200, found.text, found.media_type, body)
+                self._text(200, found.text, found.media_type)
             else:
-                self._blob(found, body)
+                self._blob(found)
 
-    def _text(self, code: int, text: bytes, media_type: str, body: bool) -> None:
-        self._head(code, media_type, len(text))
-        self.end_headers()
-        if body:
+    do_HEAD = do_GET  # noqa: N815  # its answers have no body then
+
+    def _text(self, code: int, text: bytes, media_type: str = "text/plain") -> None:
+        self._head(code, media_type, len(text), {})
+        if self.command != "HEAD":
             self.wfile.write(text)
 
-    def _blob(self, found: Reply, body: bool) -> None:
+    def _blob(self, found: Reply) -> None:
         try:
             stream = open_regular(self.layout.path(found.digest))
         except OSError:
             self.missed.note(f"{self.path} (its blob {found.digest} cannot be read)")
-            self._text(404, b"the blob is gone\n", "text/plain", body)
+            self._text(404, b"the blob is gone\n")
             return
         with stream:
             size = stream.seek(0, 2)
             start, end = self._range(size)
             if start >= size > 0:
-                self._head(416, found.media_type, 0)
-                self.send_header("Content-Range", f"bytes */{size}")
-                self.end_headers()
+                self._head(416, found.media_type, 0, {"Content-Range": f"bytes */{size}"})
                 return
             whole = (start, end) == (0, size)
-            self._head(200 if whole else 206, found.media_type, end - start)
-            if not whole:
-                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
-            self.send_header("Docker-Content-Digest", found.digest)
-            self.send_header("ETag", f'"{found.digest}"')
-            self.send_header("Accept-Ranges", "bytes")
-            self.end_headers()
-            if body:
-                stream.seek(start)
-                self._copy(stream, end - start)
+            part = {} if whole else {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
+            about = {"Docker-Content-Digest": found.digest, "ETag": f'"{found.digest}"'}
+            more = part | about | {"Accept-Ranges": "bytes"}
+            self._head(200 if whole else 206, found.media_type, end - start, more)
+            if self.command != "HEAD" and end > start:
+                sent = self.connection.sendfile(stream, start, end - start)
+                # cut off below our hands: the reader sees that bytes are missing
+                self.close_connection |= sent < end - start
 
     def _range(self, size: int) -> tuple[int, int]:
         """The bytes asked for, as [start, end); all of them without a range, or with one that is
         not known.
         """
         asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if not asked:
+        if not asked or (asked[2] and int(asked[2]) < int(asked[1])):
             return 0, size
         return int(asked[1]), min(size, int(asked[2]) + 1 if asked[2] else size)
 
-    def _copy(self, stream: IO[bytes], left: int) -> None:
-        while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
-            self.wfile.write(chunk)
-            left -= len(chunk)
-        if left:
-            # cut off below our hands: the reader sees that bytes are missing
-            self.close_connection = True
-
-    def _head(self, code: int, media_type: str, size: int) -> None:
+    def _head(self, code: int, media_type: str, size: int, more: dict[str, str]) -> None:
         self.send_response(code)
-        self.send_header("Content-Type", media_type)
-        self.send_header("Content-Length", str(size))
+        for name, value in {"Content-Type": media_type, "Content-Length": size, **more}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Nothing is logged but what is missed."""
@@ -207,32 +189,20 @@ def serving(layout: ArchiveLayout, addresses: Sequence[str], port: int, say: Say
     with ExitStack() as stack:
         missed = Missed(say)
         stack.callback(missed.close)
-        handler = type(
-            "Handler",
-            (_Handler,),
-            {"timeout": IDLE, "routes": routes, "layout": layout, "missed": missed},
-        )
+        own = {"timeout": IDLE, "routes": routes, "layout": layout, "missed": missed}
+        handler = type("Handler", (_Handler,), own)
         for address in dict.fromkeys(addresses):
             try:
                 server = _Server((address, port), handler)
             except OSError as problem:
-                raise fail(
-                    f"cannot listen on {address}:{port}: {problem.strerror or problem}",
+                why = f"cannot listen on {address}:{port}: {problem.strerror or problem}"
+                hint = (
                     "take another --port, or an address of this machine for --bind (`docker` is the"
-                    " one that build steps see)",
-                    name="archive serve",
-                    code=ENVIRONMENT,
-                ) from problem
+                    " one that build steps see)"
+                )
+                raise fail(why, hint, name="archive serve", code=ENVIRONMENT) from problem
             stack.callback(server.server_close)
             port = server.server_port
-            thread = threading.Thread(
-                target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True
-            )
-            thread.start()
+            threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
             stack.callback(server.shutdown)
         yield port
-
-
-def printable(text: str) -> str:
-    """What a request asked for, fit for a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:300]

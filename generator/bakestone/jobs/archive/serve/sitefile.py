@@ -5,7 +5,6 @@ nobody else.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -19,58 +18,42 @@ NAME = "site.yaml"
 _HEADER = "# Everything from an archive. Written by `bakestone archive serve`; edits are lost.\n"
 
 
-def texts(catalog: Catalog, site: Site, images: str, steps: str) -> dict[str, str]:
-    """WantedFile name -> text. `images` is HOST:PORT for base images, which the engine pulls;
-
-    `steps` for what build steps fetch.
+def write(folder: Path, catalog: Catalog, site: Site, images: str, steps: str) -> Path:
+    """Write the site file and what it names; gives its path. `images` is HOST:PORT for base images,
+    which the engine pulls, `steps` for what build steps fetch.
 
     What does not come from outside (registry, builder, CA bundle) is kept of the present site.
+    Raises `BakestoneError` (exit 3) when the folder cannot be written.
     """
-    hosts = sorted(
-        {entry.name.partition("/")[0] for entry in catalog.entries if entry.kind == IMAGE}
-    )
-    origins = sorted(
-        {_origin(entry.name) for entry in catalog.entries if entry.kind not in (IMAGE, PART, WHEEL)}
-    )
-    data: dict[str, Any] = {"version": 1}
-    if site.registry:
-        data["registry"] = site.registry
-    if site.insecure:
-        data["insecure"] = list(site.insecure)
-    data["mirrors"] = {
-        "registries": {host: f"{images}/{spelled(host)}" for host in hosts},
-        "urls": {
-            f"{scheme}://{host}/": f"http://{steps}/url/{scheme}/{spelled(host)}/"
-            for scheme, host in origins
-        },
+    hosts = {entry.name.partition("/")[0] for entry in catalog.entries if entry.kind == IMAGE}
+    by_url = (e for e in catalog.entries if e.kind not in (IMAGE, PART, WHEEL))
+    origins = {urlsplit(entry.name)[:2] for entry in by_url}
+    urls = {
+        f"{scheme}://{host}/": f"http://{steps}/url/{scheme}/{spelled(host)}/"
+        for scheme, host in sorted(origins)
     }
-    if "ca" in site.files:
-        data["ca"] = str(site.files["ca"])
-    data |= {"pip": "pip.conf", "apt": "apt.conf"}
-    if site.builder:
-        data["builder"] = site.builder
+    registries = {host: f"{images}/{spelled(host)}" for host in sorted(hosts)}
+    data = {
+        "version": 1,
+        "registry": site.registry,
+        "insecure": list(site.insecure),
+        "mirrors": {"registries": registries, "urls": urls},
+        "ca": str(site.files.get("ca", "")),
+        "pip": "pip.conf",
+        "apt": "apt.conf",
+        "builder": site.builder,
+    }
+    said = {key: value for key, value in data.items() if value}
     host = steps.rpartition(":")[0]
-    return {
+    texts = {
         # as the proxy for http, the archive gives apt's own sources back, signatures and all; they
         # are as old as the archive
         "apt.conf": (
             f'Acquire::http::Proxy "http://{steps}/";\nAcquire::Check-Valid-Until "false";\n'
         ),
         "pip.conf": f"[global]\nindex-url = http://{steps}/simple/\ntrusted-host = {host}\n",
-        NAME: _HEADER + yaml.safe_dump(data, sort_keys=False),
+        NAME: _HEADER + yaml.safe_dump(said, sort_keys=False),
     }
-
-
-def write(folder: Path, catalog: Catalog, site: Site, images: str, steps: str) -> Path:
-    """Write the files. Gives the path of the site file.
-
-    Raises `BakestoneError` (exit 3) when the folder cannot be written.
-    """
-    for name, text in texts(catalog, site, images, steps).items():
+    for name, text in texts.items():
         write_text(folder / name, text)
     return folder / NAME
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc

@@ -11,7 +11,7 @@ from packageurl import PackageURL
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import PackageSet, Stage, Wheel
+from bakestone.core.lock.needs import PackageSet, Stage
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 
@@ -53,26 +53,24 @@ def parts(
     `measured` is slot -> what the inventory found.
     """
     survey = Survey(library)
-    found = list(_base(variant, platform, lock))
+    found = [_base(variant, platform, lock)]
     for chosen in sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot)):
         found.append(_component(chosen, measured.get(chosen.slot, {})))
-    found += _packages(survey.base_packages(variant), platform, lock, "package", "")
-    for vendor in survey.vendor_packages(variant):
-        found += _packages(vendor.packages, platform, lock, "package", "")
+    vendors = (vendor.packages for vendor in survey.vendor_packages(variant))
+    for packages in (survey.base_packages(variant), *vendors):
+        found += _packages(packages, platform, lock, "package", "")
     for stage in survey.stages(variant):
         found += _stage(stage, platform, lock)
     return list({(p.role, p.name, p.version, p.purl, p.of): p for p in found}.values())  # each once
 
 
-def _base(variant: Variant, platform: str, lock: Lock) -> Iterator[Part]:
-    locked = lock.bases[variant.base.ref]
+def _base(variant: Variant, platform: str, lock: Lock) -> Part:
+    ref, locked = variant.base.ref, lock.bases[variant.base.ref]
     digest = locked.platforms.get(platform) or locked.digest
-    name, _, tag = variant.base.ref.partition(":")
-    purl = ""
-    if digest:
-        facts = {"repository_url": name, "tag": tag}
-        purl = PackageURL("oci", None, name.rpartition("/")[2], digest, facts).to_string()
-    yield Part("base", variant.base.ref, digest, purl, digest.removeprefix("sha256:"))
+    name, _, tag = ref.partition(":")
+    facts = {"repository_url": name, "tag": tag}
+    purl = PackageURL("oci", None, name.rpartition("/")[2], digest, facts).to_string()
+    return Part("base", ref, digest, purl if digest else "", digest.removeprefix("sha256:"))
 
 
 def _component(chosen: Chosen, measured: Mapping[str, str]) -> Part:
@@ -117,23 +115,12 @@ def _stage(stage: Stage, platform: str, lock: Lock) -> Iterator[Part]:
     slot = stage.chosen.slot
     for artifact in stage.artifacts:
         if artifact.platform in ("", platform):
-            yield Part(
-                "source",
-                artifact.filename,
-                stage.chosen.version.version,
-                "",
-                artifact.sha256,
-                artifact.url,
-                of=slot,
-            )
+            version, sha256 = stage.chosen.version.version, artifact.sha256
+            yield Part("source", artifact.filename, version, "", sha256, artifact.url, of=slot)
     for wheel in stage.wheels:
-        yield _wheel(wheel, platform, lock, slot)
+        locked = lock.wheels.get(wheel.key)
+        filename, sha256, _ = locked.files.get(platform, ("", "", 0)) if locked else ("", "", 0)
+        facts = {"file_name": filename} if filename else {}
+        purl = PackageURL("pypi", None, wheel.name, wheel.version, facts).to_string()
+        yield Part("source", wheel.name, wheel.version, purl, sha256, comment=filename, of=slot)
     yield from _packages(stage.packages, platform, lock, "tool", slot)
-
-
-def _wheel(wheel: Wheel, platform: str, lock: Lock, slot: str) -> Part:
-    locked = lock.wheels.get(wheel.key)
-    filename, sha256, _ = locked.files.get(platform, ("", "", 0)) if locked else ("", "", 0)
-    facts = {"file_name": filename} if filename else {}
-    purl = PackageURL("pypi", None, wheel.name, wheel.version, facts).to_string()
-    return Part("source", wheel.name, wheel.version, purl, sha256, comment=filename, of=slot)

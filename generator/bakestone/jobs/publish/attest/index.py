@@ -11,18 +11,19 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakestone.core.render.measured import Json
+from bakestone.clients.registry.manifest import INDEX_TYPES, MANIFEST_TYPES, Json
 
-INDEX = "application/vnd.oci.image.index.v1+json"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX, MANIFEST = INDEX_TYPES[0], MANIFEST_TYPES[0]
 CONFIG = "application/vnd.oci.image.config.v1+json"
 IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 TYPE, SUBJECT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
 ATTESTATION = "attestation-manifest"
+NOWHERE: Json = {"architecture": "unknown", "os": "unknown"}
+"""The platform of what is no image."""
 PREDICATE_TYPE = "in-toto.io/predicate-type"
 DONE = "io.bakestone.attestations"
 """Annotation of an index that has everything that belongs into it."""
@@ -57,7 +58,7 @@ def statement(predicate_type: str, name: str, digest: str, predicate: Json) -> B
     """An in-toto statement about the image with this name and digest."""
     subject = [{"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}]
     about = {"_type": STATEMENT, "predicateType": predicate_type, "subject": subject}
-    return Blob(IN_TOTO, _json({**about, "predicate": predicate}))
+    return _blob(IN_TOTO, about | {"predicate": predicate})
 
 
 def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
@@ -65,16 +66,14 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
 
     `statements` are predicate types and descriptors of in-toto statements.
     """
-    layers = [
-        {"mediaType": IN_TOTO, "digest": d["digest"], "size": d["size"]}
-        | {"annotations": {PREDICATE_TYPE: kind}}
-        for kind, d in statements
-    ]
+    layers = []
+    for kind, told in statements:
+        layer = {"mediaType": IN_TOTO, "digest": told["digest"], "size": told["size"]}
+        layers.append(layer | {"annotations": {PREDICATE_TYPE: kind}})
     files = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
-    unknown = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": files}
-    config = Blob(CONFIG, _json(unknown))
+    config = _blob(CONFIG, NOWHERE | {"config": {}, "rootfs": files})
     about = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
-    return Blob(MANIFEST, _json({**about, "layers": layers})), config
+    return _blob(MANIFEST, about | {"layers": layers}), config
 
 
 def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
@@ -82,14 +81,13 @@ def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
 
     `attestations` is by image digest.
     """
-    nowhere = {"architecture": "unknown", "os": "unknown"}
     entries = [*images]
     for image in images:
         found = attestations[str(image["digest"])]
         about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
-        entries.append(found.descriptor | {"annotations": about, "platform": nowhere})
+        entries.append(found.descriptor | {"annotations": about, "platform": NOWHERE})
     whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    return Blob(INDEX, _json({**whole, "annotations": {DONE: "provenance,sbom"}}))
+    return _blob(INDEX, whole | {"annotations": {DONE: "provenance,sbom"}})
 
 
 def noted(image: Json, inventory: Json, size: int) -> Json:
@@ -130,26 +128,20 @@ def attested_by(top: Json, image: str) -> list[str]:
     """The digests of the attestation manifests of an image in an index."""
     return [
         str(entry["digest"])
-        for entry in _entries(top)
+        for entry in top.get("manifests", [])
         if annotation(entry, TYPE) == ATTESTATION and annotation(entry, SUBJECT) == image
     ]
 
 
 def images(top: Json) -> list[Json]:
-    """The descriptors of the images in an index."""
-    return [entry for entry in _entries(top) if annotation(entry, TYPE) != ATTESTATION]
+    """The descriptors of the images in an index; none in the manifest of one image."""
+    return [e for e in top.get("manifests", []) if annotation(e, TYPE) != ATTESTATION]
 
 
-def _entries(top: Json) -> list[Json]:
-    """What an index names; registries' answers were checked to have entries with a digest."""
-    found = top.get("manifests")
-    return list(found) if isinstance(found, list) else []
-
-
-def _annotations(entry: Json) -> Mapping[str, object]:
+def _annotations(entry: Json) -> Json:
     found = entry.get("annotations")
     return found if isinstance(found, dict) else {}
 
 
-def _json(data: Mapping[str, object]) -> bytes:
-    return json.dumps(data, separators=(",", ":")).encode()
+def _blob(media_type: str, data: Json) -> Blob:
+    return Blob(media_type, json.dumps(data, separators=(",", ":")).encode())

@@ -25,17 +25,17 @@ def complete(
     top, where = found.top, variant.repository
     if index.is_done(top.data):
         return top
-    described = index.images(top.data) or [_entry(top, variant)]
-    platforms = {image.digest: platform for platform, image in found.platforms.items()}
+    by_digest = {image.digest: (platform, image) for platform, image in found.platforms.items()}
     entries, manifests = [], {}
-    for entry in described:
+    for entry in index.images(top.data) or [_entry(top, variant)]:
         digest = str(entry["digest"])
-        platform = platforms[digest]
-        image = found.platforms[platform]
+        platform, image = by_digest[digest]
         entries.append(index.noted(entry, image.inventory, image.size))
         predicate = sbom(plan, variant, platform, digest, image.inventory)
-        subject = _docker_purl(variant, platform)
-        statement = index.statement(spdx.PREDICATE, subject, digest, predicate)
+        namespace, _, name = where.rpartition("/")
+        # the image's name, as BuildKit names it in its statements
+        subject = PackageURL("docker", namespace, name, variant.tag, {"platform": platform})
+        statement = index.statement(spdx.PREDICATE, subject.to_string(), digest, predicate)
         kept = [
             one
             for attested in index.attested_by(top.data, digest)
@@ -58,51 +58,27 @@ def sbom(
     """The SPDX document of one platform of a variant, whose manifest has this digest."""
     measured = {slot: part.values for slot, part in parts(inventory).items()}
     found = contents.parts(variant.variant, platform, plan.lock, plan.library, measured)
-    purl = _oci_purl(variant.repository, digest, platform)
+    facts = {"arch": platform.partition("/")[2], "repository_url": variant.repository}
+    purl = PackageURL("oci", None, variant.repository.rpartition("/")[2], digest, facts)
     title = f"{variant.family}/{variant.name}"
-    return spdx.document(title, purl, digest, variant.epoch, found)
+    return spdx.document(title, purl.to_string(), digest, variant.epoch, found)
 
 
 def _entry(top: Manifest, variant: PlannedVariant) -> Json:
     """The descriptor of an image that was pushed without an index."""
     system, _, architecture = variant.platforms[0].partition("/")
-    return {
-        "mediaType": top.media_type,
-        "digest": top.digest,
-        "size": len(top.raw),
-        "platform": {"architecture": architecture, "os": system},
-    }
+    platform = {"architecture": architecture, "os": system}
+    descriptor = {"mediaType": top.media_type, "digest": top.digest, "size": len(top.raw)}
+    return descriptor | {"platform": platform}
 
 
 def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, Json]]:
     """The in-toto statements of an attestation manifest: predicate type and descriptor."""
     data = registry.need(f"{where}@{digest}").data
-    layers: list[Json] = [] if "manifests" in data else data.get("layers", [])
-    return [
-        (kind, layer)
-        for layer in layers
-        if (kind := index.annotation(layer, index.PREDICATE_TYPE))
-        and layer.get("mediaType") == index.IN_TOTO
-    ]
+    found = [layer for layer in data.get("layers", []) if layer.get("mediaType") == index.IN_TOTO]
+    kinds = [(index.annotation(layer, index.PREDICATE_TYPE), layer) for layer in found]
+    return [(kind, layer) for kind, layer in kinds if kind]
 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
     registry.push_manifest(f"{where}@{blob.digest}", blob.content, blob.media_type)
-
-
-def _docker_purl(variant: PlannedVariant, platform: str) -> str:
-    """The image's name, as BuildKit names it in its statements."""
-    return PackageURL(
-        "docker", *_split(variant.repository), variant.tag, {"platform": platform}
-    ).to_string()
-
-
-def _oci_purl(where: str, digest: str, platform: str) -> str:
-    name = where.rpartition("/")[2]
-    facts = {"arch": platform.partition("/")[2], "repository_url": where}
-    return PackageURL("oci", None, name, digest, facts).to_string()
-
-
-def _split(repository: str) -> tuple[str, str]:
-    namespace, _, name = repository.rpartition("/")
-    return namespace, name

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bakestone.core.library.catalog import Library
+from bakestone.jobs.archive.catalog import FILE, WHEEL
 from bakestone.jobs.archive.collect import wanted
 from tests.support.samples import MANY, made_up_lock, project, refused
 
@@ -23,8 +24,10 @@ def test_what_is_wanted_names_the_variants_and_the_platforms(
         "linux/amd64",
         "linux/arm64",
     }
-    assert {w.variants for w in found.wheels} == {(gpu.name,)}
-    assert all(f.sha256 == lock.artifacts[f.url].sha256 for f in found.files)
+    assert {w.variants for w in found.blobs if w.kind == WHEEL} == {(gpu.name,)}
+    files = [blob for blob in found.blobs if blob.kind == FILE]
+    assert files
+    assert all(f.digest == f"sha256:{lock.artifacts[f.name].sha256}" for f in files)
 
 
 def test_a_base_without_a_digest_is_refused_by_name(tmp_path: Path, library: Library) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bakestone.jobs.archive.catalog import WHEEL, ArchivedBlob
 from bakestone.jobs.archive.collect import wheels
-from bakestone.jobs.archive.collect.wanted import WheelFile
 from tests.support.archives import empty, served
 from tests.support.samples import refused
 
@@ -37,20 +36,20 @@ def wheel() -> bytes:
 def test_pip_fetches_the_wheel_of_the_lock_and_no_other(tmp_path: Path) -> None:
     there, here = empty(tmp_path / "there"), empty(tmp_path / "here")
     digest = there.put(wheel())
-    wanted = WheelFile("bakestone-greeting==1.0", FILENAME, digest[7:], len(wheel()), ("v1",))
+    wanted = ArchivedBlob(WHEEL, FILENAME, digest, 0, variants=("v1",))
     with served(
         there, [ArchivedBlob(WHEEL, FILENAME, digest, len(wheel()))], tmp_path / "site"
     ) as site:
-        assert wheels.fetch(wanted, site, here) == ArchivedBlob(
+        assert wheels.fetch(wanted, site, here, print) == ArchivedBlob(
             WHEEL, FILENAME, digest, len(wheel()), variants=("v1",)
         )
         assert here.read(digest) == wheel()
 
         there.path(digest).write_bytes(wheel() + b"altered")
-        assert wheels.fetch(wanted, site, here).digest == digest, (
+        assert wheels.fetch(wanted, site, here, print).digest == digest, (
             "what is there is not fetched again"
         )
         here.path(digest).write_bytes(b"altered")
-        (finding,) = refused(lambda: wheels.fetch(wanted, site, here), code=3)
+        (finding,) = refused(lambda: wheels.fetch(wanted, site, here, print), code=3)
         assert FILENAME in finding.text
         assert here.path(digest).read_bytes() == b"altered", "nothing took its place"

@@ -159,7 +159,8 @@ def test_a_download_goes_on_in_the_middle(server: Served) -> None:
     )
     assert get(server[0], LIST, Range="bytes=0-1").read() == b"in"
     assert get(server[0], LIST, Range="bytes=9-").status == 416
-    assert get(server[0], LIST, Range="bytes=what").read() == b"index"
+    for odd in ("bytes=what", "bytes=3-1"):
+        assert get(server[0], LIST, Range=odd).read() == b"index"
 
 
 def test_a_blob_that_is_gone_is_told(server: Served) -> None:
