@@ -26,23 +26,22 @@ def run(checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Ti
 
     `until` is a time of the monotonic clock.
     """
-    left = {id(check): check for check in checks}
+    left = dict.fromkeys(checks)
     for check, found in in_parallel(answer, checks, until=until):
         if isinstance(found, BakestoneError):
             raise found
-        del left[id(check)]
+        del left[check]
         report.add(check, found)
         tick(check)
-    for check in left.values():
+    for check in left:
         why = "the time for all checks ran out before these ended"
         hint = "give it more with --max-time, or select fewer variants"
-        row = Trouble(check.kind, "checks", why, hint, UNCHECKED, items=(check.what,))
-        report.add(check, [row])
+        report.add(check, [Trouble(why, hint, UNCHECKED, "checks", items=(check.what,))])
 
 
 def answer(check: Check) -> list[Trouble]:
     """What a check found; a world that does not answer, or answers nonsense, is a finding too."""
-    odd = "look at what the server sends; is it the right one?"
+    hint = "look at what the server sends; is it the right one?"
     try:
         return list(check.run())
     except UnreachableError as problem:
@@ -51,19 +50,16 @@ def answer(check: Check) -> list[Trouble]:
         if isinstance(problem.__cause__, UnreachableError):
             return [_silent(check, problem.__cause__)]
         state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
-        return [
-            Trouble(check.kind, f.name or check.what, f.message, f.hint, state, items=(check.what,))
-            for f in problem.findings
-        ]
+        items = (check.what,)
+        return [Trouble(f.message, f.hint, state, f.name, items=items) for f in problem.findings]
     except HttpError as problem:
-        why = f"the answer is of no use: {problem}"
-        return [Trouble(check.kind, check.what, why, problem.hint or odd, UNCHECKED)]
-    except (ValueError, KeyError, TypeError, AttributeError, LookupError) as problem:
+        why, hint = f"the answer is of no use: {problem}", problem.hint or hint
+    except (ValueError, LookupError, TypeError, AttributeError) as problem:
         why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"
-        return [Trouble(check.kind, check.what, why, odd, UNCHECKED)]
+    return [Trouble(why, hint, UNCHECKED)]
 
 
 def _silent(check: Check, problem: UnreachableError) -> Trouble:
     """One row for all that was to be asked of a host."""
     items = (f"{check.kind}: {check.what}",)
-    return Trouble(NETWORK, problem.host, problem.reason, problem.hint, UNCHECKED, items=items)
+    return Trouble(problem.reason, problem.hint, UNCHECKED, problem.host, NETWORK, items=items)
