@@ -67,16 +67,14 @@ def find(
     those that pass, the ones are taken with which everything is still installed as before, and of
     these the nearest to what is there now.
     """
-    best: Picked | None = None
-    fewest = len(variants[0].slots) + 1 if variants else 0
+    passing: list[tuple[int, Picked]] = []
     for changes in _combinations(variants, fixed, free):
         if judge.passes(variants, {**fixed, **changes}):
             moved = len(judge.moved(variants, {**fixed, **changes}))
-            if moved < fewest:
-                best, fewest = changes, moved
+            passing.append((moved, changes))
             if not moved:
                 break
-    return best
+    return min(passing, key=lambda found: found[0], default=(0, None))[1]
 
 
 def _combinations(
