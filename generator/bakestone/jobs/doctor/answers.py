@@ -17,12 +17,11 @@ from bakestone.jobs.doctor.report import (
     Trouble,
 )
 
-Tick = Callable[[Check], None]
-"""Told each check that has come to an end."""
 
-
-def run(checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Tick) -> None:
-    """Run all checks and add what they find to the report;
+def run(
+    checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Callable[[Check], None]
+) -> None:
+    """Run all checks and add what they find to the report; `tick` is told each that has ended.
 
     `until` is a time of the monotonic clock.
     """

@@ -14,9 +14,7 @@ from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import Session, shown
 from bakestone.clients.registry.client import Registry
 from bakestone.core.lock import demand, lockfile, staleness, survey
-from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Distro
-from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import release
 from bakestone.errors import BakestoneError, Finding
 from bakestone.jobs.doctor import answers
@@ -71,10 +69,7 @@ def examine(
 
     Raises `BakestoneError` when matrix, lock or selectors are not right.
     """
-    lock = lockfile.load(project.lock_path)
-    there = {v.name for v in project.select(lock.selection)}
-    chosen = [v for v in project.select(tuple(selectors)) if v.name in there]
-    work = _Examination(project, lock, chosen, options, world, watch)
+    work = _Examination(project, selectors, options, world, watch)
     work.run()
     return work.report
 
@@ -83,20 +78,19 @@ class _Examination:
     def __init__(
         self,
         project: Project,
-        lock: Lock,
-        variants: list[Variant],
+        selectors: Iterable[str],
         options: DoctorOptions,
         world: World,
         watch: Watch,
     ) -> None:
-        self.project = project
-        self.lock = lock
-        self.options = options
-        self.world = world
-        self.watch = watch
+        self.project, self.options, self.world, self.watch = project, options, world, watch
+        self.lock = lockfile.load(project.lock_path)
+        self.locked = project.select(self.lock.selection)
+        there = {v.name for v in self.locked}
+        variants = [v for v in project.select(tuple(selectors)) if v.name in there]
         self.report = DoctorReport(tuple(v.name for v in variants))
         self.whole = demand.of(variants, project.matrix.library)
-        self.plan = demand.in_lock(self.whole, lock)
+        self.plan = demand.in_lock(self.whole, self.lock)
         self.hosts = Session(project.site, give_up=1, now=world.now)
         self.asker = Asker(self.hosts)
         self.registry = Registry(project.site, self.hosts)
@@ -145,8 +139,7 @@ class _Examination:
 
     def stale(self) -> list[Trouble]:
         """Whether the lock fits the matrix."""
-        locked_for = self.project.select(self.lock.selection)
-        needs = survey.collect(locked_for, self.project.matrix.library)
+        needs = survey.collect(self.locked, self.project.matrix.library)
         findings = staleness.stale(self.lock, needs, self.project.lock_path)
         return [Trouble(finding.message, finding.hint) for finding in findings]
 
@@ -228,25 +221,21 @@ class _Examination:
         ):
             known = (question.ref, question.platform) in self.bases.there
             if not known and "base" not in self.options.skip:
-                reason = "is not there" if question.ref in lost else "is not known to be there"
-                yield self.unasked(question, f"its base image {reason}")
+                state = "not there" if question.ref in lost else "not known to be there"
+                reason = f"its base image is {state}"
             elif not self.machine.ready:
                 reason = "there is no engine that could ask its package manager"
-                yield self.unasked(question, reason)
             else:
                 there.append(question)
+                continue
+            why, items = f"not asked for: {reason}", (question.what,)
+            row = Trouble(why, "see the row of that", UNCHECKED, "of base images", items=items)
+            yield Check("package", question.what, question.variants, partial(list, [row]))
         if there:
             now = datetime.fromtimestamp(self.world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             users = tuple(dict.fromkeys(name for q in there for name in q.variants))
             ask = partial(packages.ask, there, self.world.engine, now)
             yield Check("package", f"of {len(there)} base images", users, ask)
-
-    @staticmethod
-    def unasked(question: packages.Question, reason: str) -> Check:
-        """The row of a question that cannot be put."""
-        why, items = f"not asked for: {reason}", (question.what,)
-        row = Trouble(why, "see the row of that", UNCHECKED, "of base images", items=items)
-        return Check("package", question.what, question.variants, lambda: [row])
 
     def last(self) -> Iterator[Check]:
         """What is known only after all the others: how much is fetched, and what time the servers

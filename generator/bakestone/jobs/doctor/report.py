@@ -15,9 +15,11 @@ here.
 LEFT_OVER = "left over"
 """What no build needs any more: told, but no reason to end with anything but 0."""
 STATES = (BROKEN, ENVIRONMENTAL, UNCHECKED, LEFT_OVER)
-PINS = ("lock", "dockerfile", "base", "file", "wheel", "package", "snapshot", "repository", "key")
-MACHINE = ("engine", "registry", "release", "disk", "clock")
-KINDS = (*PINS, *MACHINE)
+KINDS = (
+    *("lock", "dockerfile", "base", "file", "wheel", "package", "snapshot", "repository", "key"),
+    *("engine", "registry", "release", "disk", "clock"),
+)
+"""Of checks, in the order of the report: pins first, then this machine and its accounts."""
 NETWORK = "network"
 """The kind of rows that stand for a whole host; no check is of that kind."""
 _LONGEST = 700

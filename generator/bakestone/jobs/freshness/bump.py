@@ -134,7 +134,8 @@ class _Bump:
 
     def which(self) -> str:
         """The version that is to be replaced. Raises unless it is clear."""
-        there = self.versions(self.component)
+        own = [p for p in self.places if p.component.name == self.component.name and not p.pattern]
+        there = Counter(sorted((p.version for p in own), key=version_key, reverse=True))
         families = ", ".join(self.wish.families)
         scope = f"{self.path} ({families})" if families else str(self.path)
         name = self.component.name
@@ -150,18 +151,9 @@ class _Bump:
         others = [version for version in there if version != self.wish.version]
         if len(others) > 1:
             hint = f"say which one with --from: {', '.join(others)}"
-            raise fail(
-                f"{scope} has several versions of {name}: {_list(there)}",
-                hint,
-                name="--from",
-                code=USAGE,
-            )
+            why = f"{scope} has several versions of {name}: {_list(there)}"
+            raise fail(why, hint, name="--from", code=USAGE)
         return next(iter(others), self.wish.version)
-
-    def versions(self, component: Component) -> Mapping[str, int]:
-        """Version -> in how many places it is written, the newest first."""
-        own = [p for p in self.places if p.component.name == component.name and not p.pattern]
-        return Counter(sorted((p.version for p in own), key=version_key, reverse=True))
 
     def plan(self) -> BumpPlan:
         if self.wish.version:
@@ -178,17 +170,11 @@ class _Bump:
         return self.to(newest[0].version if newest else self.old)
 
     def check_version(self, component: Component, version: str) -> None:
-        gone = next(
-            (r for r in component.retired if matches(r.versions, component.name, version)), None
-        )
-        if gone:
-            hint = f"use {gone.instead}" if gone.instead else ""
-            raise fail(
-                f"{component.name}@{version[:60]} is retired: {gone.because} (source:"
-                f" {gone.source})",
-                hint,
-                name="VERSION",
-            )
+        for gone in component.retired:
+            if matches(gone.versions, component.name, version):
+                why = f"{component.name}@{version[:60]} is retired: {gone.because}"
+                hint = f"use {gone.instead}" if gone.instead else ""
+                raise fail(f"{why} (source: {gone.source})", hint, name="VERSION")
         if version not in component.versions:
             hint = nearest_version(component, version)
             raise fail(f"{component.name} has no version {version[:60]}", hint, name="VERSION")
@@ -273,11 +259,8 @@ class _Bump:
         if offered:
             hint = f"nearest that passes: with {' and '.join(self.texts(offered))}; add --together"
             findings = tuple(replace(finding, hint="") for finding in findings)
-        summary = Finding(
-            f"nothing is changed: {self.component.name}@{version} does not pass here",
-            hint,
-            name=str(self.path),
-        )
+        why = f"nothing is changed: {self.component.name}@{version} does not pass here"
+        summary = Finding(why, hint, name=str(self.path))
         return BakestoneError([*findings, summary], problem.code)
 
     def texts(self, changes: Changes) -> tuple[str, ...]:
@@ -287,22 +270,18 @@ class _Bump:
 
     def result(self, version: str, changes: Changes) -> BumpPlan:
         """The plan for these changes. Raises when the file would not be right with them."""
-        places = sorted((self.by_path[path] for path in changes), key=lambda p: mark(p.where))
-        listed = [
-            Change(p.where, p.family, p.value, p.with_version(changes[p.path])) for p in places
-        ]
-        after = {p.path: change.after for p, change in zip(places, listed, strict=True)}
+        after = {path: self.by_path[path].with_version(v) for path, v in changes.items()}
         text = edits.replaced(self.text, str(self.path), after)
         matrix = self.expanded(yamldoc.parse(text, str(self.path)))
-        affected = self.affected(self.touched)
-        own = {place.path for place in self.touched}
+        places = sorted((self.by_path[path] for path in changes), key=lambda p: mark(p.where))
+        affected, own = self.affected(self.touched), {place.path for place in self.touched}
         beside = {path: changed for path, changed in changes.items() if path not in own}
         return BumpPlan(
             self.component.name,
             self.old,
             version,
             self.texts(beside),
-            tuple(listed),
+            tuple(Change(p.where, p.family, p.value, after[p.path]) for p in places),
             text,
             tuple(v.name for v in affected),
             tuple(self.notes(self.picked(version, beside), affected, len(matrix.variants))),
@@ -316,10 +295,8 @@ class _Bump:
             yield f"{slot} is installed by `{new}` instead of `{old}`"
         before = len(self.matrix.variants)
         if after != before:
-            yield (
-                f"{count(after, 'variant')} instead of {before}: the excludes match other"
-                " combinations now"
-            )
+            variants = f"{count(after, 'variant')} instead of {before}"
+            yield f"{variants}: the excludes match other combinations now"
 
     def check_twice(self, changes: Changes) -> None:
         """Raise when an axis would have one value twice."""

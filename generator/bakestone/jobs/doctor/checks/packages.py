@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.engine.events import State
 from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
@@ -179,7 +178,7 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
 
     bake ends with the first target that fails: that one is told, and the others are asked again.
     """
-    troubles: list[Trouble] = []
+    rows: list[tuple[Question, Trouble]] = []
     left = {f"ask{number}": question for number, question in enumerate(asked)}
     with scratch("doctor") as folder:
         while left:
@@ -189,34 +188,22 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
                 break
             failed = {f.target for f in state.failures()} & set(left) or set(left)
             for name in failed:
-                troubles.append(_unanswered(left.pop(name), name, state))
+                question = left.pop(name)
+                said = (unanswered(state, name) or unanswered(state)).reason(question.reasons)
+                why = f"its packages could not be asked for: {' '.join(said.split())}"
+                hint = "see the row of the base image, or the engine's log"
+                rows.append((question, Trouble(why, hint, UNCHECKED)))
         for name, question in left.items():
             try:
-                troubles += found(question, texts(folder / name))
+                rows += [(question, row) for row in found(question, texts(folder / name))]
             except OSError as problem:
                 why = f"what came out of the base image cannot be read: {problem.strerror}"
                 hint = "is it the image that the distro publishes?"
-                troubles.append(_row(question, why, hint, UNCHECKED))
-    return troubles
-
-
-def _unanswered(question: Question, name: str, state: State) -> Trouble:
-    said = (unanswered(state, name) or unanswered(state)).reason(question.reasons)
-    why = f"its packages could not be asked for: {' '.join(said.split())}"
-    return _row(question, why, "see the row of the base image, or the engine's log", UNCHECKED)
-
-
-def _row(
-    question: Question,
-    why: str,
-    hint: str,
-    state: str = BROKEN,
-    variants: tuple[str, ...] = (),
-    items: tuple[str, ...] = (),
-) -> Trouble:
-    """A row of a base: for all of its variants where none are named."""
-    users = variants or question.variants
-    return Trouble(why, hint, state, question.what, variants=users, items=items)
+                rows.append((question, Trouble(why, hint, UNCHECKED)))
+    return [
+        replace(row, what=question.what, variants=row.variants or question.variants)
+        for question, row in rows
+    ]
 
 
 def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
@@ -239,7 +226,7 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
         alike.setdefault(users, []).append(word)
     for users, lost in alike.items():
         why = f"{few(lost)} {'is' if len(lost) == 1 else 'are'} no longer in the archive"
-        troubles.append(_row(question, why, _AGAIN, variants=users, items=tuple(lost)))
+        troubles.append(Trouble(why, _AGAIN, variants=users, items=tuple(lost)))
     return troubles
 
 
@@ -259,4 +246,4 @@ def _archive(question: Question, lines: list[str], variants: tuple[str, ...]) ->
     text = " ".join(" ".join(said[-3:]).split())[:400]
     state = UNCHECKED if any(word in text for word in _NETWORK) else BROKEN
     hint = _ARCHIVE if state == UNCHECKED else _AGAIN
-    return _row(question, f"{question.manager} says: {text}", hint, state, variants)
+    return Trouble(f"{question.manager} says: {text}", hint, state, variants=variants)

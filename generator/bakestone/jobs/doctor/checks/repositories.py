@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bakestone.clients.http.ask import Answer, Asker
+from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import shown
 from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
@@ -73,22 +73,18 @@ def snapshot(distro: Distro, time: str, asker: Asker) -> list[Trouble]:
     ]
     gone: dict[str, list[str]] = {}
     for source in map(AptSource.parse, lines):
-        answer = asker.start(f"{source.folder}/InRelease", 256)
-        reason = _wrong(answer)
+        url = f"{source.folder}/InRelease"
+        answer = asker.start(url, 256)
         if busy(answer):
-            return [Trouble(reason, "try again later", UNCHECKED)]
-        if reason:
-            gone.setdefault(reason, []).append(f"{source.folder}/InRelease")
+            return [Trouble(f"the archive answers {answer.said}", "try again later", UNCHECKED)]
+        if not answer.good:
+            gone.setdefault(f"the archive answers {answer.said}", []).append(url)
+        elif not answer.body.startswith(_SIGNED):
+            gone.setdefault("what the archive gives is no signed list", []).append(url)
     hint = f"`bakestone lock --update` takes a new time; or {MIRROR}"
     return [
         Trouble(f"{reason}: {urls[0]}", hint, items=tuple(urls)) for reason, urls in gone.items()
     ]
-
-
-def _wrong(answer: Answer) -> str:
-    if not answer.good:
-        return f"the archive answers {answer.said}"
-    return "" if answer.body.startswith(_SIGNED) else "what the archive gives is no signed list"
 
 
 def key(repository: Repository, asker: Asker) -> list[Trouble]:
