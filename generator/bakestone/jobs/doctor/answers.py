@@ -43,22 +43,16 @@ def answer(check: Check) -> list[Trouble]:
     hint = "look at what the server sends; is it the right one?"
     try:
         return list(check.run())
-    except UnreachableError as problem:
-        return [_silent(check, problem)]
-    except BakestoneError as problem:
-        if isinstance(problem.__cause__, UnreachableError):
-            return [_silent(check, problem.__cause__)]
-        state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
-        items = (check.what,)
-        return [Trouble(f.message, f.hint, state, f.name, items=items) for f in problem.findings]
-    except HttpError as problem:
+    except (BakestoneError, HttpError) as problem:
+        silent = problem if isinstance(problem, HttpError) else problem.__cause__
+        if isinstance(silent, UnreachableError):  # one row for all that was to be asked of a host
+            why, hint, items = silent.reason, silent.hint, (f"{check.kind}: {check.what}",)
+            return [Trouble(why, hint, UNCHECKED, silent.host, NETWORK, items=items)]
+        if isinstance(problem, BakestoneError):
+            state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
+            found, items = problem.findings, (check.what,)
+            return [Trouble(f.message, f.hint, state, f.name, items=items) for f in found]
         why, hint = f"the answer is of no use: {problem}", problem.hint or hint
     except (ValueError, LookupError, TypeError, AttributeError) as problem:
         why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"
     return [Trouble(why, hint, UNCHECKED)]
-
-
-def _silent(check: Check, problem: UnreachableError) -> Trouble:
-    """One row for all that was to be asked of a host."""
-    items = (f"{check.kind}: {check.what}",)
-    return Trouble(problem.reason, problem.hint, UNCHECKED, problem.host, NETWORK, items=items)

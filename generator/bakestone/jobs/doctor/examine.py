@@ -33,23 +33,20 @@ from bakestone.jobs.doctor.report import (
 )
 from bakestone.project import Project
 
-MAX_TIME = 900.0
-"""Seconds for all checks; an engine that has to pull base images takes longest."""
-
 Watch = Callable[[int, int, str], None]
 """Told how many checks have ended, how many there are so far, and the last one's name."""
 
 
 @dataclass(frozen=True)
 class DoctorOptions:
-    """`skip` holds kinds that are not looked at;
+    """`skip` holds kinds that are not looked at; `deep` downloads every file.
 
-    `deep` downloads every file; `max_time` in seconds.
+    `max_time` is in seconds, for all checks; an engine that has to pull base images takes longest.
     """
 
     deep: bool = False
     skip: frozenset[str] = frozenset()
-    max_time: float = MAX_TIME
+    max_time: float = 900
 
 
 @dataclass
@@ -130,12 +127,10 @@ class _Examination:
         record = release.read(path)
         known = [(v.family.name, v.name) for v in self.project.matrix.variants]
         retired = release.retired(record, known) if record else []
-        if not retired:
-            return []
         why = f"images.yaml no longer has {few([image.name for image in retired])}"
         names = tuple(image.floating for image in retired)
         hint = "their tags stay until `bakestone retire --yes` takes them away"
-        return [Trouble(why, hint, LEFT_OVER, items=names)]
+        return [Trouble(why, hint, LEFT_OVER, items=names)] if retired else []
 
     def stale(self) -> list[Trouble]:
         """Whether the lock fits the matrix."""

@@ -84,11 +84,10 @@ class DoctorReport:
         for row in self.troubles:
             key = (row.state, row.kind, row.what, row.why, row.hint)
             alike.setdefault(key, []).append(row)
-        order = {name: rank for rank, name in enumerate(self.variants)}
         rows = []
         for same in alike.values():
             hit = {name for row in same for name in row.variants}
-            variants = tuple(sorted(hit, key=lambda name: (order.get(name, 0), name)))
+            variants = tuple(name for name in self.variants if name in hit)
             items = tuple(dict.fromkeys(item for row in same for item in row.items))
             rows.append(replace(same[0], variants=variants, items=items))
         return sorted(

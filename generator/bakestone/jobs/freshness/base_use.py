@@ -10,7 +10,7 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Variant
 
-Users = dict[str, bool]
+InImage = dict[str, bool]
 """Variant -> whether it has something in the image itself, not in build stages alone."""
 
 
@@ -18,9 +18,9 @@ Users = dict[str, bool]
 class BaseUse:
     """The users of a base image, and those of each set of packages on it."""
 
-    variants: Users = field(default_factory=dict)
+    variants: InImage = field(default_factory=dict)
     platforms: set[str] = field(default_factory=set)
-    sets: dict[PackageSet, Users] = field(default_factory=dict)
+    sets: dict[PackageSet, InImage] = field(default_factory=dict)
 
 
 def uses_of(variants: Sequence[Variant], library: Library) -> dict[str, BaseUse]:

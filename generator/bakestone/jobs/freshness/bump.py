@@ -29,9 +29,9 @@ from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
 from bakestone.jobs.freshness import companions, newer, occurrences
-from bakestone.jobs.freshness.occurrences import Place, mark
+from bakestone.jobs.freshness.occurrences import Place
 
-Changes = dict[Path_, str]
+Replacements = dict[Path_, str]
 """Where a version is written -> the one that takes its place."""
 
 
@@ -202,9 +202,9 @@ class _Bump:
         except BakestoneError as problem:
             raise self.refused(problem, version, None) from problem
 
-    def given(self, place: Place) -> Changes:
+    def given(self, place: Place) -> Replacements:
         """The companions that were asked for by name."""
-        found: Changes = {}
+        found: Replacements = {}
         for name, version in self.wish.beside:
             self.check_version(self.known(name), version)
             beside = [p.path for p in place.companions if p.component.name == name]
@@ -217,27 +217,23 @@ class _Bump:
 
     def affected(self, touched: Sequence[Place]) -> list[Variant]:
         """The variants that have what stands in these places."""
-        marks = {mark(p.where) for p in touched if not p.pattern}
-        names = {p.family for p in touched}
-        slot = self.component.slot
-        return [
-            v
-            for v in self.matrix.variants
-            if v.family.name in names and slot in v.slots and mark(v.slots[slot].where) in marks
-        ]
+        places = {p.where for p in touched if not p.pattern}
+        families, slot = {p.family for p in touched}, self.component.slot
+        having = [v for v in self.matrix.variants if slot in v.slots and v.family.name in families]
+        return [v for v in having if v.slots[slot].where in places]
 
-    def picked(self, version: str, beside: Changes | None = None) -> dict[str, Chosen]:
+    def picked(self, version: str, beside: Replacements | None = None) -> dict[str, Chosen]:
         """Slot -> what it is after the changes."""
         place = next(p for p in self.touched if not p.pattern)
         others = [self.by_path[path].chosen(changed) for path, changed in (beside or {}).items()]
         return {chosen.slot: chosen for chosen in (place.chosen(version), *others)}
 
-    def offered(self, version: str) -> Changes | None:
+    def offered(self, version: str) -> Replacements | None:
         """New versions of what stands beside the component, with which the rules hold;
 
         None when there are none.
         """
-        found: Changes = {}
+        found: Replacements = {}
         for place in (p for p in self.touched if not p.pattern):
             given = self.given(place)
             free = {other.slot: other.path for other in place.companions if other.path not in given}
@@ -250,7 +246,7 @@ class _Bump:
         return found or None
 
     def refused(
-        self, problem: BakestoneError, version: str, offered: Changes | None
+        self, problem: BakestoneError, version: str, offered: Replacements | None
     ) -> BakestoneError:
         """The findings of the new text, and that the file stays as it is; with what is offered in
         the place of their own hints.
@@ -263,17 +259,18 @@ class _Bump:
         summary = Finding(why, hint, name=str(self.path))
         return BakestoneError([*findings, summary], problem.code)
 
-    def texts(self, changes: Changes) -> tuple[str, ...]:
+    def texts(self, changes: Replacements) -> tuple[str, ...]:
         """Companions as `component@version`, each once."""
         named = (f"{self.by_path[p].component.name}@{version}" for p, version in changes.items())
         return tuple(dict.fromkeys(named))
 
-    def result(self, version: str, changes: Changes) -> BumpPlan:
+    def result(self, version: str, changes: Replacements) -> BumpPlan:
         """The plan for these changes. Raises when the file would not be right with them."""
         after = {path: self.by_path[path].with_version(v) for path, v in changes.items()}
         text = edits.replaced(self.text, str(self.path), after)
         matrix = self.expanded(yamldoc.parse(text, str(self.path)))
-        places = sorted((self.by_path[path] for path in changes), key=lambda p: mark(p.where))
+        places = [self.by_path[path] for path in changes]
+        places.sort(key=lambda p: (p.where.line, p.where.column))
         affected, own = self.affected(self.touched), {place.path for place in self.touched}
         beside = {path: changed for path, changed in changes.items() if path not in own}
         return BumpPlan(
@@ -298,7 +295,7 @@ class _Bump:
             variants = f"{count(after, 'variant')} instead of {before}"
             yield f"{variants}: the excludes match other combinations now"
 
-    def check_twice(self, changes: Changes) -> None:
+    def check_twice(self, changes: Replacements) -> None:
         """Raise when an axis would have one value twice."""
         for place in (self.by_path[path] for path in changes if path[2] == "axes"):
             _, family, _, axis, index, *_ = place.path
@@ -314,7 +311,7 @@ class _Bump:
                 why = f"the axis {axis} would have {text} twice (also on line {line})"
                 raise fail(why, "take one of the two out first", where=place.where)
 
-    def canonical(self, at: Path_, value: object, changes: Changes) -> dict[str, str]:
+    def canonical(self, at: Path_, value: object, changes: Replacements) -> dict[str, str]:
         """One value of an axis with the changes: slot -> `component@version`, however it is
         written.
         """

@@ -63,9 +63,8 @@ def find(document: Document, library: Library, families: Collection[str] = ()) -
     names = [family["name"] for family in document.data["families"]]
     unknown = sorted(set(families) - set(names))
     if unknown:
-        raise fail(
-            f"there is no family {unknown[0]!r}", f"one of: {', '.join(names)}", name="--family"
-        )
+        hint = f"one of: {', '.join(names)}"
+        raise fail(f"there is no family {unknown[0]!r}", hint, name="--family")
     return [
         place
         for index, family in enumerate(document.data["families"])
@@ -79,11 +78,6 @@ def parts(at: Path_, value: Any) -> _Parts:
     if not isinstance(value, dict):
         return {at: (str(at[_AXIS - 1]), str(value))}
     return {(*at, slot): (slot, str(text)) for slot, text in value.items() if slot != "because"}
-
-
-def mark(where: Position) -> tuple[int, int]:
-    """Line and column: what tells a value of a file from all others."""
-    return where.line, where.column
 
 
 def side_by_side(places: Iterable[Place], component: Component, version: str) -> set[str]:
@@ -152,9 +146,8 @@ def _excluded(built: Iterable[Place], slot: str, pattern: str) -> Component | No
 
 
 def _meant(library: Library, slot: str, value: str) -> Component | None:
+    """What a value stands for; a bare version only when a single component can be meant."""
     name = value.rpartition("@")[0]
-    if name:
-        found = library.get(name)
-        return found if found is not None and found.slot == slot else None
-    fitting = library.meant(slot)
+    known = [library.get(name)] if name else library.meant(slot)
+    fitting = [component for component in known if component and component.slot == slot]
     return fitting[0] if len(fitting) == 1 else None

@@ -161,18 +161,18 @@ class _Asking:
                 self.not_asked(f"packages on {ref}", problem.findings[0])
 
     def versions(self) -> None:
-        matrix, everything = self.project.matrix, self.options.everything
+        """Families with `end_of_life: ignore` are records of what once was: told when asked for."""
         document = yamldoc.load(self.project.matrix_path, "the matrix")
-        places = occurrences.find(document, matrix.library)
+        matrix, told = self.project.matrix, self.variants
+        if not self.options.everything:
+            told = [v for v in told if v.family.end_of_life != "ignore"]
         self.rows += rows.versions(
-            matrix, places, self.variants, self.options.at, ignoring=everything
+            matrix, occurrences.find(document, matrix.library), told, self.options.at
         )
-        ignored = sorted({v.family.name for v in self.variants if v.family.end_of_life == "ignore"})
-        if ignored and not everything:
-            names = ", ".join(ignored)
-            self.notes.append(
-                f"{names}: versions are not compared (`end_of_life: ignore`); --all does"
-            )
+        left = {v.family.name for v in self.variants} - {v.family.name for v in told}
+        if left:
+            why = "versions are not compared (`end_of_life: ignore`); --all does"
+            self.notes.append(f"{', '.join(sorted(left))}: {why}")
 
 
 def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: BaseUse) -> OutdatedRow:

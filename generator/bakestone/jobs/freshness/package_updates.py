@@ -16,7 +16,7 @@ from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
-from bakestone.jobs.freshness.base_use import BaseUse, Users
+from bakestone.jobs.freshness.base_use import BaseUse, InImage
 from bakestone.jobs.freshness.rows import OutdatedRow
 
 _NAME = "updates"
@@ -50,7 +50,7 @@ class PackageUpdates:
 
         Raises `BakestoneError` (exit 3) when the package manager does not answer.
         """
-        found: dict[_Move, Users] = {}
+        found: dict[_Move, InImage] = {}
         secure: set[_Move] = set()
         for platform in sorted(use.platforms):
             closures = self.lock.packages[ref].versions.get(platform, {})
@@ -66,7 +66,7 @@ class PackageUpdates:
         for move in sorted(found):
             yield replace(self._row(ref, move, found[move]), security=move in secure)
 
-    def _row(self, ref: str, move: _Move, users: Users) -> OutdatedRow:
+    def _row(self, ref: str, move: _Move, users: InImage) -> OutdatedRow:
         command = f"bakestone lock --update {ref}"
         note = "" if any(users.values()) else "in build stages only"
         if move.inside:
@@ -90,19 +90,19 @@ class PackageUpdates:
         with scratch("updates") as folder:
             state = put(self.engine, {_NAME: BuildQuestion(text, platform)}, folder)
             if state is not None:
-                reason = unanswered(state).reason(manager.reasons)
+                why = unanswered(state).reason(manager.reasons)
                 hint = "can the base image and its archive be reached?"
-                raise fail(reason, hint, name=ref, code=ENVIRONMENT)
+                raise fail(why, hint, name=ref, code=ENVIRONMENT)
             try:
                 return manager.updates(texts(folder / _NAME))
             except (OSError, ValueError) as problem:
-                said = f"its package manager's answer is not understood: {problem}"[:300]
-                raise fail(said, name=ref, code=ENVIRONMENT) from problem
+                why = f"its package manager's answer is not understood: {problem}"[:300]
+                raise fail(why, name=ref, code=ENVIRONMENT) from problem
 
 
 def _moves(
     updates: Updates, sets: Sequence[PackageSet], closures: _Closures, use: BaseUse
-) -> Iterator[tuple[_Move, Users]]:
+) -> Iterator[tuple[_Move, InImage]]:
     """Each package that is newer today, with the variants that have it."""
     for number, wanted in enumerate(sets):
         for name, (old, new) in updates.changed(number, closures[wanted.names]).items():

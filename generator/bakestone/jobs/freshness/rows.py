@@ -16,7 +16,7 @@ from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.jobs.freshness import companions, newer
 from bakestone.jobs.freshness.companions import Judge, Picked
-from bakestone.jobs.freshness.occurrences import Place, mark, side_by_side
+from bakestone.jobs.freshness.occurrences import Place, side_by_side
 
 TOGETHER = 6
 """How many versions, the newest first, are tried with other companions when none passes alone."""
@@ -68,25 +68,17 @@ class OutdatedReport:
 
 
 def versions(
-    matrix: Matrix,
-    places: Sequence[Place],
-    variants: Sequence[Variant],
-    at: datetime.date,
-    *,
-    ignoring: bool = False,
+    matrix: Matrix, places: Sequence[Place], variants: Sequence[Variant], at: datetime.date
 ) -> Iterator[OutdatedRow]:
     """A row for each pinned version of which the library has a newer one that passes the rules in
     every one of its variants.
-
-    `ignoring` are told too: families with `end_of_life: ignore`, records of what once was.
     """
     judge = Judge(matrix)
     uses: dict[tuple[int, str, str, str], list[Variant]] = {}
     for variant in variants:
-        if ignoring or variant.family.end_of_life != "ignore":
-            for slot, chosen in variant.slots.items():
-                key = (*slot_rank(slot), chosen.text, variant.family.name)
-                uses.setdefault(key, []).append(variant)
+        for slot, chosen in variant.slots.items():
+            key = (*slot_rank(slot), chosen.text, variant.family.name)
+            uses.setdefault(key, []).append(variant)
     rows: dict[OutdatedRow, list[Variant]] = {}  # families that get the same answer share a row
     for (_, slot, _, _), own in sorted(uses.items(), key=lambda item: item[0][:3]):
         row = _row(judge, slot, own, places, at)
@@ -154,7 +146,7 @@ def _along(
     found: list[Chosen] = []
     for where in dict.fromkeys(v.slots[slot].where for v in variants):
         own = [v for v in variants if v.slots[slot].where == where]
-        here = (p for p in places if not p.pattern and mark(p.where) == mark(where))
+        here = (p for p in places if not p.pattern and p.where == where)
         free = [other.slot for place in islice(here, 1) for other in place.companions]
         picked = companions.find(judge, own, change, free)
         if picked is None:

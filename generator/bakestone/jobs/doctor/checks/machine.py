@@ -75,21 +75,13 @@ class Machine:
 def lacking(known: Set[str], wanted: Users, name: str) -> list[Trouble]:
     """A row for each platform that is wanted and that the builder `name` does not have."""
     why = f"the builder has {', '.join(sorted(known)) or 'no platform'}"
-    hint = (
-        "`scripts/engine emulate {}`, or a builder that has a node of it (`builder` in the site"
-        " file)"
-    )
-    return [
-        Trouble(
-            why,
-            hint.format(platform.split("/")[1]),
-            ENVIRONMENTAL,
-            f"{_called(name)} for {platform}",
-            variants=wanted.on(platform),
-        )
-        for platform in wanted.platforms
-        if platform not in known
-    ]
+    rows = []
+    for platform in (p for p in wanted.platforms if p not in known):
+        hint = f"`scripts/engine emulate {platform.split('/')[1]}`, or a builder that has a node of"
+        hint += " it (`builder` in the site file)"
+        what, users = f"{_called(name)} for {platform}", wanted.on(platform)
+        rows.append(Trouble(why, hint, ENVIRONMENTAL, what, variants=users))
+    return rows
 
 
 def _called(name: str) -> str:

@@ -24,19 +24,9 @@ _UPDATE, _ANSWER = "update", "answer"
 _CANNOT_DOWNLOAD = re.compile(
     r"E: Can't find a source to download version '(\S+)' of '([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9]+)?'"
 )
-_NETWORK = (
-    "Could not connect",
-    "Could not resolve",
-    "Could not handshake",
-    "Could not wait",
-    "Cannot initiate the connection",
-    "Temporary failure",
-    "Connection timed out",
-    "Connection refused",
-    "Connection failed",
-    "certificate",
-    "Failed to download metadata",
-    "Curl error",
+_NETWORK = re.compile(
+    "Could not (?:connect|resolve|handshake|wait)|Cannot initiate the connection|Temporary failure"
+    "|Connection (?:timed out|refused|failed)|certificate|Failed to download metadata|Curl error"
 )
 """What apt and dnf say when their archive cannot be asked."""
 _AGAIN = (
@@ -244,6 +234,5 @@ def _unknown(manager: str, lines: list[str], words: Iterable[str]) -> list[str]:
 def _archive(question: Question, lines: list[str], variants: tuple[str, ...]) -> Trouble:
     said = question.reasons(lines) or lines
     text = " ".join(" ".join(said[-3:]).split())[:400]
-    state = UNCHECKED if any(word in text for word in _NETWORK) else BROKEN
-    hint = _ARCHIVE if state == UNCHECKED else _AGAIN
+    state, hint = (UNCHECKED, _ARCHIVE) if _NETWORK.search(text) else (BROKEN, _AGAIN)
     return Trouble(f"{question.manager} says: {text}", hint, state, variants=variants)
