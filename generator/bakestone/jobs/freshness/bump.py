@@ -124,11 +124,9 @@ class _Bump:
         found = self.library.get(name)
         if found is None:
             component, mark, version = name.partition("@")
-            hint = (
-                f"write them apart: bakestone bump {component} {version}"
-                if mark and self.library.get(component)
-                else self.library.suggest(name)
-            )
+            hint = self.library.suggest(name)
+            if mark and self.library.get(component):
+                hint = f"write them apart: bakestone bump {component} {version}"
             raise fail(f"unknown component {name[:60]!r}", hint, name="COMPONENT")
         return found
 
@@ -301,7 +299,11 @@ class _Bump:
             _, family, _, axis, index, *_ = place.path
             at = place.path[:4]
             inner = self.document.data["families"][family]["axes"][axis]
-            values = [self.canonical((*at, n), value, changes) for n, value in enumerate(inner)]
+            parts = (occurrences.parts((*at, n), value) for n, value in enumerate(inner))
+            values = [
+                {slot: self.becomes(path, text, changes) for path, (slot, text) in part.items()}
+                for part in parts
+            ]
             own = values[int(index)]
             same = next((n for n, value in enumerate(values) if value == own and n != index), None)
             if same is not None:
@@ -311,17 +313,10 @@ class _Bump:
                 why = f"the axis {axis} would have {text} twice (also on line {line})"
                 raise fail(why, "take one of the two out first", where=place.where)
 
-    def canonical(self, at: Path_, value: object, changes: Replacements) -> dict[str, str]:
-        """One value of an axis with the changes: slot -> `component@version`, however it is
-        written.
-        """
-        found = {}
-        for path, (slot, text) in occurrences.parts(at, value).items():
-            place = self.by_path.get(path)
-            found[slot] = (
-                f"{place.component.name}@{changes.get(path, place.version)}" if place else text
-            )
-        return found
+    def becomes(self, path: Path_, text: str, changes: Replacements) -> str:
+        """`component@version` after the changes, however it is written."""
+        place = self.by_path.get(path)
+        return f"{place.component.name}@{changes.get(path, place.version)}" if place else text
 
     def expanded(self, document: yamldoc.Document) -> Matrix:
         """The matrix of a new text; raises when it is not right, or when a family forbids what has

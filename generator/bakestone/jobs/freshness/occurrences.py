@@ -73,7 +73,7 @@ def find(document: Document, library: Library, families: Collection[str] = ()) -
     ]
 
 
-def parts(at: Path_, value: Any) -> _Parts:
+def parts(at: Path_, value: object) -> _Parts:
     """What one value of an axis, an include or an exclude fills."""
     if not isinstance(value, dict):
         return {at: (str(at[_AXIS - 1]), str(value))}

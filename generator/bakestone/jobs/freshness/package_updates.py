@@ -19,8 +19,6 @@ from bakestone.files import scratch
 from bakestone.jobs.freshness.base_use import BaseUse, InImage
 from bakestone.jobs.freshness.rows import OutdatedRow
 
-_NAME = "updates"
-"""What the one build of a question is called."""
 _Closures = Mapping[tuple[str, ...], dict[str, str]]
 """What each set of packages installs, on one platform: package -> version."""
 
@@ -87,14 +85,15 @@ class PackageUpdates:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         keyrings = keyring_origin(self.library, self.lock.bases)
         text = manager.question(origin, sets, platform, now, keyrings, updates=True)
-        with scratch("updates") as folder:
-            state = put(self.engine, {_NAME: BuildQuestion(text, platform)}, folder)
+        name = "updates"  # of the one build
+        with scratch(name) as folder:
+            state = put(self.engine, {name: BuildQuestion(text, platform)}, folder)
             if state is not None:
                 why = unanswered(state).reason(manager.reasons)
                 hint = "can the base image and its archive be reached?"
                 raise fail(why, hint, name=ref, code=ENVIRONMENT)
             try:
-                return manager.updates(texts(folder / _NAME))
+                return manager.updates(texts(folder / name))
             except (OSError, ValueError) as problem:
                 why = f"its package manager's answer is not understood: {problem}"[:300]
                 raise fail(why, name=ref, code=ENVIRONMENT) from problem

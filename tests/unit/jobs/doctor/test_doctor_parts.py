@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -319,6 +321,62 @@ def test_a_platform_that_the_builder_has_not_is_told_with_who_needs_it(
     )
     assert "scripts/engine emulate arm64" in row.hint
     assert machine.lacking(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
+
+
+class OneBuilder(Engine):
+    """An engine with one builder, or with none."""
+
+    def __init__(self, builder: object | None, *, containerd: bool = True) -> None:
+        super().__init__(Site())
+        driver_status = [["driver-type", "io.containerd.snapshotter.v1" if containerd else "aufs"]]
+        self.info = SimpleNamespace(docker_root_dir="/nowhere", driver_status=driver_status)
+        self.builder = builder
+
+    def client(self) -> Any:
+        def inspect(_name: str | None) -> object:
+            if self.builder is None:
+                raise ValueError("no builder")
+            return self.builder
+
+        buildx = SimpleNamespace(inspect=inspect)
+        return SimpleNamespace(buildx=buildx, info=lambda: self.info)
+
+
+@pytest.mark.parametrize(
+    ("driver", "status", "containerd", "platforms", "told", "ready"),
+    [
+        ("docker", "running", True, ["linux/amd64*", "linux/arm64/v8"], [], True),
+        ("docker-container", "running", False, ["linux/amd64/v2", "linux/arm64"], [], True),
+        ("docker-container", "stopped", True, [], ["it does not run"], False),
+        ("docker", "running", False, ["linux/amd64", "linux/arm64"], ["containerd"], True),
+        ("docker", "running", True, ["linux/amd64"], ["the builder has linux/amd64"], True),
+    ],
+)
+def test_a_builder_is_told_of_by_what_it_lacks(
+    library: Library,
+    tmp_path: Path,
+    driver: str,
+    status: str,
+    containerd: bool,
+    platforms: list[str],
+    told: list[str],
+    ready: bool,
+) -> None:
+    node = SimpleNamespace(status=status, platforms=platforms)
+    builder = SimpleNamespace(driver=driver, nodes=[node])
+    users = demand.of(project(tmp_path, MANY, library=library).matrix.variants, library).platforms
+    found = machine.Machine(OneBuilder(builder, containerd=containerd))
+    rows = list(found.check(users))
+    assert [part in row.why for row, part in zip(rows, told, strict=True)] == [True] * len(told)
+    assert {row.state for row in rows} <= {ENVIRONMENTAL}
+    assert found.ready == ready
+
+
+def test_a_builder_that_buildx_does_not_have_is_told() -> None:
+    found = machine.Machine(OneBuilder(None))
+    (row,) = found.check(Users())
+    assert (row.what, row.why) == ("the current builder", "buildx does not have it")
+    assert not found.ready
 
 
 def test_one_server_that_errs_is_not_this_machine_s_clock() -> None:

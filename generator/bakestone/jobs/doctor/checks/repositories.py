@@ -30,35 +30,27 @@ _MOVED = f"the vendor moved it: correct it in the component, or {MIRROR}"
 
 @dataclass(frozen=True)
 class AptSource:
-    """A line of a source list:
+    """A line of a source list: the folder that InRelease is in, and the parts below it."""
 
-    URL, suite, parts. A suite that ends with a slash is a folder without parts.
-    """
-
-    url: str
-    suite: str
+    folder: str
     parts: tuple[str, ...]
 
     @staticmethod
     def parse(line: str) -> AptSource:
-        """From `deb [options] URL SUITE PARTS`. Raises `ValueError` for another line."""
+        """From `deb [options] URL SUITE PARTS`; a suite that ends with a slash is a folder without
+        parts. Raises `ValueError` for another line.
+        """
         found = _DEB.match(line)
         if not found:
             raise ValueError(f"not a source: {line[:100]}")
-        return AptSource(found[1].rstrip("/"), found[2], tuple(found[3].split()))
-
-    @property
-    def folder(self) -> str:
-        """Where InRelease is."""
-        if self.suite.endswith("/"):
-            return f"{self.url}/{self.suite.strip('/')}".rstrip("/")
-        return f"{self.url}/dists/{self.suite}"
+        url, suite = found[1].rstrip("/"), found[2]
+        below = suite.strip("/") if suite.endswith("/") else f"dists/{suite}"
+        return AptSource(f"{url}/{below}".rstrip("/"), tuple(found[3].split()))
 
     def lists(self, architecture: str) -> list[str]:
         """Where the lists of packages are, less the ending that says how they are packed."""
-        return [f"{self.folder}/{part}/binary-{architecture}/Packages" for part in self.parts] or [
-            f"{self.folder}/Packages"
-        ]
+        below = [f"{part}/binary-{architecture}/Packages" for part in self.parts] or ["Packages"]
+        return [f"{self.folder}/{path}" for path in below]
 
 
 def snapshot(distro: Distro, time: str, asker: Asker) -> list[Trouble]:
