@@ -17,53 +17,42 @@ from bakestone.jobs.doctor.report import (
     Trouble,
 )
 
-Tick = Callable[[Check], None]
-"""Told each check that has come to an end."""
 
-
-def run(checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Tick) -> None:
-    """Run all checks and add what they find to the report;
+def run(
+    checks: Sequence[Check], report: DoctorReport, *, until: float, tick: Callable[[Check], None]
+) -> None:
+    """Run all checks and add what they find to the report; `tick` is told each that has ended.
 
     `until` is a time of the monotonic clock.
     """
-    left = {id(check): check for check in checks}
+    left = dict.fromkeys(checks)
     for check, found in in_parallel(answer, checks, until=until):
         if isinstance(found, BakestoneError):
             raise found
-        del left[id(check)]
+        del left[check]
         report.add(check, found)
         tick(check)
-    for check in left.values():
+    for check in left:
         why = "the time for all checks ran out before these ended"
         hint = "give it more with --max-time, or select fewer variants"
-        row = Trouble(check.kind, "checks", why, hint, UNCHECKED, items=(check.what,))
-        report.add(check, [row])
+        report.add(check, [Trouble(why, hint, UNCHECKED, "checks", items=(check.what,))])
 
 
 def answer(check: Check) -> list[Trouble]:
     """What a check found; a world that does not answer, or answers nonsense, is a finding too."""
-    odd = "look at what the server sends; is it the right one?"
+    hint = "look at what the server sends; is it the right one?"
     try:
         return list(check.run())
-    except UnreachableError as problem:
-        return [_silent(check, problem)]
-    except BakestoneError as problem:
-        if isinstance(problem.__cause__, UnreachableError):
-            return [_silent(check, problem.__cause__)]
-        state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
-        return [
-            Trouble(check.kind, f.name or check.what, f.message, f.hint, state, items=(check.what,))
-            for f in problem.findings
-        ]
-    except HttpError as problem:
-        why = f"the answer is of no use: {problem}"
-        return [Trouble(check.kind, check.what, why, problem.hint or odd, UNCHECKED)]
-    except (ValueError, KeyError, TypeError, AttributeError, LookupError) as problem:
+    except (BakestoneError, HttpError) as problem:
+        silent = problem if isinstance(problem, HttpError) else problem.__cause__
+        if isinstance(silent, UnreachableError):  # one row for all that was to be asked of a host
+            why, hint, items = silent.reason, silent.hint, (f"{check.kind}: {check.what}",)
+            return [Trouble(why, hint, UNCHECKED, silent.host, NETWORK, items=items)]
+        if isinstance(problem, BakestoneError):
+            state = ENVIRONMENTAL if problem.code == ENVIRONMENT else BROKEN
+            found, items = problem.findings, (check.what,)
+            return [Trouble(f.message, f.hint, state, f.name, items=items) for f in found]
+        why, hint = f"the answer is of no use: {problem}", problem.hint or hint
+    except (ValueError, LookupError, TypeError, AttributeError) as problem:
         why = f"the answer is not understood: {str(problem)[:160] or type(problem).__name__}"
-        return [Trouble(check.kind, check.what, why, odd, UNCHECKED)]
-
-
-def _silent(check: Check, problem: UnreachableError) -> Trouble:
-    """One row for all that was to be asked of a host."""
-    items = (f"{check.kind}: {check.what}",)
-    return Trouble(NETWORK, problem.host, problem.reason, problem.hint, UNCHECKED, items=items)
+    return [Trouble(why, hint, UNCHECKED)]

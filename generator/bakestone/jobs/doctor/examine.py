@@ -11,25 +11,27 @@ from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.ask import Asker
-from bakestone.clients.http.session import Session
+from bakestone.clients.http.session import Session, shown
 from bakestone.clients.registry.client import Registry
 from bakestone.core.lock import demand, lockfile, staleness, survey
-from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import PackageSet
-from bakestone.core.matrix.variant import Variant
+from bakestone.core.lock.needs import Distro
 from bakestone.core.render import release
 from bakestone.errors import BakestoneError, Finding
 from bakestone.jobs.doctor import answers
 from bakestone.jobs.doctor.checks import bases, files, machine, packages, repositories
 from bakestone.jobs.doctor.checks.bases import Bases
-from bakestone.jobs.doctor.checks.packages import SHOWN
 from bakestone.jobs.doctor.checks.repositories import Repositories
 from bakestone.jobs.doctor.checks.wheels import Wheels
-from bakestone.jobs.doctor.report import BROKEN, LEFT_OVER, UNCHECKED, Check, DoctorReport, Trouble
+from bakestone.jobs.doctor.report import (
+    BROKEN,
+    LEFT_OVER,
+    UNCHECKED,
+    Check,
+    DoctorReport,
+    Trouble,
+    few,
+)
 from bakestone.project import Project
-
-MAX_TIME = 900.0
-"""Seconds for all checks; an engine that has to pull base images takes longest."""
 
 Watch = Callable[[int, int, str], None]
 """Told how many checks have ended, how many there are so far, and the last one's name."""
@@ -37,14 +39,14 @@ Watch = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class DoctorOptions:
-    """`skip` holds kinds that are not looked at;
+    """`skip` holds kinds that are not looked at; `deep` downloads every file.
 
-    `deep` downloads every file; `max_time` in seconds.
+    `max_time` is in seconds, for all checks; an engine that has to pull base images takes longest.
     """
 
     deep: bool = False
     skip: frozenset[str] = frozenset()
-    max_time: float = MAX_TIME
+    max_time: float = 900
 
 
 @dataclass
@@ -53,7 +55,7 @@ class World:
 
     engine: Engine
     now: Callable[[], float] = time.time
-    free: machine.Free = machine.free
+    free: Callable[[Path], int] = machine.free
     folder: Path = field(default_factory=Path.cwd)
 
 
@@ -64,10 +66,7 @@ def examine(
 
     Raises `BakestoneError` when matrix, lock or selectors are not right.
     """
-    lock = lockfile.load(project.lock_path)
-    there = {v.name for v in project.select(lock.selection)}
-    chosen = [v for v in project.select(tuple(selectors)) if v.name in there]
-    work = _Examination(project, lock, chosen, options, world, watch)
+    work = _Examination(project, selectors, options, world, watch)
     work.run()
     return work.report
 
@@ -76,20 +75,19 @@ class _Examination:
     def __init__(
         self,
         project: Project,
-        lock: Lock,
-        variants: list[Variant],
+        selectors: Iterable[str],
         options: DoctorOptions,
         world: World,
         watch: Watch,
     ) -> None:
-        self.project = project
-        self.lock = lock
-        self.options = options
-        self.world = world
-        self.watch = watch
+        self.project, self.options, self.world, self.watch = project, options, world, watch
+        self.lock = lockfile.load(project.lock_path)
+        self.locked = project.select(self.lock.selection)
+        there = {v.name for v in self.locked}
+        variants = [v for v in project.select(tuple(selectors)) if v.name in there]
         self.report = DoctorReport(tuple(v.name for v in variants))
         self.whole = demand.of(variants, project.matrix.library)
-        self.plan = demand.in_lock(self.whole, lock)
+        self.plan = demand.in_lock(self.whole, self.lock)
         self.hosts = Session(project.site, give_up=1, now=world.now)
         self.asker = Asker(self.hosts)
         self.registry = Registry(project.site, self.hosts)
@@ -129,26 +127,16 @@ class _Examination:
         record = release.read(path)
         known = [(v.family.name, v.name) for v in self.project.matrix.variants]
         retired = release.retired(record, known) if record else []
-        if not retired:
-            return []
-        why = f"images.yaml no longer has {', '.join(image.name for image in retired[:SHOWN])}"
-        why += f" and {len(retired) - SHOWN} more" if len(retired) > SHOWN else ""
+        why = f"images.yaml no longer has {few([image.name for image in retired])}"
         names = tuple(image.floating for image in retired)
         hint = "their tags stay until `bakestone retire --yes` takes them away"
-        return [Trouble("release", str(path), why, hint, LEFT_OVER, items=names)]
+        return [Trouble(why, hint, LEFT_OVER, items=names)] if retired else []
 
     def stale(self) -> list[Trouble]:
         """Whether the lock fits the matrix."""
-        locked_for = self.project.select(self.lock.selection)
-        try:
-            staleness.check_fresh(
-                self.lock,
-                survey.collect(locked_for, self.project.matrix.library),
-                self.project.lock_path,
-            )
-        except BakestoneError as problem:
-            return [Trouble("lock", f.name, f.message, f.hint) for f in problem.findings]
-        return []
+        needs = survey.collect(self.locked, self.project.matrix.library)
+        findings = staleness.stale(self.lock, needs, self.project.lock_path)
+        return [Trouble(finding.message, finding.hint) for finding in findings]
 
     def drift(self) -> list[Trouble]:
         """The generated files that are not what images.yaml and the lock say: one row a reason.
@@ -168,9 +156,8 @@ class _Examination:
         rows = []
         for (why, hint), several in alike.items():
             paths = tuple(f.name for f in several)
-            what = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
             hit = tuple(owners[p] for p in paths if owners[p])
-            rows.append(Trouble("dockerfile", what, why, hint, variants=hit, items=paths))
+            rows.append(Trouble(why, hint, what=few(paths, 1), variants=hit, items=paths))
         return rows
 
     def asked(self) -> Iterator[Check]:
@@ -180,120 +167,80 @@ class _Examination:
             ready = partial(self.machine.check, plan.platforms)
             yield Check("engine", site.builder or "Docker", (), ready)
         for ref, users in plan.bases.items():
-            check = partial(self.bases.check, ref, lock.bases[ref], users)
-            yield Check("base", ref, users.names, check)
+            there = partial(self.bases.check, ref, lock.bases[ref], users)
+            yield Check("base", ref, users.names, there)
+        deep = self.options.deep
         for url, (artifact, users) in plan.artifacts.items():
-            size = lock.artifacts[url].size or artifact.size
-            yield Check("file", url, users.names, partial(self.file, url, size))
+            locked, what = lock.artifacts[url], shown(url)
+            size, checksum = locked.size or artifact.size, locked.sha256 if deep else ""
+            whole = partial(files.check, what, url, size, self.asker, checksum)
+            yield Check("file", what, users.names, whole)
         for key, (wheel, users) in plan.wheels.items():
-            check = partial(
-                self.wheels.check, wheel.name, key, lock.wheels[key], users, deep=self.options.deep
-            )
-            yield Check("wheel", key, users.names, check)
-        yield from self.snapshots()
+            same = partial(self.wheels.check, wheel, lock.wheels[key], users, deep=deep)
+            yield Check("wheel", key, users.names, same)
+        times: dict[tuple[Distro, str], set[str]] = {}
+        for wanted in plan.sets:
+            packages_of = lock.packages[wanted.base]
+            if packages_of.pins == "snapshot":
+                times.setdefault((wanted.distro, packages_of.snapshot), set()).add(wanted.base)
+        for (distro, time_of), refs in times.items():
+            signed = partial(repositories.snapshot, distro, time_of, self.asker)
+            yield Check("snapshot", f"{distro.text} at {time_of}", plan.base_users(refs), signed)
         for name, (repository, users) in plan.repositories.items():
-            check = partial(repositories.key, repository, self.asker)
-            yield Check("key", f"key of {name}", users.names, check)
-            check = partial(self.repositories.fetch, repository, tuple(users.platforms))
-            yield Check("repository", name, users.names, check)
+            trusted = partial(repositories.key, repository, self.asker)
+            yield Check("key", f"key of {name}", users.names, trusted)
+            fetch = partial(self.repositories.fetch, repository, users.platforms)
+            yield Check("repository", name, users.names, fetch)
         for family in plan.images:
             place = f"{self.project.registry}/{family}"
             yield Check("registry", place, (), partial(bases.pushable, place, self.registry))
 
-    def file(self, url: str, size: int) -> list[Trouble]:
-        """A file: there and of the right size; with `deep`, of the right checksum."""
-        found = files.check("file", url, size, self.asker)
-        return found or (
-            files.deep("file", url, self.lock.artifacts[url].sha256, size, self.hosts)
-            if self.options.deep
-            else []
-        )
-
-    def snapshots(self) -> Iterator[Check]:
-        """One check for each distro and time."""
-        times: dict[tuple[str, str], set[str]] = {}
-        distros = {}
-        for wanted in self.plan.sets:
-            locked = self.lock.packages[wanted.base]
-            if locked.pins == "snapshot":
-                times.setdefault((locked.distro, locked.snapshot), set()).add(wanted.base)
-            distros[wanted.distro.text] = wanted.distro
-        for (text, at), refs in times.items():
-            distro = distros[text]
-            check = partial(repositories.snapshot, distro, at, self.asker)
-            yield Check("snapshot", f"{text} at {at}", self.plan.base_users(refs), check)
-
     def pinned_at_vendors(self) -> Iterator[Check]:
         """The vendors' packages that the library pins, looked for in the lists that came."""
         for wanted, users in self.plan.sets.items():
-            if (
-                wanted.repositories and self.repositories.missing(wanted) is not None
-            ):  # else the list's own row says so
-                names = ", ".join(r.name for r in wanted.repositories)
-                check = partial(self.vendor, wanted, names)
-                yield Check("package", f"from {names}", users.names, check)
-
-    def vendor(self, wanted: PackageSet, names: str) -> list[Trouble]:
-        """The packages of a set that its vendors no longer have."""
-        gone = self.repositories.missing(wanted) or []
-        if not gone:
-            return []
-        more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
-        why = f"the repository no longer has {', '.join(gone[:SHOWN])}{more}"
-        hint = (
-            "choose another version, or name a mirror that kept it under `mirrors.urls` in the site"
-            " file"
-        )
-        return [Trouble("package", f"from {names}", why, hint, items=tuple(gone))]
+            vendors = [repository.name for repository in wanted.repositories]
+            # a list that did not come has a row of its own
+            if vendors and self.repositories.packages.keys() >= set(vendors):
+                missing = partial(self.repositories.missing, wanted)
+                yield Check("package", f"from {', '.join(vendors)}", users.names, missing)
 
     def inside_bases(self) -> Iterator[Check]:
         """The distro's packages at their exact versions: asked inside each base that is there, all
         in one call.
         """
-        asked = packages.questions(
+        rows = self.report.troubles
+        lost = {row.what for row in rows if row.kind == "base" and row.state == BROKEN}
+        there = []
+        for question in packages.questions(
             self.plan.sets, self.lock.packages, self.lock.bases, self.repositories.packages
-        )
-        lost = {
-            row.what for row in self.report.troubles if row.kind == "base" and row.state == BROKEN
-        }
-        there = [
-            q
-            for q in asked
-            if "base" in self.options.skip or (q.ref, q.platform) in self.bases.there
-        ]
-        for question in asked:
-            if question not in there:
-                reason = "is not there" if question.ref in lost else "is not known to be there"
-                yield self.unasked(question, f"its base image {reason}")
+        ):
+            known = (question.ref, question.platform) in self.bases.there
+            if not known and "base" not in self.options.skip:
+                state = "not there" if question.ref in lost else "not known to be there"
+                reason = f"its base image is {state}"
             elif not self.machine.ready:
-                yield self.unasked(
-                    question, "there is no engine that could ask its package manager"
-                )
-        if there and self.machine.ready:
+                reason = "there is no engine that could ask its package manager"
+            else:
+                there.append(question)
+                continue
+            why, items = f"not asked for: {reason}", (question.what,)
+            row = Trouble(why, "see the row of that", UNCHECKED, "of base images", items=items)
+            yield Check("package", question.what, question.variants, partial(list, [row]))
+        if there:
             now = datetime.fromtimestamp(self.world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             users = tuple(dict.fromkeys(name for q in there for name in q.variants))
             ask = partial(packages.ask, there, self.world.engine, now)
             yield Check("package", f"of {len(there)} base images", users, ask)
 
-    @staticmethod
-    def unasked(question: packages.Question, reason: str) -> Check:
-        """The row of a question that cannot be put."""
-        hit, items = tuple(question.variants), (question.what,)
-        why, hint = f"not asked for: {reason}", "see the row of that"
-        row = Trouble("package", "of base images", why, hint, UNCHECKED, hit, items)
-        return Check("package", question.what, hit, lambda: [row])
-
     def last(self) -> Iterator[Check]:
         """What is known only after all the others: how much is fetched, and what time the servers
         say it is.
         """
-        plan = self.plan
-        fetched = sum(self.bases.sizes.values()) + sum(
-            self.lock.artifacts[url].size for url in plan.artifacts
-        )
-        fetched += sum(
-            max((f[2] for f in self.lock.wheels[key].files.values()), default=0)
-            for key in plan.wheels
+        wheels = (self.lock.wheels[key].files.values() for key in self.plan.wheels)
+        fetched = (
+            sum(self.bases.sizes.values())
+            + sum(self.lock.artifacts[url].size for url in self.plan.artifacts)
+            + sum(max((size for _, _, size in several), default=0) for several in wheels)
         )
         folder, free = self.world.folder, self.world.free
         disk = partial(machine.disk, self.machine.root, folder, fetched, free)

@@ -15,9 +15,11 @@ here.
 LEFT_OVER = "left over"
 """What no build needs any more: told, but no reason to end with anything but 0."""
 STATES = (BROKEN, ENVIRONMENTAL, UNCHECKED, LEFT_OVER)
-PINS = ("lock", "dockerfile", "base", "file", "wheel", "package", "snapshot", "repository", "key")
-MACHINE = ("engine", "registry", "release", "disk", "clock")
-KINDS = (*PINS, *MACHINE)
+KINDS = (
+    *("lock", "dockerfile", "base", "file", "wheel", "package", "snapshot", "repository", "key"),
+    *("engine", "registry", "release", "disk", "clock"),
+)
+"""Of checks, in the order of the report: pins first, then this machine and its accounts."""
 NETWORK = "network"
 """The kind of rows that stand for a whole host; no check is of that kind."""
 _LONGEST = 700
@@ -26,43 +28,34 @@ _LONGEST = 700
 
 @dataclass(frozen=True)
 class Trouble:
-    """A row: what it is about, why it is not well, what to do.
+    """A row: why something is not well, and what to do.
 
+    `kind`, `what` and `variants` are those of the check that found it, where it says no others.
     `items` are the single things, where there are several.
     """
 
-    kind: str
-    what: str
     why: str
     hint: str
     state: str = BROKEN
+    what: str = ""
+    kind: str = ""
     variants: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The row for `--format json`."""
-        plain: dict[str, object] = {
-            "state": self.state,
-            "kind": self.kind,
-            "what": self.what,
-            "why": self.why,
-            "hint": self.hint,
-            "variants": list(self.variants),
-        }
-        return plain | ({"items": list(self.items)} if self.items else {})
+        names = ("state", "kind", "what", "why", "hint", "variants", "items")
+        return {name: getattr(self, name) for name in names if name != "items" or self.items}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the world.
-
-    `run` gives what is wrong; rows without variants get the check's own.
-    """
+    """One question to the world; `run` gives what is wrong."""
 
     kind: str
     what: str
     variants: tuple[str, ...]
-    run: Callable[[], Sequence[Trouble]]
+    run: Callable[[], Iterable[Trouble]]
 
 
 @dataclass
@@ -78,9 +71,7 @@ class DoctorReport:
 
     def add(self, check: Check, found: Iterable[Trouble]) -> None:
         """Take what a check found."""
-        rows = [
-            _clean(row if row.variants else replace(row, variants=check.variants)) for row in found
-        ]
+        rows = [_whole(row, check) for row in found]
         self.asked[check.kind] += 1
         self.good[check.kind] += not rows
         self.troubles += rows
@@ -89,16 +80,16 @@ class DoctorReport:
         """The findings, broken pins first; what is about the same thing for the same reason is one
         row.
         """
-        joined: dict[tuple[str, ...], Trouble] = {}
+        alike: dict[tuple[str, ...], list[Trouble]] = {}
         for row in self.troubles:
             key = (row.state, row.kind, row.what, row.why, row.hint)
-            known = joined.get(key)
-            joined[key] = _join(known, row) if known else row
-        order = {name: rank for rank, name in enumerate(self.variants)}
-        rows = [
-            replace(r, variants=tuple(sorted(r.variants, key=lambda v: (order.get(v, 0), v))))
-            for r in joined.values()
-        ]
+            alike.setdefault(key, []).append(row)
+        rows = []
+        for same in alike.values():
+            hit = {name for row in same for name in row.variants}
+            variants = tuple(name for name in self.variants if name in hit)
+            items = tuple(dict.fromkeys(item for row in same for item in row.items))
+            rows.append(replace(same[0], variants=variants, items=items))
         return sorted(
             rows,
             key=lambda r: (STATES.index(r.state), (*KINDS, NETWORK).index(r.kind), r.what, r.why),
@@ -122,21 +113,21 @@ class DoctorReport:
         return ENVIRONMENT if ENVIRONMENTAL in states or unasked else 0
 
 
-def _clean(row: Trouble) -> Trouble:
-    """What servers and programs wrote may hold anything: nothing of it steers a terminal or fills a
+def few(names: Sequence[str], shown: int = 4) -> str:
+    """The first of several names, and how many more there are: all of them are in the JSON."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
+
+
+def _whole(row: Trouble, check: Check) -> Trouble:
+    """The row with what it has from its check.
+
+    What servers and programs wrote may hold anything: nothing of it steers a terminal or fills a
     page.
     """
-    what, why, hint, *items = map(_printable, (row.what, row.why, row.hint, *row.items))
-    return replace(row, what=what, why=why, hint=hint, items=tuple(items))
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_LONGEST])
-
-
-def _join(one: Trouble, other: Trouble) -> Trouble:
-    return replace(
-        one,
-        variants=tuple(dict.fromkeys((*one.variants, *other.variants))),
-        items=tuple(dict.fromkeys((*one.items, *other.items))),
+    what, why, hint, *items = (
+        "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:_LONGEST])
+        for text in (row.what or check.what, row.why, row.hint, *row.items)
     )
+    kind, variants = row.kind or check.kind, row.variants or check.variants
+    return Trouble(why, hint, row.state, what, kind, variants, tuple(items))

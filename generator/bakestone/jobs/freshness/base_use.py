@@ -10,45 +10,30 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Variant
 
+InImage = dict[str, bool]
+"""Variant -> whether it has something in the image itself, not in build stages alone."""
+
 
 @dataclass
 class BaseUse:
-    """A base image's use: the variants built on it, all that it has a part in, and the package sets
-    with theirs.
-    """
+    """The users of a base image, and those of each set of packages on it."""
 
-    images: dict[str, Variant] = field(default_factory=dict)
-    variants: dict[str, Variant] = field(default_factory=dict)
+    variants: InImage = field(default_factory=dict)
     platforms: set[str] = field(default_factory=set)
-    sets: dict[tuple[str, ...], PackageSet] = field(default_factory=dict)
-    users: dict[tuple[str, ...], dict[str, bool]] = field(default_factory=dict)
-    """Package set -> variant -> whether it is installed in the image itself."""
+    sets: dict[PackageSet, InImage] = field(default_factory=dict)
 
 
 def uses_of(variants: Sequence[Variant], library: Library) -> dict[str, BaseUse]:
     """Base image -> its use by these variants."""
     survey = Survey(library)
     uses: dict[str, BaseUse] = {}
-
-    def add(variant: Variant, packages: PackageSet, *, image: bool) -> None:
-        use = uses.setdefault(packages.base, BaseUse())
-        use.variants[variant.name] = variant
-        use.platforms.update(variant.platforms)
-        use.sets[packages.names] = packages
-        users = use.users.setdefault(packages.names, {})
-        users[variant.name] = image or users.get(variant.name, False)
-
     for variant in variants:
-        for packages in (
-            survey.base_packages(variant),
-            *(v.packages for v in survey.vendor_packages(variant)),
-        ):
-            add(variant, packages, image=True)
-            uses[packages.base].images[variant.name] = variant
-        keyrings = survey.keyrings(variant)
-        for packages in (
-            *(s.packages for s in survey.stages(variant)),
-            *([keyrings.packages] if keyrings else []),
-        ):
-            add(variant, packages, image=False)
+        vendors, keyrings = survey.vendor_packages(variant), survey.keyrings(variant)
+        inside = [survey.base_packages(variant), *(vendor.packages for vendor in vendors)]
+        stages = [stage.packages for stage in survey.stages(variant)]
+        for packages in (*inside, *stages, *([keyrings.packages] if keyrings else [])):
+            use = uses.setdefault(packages.base, BaseUse())
+            use.platforms.update(variant.platforms)
+            for users in (use.variants, use.sets.setdefault(packages, {})):
+                users[variant.name] = packages in inside or users.get(variant.name, False)
     return uses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
@@ -29,9 +30,7 @@ class Judge:
         self._work = {
             family.name: Expansion(family, matrix.library, known) for family in matrix.spec.families
         }
-        self._decisions: dict[str, methods.Decisions] = {
-            family.name: {} for family in matrix.spec.families
-        }
+        self._decisions: defaultdict[str, methods.Decisions] = defaultdict(dict)
 
     def passes(self, variants: Sequence[Variant], changes: Changes) -> bool:
         """Whether every one of them breaks no rule, can be installed, and fits its profiles."""
@@ -45,14 +44,12 @@ class Judge:
         """
         found: dict[str, tuple[str, str]] = {}
         for variant in variants:
-            settled, _, _ = methods.settle(
-                variant.family,
-                nearest.applied(variant.slots, changes),
-                self._decisions[variant.family.name],
-            )
+            family, slots = variant.family, nearest.applied(variant.slots, changes)
+            settled, _, _ = methods.settle(family, slots, self._decisions[family.name])
             for slot, chosen in settled.items():
-                if slot in variant.slots and variant.slots[slot].method != chosen.method:
-                    found.setdefault(slot, (variant.slots[slot].method, chosen.method))
+                before = variant.slots.get(slot, chosen)
+                if before.method != chosen.method:
+                    found.setdefault(slot, (before.method, chosen.method))
         return found
 
 
@@ -67,16 +64,14 @@ def find(
     those that pass, the ones are taken with which everything is still installed as before, and of
     these the nearest to what is there now.
     """
-    best: Picked | None = None
-    fewest = len(variants[0].slots) + 1 if variants else 0
+    passing: list[tuple[int, Picked]] = []
     for changes in _combinations(variants, fixed, free):
         if judge.passes(variants, {**fixed, **changes}):
             moved = len(judge.moved(variants, {**fixed, **changes}))
-            if moved < fewest:
-                best, fewest = changes, moved
+            passing.append((moved, changes))
             if not moved:
                 break
-    return best
+    return min(passing, key=lambda found: found[0], default=(0, None))[1]
 
 
 def _combinations(

@@ -45,37 +45,26 @@ def _one(ref: str, locked: LockedBase, registry: Registry) -> Today:
         manifest = registry.manifest(reference)
         if manifest is None:
             return Today()
-        return Today(
-            manifest.digest,
-            manifest.platforms,
-            _created(reference, manifest, locked.platforms, registry),
-        )
+        created = _created(reference, manifest, locked.platforms, registry)
+        return Today(manifest.digest, manifest.platforms, created)
     except (AttributeError, KeyError, TypeError, ValueError):
         host = Reference.parse(reference).host
-        return Today(
-            problem=Finding(
-                f"the registry {host} gave no manifest for {ref}",
-                "is a proxy or a login page in between?",
-                name=host,
-            )
-        )
+        why = f"the registry {host} gave no manifest for {ref}"
+        hint = "is a proxy or a login page in between?"
+        return Today(problem=Finding(why, hint, name=host))
 
 
 def _created(
     reference: str, manifest: Manifest, platforms: Iterable[str], registry: Registry
 ) -> str:
     """The day on which the image was made, as its configuration says."""
-    parsed = Reference.parse(reference)
     single: Manifest | None = manifest
-    name = f"{parsed.host}/{parsed.repository}"
     if manifest.platforms:
-        digest = next(
-            (manifest.platforms[p] for p in platforms if p in manifest.platforms),
-            next(iter(manifest.platforms.values())),
-        )
-        single = registry.manifest(f"{name}@{digest}")
+        known = [manifest.platforms[p] for p in platforms if p in manifest.platforms]
+        digest = [*known, *manifest.platforms.values()][0]
+        single = registry.manifest(str(Reference.parse(reference).at(digest)))
     try:
-        config = registry.config(f"{name}:{parsed.target}", single) if single else {}
+        config = registry.config(reference, single) if single else {}
         return datetime.fromisoformat(str(config.get("created"))).astimezone(UTC).date().isoformat()
     except (KeyError, TypeError, ValueError, OverflowError):
         return ""

@@ -11,12 +11,15 @@ from typing import Any
 from bakestone.core.documents.yaml import Document, Path_
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
+from bakestone.core.matrix.variant import Chosen
 from bakestone.errors import Position, fail
 
 _KIND, _AXIS = 2, 4
 """In a path: where axes, include or exclude stands, and how much of it names an axis (families,
 number, axes, name).
 """
+_Parts = dict[Path_, tuple[str, str]]
+"""Where a slot is filled -> the slot, and what stands there."""
 
 
 @dataclass(frozen=True)
@@ -24,26 +27,31 @@ class Place:
     """A value that stands for one version of a component.
 
     `companions` are the places beside it that can change along with it: the other slots of the same
-    mapping, and slots whose axis has a single value. A `pattern` is that of an exclude; nothing is
-    built from it.
+    mapping, and slots whose axis has a single value; never a distro. A `pattern` is that of an
+    exclude; nothing is built from it.
     """
 
     path: Path_
     family: str
     slot: str
     component: Component
-    version: str
     value: str
     where: Position
     pattern: bool = False
-    companions: tuple[Path_, ...] = ()
+    companions: tuple[Place, ...] = ()
+
+    @property
+    def version(self) -> str:
+        """The version in the value, which is `component@version` or a version alone."""
+        return self.value.rpartition("@")[2]
 
     def with_version(self, version: str) -> str:
-        """The value with another version, in the form in which it is written:
+        """The value with another version, in the form in which it is written."""
+        return self.value.removesuffix(self.version) + version
 
-        `openmpi@5.0.10`, or 5.0.10 alone.
-        """
-        return self.value[: len(self.value) - len(self.version)] + version
+    def chosen(self, version: str) -> Chosen:
+        """What fills the slot with another version."""
+        return Chosen(self.slot, self.component, self.component.versions[version], self.where)
 
 
 def find(document: Document, library: Library, families: Collection[str] = ()) -> list[Place]:
@@ -55,19 +63,21 @@ def find(document: Document, library: Library, families: Collection[str] = ()) -
     names = [family["name"] for family in document.data["families"]]
     unknown = sorted(set(families) - set(names))
     if unknown:
-        raise fail(
-            f"there is no family {unknown[0]!r}", f"one of: {', '.join(names)}", name="--family"
-        )
-    chosen = [
-        (index, f)
-        for index, f in enumerate(document.data["families"])
-        if not families or f["name"] in families
-    ]
+        hint = f"one of: {', '.join(names)}"
+        raise fail(f"there is no family {unknown[0]!r}", hint, name="--family")
     return [
         place
-        for index, family in chosen
-        for place in _Finder(document, library, ("families", index), family).run()
+        for index, family in enumerate(document.data["families"])
+        if not families or family["name"] in families
+        for place in _of_family(document, library, ("families", index), family)
     ]
+
+
+def parts(at: Path_, value: object) -> _Parts:
+    """What one value of an axis, an include or an exclude fills."""
+    if not isinstance(value, dict):
+        return {at: (str(at[_AXIS - 1]), str(value))}
+    return {(*at, slot): (slot, str(text)) for slot, text in value.items() if slot != "because"}
 
 
 def side_by_side(places: Iterable[Place], component: Component, version: str) -> set[str]:
@@ -79,91 +89,65 @@ def side_by_side(places: Iterable[Place], component: Component, version: str) ->
     return {p.version for p in own if p.path[:_AXIS] in axes} - {version}
 
 
-class _Finder:
-    def __init__(
-        self, document: Document, library: Library, at: Path_, family: dict[str, Any]
-    ) -> None:
-        self.document = document
-        self.library = library
-        self.at = at
-        self.family = family
-
-    def run(self) -> Iterator[Place]:
-        built = list(self.picked())
-        yield from built
-        for index, entry in enumerate(self.family.get("exclude", [])):
-            for slot, pattern in entry.items():
-                if slot != "because":
-                    yield from self.exact((*self.at, "exclude", index, slot), slot, pattern, built)
-
-    def picked(self) -> Iterator[Place]:
-        axes = self.family["axes"]
-        single = [
-            at
-            for name, values in axes.items()
-            if len(values) == 1
-            for at in _paths((*self.at, "axes", name, 0), values[0])
+def _of_family(
+    document: Document, library: Library, at: Path_, family: dict[str, Any]
+) -> Iterator[Place]:
+    groups = list(_groups(at, family))
+    built = {
+        path: Place(path, family["name"], slot, component, text, document.position(path))
+        for own, _ in groups
+        for path, (slot, text) in own.items()
+        if text != "none" and (component := _meant(library, slot, text))
+    }
+    for own, others in groups:
+        beside = [
+            built[path]
+            for path in (*own, *others)
+            if path in built and built[path].slot != "distro"
         ]
-        for name, values in axes.items():
-            for index, value in enumerate(values):
-                own = _paths((*self.at, "axes", name, index), value)
-                others = [path for path in single if path[:4] != (*self.at, "axes", name)]
-                for path in own:
-                    yield from self.pick(
-                        path,
-                        name if not isinstance(value, dict) else str(path[-1]),
-                        [*(p for p in own if p != path), *others],
-                    )
-        for index, entry in enumerate(self.family.get("include", [])):
-            own = [(*self.at, "include", index, slot) for slot in entry if slot != "because"]
-            for path in own:
-                yield from self.pick(path, str(path[-1]), [p for p in own if p != path])
-
-    def pick(self, path: Path_, slot: str, companions: list[Path_]) -> Iterator[Place]:
-        value = self.value(path)
-        component = self.meant(slot, value)
-        if component is not None and value != "none":
-            version = value.rpartition("@")[2]
-            yield replace(
-                self.place(path, slot, component, version, value), companions=tuple(companions)
-            )
-
-    def exact(self, path: Path_, slot: str, pattern: str, built: list[Place]) -> Iterator[Place]:
-        """An exclude that names a version which this family has; a bare version only when a single
-        component has it.
-        """
-        name, mark, version = pattern.partition("@")
-        fitting = {
-            p.component.name: p.component
-            for p in built
-            if p.slot == slot and p.version == (version if mark else pattern)
-        }
-        component = fitting.get(name) if mark else next(iter(fitting.values()), None)
-        if component is not None and (mark or len(fitting) == 1):
-            found = self.place(path, slot, component, version if mark else pattern, pattern)
-            yield replace(found, pattern=True)
-
-    def place(
-        self, path: Path_, slot: str, component: Component, version: str, value: str
-    ) -> Place:
-        family, where = self.family["name"], self.document.position(path)
-        return Place(path, family, slot, component, version, value, where)
-
-    def value(self, path: Path_) -> str:
-        inner: Any = self.document.data
-        for part in path:
-            inner = inner[part]
-        return str(inner)
-
-    def meant(self, slot: str, value: str) -> Component | None:
-        name, mark, _ = value.rpartition("@")
-        if mark:
-            found = self.library.get(name)
-            return found if found is not None and found.slot == slot else None
-        fitting = self.library.meant(slot)
-        return fitting[0] if len(fitting) == 1 else None
+        for place in (built[path] for path in own if path in built):
+            companions = tuple(other for other in beside if other is not place)
+            yield replace(place, companions=companions)
+    for index, entry in enumerate(family.get("exclude", [])):
+        for path, (slot, text) in parts((*at, "exclude", index), entry).items():
+            component = _excluded(built.values(), slot, text)
+            if component:
+                where = document.position(path)
+                yield Place(path, family["name"], slot, component, text, where, pattern=True)
 
 
-def _paths(at: Path_, value: Any) -> list[Path_]:
-    """Where the picks are that one value of an axis consists of."""
-    return [(*at, slot) for slot in value] if isinstance(value, dict) else [at]
+def _groups(at: Path_, family: dict[str, Any]) -> Iterator[tuple[_Parts, list[Path_]]]:
+    """Each value of the axes, with where the axes of a single value are filled; and each include,
+    which stands alone.
+    """
+    axes = {
+        name: [parts((*at, "axes", name, index), value) for index, value in enumerate(values)]
+        for name, values in family["axes"].items()
+    }
+    for name, values in axes.items():
+        single = [only[0] for other, only in axes.items() if other != name and len(only) == 1]
+        others = [path for own in single for path in own]
+        yield from ((own, others) for own in values)
+    for index, entry in enumerate(family.get("include", [])):
+        yield parts((*at, "include", index), entry), []
+
+
+def _excluded(built: Iterable[Place], slot: str, pattern: str) -> Component | None:
+    """The component of an exclude that names a version which this family has; a bare version only
+    when a single component has it.
+    """
+    name, _, version = pattern.rpartition("@")
+    fitting = {
+        p.component.name: p.component
+        for p in built
+        if p.slot == slot and p.version == version and name in ("", p.component.name)
+    }
+    return next(iter(fitting.values())) if len(fitting) == 1 else None
+
+
+def _meant(library: Library, slot: str, value: str) -> Component | None:
+    """What a value stands for; a bare version only when a single component can be meant."""
+    name = value.rpartition("@")[0]
+    known = [library.get(name)] if name else library.meant(slot)
+    fitting = [component for component in known if component and component.slot == slot]
+    return fitting[0] if len(fitting) == 1 else None

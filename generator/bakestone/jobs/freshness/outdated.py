@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.registry.client import Registry
@@ -82,115 +82,101 @@ class _Asking:
         """The lock as far as it goes: a missing or stale one is told, and hides nothing else."""
         path, hint = self.project.lock_path, "run `bakestone lock`"
         if not path.is_file():
-            what = "base images and packages"
-            self.unasked.append(Unasked(what, f"there is no lock: {path}", hint))
+            missing = Finding(f"there is no lock: {path}", hint)
+            self.not_asked("base images and packages", missing)
             return
         self.lock = lockfile.load(path)
         for ref, use in uses_of(self.variants, self.project.matrix.library).items():
             if ref in self.lock.bases:
                 self.uses[ref] = use
             else:
-                self.unasked.append(Unasked(ref, "it is not in the lock", hint))
+                self.not_asked(ref, Finding("it is not in the lock", hint))
+
+    def not_asked(self, what: str, problem: Finding) -> None:
+        self.unasked.append(Unasked(what, problem.message, problem.hint))
 
     def bases(self) -> None:
         locked = {ref: self.lock.bases[ref] for ref in self.uses}
-        today = digests.ask(locked, Registry(self.project.site))
+        shown = "base" in self.options.kinds
         problems: dict[Finding, list[str]] = {}
-        for ref, answer in today.items():
-            if answer.problem:
-                problems.setdefault(answer.problem, []).append(ref)
-            elif not answer.digest:
+        for ref, today in digests.ask(locked, Registry(self.project.site)).items():
+            if today.problem:
+                problems.setdefault(today.problem, []).append(ref)
+            elif not today.digest:
                 self.notes.append(
                     f"{ref} is gone: its registry has no such tag any more; the locked digest may"
                     " go too"
                 )
-            elif answer.digest != locked[ref].digest:
+            elif today.digest != locked[ref].digest:
                 self.moving.add(ref)
-                if "base" in self.options.kinds:
-                    self.rows.append(_base_row(ref, locked[ref], answer, self.uses[ref]))
-        if "base" in self.options.kinds:
-            for problem, refs in problems.items():
-                self.unasked.append(Unasked(_few(refs), problem.message, problem.hint))
+                if shown:
+                    self.rows.append(_base_row(ref, locked[ref], today, self.uses[ref]))
+        for problem, refs in problems.items() if shown else ():
+            more = f" and {len(refs) - 3} more" if len(refs) > 3 else ""
+            self.not_asked(", ".join(refs[:3]) + more, problem)
 
     def snapshots(self) -> None:
         """One time for all bases of a distro; how much older it is than the last midnight."""
-        seen: dict[tuple[str, str], dict[str, None]] = {}
+        seen: dict[tuple[str, str], dict[str, bool]] = {}
         for ref, use in self.uses.items():
             packages = self.lock.packages.get(ref)
             if packages and packages.pins == "snapshot":
-                seen.setdefault((packages.distro, packages.snapshot), {}).update(
-                    dict.fromkeys(use.variants)
-                )
-        for (distro, snapshot), variants in seen.items():
-            taken = datetime.date.fromisoformat(snapshot[:8])
-            days = (self.options.at - taken).days
+                seen.setdefault((packages.distro, packages.snapshot), {}).update(use.variants)
+        for (distro, snapshot), users in seen.items():
+            days = (self.options.at - datetime.date.fromisoformat(snapshot[:8])).days
             if days > 0:
                 newest = self.options.at.strftime("%Y%m%dT000000Z")
-                move = f"bakestone lock --update {distro}"
-                note = f"{count(days, 'day')} old"
+                move, note = f"bakestone lock --update {distro}", f"{count(days, 'day')} old"
                 self.rows.append(
-                    OutdatedRow(
-                        "snapshot", distro, snapshot, newest, move, tuple(variants), note=note
-                    )
+                    OutdatedRow("snapshot", distro, snapshot, newest, move, tuple(users), note=note)
                 )
 
     def packages(self) -> None:
         """Of every base with exact versions: what its package manager would install today."""
-        engine = Engine(self.project.site)
-        wanted = {ref: use for ref, use in self.uses.items() if self._exact(ref)}
-        others = sorted(
-            {
-                p.pins
-                for ref in self.uses
-                if (p := self.lock.packages.get(ref)) and p.pins != "versions"
-            }
-        )
+        packages = self.lock.packages
+        pins = {ref: packages[ref].pins for ref in self.uses if ref in packages}
+        others = sorted(set(pins.values()) - {"versions"})
         if others:
             self.notes.append(
                 f"packages pinned by {' or '.join(others)} are not compared one by one"
             )
-        if not wanted:
-            return
+        exact = [ref for ref in pins if pins[ref] == "versions"]
+        engine = Engine(self.project.site)
         try:
-            engine.client()
+            if exact:
+                engine.client()
         except BakestoneError as problem:
-            finding = problem.findings[0]
-            hint = f"{finding.hint}; or leave them out: --no-packages"
-            self.unasked.append(Unasked("packages", finding.message, hint))
+            found = problem.findings[0]
+            hint = f"{found.hint}; or leave them out: --no-packages"
+            self.not_asked("packages", replace(found, hint=hint))
             return
         asking = PackageUpdates(self.lock, self.project.matrix.library, engine, self.moving)
-        for ref, use in wanted.items():
+        every = "package" in self.options.kinds
+        for ref in exact:
             self.say(f"{ref}: asking its package manager inside the image")
             try:
-                found = list(asking.rows(ref, use))
+                rows = list(asking.rows(ref, self.uses[ref]))
+                self.rows += [row for row in rows if every or row.security]
             except BakestoneError as problem:
-                finding = problem.findings[0]
-                self.unasked.append(Unasked(f"packages on {ref}", finding.message, finding.hint))
-                continue
-            every = "package" in self.options.kinds
-            self.rows += [row for row in found if every or row.security]
+                self.not_asked(f"packages on {ref}", problem.findings[0])
 
     def versions(self) -> None:
-        matrix, everything = self.project.matrix, self.options.everything
+        """Families with `end_of_life: ignore` are records of what once was: told when asked for."""
         document = yamldoc.load(self.project.matrix_path, "the matrix")
-        places = occurrences.find(document, matrix.library)
+        matrix, told = self.project.matrix, self.variants
+        if not self.options.everything:
+            told = [v for v in told if v.family.end_of_life != "ignore"]
         self.rows += rows.versions(
-            matrix, places, self.variants, self.options.at, ignoring=everything
+            matrix, occurrences.find(document, matrix.library), told, self.options.at
         )
-        ignored = sorted({v.family.name for v in self.variants if v.family.end_of_life == "ignore"})
-        if ignored and not everything:
-            names = ", ".join(ignored)
-            self.notes.append(
-                f"{names}: versions are not compared (`end_of_life: ignore`); --all does"
-            )
-
-    def _exact(self, ref: str) -> bool:
-        packages = self.lock.packages.get(ref)
-        return packages is not None and packages.pins == "versions"
+        left = {v.family.name for v in self.variants} - {v.family.name for v in told}
+        if left:
+            why = "versions are not compared (`end_of_life: ignore`); --all does"
+            self.notes.append(f"{', '.join(sorted(left))}: {why}")
 
 
 def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: BaseUse) -> OutdatedRow:
-    notes = [] if use.images else ["in build stages only"]
+    notes = [] if any(use.variants.values()) else ["in build stages only"]
     notes += [f"made {today.created}"] if today.created else []
     if locked.epoch and today.created:
         notes.append(
@@ -211,7 +197,3 @@ def _base_row(ref: str, locked: LockedBase, today: digests.Today, use: BaseUse) 
         tuple(use.variants),
         note="; ".join(notes),
     )
-
-
-def _few(refs: list[str]) -> str:
-    return ", ".join(refs[:3]) + (f" and {len(refs) - 3} more" if len(refs) > 3 else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
@@ -16,11 +16,9 @@ from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
-from bakestone.jobs.freshness.base_use import BaseUse
+from bakestone.jobs.freshness.base_use import BaseUse, InImage
 from bakestone.jobs.freshness.rows import OutdatedRow
 
-_NAME = "updates"
-"""What the one build of a question is called."""
 _Closures = Mapping[tuple[str, ...], dict[str, str]]
 """What each set of packages installs, on one platform: package -> version."""
 
@@ -35,27 +33,14 @@ class _Move:
     inside: bool
 
 
-@dataclass
-class _Hit:
-    """The variants that a move is for, each with whether it is in the image or in build stages."""
-
-    variants: dict[str, bool] = field(default_factory=dict)
-    security: bool = False
-
-    def add(self, variants: Mapping[str, bool], *, security: bool) -> None:
-        """The same move on another platform, or in another set."""
-        for name, image in variants.items():
-            self.variants[name] = image or self.variants.get(name, False)
-        self.security |= security
-
-
+@dataclass(frozen=True)
 class PackageUpdates:
     """`moving` are the bases of which the registry has a newer digest."""
 
-    def __init__(
-        self, lock: Lock, library: Library, engine: Engine, moving: Collection[str]
-    ) -> None:
-        self.lock, self.library, self.engine, self.moving = lock, library, engine, moving
+    lock: Lock
+    library: Library
+    engine: Engine
+    moving: Collection[str]
 
     def rows(self, ref: str, use: BaseUse) -> Iterator[OutdatedRow]:
         """A row for each package and pair of versions; the variants of several sets and platforms
@@ -63,21 +48,25 @@ class PackageUpdates:
 
         Raises `BakestoneError` (exit 3) when the package manager does not answer.
         """
-        found: dict[_Move, _Hit] = {}
+        found: dict[_Move, InImage] = {}
+        secure: set[_Move] = set()
         for platform in sorted(use.platforms):
             closures = self.lock.packages[ref].versions.get(platform, {})
-            sets = [wanted for names, wanted in sorted(use.sets.items()) if names in closures]
+            sets = sorted((s for s in use.sets if s.names in closures), key=lambda s: s.names)
             if sets:
                 updates = self._updates(ref, sets, platform)
                 for move, variants in _moves(updates, sets, closures, use):
-                    security = updates.security(move.package, move.old, move.new)
-                    found.setdefault(move, _Hit()).add(variants, security=security)
+                    users = found.setdefault(move, {})
+                    for name, image in variants.items():
+                        users[name] = image or users.get(name, False)
+                    if updates.security(move.package, move.old, move.new):
+                        secure.add(move)
         for move in sorted(found):
-            yield self._row(ref, move, found[move])
+            yield replace(self._row(ref, move, found[move]), security=move in secure)
 
-    def _row(self, ref: str, move: _Move, hit: _Hit) -> OutdatedRow:
+    def _row(self, ref: str, move: _Move, users: InImage) -> OutdatedRow:
         command = f"bakestone lock --update {ref}"
-        note = "" if any(hit.variants.values()) else "in build stages only"
+        note = "" if any(users.values()) else "in build stages only"
         if move.inside:
             note = "in the base image"
             if ref not in self.moving:
@@ -86,15 +75,7 @@ class PackageUpdates:
                     f", and there is no newer one: `packages: [{name}]` in images.yaml brings it"
                 )
         return OutdatedRow(
-            "package",
-            move.package,
-            move.old,
-            move.new,
-            command,
-            tuple(hit.variants),
-            base=ref,
-            security=hit.security,
-            note=note,
+            "package", move.package, move.old, move.new, command, tuple(users), base=ref, note=note
         )
 
     def _updates(self, ref: str, sets: list[PackageSet], platform: str) -> Updates:
@@ -104,33 +85,36 @@ class PackageUpdates:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         keyrings = keyring_origin(self.library, self.lock.bases)
         text = manager.question(origin, sets, platform, now, keyrings, updates=True)
-        with scratch("updates") as folder:
-            state = put(self.engine, {_NAME: BuildQuestion(text, platform)}, folder)
+        name = "updates"  # of the one build
+        with scratch(name) as folder:
+            state = put(self.engine, {name: BuildQuestion(text, platform)}, folder)
             if state is not None:
-                reason = unanswered(state).reason(manager.reasons)
+                why = unanswered(state).reason(manager.reasons)
                 hint = "can the base image and its archive be reached?"
-                raise fail(reason, hint, name=ref, code=ENVIRONMENT)
+                raise fail(why, hint, name=ref, code=ENVIRONMENT)
             try:
-                return manager.updates(texts(folder / _NAME))
+                return manager.updates(texts(folder / name))
             except (OSError, ValueError) as problem:
-                said = f"its package manager's answer is not understood: {problem}"[:300]
-                raise fail(said, name=ref, code=ENVIRONMENT) from problem
+                why = f"its package manager's answer is not understood: {problem}"[:300]
+                raise fail(why, name=ref, code=ENVIRONMENT) from problem
 
 
 def _moves(
     updates: Updates, sets: Sequence[PackageSet], closures: _Closures, use: BaseUse
-) -> Iterator[tuple[_Move, Mapping[str, bool]]]:
+) -> Iterator[tuple[_Move, InImage]]:
     """Each package that is newer today, with the variants that have it."""
     for number, wanted in enumerate(sets):
         for name, (old, new) in updates.changed(number, closures[wanted.names]).items():
-            yield _Move(name, old, new, inside=False), use.users[wanted.names]
+            yield _Move(name, old, new, inside=False), use.sets[wanted]
     for name, (old, new) in updates.upgrades.items():
         # a package that an installation brings anew is pinned by the lock
-        bringing = [names for names in use.users if name in closures.get(names, {})]
-        variants = {
-            variant: True
-            for variant in use.images
-            if not any(use.users[names].get(variant) for names in bringing)
+        brought = {
+            variant
+            for wanted, users in use.sets.items()
+            if name in closures.get(wanted.names, {})
+            for variant, image in users.items()
+            if image
         }
-        if variants:
-            yield _Move(name, old, new, inside=True), variants
+        having = {v: True for v, image in use.variants.items() if image and v not in brought}
+        if having:
+            yield _Move(name, old, new, inside=True), having

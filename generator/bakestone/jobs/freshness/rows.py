@@ -6,16 +6,16 @@ Pure: what registries and package managers say is asked elsewhere.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from bakestone.core.library.version import Version
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
-from bakestone.errors import Position
 from bakestone.jobs.freshness import companions, newer
-from bakestone.jobs.freshness.companions import Judge
+from bakestone.jobs.freshness.companions import Judge, Picked
 from bakestone.jobs.freshness.occurrences import Place, side_by_side
 
 TOGETHER = 6
@@ -68,155 +68,95 @@ class OutdatedReport:
 
 
 def versions(
-    matrix: Matrix,
-    places: Sequence[Place],
-    variants: Sequence[Variant],
-    at: datetime.date,
-    *,
-    ignoring: bool = False,
+    matrix: Matrix, places: Sequence[Place], variants: Sequence[Variant], at: datetime.date
 ) -> Iterator[OutdatedRow]:
     """A row for each pinned version of which the library has a newer one that passes the rules in
     every one of its variants.
-
-    `ignoring` are told too: families with `end_of_life: ignore`, records of what once was.
     """
     judge = Judge(matrix)
     uses: dict[tuple[int, str, str, str], list[Variant]] = {}
     for variant in variants:
-        if ignoring or variant.family.end_of_life != "ignore":
-            for slot, chosen in variant.slots.items():
-                uses.setdefault((*slot_rank(slot), chosen.text, variant.family.name), []).append(
-                    variant
-                )
-    rows: dict[tuple[str, ...], tuple[OutdatedRow, _Asked]] = {}
+        for slot, chosen in variant.slots.items():
+            key = (*slot_rank(slot), chosen.text, variant.family.name)
+            uses.setdefault(key, []).append(variant)
+    rows: dict[OutdatedRow, list[Variant]] = {}  # families that get the same answer share a row
     for (_, slot, _, _), own in sorted(uses.items(), key=lambda item: item[0][:3]):
-        asked = _Asked(judge, slot, own, places)
-        row = _row(asked, at)
-        if row:  # families that get the same answer share a row
-            key = (row.what, row.pinned, row.newest, row.patch, row.note)
-            before = rows[key][1].variants if key in rows else []
-            rows[key] = (row, replace(asked, variants=[*before, *own]))
-    for row, asked in rows.values():
-        move = row.move + "".join(f" --family {name}" for name in _families(asked))
-        yield replace(row, move=move, variants=tuple(v.name for v in asked.variants))
+        row = _row(judge, slot, own, places, at)
+        if row:
+            rows.setdefault(row, []).extend(own)
+    for row, having in rows.items():
+        own_families = dict.fromkeys(v.family.name for v in having)
+        of = {p.family for p in places if (p.component.name, p.version) == (row.what, row.pinned)}
+        named = [] if of <= own_families.keys() else own_families  # none where these are all
+        move = row.move + "".join(f" --family {name}" for name in named)
+        yield replace(row, move=move, variants=tuple(v.name for v in having))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A pinned version and the variants that have it."""
+def _row(
+    judge: Judge, slot: str, variants: Sequence[Variant], places: Sequence[Place], at: datetime.date
+) -> OutdatedRow | None:
+    """What is newer than the version that these variants have in a slot, for all of them."""
+    pinned = variants[0].slots[slot]
+    component, here = pinned.component, pinned.version.version
+    families = {v.family.name for v in variants}
+    beside_it = side_by_side((p for p in places if p.family in families), component, here)
+    known = newer.than(component, pinned.version, at, beside_it)
 
-    judge: Judge
-    slot: str
-    variants: Sequence[Variant]
-    places: Sequence[Place]
+    def to(version: Version) -> dict[str, Chosen]:
+        return {slot: Chosen(slot, component, version, pinned.where)}
 
-    @property
-    def pinned(self) -> Chosen:
-        return self.variants[0].slots[self.slot]
-
-    def changed(self, version: str) -> dict[str, Chosen]:
-        found = self.pinned.component.versions[version]
-        return {self.slot: Chosen(self.slot, self.pinned.component, found, self.pinned.where)}
-
-    def newer(self, at: datetime.date) -> list[Version]:
-        """The newer versions, newest first."""
-        families = {v.family.name for v in self.variants}
-        present = side_by_side(
-            [p for p in self.places if p.family in families],
-            self.pinned.component,
-            self.pinned.version.version,
-        )
-        return newer.than(self.pinned.component, self.pinned.version, at, present)
-
-    def chosen(self, text: str) -> dict[str, Chosen]:
-        """`component@version` of what stands beside it, in its slot."""
-        name, _, version = text.partition("@")
-        found = next(c for v in self.variants for c in v.slots.values() if c.component.name == name)
-        return {
-            found.slot: Chosen(
-                found.slot, found.component, found.component.versions[version], found.where
-            )
-        }
-
-    def beside(self, version: str) -> tuple[str, ...] | None:
-        """What would have to change along with it, as `component@version`;
-
-        None when nothing helps.
-        """
-        texts: dict[str, None] = {}
-        by_path = {place.path: place for place in self.places}
-        for where in dict.fromkeys(v.slots[self.slot].where for v in self.variants):
-            place = next((p for p in self.places if not p.pattern and _same(p.where, where)), None)
-            free = (
-                [by_path[path].slot for path in place.companions if path in by_path]
-                if place
-                else []
-            )
-            own = [v for v in self.variants if v.slots[self.slot].where == where]
-            picked = companions.find(
-                self.judge, own, self.changed(version), [slot for slot in free if slot != "distro"]
-            )
-            if picked is None:
-                return None
-            texts |= dict.fromkeys(chosen.text for chosen in picked.values())
-        return tuple(texts)
-
-
-def _row(asked: _Asked, at: datetime.date) -> OutdatedRow | None:
-    pinned = asked.pinned
-    known = asked.newer(at)
-    passing = [v for v in known if asked.judge.passes(asked.variants, asked.changed(v.version))]
-    patch = newer.patches(pinned.version, passing)
-    newest = passing[0].version if passing else ""
-    beside: tuple[str, ...] = ()
+    passing = [version for version in known if judge.passes(variants, to(version))]
+    newest = passing[0] if passing else None
+    along: list[Chosen] = []
     for version in known[:TOGETHER] if not passing else ():
-        found = asked.beside(version.version)
-        if found is not None:
-            newest, beside = version.version, found
+        helping = _along(judge, variants, to(version), places)
+        if helping is not None:
+            newest, along = version, helping
             break
-    if not newest:
+    if newest is None:
         return None
-    others = {slot: chosen for text in beside for slot, chosen in asked.chosen(text).items()}
-    moved = asked.judge.moved(asked.variants, {**asked.changed(newest), **others})
-    notes = [f"with {' and '.join(beside)}"] if beside else []
-    notes += [f"{slot} by {after} instead of {before}" for slot, (before, after) in moved.items()]
-    move = f"bakestone bump {pinned.component.name} {newest} --from {pinned.version.version}" + (
-        " --together" if beside else ""
-    )
+    changed = to(newest) | {chosen.slot: chosen for chosen in along}
+    texts = dict.fromkeys(chosen.text for chosen in along)
+    notes = [f"with {' and '.join(texts)}"] if texts else []
+    for other, (before, after) in judge.moved(variants, changed).items():
+        notes.append(f"{other} by {after} instead of {before}")
+    move = f"bakestone bump {component.name} {newest.version} --from {here}"
+    patches = newer.patches(pinned.version, passing)
     return OutdatedRow(
         "version",
-        pinned.component.name,
-        pinned.version.version,
-        newest,
-        move,
-        tuple(v.name for v in asked.variants),
-        patch=patch[0].version if patch else "",
+        component.name,
+        here,
+        newest.version,
+        move + (" --together" if texts else ""),
+        (),
+        patch=patches[0].version if patches else "",
         ends=_ends(pinned, at),
         note="; ".join(notes),
     )
 
 
-def _families(asked: _Asked) -> Collection[str]:
-    """The families to name: none when all that have this version are asked about."""
-    own = dict.fromkeys(v.family.name for v in asked.variants)
-    pinned = asked.pinned
-    having = {
-        p.family
-        for p in asked.places
-        if p.component.name == pinned.component.name and p.version == pinned.version.version
-    }
-    return () if having <= set(own) else tuple(own)
+def _along(
+    judge: Judge, variants: Sequence[Variant], change: Picked, places: Sequence[Place]
+) -> list[Chosen] | None:
+    """What would have to change along with a version that does not pass alone;
+
+    None when nothing helps.
+    """
+    (slot,) = change
+    found: list[Chosen] = []
+    for where in dict.fromkeys(v.slots[slot].where for v in variants):
+        own = [v for v in variants if v.slots[slot].where == where]
+        here = (p for p in places if not p.pattern and p.where == where)
+        free = [other.slot for place in islice(here, 1) for other in place.companions]
+        picked = companions.find(judge, own, change, free)
+        if picked is None:
+            return None
+        found += picked.values()
+    return found
 
 
 def _ends(pinned: Chosen, at: datetime.date) -> str:
     """What has ended of the pinned version, or will soon; empty when that is far or not known."""
-    near = [
-        end
-        for end in lifecycle.ends(pinned.component, pinned.version)
-        if end.date < at + lifecycle.AHEAD
-    ]
-    return min(near, key=lambda end: end.date).text(at) if near else ""
-
-
-def _same(one: Position, other: Position) -> bool:
-    return (one.line, one.column) == (other.line, other.column)
+    ends = lifecycle.ends(pinned.component, pinned.version)
+    first = min(ends, key=lambda end: end.date, default=None)
+    return first.text(at) if first and first.date < at + lifecycle.AHEAD else ""

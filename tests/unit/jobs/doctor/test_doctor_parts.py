@@ -4,12 +4,15 @@ and dnf's answers, builders.
 
 from __future__ import annotations
 
+import gzip
 import lzma
 import os
 import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -95,10 +98,11 @@ def test_lists_are_read_however_they_are_packed() -> None:
         " b\nVersion: 1\n"
     )
     assert repositories.packages(text) == {"a=1:2-3", "b=1"}
-    assert repositories.unxz(lzma.compress(text.encode())) == text.encode()
-    for unpack in (repositories.gunzip, repositories.unxz):
+    for ending, packed in ((".xz", lzma.compress), (".gz", gzip.compress), ("", bytes)):
+        assert repositories.unpacked(packed(text.encode()), ending) == text.encode()
+    for ending in (".gz", ".xz"):
         with pytest.raises(ValueError, match="unpacked"):
-            unpack(b"an error page")
+            repositories.unpacked(b"an error page", ending)
 
 
 BASE = LockedBase(f"sha256:{made_up('base')}", {}, "registry", "")
@@ -107,13 +111,7 @@ SETS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("gcc=4:12.2", "libc6=2.36-9"), ("c",)),
 ]
 QUESTION = Question(
-    "debian:12",
-    "linux/amd64",
-    BASE,
-    "apt",
-    variants=dict.fromkeys("abc"),
-    sets=SETS,
-    loose=[(("wget=1.21",), ("c",))],
+    "debian:12", "linux/amd64", BASE, "apt", sets=SETS, loose=[(("wget=1.21",), ("c",))]
 )
 
 
@@ -325,6 +323,62 @@ def test_a_platform_that_the_builder_has_not_is_told_with_who_needs_it(
     assert machine.lacking(frozenset(["linux/amd64", "linux/arm64"]), users, "") == []
 
 
+class OneBuilder(Engine):
+    """An engine with one builder, or with none."""
+
+    def __init__(self, builder: object | None, *, containerd: bool = True) -> None:
+        super().__init__(Site())
+        driver_status = [["driver-type", "io.containerd.snapshotter.v1" if containerd else "aufs"]]
+        self.info = SimpleNamespace(docker_root_dir="/nowhere", driver_status=driver_status)
+        self.builder = builder
+
+    def client(self) -> Any:
+        def inspect(_name: str | None) -> object:
+            if self.builder is None:
+                raise ValueError("no builder")
+            return self.builder
+
+        buildx = SimpleNamespace(inspect=inspect)
+        return SimpleNamespace(buildx=buildx, info=lambda: self.info)
+
+
+@pytest.mark.parametrize(
+    ("driver", "status", "containerd", "platforms", "told", "ready"),
+    [
+        ("docker", "running", True, ["linux/amd64*", "linux/arm64/v8"], [], True),
+        ("docker-container", "running", False, ["linux/amd64/v2", "linux/arm64"], [], True),
+        ("docker-container", "stopped", True, [], ["it does not run"], False),
+        ("docker", "running", False, ["linux/amd64", "linux/arm64"], ["containerd"], True),
+        ("docker", "running", True, ["linux/amd64"], ["the builder has linux/amd64"], True),
+    ],
+)
+def test_a_builder_is_told_of_by_what_it_lacks(
+    library: Library,
+    tmp_path: Path,
+    driver: str,
+    status: str,
+    containerd: bool,
+    platforms: list[str],
+    told: list[str],
+    ready: bool,
+) -> None:
+    node = SimpleNamespace(status=status, platforms=platforms)
+    builder = SimpleNamespace(driver=driver, nodes=[node])
+    users = demand.of(project(tmp_path, MANY, library=library).matrix.variants, library).platforms
+    found = machine.Machine(OneBuilder(builder, containerd=containerd))
+    rows = list(found.check(users))
+    assert [part in row.why for row, part in zip(rows, told, strict=True)] == [True] * len(told)
+    assert {row.state for row in rows} <= {ENVIRONMENTAL}
+    assert found.ready == ready
+
+
+def test_a_builder_that_buildx_does_not_have_is_told() -> None:
+    found = machine.Machine(OneBuilder(None))
+    (row,) = found.check(Users())
+    assert (row.what, row.why) == ("the current builder", "buildx does not have it")
+    assert not found.ready
+
+
 def test_one_server_that_errs_is_not_this_machine_s_clock() -> None:
     assert machine.clock({"a": 5000, "b": 0.3, "c": -0.5}) == []
     assert machine.clock({}) == []
@@ -342,8 +396,15 @@ def test_nonsense_from_a_server_is_a_row() -> None:
     def nonsense() -> list[Trouble]:
         raise KeyError("files")
 
-    (row,) = answers.answer(Check("wheel", "x==1", (), nonsense))
-    assert (row.state, row.what) == (UNCHECKED, "x==1")
+    report = DoctorReport(())
+    answers.run(
+        [Check("wheel", "x==1", (), nonsense)],
+        report,
+        until=time.monotonic() + 60,
+        tick=lambda _check: None,
+    )
+    (row,) = report.rows()
+    assert (row.state, row.kind, row.what) == (UNCHECKED, "wheel", "x==1")
     assert "not understood" in row.why
 
 
@@ -353,10 +414,9 @@ def test_what_a_server_says_steers_no_terminal() -> None:
         Check("file", "x", ("a",), list),
         [
             Trouble(
-                "file",
-                "x",
                 "answers 404 \x1b[2J\x1b]0;owned\x07\r\n" + "y" * 5000,
                 "hint",
+                what="x\x1b[2J",
                 items=("\x1b[1m",),
             )
         ],
@@ -394,6 +454,6 @@ def test_the_exit_code_says_who_is_to_act(states: tuple[str, ...], code: int, of
         ("a",),
         Counter(),
         Counter(),
-        [Trouble("file", state, "why", "hint", state, ("a",)) for state in states],
+        [Trouble("why", "hint", state, state, "file", ("a",)) for state in states],
     )
     assert (report.code(offline_ok=False), report.code(offline_ok=True)) == (code, offline)

@@ -133,8 +133,8 @@ def _script(number: int, packages: Packages, lock: Lock) -> str:
         apart = "-o Dir::Cache::Archives=/tmp/none"
         return [
             "apt update",
-            f'apt {apart} install --print-uris -qq {words} >> /out/{number}/uris',
-            f'apt install --download-only --yes {words}',
+            f"apt {apart} install --print-uris -qq {words} >> /out/{number}/uris",
+            f"apt install --download-only --yes {words}",
         ]
 
     def act(names: list[str]) -> list[str]:

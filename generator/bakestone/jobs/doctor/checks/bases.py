@@ -4,6 +4,8 @@ and may this account push where the images go?
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from bakestone.clients.http.session import UnreachableError
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.core.lock.demand import Users
@@ -26,62 +28,50 @@ class Bases:
         self.sizes: dict[str, int] = {}
         self.there: set[tuple[str, str]] = set()
 
-    def check(self, ref: str, locked: LockedBase, users: Users) -> list[Trouble]:
+    def check(self, ref: str, locked: LockedBase, users: Users) -> Iterator[Trouble]:
         """What is wrong with a base image.
 
         Raises `BakestoneError` when its registry cannot say.
         """
-        reference = self.registry.site.mirror(ref)
-        place = Reference.parse(reference).host
-        place += "" if reference == ref else f" (the mirror of {ref.partition('/')[0]})"
+        tag = self.registry.site.mirror(ref)
+        place = Reference.parse(tag)
+        host = place.host + ("" if tag == ref else f" (the mirror of {ref.partition('/')[0]})")
         if not locked.digest:
-            if self.registry.head(reference) is None:
-                why = f"{place} has no such tag, and no digest of it is known"
-                return [Trouble("base", ref, why, _KEPT)]
-            self.there |= {(ref, platform) for platform in users.platforms}
-            return []
-        pinned = _pinned(reference, locked.digest)
-        manifest = self.registry.manifest(pinned)
+            if self.registry.head(tag) is None:
+                yield Trouble(f"{host} has no such tag, and no digest of it is known", _KEPT)
+            else:
+                self.there |= {(ref, platform) for platform in users.platforms}
+            return
+        manifest = self.registry.manifest(str(place.at(locked.digest)))
         if manifest is None:
-            return [self._gone(ref, reference, f"{place} no longer has {locked.digest[:19]}")]
-        if "manifests" not in manifest.data:
-            self.there |= {(ref, platform) for platform in users.platforms}
-            self._weigh(ref, manifest)
-            return []
-        lacking = {p: self._lacking(ref, pinned, manifest, p) for p in users.platforms}
-        return [
-            Trouble("base", ref, f"{place} {why}", hint, variants=users.on(platform))
-            for platform, found in lacking.items()
-            if found
-            for why, hint in (found,)
-        ]
+            yield self._gone(tag, f"{host} no longer has {locked.digest[:19]}")
+        elif "manifests" not in manifest.data:
+            self._found(ref, manifest, users.platforms)
+        else:
+            for platform in users.platforms:
+                digest = manifest.platforms.get(platform)
+                single = digest and self.registry.manifest(str(place.at(digest)))
+                if single:
+                    self._found(ref, single, [platform])
+                    continue
+                if digest:
+                    why = f"has the index, but no longer {digest[:19]}, the image for {platform}"
+                    hint = f"`bakestone lock --update`, or {_KEPT}"
+                else:
+                    has = ", ".join(manifest.platforms) or "no platform"
+                    why = f"has it for {has}, not for {platform}"
+                    hint = "take the platform out of the family, or choose another version"
+                yield Trouble(f"{host} {why}", hint, variants=users.on(platform))
 
-    def _gone(self, ref: str, reference: str, why: str) -> Trouble:
-        now = self.registry.head(reference)
+    def _gone(self, tag: str, why: str) -> Trouble:
+        now = self.registry.head(tag)
         if now is None:
-            hint = f"{_KEPT}, or choose another version"
-            return Trouble("base", ref, f"{why}, nor the tag", hint)
+            return Trouble(f"{why}, nor the tag", f"{_KEPT}, or choose another version")
         hint = f"`bakestone lock --update` takes what the tag is now; or {_KEPT}"
-        return Trouble("base", ref, f"{why}; the tag is {now[:19]} now", hint)
+        return Trouble(f"{why}; the tag is {now[:19]} now", hint)
 
-    def _lacking(
-        self, ref: str, pinned: str, manifest: Manifest, platform: str
-    ) -> tuple[str, str] | None:
-        """Why the image of one platform is not there, and what to do; None when it is."""
-        there = manifest.platforms
-        digest = there.get(platform)
-        if digest is None:
-            why = f"has it for {', '.join(there) or 'no platform'}, not for {platform}"
-            return why, "take the platform out of the family, or choose another version"
-        single = self.registry.manifest(_pinned(pinned, digest))
-        if single is None:
-            why = f"has the index, but no longer {digest[:19]}, the image for {platform}"
-            return why, f"`bakestone lock --update`, or {_KEPT}"
-        self.there.add((ref, platform))
-        self._weigh(ref, single)
-        return None
-
-    def _weigh(self, ref: str, manifest: Manifest) -> None:
+    def _found(self, ref: str, manifest: Manifest, platforms: Iterable[str]) -> None:
+        self.there |= {(ref, platform) for platform in platforms}
         self.sizes[ref] = self.sizes.get(ref, 0) + sum(layer.size for layer in manifest.layers)
 
 
@@ -95,13 +85,5 @@ def pushable(repository: str, registry: Registry) -> list[Trouble]:
     except BakestoneError as problem:
         if isinstance(problem.__cause__, UnreachableError):
             raise
-        return [
-            Trouble("registry", repository, f.message, f.hint, ENVIRONMENTAL)
-            for f in problem.findings
-        ]
+        return [Trouble(f.message, f.hint, ENVIRONMENTAL) for f in problem.findings]
     return []
-
-
-def _pinned(reference: str, digest: str) -> str:
-    place = Reference.parse(reference)
-    return f"{place.host}/{place.repository}@{digest}"

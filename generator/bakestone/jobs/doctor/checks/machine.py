@@ -8,18 +8,14 @@ import os
 import re
 import shutil
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.session import readable
 from bakestone.core.lock.demand import Users
 from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
-
-if TYPE_CHECKING:
-    from python_on_whales import DockerClient
 
 MAX_SKEW = 60
 """Seconds: beyond that, certificates and the times in signed package lists begin to fail."""
@@ -29,7 +25,6 @@ FOLDER_ROOM = 200 * 10**6
 """Bytes for Dockerfiles, the release and the package lists of a question."""
 UNPACKED = 3
 """What is fetched is on disk as it came, unpacked in a stage, and in a layer."""
-Free = Callable[[Path], int]
 
 
 @dataclass
@@ -44,85 +39,49 @@ class Machine:
     ready: bool = False
     root: Path | None = None
 
-    def check(self, platforms: Users) -> list[Trouble]:
-        """What is wrong with the engine and its builder.
+    def check(self, wanted: Users) -> Iterator[Trouble]:
+        """What is wrong with the engine and its builder, for the platforms that are wanted.
 
         Raises `BakestoneError` (exit 3) when it does not answer.
         """
-        client = self.engine.client()
-        self.ready = True
-        name = self.engine.site.builder
-        builder = _builder(client, name)
-        if builder is None:
-            self.ready = False
-            what = _called(name)
+        from python_on_whales import DockerException
+
+        client, name = self.engine.client(), self.engine.site.builder
+        try:
+            builder = client.buildx.inspect(name or None)
+        except (DockerException, ValueError):
             hint = "`docker buildx ls` shows them; correct `builder` in the site file"
-            return [_row("engine", what, "buildx does not have it", hint)]
-        driver, running, known = builder
-        troubles = []
-        if not running:
-            self.ready = False
-            troubles.append(
-                _row(
-                    "engine",
-                    _called(name),
-                    "it does not run",
-                    f"docker buildx inspect --bootstrap {name}".rstrip(),
-                )
-            )
-        if driver == "docker":
+            yield Trouble("buildx does not have it", hint, ENVIRONMENTAL, _called(name))
+            return
+        nodes = builder.nodes or []
+        self.ready = any(node.status == "running" for node in nodes)
+        if not self.ready:
+            hint = f"docker buildx inspect --bootstrap {name}".rstrip()
+            yield Trouble("it does not run", hint, ENVIRONMENTAL, _called(name))
+        if builder.driver == "docker":
             info = client.info()
             self.root = _local(info.docker_root_dir)
             containerd = "io.containerd.snapshotter" in str(info.driver_status)
-            if not containerd and len(platforms.platforms) > 1:
-                why = (
-                    "it has no containerd image store, so it cannot build images for several"
-                    " platforms"
-                )
-                troubles.append(
-                    _row(
-                        "engine",
-                        "Docker",
-                        why,
-                        'set "features": {"containerd-snapshotter": true} (docs/engine.md)',
-                    )
-                )
-        return troubles + lacking(known, platforms, name) if running else troubles
+            if not containerd and len(wanted.platforms) > 1:
+                why = "it has no containerd image store, so it cannot build images for several"
+                hint = 'set "features": {"containerd-snapshotter": true} (docs/engine.md)'
+                yield Trouble(f"{why} platforms", hint, ENVIRONMENTAL, "Docker")
+        if self.ready:
+            known = {p.rstrip("*") for node in nodes for p in node.platforms or []}
+            plain = {re.sub(r"/v8$|(?<=amd64)/v\d$", "", platform) for platform in known}
+            yield from lacking(plain, wanted, name)
 
 
-def lacking(known: frozenset[str], wanted: Users, name: str) -> list[Trouble]:
+def lacking(known: Set[str], wanted: Users, name: str) -> list[Trouble]:
     """A row for each platform that is wanted and that the builder `name` does not have."""
-    troubles = []
     why = f"the builder has {', '.join(sorted(known)) or 'no platform'}"
-    for platform in wanted.platforms:
-        if platform not in known:
-            hint = (
-                f"`scripts/engine emulate {platform.split('/')[1]}`, or a builder that has a node"
-                " of it (`builder` in the site file)"
-            )
-            what = f"{_called(name)} for {platform}"
-            troubles.append(_row("engine", what, why, hint, wanted.on(platform)))
-    return troubles
-
-
-def _builder(client: DockerClient, name: str) -> tuple[str, bool, frozenset[str]] | None:
-    """Driver, whether a node runs, and the platforms of all nodes;
-
-    None when there is no such builder.
-    """
-    from python_on_whales import DockerException
-
-    try:
-        found = client.buildx.inspect(name or None)
-    except (DockerException, ValueError):
-        return None
-    nodes = found.nodes or []
-    platforms = {p.rstrip("*") for node in nodes for p in node.platforms or []}
-    return (
-        found.driver or "",
-        any(node.status == "running" for node in nodes),
-        frozenset(re.sub(r"/v8$|(?<=amd64)/v\d$", "", p) for p in platforms),
-    )
+    rows = []
+    for platform in (p for p in wanted.platforms if p not in known):
+        hint = f"`scripts/engine emulate {platform.split('/')[1]}`, or a builder that has a node of"
+        hint += " it (`builder` in the site file)"
+        what, users = f"{_called(name)} for {platform}", wanted.on(platform)
+        rows.append(Trouble(why, hint, ENVIRONMENTAL, what, variants=users))
+    return rows
 
 
 def _called(name: str) -> str:
@@ -133,12 +92,8 @@ def _local(path: object) -> Path | None:
     """The engine's data folder, when its socket is on this machine and the folder can be seen from
     here.
     """
-    host = os.environ.get("DOCKER_HOST", "unix://")
-    return (
-        Path(str(path))
-        if host.startswith("unix://") and path and Path(str(path)).is_dir()
-        else None
-    )
+    here = os.environ.get("DOCKER_HOST", "unix://").startswith("unix://")
+    return Path(str(path)) if here and path and Path(str(path)).is_dir() else None
 
 
 def free(path: Path) -> int:
@@ -146,31 +101,24 @@ def free(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def disk(root: Path | None, folder: Path, fetched: int, free: Free) -> list[Trouble]:
+def disk(
+    root: Path | None, folder: Path, fetched: int, free: Callable[[Path], int]
+) -> list[Trouble]:
     """Whether there is room: at the engine for `fetched` bytes of sources and what is made of them,
     in the folder for small files.
     """
     places = [(folder, FOLDER_ROOM, "free some space")]
     if root is not None:
-        places.append(
-            (
-                root,
-                UNPACKED * fetched + ENGINE_ROOM,
-                (
-                    "`docker buildx prune` and `docker image prune` free some; or build fewer"
-                    " variants at once"
-                ),
-            )
-        )
+        hint = "`docker buildx prune` and `docker image prune` free some; or build fewer variants"
+        places.append((root, UNPACKED * fetched + ENGINE_ROOM, f"{hint} at once"))
     troubles = []
     for place, needed, hint in places:
         there = free(place)
         if there < needed:
             why = (
                 f"{readable(there)} free; about {readable(needed)} are needed to build all of this"
-                " from nothing"
             )
-            troubles.append(_row("disk", str(place), why, hint))
+            troubles.append(Trouble(f"{why} from nothing", hint, ENVIRONMENTAL, str(place)))
     return troubles
 
 
@@ -178,18 +126,10 @@ def clock(skews: Mapping[str, float]) -> list[Trouble]:
     """Whether this machine's clock is right, by what the servers say: seconds that it is ahead of
     each. One server alone may err itself.
     """
-    if not skews:
-        return []
-    off = statistics.median(skews.values())
+    off = statistics.median(skews.values()) if skews else 0
     if abs(off) <= MAX_SKEW:
         return []
-    why = (
-        f"it is {abs(off):.0f} seconds {'ahead of' if off > 0 else 'behind'}"
-        f" {'the servers' if len(skews) > 1 else next(iter(skews))}"
-    )
+    side, others = "ahead of" if off > 0 else "behind", "the servers"
+    why = f"it is {abs(off):.0f} seconds {side} {others if len(skews) > 1 else next(iter(skews))}"
     hint = "set it (chronyc makestep, timedatectl set-ntp true): certificates and signatures fail"
-    return [_row("clock", "this machine's clock", why, f"{hint} otherwise")]
-
-
-def _row(kind: str, what: str, why: str, hint: str, variants: tuple[str, ...] = ()) -> Trouble:
-    return Trouble(kind, what, why, hint, ENVIRONMENTAL, variants)
+    return [Trouble(why, f"{hint} otherwise", ENVIRONMENTAL, "this machine's clock")]

@@ -18,12 +18,12 @@ _ARMOR = re.compile(
     rb" BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n(.*?)(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END",
     re.DOTALL,
 )
-_KEYS = (6, 14)
-"""Packets that hold a public key, and a public subkey."""
+_PRIMARY = 6
+"""The packet that holds a primary public key; 14 would be a subkey, which may be anybody's."""
 
 
 def fingerprints(content: bytes) -> list[str]:
-    """The fingerprints of all keys and subkeys in a file, armored or not, in upper-case hex.
+    """The fingerprints of the primary keys in a file, armored or not, in upper-case hex.
 
     `ValueError` when it is no key file.
     """
@@ -35,32 +35,23 @@ def fingerprints(content: bytes) -> list[str]:
     except binascii.Error as problem:
         raise ValueError("its armor is broken") from problem
     found = [
-        _fingerprint(body)
+        hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
         for block in binary
         for tag, body in _packets(block)
-        if tag in _KEYS and body[:1] == b"\x04"
+        if tag == _PRIMARY and body[:1] == b"\x04"
     ]
     if not found:
         raise ValueError("it holds no OpenPGP key")
-    return found
-
-
-def _fingerprint(body: bytes) -> str:
-    return (
-        hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
-        .hexdigest()
-        .upper()
-    )
+    return [digest.hexdigest().upper() for digest in found]
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Tag and body of each packet. Raises `ValueError` where the file is cut."""
     at = 0
     while at < len(data):
-        first = data[at]
-        if not first & 0x80:
+        if not data[at] & 0x80:
             raise ValueError("it is no OpenPGP key")
-        tag, size, at = (_new if first & 0x40 else _old)(data, at)
+        tag, size, at = (_new if data[at] & 0x40 else _old)(data, at)
         if size < 0 or at + size > len(data):
             raise ValueError("the key file is cut off")
         yield tag, data[at : at + size]
@@ -72,17 +63,16 @@ def _old(data: bytes, at: int) -> tuple[int, int, int]:
     tag, kind = data[at] >> 2 & 15, data[at] & 3
     if kind == 3:
         return tag, len(data) - at - 1, at + 1
-    width = 1 << kind
-    return tag, int.from_bytes(data[at + 1 : at + 1 + width], "big"), at + 1 + width
+    end = at + 1 + (1 << kind)
+    return tag, int.from_bytes(data[at + 1 : end], "big"), end
 
 
 def _new(data: bytes, at: int) -> tuple[int, int, int]:
     """A new-format header. Keys have no partial lengths."""
-    tag, first = data[at] & 63, data[at + 1] if at + 1 < len(data) else 224
+    tag, (first, second) = data[at] & 63, data[at + 1 : at + 3].ljust(2, b"\xe0")
     if first < 192:
         return tag, first, at + 2
     if first < 224:
-        second = data[at + 2] if at + 2 < len(data) else 0
         return tag, (first - 192 << 8) + second + 192, at + 3
     if first == 255:
         return tag, int.from_bytes(data[at + 2 : at + 6], "big"), at + 6

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.engine.events import State
 from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
@@ -20,25 +19,15 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.frames import question as asking
 from bakestone.core.render.packages import apt, dnf
 from bakestone.files import scratch
-from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble
+from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble, few
 
 _UPDATE, _ANSWER = "update", "answer"
 _CANNOT_DOWNLOAD = re.compile(
     r"E: Can't find a source to download version '(\S+)' of '([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9]+)?'"
 )
-_NETWORK = (
-    "Could not connect",
-    "Could not resolve",
-    "Could not handshake",
-    "Could not wait",
-    "Cannot initiate the connection",
-    "Temporary failure",
-    "Connection timed out",
-    "Connection refused",
-    "Connection failed",
-    "certificate",
-    "Failed to download metadata",
-    "Curl error",
+_NETWORK = re.compile(
+    "Could not (?:connect|resolve|handshake|wait)|Cannot initiate the connection|Temporary failure"
+    "|Connection (?:timed out|refused|failed)|certificate|Failed to download metadata|Curl error"
 )
 """What apt and dnf say when their archive cannot be asked."""
 _AGAIN = (
@@ -49,11 +38,11 @@ _ARCHIVE = (
     "is the archive up, and can build steps reach it? The site file has `mirrors`, `apt` and `ca`"
     " for them"
 )
-SHOWN = 4
-"""Packages that a row names; the others are in the JSON."""
+Wanted = tuple[tuple[str, ...], tuple[str, ...]]
+"""Words for the package manager, and the variants that they are for."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Question:
     """What is asked inside one base for one platform: the sets as they are installed, and words
     that must be to be had.
@@ -64,28 +53,48 @@ class Question:
     base: LockedBase
     manager: str
     frozen: bool = False
-    variants: dict[str, None] = field(default_factory=dict)
-    sets: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-    """Words for the package manager, and the variants that they are for."""
-    loose: list[tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-    """The same, of sets that cannot be installed by the distro's archive alone, as they have
-    vendors' packages too.
+    sets: list[Wanted] = field(default_factory=list)
+    loose: list[Wanted] = field(default_factory=list)
+    """Those that cannot be installed by the distro's archive alone, as they have vendors' packages
+    too.
     """
-
-    def add(self, words: tuple[str, ...], variants: tuple[str, ...], *, loose: bool) -> None:
-        """One more set."""
-        self.variants |= dict.fromkeys(variants)
-        (self.loose if loose else self.sets).append((words, variants))
 
     @property
     def what(self) -> str:
         """As a row names it."""
         return f"{self.ref} ({self.platform})"
 
+    @property
+    def asked(self) -> list[Wanted]:
+        """All sets, in the order of the answers."""
+        return [*self.sets, *self.loose]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All words, each once."""
+        return tuple(sorted({word for words, _ in self.asked for word in words}))
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """All variants, each once."""
+        return tuple(dict.fromkeys(name for _, users in self.asked for name in users))
+
+    def users(self, word: str) -> tuple[str, ...]:
+        """The variants that a word is for."""
+        users = (name for words, users in self.asked if word in words for name in users)
+        return tuple(dict.fromkeys(users))
+
     def dockerfile(self, now: str) -> str:
         """A build whose result is what the package manager said."""
-        origin = self.base.origin(self.ref)
-        return _dnf(origin, self, now) if self.manager == "dnf" else _apt(origin, self, now)
+        by_dnf = self.manager == "dnf"
+        lines = [
+            *(dnf.BEGIN if by_dnf else apt.BEGIN),
+            f"# {now}: asked anew each time, never answered from the cache",
+            "mkdir -p /out",
+            *(_dnf(self) if by_dnf else _apt(self)),
+        ]
+        script = dnf.run(lines) if by_dnf else apt.run(lines)
+        return asking((dnf if by_dnf else apt).TOOLS, self.base.origin(self.ref), script)
 
     def reasons(self, lines: Iterable[str]) -> list[str]:
         """The lines in which its package manager says what is wrong."""
@@ -106,28 +115,19 @@ def questions(
     """
     found: dict[tuple[str, str], Question] = {}
     for wanted, users in sets.items():
-        ref, names = wanted.base, wanted.names
-        locked = packages[ref]
-        if (
-            locked.pins == "snapshot"
-            or not names
-            or any(r.name not in vendors for r in wanted.repositories)
-        ):
+        ref, locked, manager = wanted.base, packages[wanted.base], wanted.distro.package_manager
+        if locked.pins == "snapshot" or any(r.name not in vendors for r in wanted.repositories):
             continue
-        manager = wanted.distro.package_manager
         elsewhere = {name for r in wanted.repositories for name in vendors[r.name]}
-        elsewhere |= {name for name in names if wanted.repositories and "=" in name}
+        elsewhere |= {name for name in wanted.names if wanted.repositories and "=" in name}
         for platform in users.platforms:
-            words = tuple(
-                word for word in _words(wanted, locked, platform, manager) if word not in elsewhere
-            )
-            if not words:
-                continue
-            known = (ref, platform)
-            if known not in found:
-                frozen = locked.pins == "frozen"
-                found[known] = Question(ref, platform, bases[ref], manager, frozen)
-            found[known].add(words, users.on(platform), loose=bool(wanted.repositories))
+            known = _words(wanted, locked, platform, manager)
+            words = tuple(word for word in known if word not in elsewhere)
+            if words:
+                new = Question(ref, platform, bases[ref], manager, locked.pins == "frozen")
+                question = found.setdefault((ref, platform), new)
+                of_kind = question.loose if wanted.repositories else question.sets
+                of_kind.append((words, users.on(platform)))
     return [found[key] for key in sorted(found)]
 
 
@@ -145,42 +145,22 @@ def _words(wanted: PackageSet, locked: LockedPackages, platform: str, manager: s
     ]
 
 
-def _apt(origin: str, question: Question, now: str) -> str:
-    lines = [
-        *apt.BEGIN,
-        f"# {now}: asked anew each time, never answered from the cache",
-        "mkdir -p /out",
-    ]
+def _apt(question: Question) -> Iterator[str]:
     if question.frozen:
-        lines += ["no_parts"]
-    lines += [f"if ! apt update > /out/log 2>&1; then mv /out/log /out/{_UPDATE}; exit 0; fi"]
-    for number, (words, _) in enumerate(question.sets):
-        lines += [
-            _said(f"apt install --simulate --no-install-recommends {' '.join(words)}", number)
-        ]
-    for number, (words, _) in enumerate(question.loose, len(question.sets)):
-        lines += [_said(f"apt download --print-uris {' '.join(words)}", number)]
-    return asking(apt.TOOLS, origin, apt.run(lines))
+        yield "no_parts"
+    yield f'if ! apt update > /out/log 2>&1; then mv /out/log /out/{_UPDATE}; exit 0; fi'
+    acts = ["install --simulate --no-install-recommends"] * len(question.sets)
+    acts += ["download --print-uris"] * len(question.loose)
+    for number, (act, (words, _)) in enumerate(zip(acts, question.asked, strict=True)):
+        command = f'apt {act} {" ".join(words)}'
+        yield f"if ! {command} > /out/log 2>&1; then mv /out/log /out/{_ANSWER}{number}; fi"
 
 
-def _said(command: str, number: int) -> str:
-    return f"if ! {command} > /out/log 2>&1; then mv /out/log /out/{_ANSWER}{number}; fi"
-
-
-def _dnf(origin: str, question: Question, now: str) -> str:
+def _dnf(question: Question) -> Iterator[str]:
     """dnf is asked for all sets at once: reading its lists takes longest."""
-    wanted = json.dumps([sorted({word for words, _ in question.sets for word in words})])
-    lines = [
-        *dnf.BEGIN,
-        f"# {now}: asked anew each time, never answered from the cache",
-        "mkdir -p /out",
-    ]
-    lines += [
-        f"if ! \"$python\" - '{wanted}' > /out/log 2>&1 <<'PYTHON'",
-        dnf.resolver() + "PYTHON",
-        f"then mv /out/log /out/{_ANSWER}0; fi",
-    ]
-    return asking(dnf.TOOLS, origin, dnf.run(lines))
+    yield f"if ! \"$python\" - '{json.dumps([question.words])}' > /out/log 2>&1 <<'PYTHON'"
+    yield dnf.resolver() + "PYTHON"
+    yield f"then mv /out/log /out/{_ANSWER}0; fi"
 
 
 def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
@@ -188,7 +168,7 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
 
     bake ends with the first target that fails: that one is told, and the others are asked again.
     """
-    troubles: list[Trouble] = []
+    rows: list[tuple[Question, Trouble]] = []
     left = {f"ask{number}": question for number, question in enumerate(asked)}
     with scratch("doctor") as folder:
         while left:
@@ -198,23 +178,22 @@ def ask(asked: list[Question], engine: Engine, now: str) -> list[Trouble]:
                 break
             failed = {f.target for f in state.failures()} & set(left) or set(left)
             for name in failed:
-                troubles.append(_unanswered(left.pop(name), name, state))
+                question = left.pop(name)
+                said = (unanswered(state, name) or unanswered(state)).reason(question.reasons)
+                why = f"its packages could not be asked for: {' '.join(said.split())}"
+                hint = "see the row of the base image, or the engine's log"
+                rows.append((question, Trouble(why, hint, UNCHECKED)))
         for name, question in left.items():
             try:
-                troubles += found(question, texts(folder / name))
+                rows += [(question, row) for row in found(question, texts(folder / name))]
             except OSError as problem:
                 why = f"what came out of the base image cannot be read: {problem.strerror}"
                 hint = "is it the image that the distro publishes?"
-                users = tuple(question.variants)
-                troubles.append(Trouble("package", question.what, why, hint, UNCHECKED, users))
-    return troubles
-
-
-def _unanswered(question: Question, name: str, state: State) -> Trouble:
-    said = (unanswered(state, name) or unanswered(state)).reason(question.reasons)
-    why = f"its packages could not be asked for: {' '.join(said.split())}"
-    hint = "see the row of the base image, or the engine's log"
-    return Trouble("package", question.what, why, hint, UNCHECKED, tuple(question.variants))
+                rows.append((question, Trouble(why, hint, UNCHECKED)))
+    return [
+        replace(row, what=question.what, variants=row.variants or question.variants)
+        for question, row in rows
+    ]
 
 
 def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
@@ -222,31 +201,23 @@ def found(question: Question, files: Mapping[str, str]) -> list[Trouble]:
     thing that went wrong.
     """
     if _UPDATE in files:
-        lines = files[_UPDATE].splitlines()
-        return [_archive(question, lines, tuple(question.variants))]
-    gone: dict[str, dict[str, None]] = {}
+        return [_archive(question, files[_UPDATE].splitlines(), question.variants)]
+    asked = [(question.words, question.variants)] if question.manager == "dnf" else question.asked
+    gone: dict[str, tuple[str, ...]] = {}
     troubles = []
-    for number, (words, variants) in enumerate(
-        [*question.sets, *question.loose] if question.manager != "dnf" else [_united(question)]
-    ):
+    for number, (words, variants) in enumerate(asked):
         lines = files.get(f"{_ANSWER}{number}", "").splitlines()
-        if not lines:
-            continue
         unknown = _unknown(question.manager, lines, words)
-        for word in unknown:
-            users = (
-                variants
-                if question.manager != "dnf"
-                else [v for w, vs in question.sets if word in w for v in vs]
-            )
-            gone.setdefault(word, {}).update(dict.fromkeys(users))
-        if not unknown:
-            troubles.append(_archive(question, lines, tuple(variants)))
-    return troubles + _rows(question, gone)
-
-
-def _united(question: Question) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return tuple({word for words, _ in question.sets for word in words}), tuple(question.variants)
+        gone |= {word: question.users(word) or variants for word in unknown}
+        if lines and not unknown:
+            troubles.append(_archive(question, lines, variants))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for word, users in sorted(gone.items()):
+        alike.setdefault(users, []).append(word)
+    for users, lost in alike.items():
+        why = f"{few(lost)} {'is' if len(lost) == 1 else 'are'} no longer in the archive"
+        troubles.append(Trouble(why, _AGAIN, variants=users, items=tuple(lost)))
+    return troubles
 
 
 def _unknown(manager: str, lines: list[str], words: Iterable[str]) -> list[str]:
@@ -263,25 +234,5 @@ def _unknown(manager: str, lines: list[str], words: Iterable[str]) -> list[str]:
 def _archive(question: Question, lines: list[str], variants: tuple[str, ...]) -> Trouble:
     said = question.reasons(lines) or lines
     text = " ".join(" ".join(said[-3:]).split())[:400]
-    state = UNCHECKED if any(word in text for word in _NETWORK) else BROKEN
-    hint = _ARCHIVE if state == UNCHECKED else _AGAIN
-    why = f"{question.manager} says: {text}"
-    return Trouble("package", question.what, why, hint, state, variants)
-
-
-def _rows(question: Question, gone: Mapping[str, Mapping[str, None]]) -> list[Trouble]:
-    """One row for the packages that hit the same variants."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for word, hit in gone.items():
-        alike.setdefault(tuple(hit), []).append(word)
-    rows = []
-    for users, words in alike.items():
-        more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
-        verb = "is" if len(words) == 1 else "are"
-        why = f"{', '.join(sorted(words)[:SHOWN])}{more} {verb} no longer in the archive"
-        rows.append(
-            Trouble(
-                "package", question.what, why, _AGAIN, variants=users, items=tuple(sorted(words))
-            )
-        )
-    return rows
+    state, hint = (UNCHECKED, _ARCHIVE) if _NETWORK.search(text) else (BROKEN, _AGAIN)
+    return Trouble(f"{question.manager} says: {text}", hint, state, variants=variants)

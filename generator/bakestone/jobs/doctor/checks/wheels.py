@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from bakestone.clients.http.ask import Asker
@@ -15,6 +15,7 @@ from bakestone.clients.index.pip import Places
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedWheel
+from bakestone.core.lock.needs import Wheel
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.doctor.checks import files
 from bakestone.jobs.doctor.report import UNCHECKED, Trouble
@@ -41,113 +42,82 @@ class Wheels:
         self._pages: dict[str, Mapping[str, Listed] | None] = {}
 
     def check(
-        self, name: str, key: str, locked: LockedWheel, users: Users, *, deep: bool
-    ) -> list[Trouble]:
+        self, wheel: Wheel, locked: LockedWheel, users: Users, *, deep: bool
+    ) -> Iterator[Trouble]:
         """What is wrong with the files of a wheel. `deep` downloads them."""
         places = self.places()
         if not places.indexes and not places.links:
             why = "the site's pip configuration has no index, and its links lead to no server"
-            return [Trouble("wheel", key, why, "give it an index-url", UNCHECKED)]
-        pages = [
-            page
-            for page in (self.page(url, places) for url in self.urls(name, places))
-            if page is not None
-        ]
-        troubles = []
+            yield Trouble(why, "give it an index-url", UNCHECKED)
+            return
+        urls = [*(project_page(place, wheel.name) for place in places.indexes), *places.links]
+        pages = [page for page in (self._page(url, places) for url in urls) if page is not None]
         for platform in users.platforms:
-            if platform not in locked.files:
-                continue  # the lock is stale then, which is a finding of its own
-            filename, sha256, size = locked.files[platform]
-            found = self._file(key, filename, sha256, size, pages, deep=deep)
-            troubles += [
-                Trouble("wheel", t.what, t.why, t.hint, t.state, users.on(platform), t.items)
-                for t in found
-            ]
-        return troubles
+            if platform in locked.files:  # else the lock is stale, which is a finding of its own
+                filename, sha256, size = locked.files[platform]
+                found = _listed(pages, filename, sha256)
+                if isinstance(found, Listed):
+                    url, checksum = _with_login(found.url, places), sha256 if deep else ""
+                    rows = files.check(wheel.key, url, size, self.asker, checksum)
+                else:
+                    rows = [found]
+                yield from (replace(row, variants=users.on(platform)) for row in rows)
 
     def places(self) -> Places:
         """Where pip looks; asked once."""
         with self._lock:
             if self._places is None:
-                config: Path | None = self.site.files.get("pip")
                 named = self.site.indexes.get("pip")
                 try:
-                    self._places = Places(named.urls) if named else pip.places(config)
+                    self._places = (
+                        Places(named.urls) if named else pip.places(self.site.files.get("pip"))
+                    )
                 except BakestoneError as problem:
                     self._places = problem
             if isinstance(self._places, BakestoneError):
                 raise BakestoneError(self._places.findings, self._places.code)
             return self._places
 
-    @staticmethod
-    def urls(name: str, places: Places) -> list[str]:
-        """The pages on which a project's files may be listed."""
-        return [*(project_page(place, name) for place in places.indexes), *places.links]
-
-    def page(self, url: str, places: Places) -> Mapping[str, Listed] | None:
+    def _page(self, url: str, places: Places) -> Mapping[str, Listed] | None:
         """What a page lists; None when the index does not have the project."""
-        with self._lock:
-            own = self._one.setdefault(url, threading.Lock())
-        with own:
+        with self._one.setdefault(url, threading.Lock()):
             if url not in self._pages:
                 answer = self.asker.page(url, _PAGE, {"Accept": ACCEPT}, places.proxies or None)
+                why = f"the package index answers {answer.said}"
                 if answer.status in (401, 403, 407):
-                    why = f"the package index answers {answer.said}"
                     raise fail(why, _LOGIN, name=host_of(url), code=ENVIRONMENT)
                 if not answer.good and not answer.gone:
-                    raise UnreachableError(
-                        host_of(url), f"the package index answers {answer.said}", "try again later"
-                    )
+                    raise UnreachableError(host_of(url), why, "try again later")
                 self._pages[url] = (
                     listed(answer.body, answer.kind, answer.url) if answer.good else None
                 )
             return self._pages[url]
 
-    def _file(
-        self,
-        key: str,
-        filename: str,
-        sha256: str,
-        size: int,
-        pages: list[Mapping[str, Listed]],
-        *,
-        deep: bool,
-    ) -> list[Trouble]:
-        if not pages:
-            return [Trouble("wheel", key, "the package index has no such project", _HINT)]
-        found = [page[filename] for page in pages if filename in page]
-        if not found:
-            have = versions(name for page in pages for name in page)[-5:]
-            more = f"; it has {', '.join(have)}" if have else ""
-            return [
-                Trouble("wheel", key, f"the package index no longer has {filename}{more}", _HINT)
-            ]
-        same = [f for f in found if f.sha256 in (sha256, "")]
-        if not same:
-            why = (
-                f"the package index has another {filename}: sha256 {found[0].sha256[:12]}..., the"
-                f" lock says {sha256[:12]}..."
-            )
-            return [
-                Trouble(
-                    "wheel",
-                    key,
-                    why,
-                    "pip will refuse it; the file was replaced: ask who keeps the index, or choose"
-                    " another version",
-                )
-            ]
-        url = self._with_login(same[0].url)
-        troubles = files.check("wheel", url, size, self.asker, name=key)
-        return troubles or (
-            files.deep("wheel", url, sha256, size, self.asker.session, name=key) if deep else []
-        )
 
-    def _with_login(self, url: str) -> str:
-        """The URL with the credentials of an index on the same host, as pip does."""
-        for place in self.places().indexes:
-            login, _, host = urlsplit(place).netloc.rpartition("@")
-            here = (urlsplit(place).scheme, host) == urlsplit(url)[:2]
-            if login and here:
-                return urlunsplit(urlsplit(url)._replace(netloc=f"{login}@{host}"))
-        return url
+def _listed(pages: list[Mapping[str, Listed]], filename: str, sha256: str) -> Listed | Trouble:
+    """A file as a page lists it with this hash, or with none; else what is wrong."""
+    if not pages:
+        return Trouble("the package index has no such project", _HINT)
+    found = [page[filename] for page in pages if filename in page]
+    if not found:
+        have = versions(name for page in pages for name in page)[-5:]
+        more = f"; it has {', '.join(have)}" if have else ""
+        return Trouble(f"the package index no longer has {filename}{more}", _HINT)
+    for file in found:
+        if file.sha256 in (sha256, ""):
+            return file
+    has = f"the package index has another {filename}: sha256 {found[0].sha256[:12]}..."
+    return Trouble(
+        f"{has}, the lock says {sha256[:12]}...",
+        "pip will refuse it; the file was replaced: ask who keeps the index, or choose another"
+        " version",
+    )
+
+
+def _with_login(url: str, places: Places) -> str:
+    """The URL with the credentials of an index on the same host, as pip does."""
+    for place in places.indexes:
+        login, _, host = urlsplit(place).netloc.rpartition("@")
+        if login and (urlsplit(place).scheme, host) == urlsplit(url)[:2]:
+            return urlunsplit(urlsplit(url)._replace(netloc=f"{login}@{host}"))
+    return url
