@@ -132,8 +132,8 @@ class Engine:
         """
         docker = self.client().client_config.docker_cmd
         targets = list(definition["target"])
+        last = {name: str(t.get("target", "")) for name, t in definition["target"].items()}
         with self.prepared(definition) as prepared:
-            last = {name: str(target.get("target", "")) for name, target in targets.items()}
             state = State(tuple(targets), hidden=prepared.hidden, last=last)
             command = [*docker, "buildx", "bake", "--progress", "rawjson"]
             command += ["--builder", self.site.builder] if self.site.builder else []

@@ -148,11 +148,11 @@ def _words(wanted: PackageSet, locked: LockedPackages, platform: str, manager: s
 def _apt(question: Question) -> Iterator[str]:
     if question.frozen:
         yield "no_parts"
-    yield f'if ! apt update > /out/log 2>&1; then mv /out/log /out/{_UPDATE}; exit 0; fi'
+    yield f"if ! apt update > /out/log 2>&1; then mv /out/log /out/{_UPDATE}; exit 0; fi"
     acts = ["install --simulate --no-install-recommends"] * len(question.sets)
     acts += ["download --print-uris"] * len(question.loose)
     for number, (act, (words, _)) in enumerate(zip(acts, question.asked, strict=True)):
-        command = f'apt {act} {" ".join(words)}'
+        command = f"apt {act} {' '.join(words)}"
         yield f"if ! {command} > /out/log 2>&1; then mv /out/log /out/{_ANSWER}{number}; fi"
 
 
