@@ -128,7 +128,9 @@ def test_a_fingerprint_stands_for_stages_platforms_and_time(made: Project) -> No
     assert re.fullmatch(r"[0-9a-f]{64}", first)
     assert bakefile.fingerprint(variant, stages, made.lock) == first
     assert bakefile.fingerprint(variant, "0" * 64, made.lock) != first
-    both = replace(variant, family=replace(variant.family, platforms=("linux/amd64", "linux/arm64")))
+    both = replace(
+        variant, family=replace(variant.family, platforms=("linux/amd64", "linux/arm64"))
+    )
     assert bakefile.fingerprint(both, stages, made.lock) != first
     base = made.lock.bases[variant.base.ref]
     made.lock.bases[variant.base.ref] = replace(base, epoch=base.epoch + 1)

@@ -21,9 +21,7 @@ OURS = "SC1091,SC2153"
 
 
 @pytest.mark.parametrize(
-    "path",
-    [*TOOLS, *BUILT_IN.rglob("*.sh")],
-    ids=lambda p: f"{p.parent.name}/{p.name}",
+    "path", [*TOOLS, *BUILT_IN.rglob("*.sh")], ids=lambda p: f"{p.parent.name}/{p.name}"
 )
 def test_shell_is_clean(path: Path) -> None:
     checker = Path(sys.executable).parent / "shellcheck"
