@@ -41,7 +41,8 @@ def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[in
         (place / "inventory.sh").write_text(lines + "\n", "utf-8")
     script = tool("inventory.sh").replace("/tmp/o", str(folder / "out"))
     script = script.replace("/measure/", f"{folder / 'measure'}/")
-    script = script.replace("$(id -un)", variant.family.user)
+    script = script.replace("$(id -un)", variant.family.user).replace("/tools/", f"{folder}/")
+    (folder / "packages.sh").write_text("# of this machine: none\n", "utf-8")
     (folder / "inventory.sh").write_text(script + "\n", "utf-8")
     (folder / "bin").mkdir()
     fuse = folder / "bin" / "fusermount"

@@ -14,8 +14,10 @@ from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render.dockerfile import UID, Renderer
+from bakestone.core.render.dockerfile import Renderer
+from bakestone.core.render.environment import UID
 from bakestone.core.render.frames import HEREDOC, tool
+from bakestone.core.render.inventory import STRANGER
 from bakestone.core.render.stages import SELF
 from bakestone.project import Project
 from tests.support.samples import (
@@ -153,7 +155,7 @@ def test_the_last_stage_cannot_be_built_without_the_inventory(made: Project) -> 
 def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
     for variant in made.matrix.variants:
         stages = stage_texts(made.dockerfiles[variant.name])
-        gate = stages[f"{variant.name}.inventory"]
+        gate = stages[f"{variant.name}.inventory"].rpartition("\nRUN ")[2]
         asked = gate.rpartition(" /tools/inventory.sh ")[2].split()
         assert asked == [variant.name, variant.family.user, *variant.slots]
         for slot, chosen in variant.slots.items():
@@ -173,13 +175,20 @@ def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
 def test_images_run_as_their_user(made: Project) -> None:
     for variant in made.matrix.variants:
         dockerfile = made.dockerfiles[variant.name]
+        stages = stage_texts(dockerfile)
         user = variant.family.user
-        assert f"--uid {UID} {user}\n" in dockerfile
-        users = re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE)
-        assert users == [str(UID)]  # by number: Kubernetes' runAsNonRoot cannot check a name
-        assert f"USER {UID}" in stage_texts(dockerfile)[f"{variant.name}.image"]
+        assert f"\nsh /tools/user.sh {user} {UID}\n" in dockerfile
+        users = {
+            name: re.findall(r"^USER (\S+)$", stage, re.MULTILINE) for name, stage in stages.items()
+        }
+        # by number: Kubernetes' runAsNonRoot cannot check a name
+        assert {name: found for name, found in users.items() if found} == {
+            f"{variant.name}.image": [str(UID)],
+            f"{variant.name}.inventory": [STRANGER, str(UID)],
+        }
         # and the inventory checks whose number it is: see test_measured.py
-        assert f" sh /tools/inventory.sh {variant.name} {user} " in dockerfile
+        gate = stages[f"{variant.name}.inventory"].partition(f"\nUSER {UID}\n")[2]
+        assert f" sh /tools/inventory.sh {variant.name} {user} " in gate
 
 
 def test_only_real_folders_are_copied_over_the_image(made: Project) -> None:
