@@ -57,14 +57,14 @@ class Measures:
         tools = mounted(GATE.reference)
         mounts = {slot: mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()}
         asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
-        contract = _run(
-            [tools, *map(mounts.__getitem__, asked)], "contract.sh", asked, ["HOME=/"]
-        )
+        contract = _run([tools, *map(mounts.__getitem__, asked)], "contract.sh", asked, ["HOME=/"])
         settings = ["FUSE=yes"] if variant.distro.component.data.get("fuse", True) else []
         if variant.driver:
             settings.append('DRIVER="{minimum} {toolkit}"'.format_map(variant.driver))
         words = [variant.name, variant.family.user, *measures]
-        inventory = _run([tools, *mounts.values()], "inventory.sh", words, ["env -u HOME", *settings])
+        inventory = _run(
+            [tools, *mounts.values()], "inventory.sh", words, ["env -u HOME", *settings]
+        )
         text = (
             f"FROM {image.reference} AS {SELF}\nUSER {STRANGER}\n{contract}USER {UID}\n{inventory}"
         )
