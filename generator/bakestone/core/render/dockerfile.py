@@ -23,7 +23,7 @@ from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.install import install
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
 from bakestone.core.render.packages.toolstages import ToolStages
-from bakestone.core.render.stages import SELF, VERSION, Contents, Mark, RenderedStage
+from bakestone.core.render.stages import PLATFORM, SELF, VERSION, Contents, Mark, RenderedStage
 from bakestone.errors import fail
 
 
@@ -57,7 +57,9 @@ class Renderer:
             slot = stage.chosen.slot
             uses = tuple(made[used] for used in stage.uses if used in made)
             *before, last = self._component(stage, variant, uses, base)
-            found |= dict.fromkeys((*before, *measures[slot], last))
+            programs, expected = measures[slot]
+            # what a version changes, one after the other
+            found |= dict.fromkeys((programs, *before, expected, last))
             made[slot] = last
         found[GATE] = None
         image = self._image(variant, filled, base, list(made.values()))
@@ -232,7 +234,7 @@ class Renderer:
         found = []
         for platform in platforms:
             fitting = [a for a in stage.artifacts if a.platform in ("", platform)]
-            marked = (*marks, Mark("platform", platform.split("/")[1]))
+            marked = (*marks, Mark(PLATFORM, platform.split("/")[1]))
             found.append(RenderedStage(title, scratch + _adds(fitting) + wheels, marked))
         each = ", ".join(one.reference for one in found)
         text = f"# by platform: {each}\nFROM {found[0].by_platform} AS {SELF}\n"

@@ -49,7 +49,9 @@ class FamilyFile:
     def alone(self, name: str) -> str:
         """The stages of one variant, as they stand in the file."""
         begin = f"{GENERATED}\n# The stages of {name}, of the family {self.family.name}.\n"
-        return "\n".join([begin, *(s.written(self.names) for s in self.stages[name])])
+        # components may have the same program to measure them: one stage, with two titles
+        once = {stage.identity: stage for stage in self.stages[name]}
+        return "\n".join([begin, *(s.written(self.names) for s in once.values())])
 
     def names_of(self, name: str) -> dict[str, str]:
         """Name of a stage -> its identity, for the stages of one variant."""
