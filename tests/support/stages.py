@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-_STAGE = re.compile(r"^FROM \S+ AS (\S+)$", re.MULTILINE)
+_STAGE = re.compile(r"^(?:#.*\n)*FROM \S+ AS (\S+)$", re.MULTILINE)
 
 
 def stage_texts(dockerfile: str) -> dict[str, str]:
@@ -14,6 +14,6 @@ def stage_texts(dockerfile: str) -> dict[str, str]:
     marks = list(_STAGE.finditer(dockerfile))
     ends = [m.start() for m in marks[1:]] + [len(dockerfile)]
     return {
-        m[1]: dockerfile[m.start() : end].split("\nFROM ", 1)[0].rstrip()
+        m[1]: re.split(r"\nFROM \S+\n", dockerfile[m.start() : end])[0].rstrip()
         for m, end in zip(marks, ends, strict=True)
     }

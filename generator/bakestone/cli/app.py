@@ -125,6 +125,7 @@ for command in (
     library.component,
     library.search,
     library.versions,
+    matrix.dockerfile,
     matrix.explain,
     matrix.export,
     matrix.generate,

@@ -1,4 +1,4 @@
-"""The matrix: `validate`, `list`, `explain`, `generate`, `export`. Parse, call, print."""
+"""`validate`, `list`, `explain`, `generate`, `dockerfile`, `export`. Parse, call, print."""
 
 from __future__ import annotations
 
@@ -113,6 +113,22 @@ def generate(check: bool, **paths: Unpack[Paths]) -> None:
     else:
         pins.warn(project)
         matrix.generated(project, *project.generate())
+
+
+@click.command(
+    short_help="Print the Dockerfile of one variant.",
+    epilog=examples(
+        "bakestone dockerfile openmpi5.0.10-debian12",
+        "bakestone dockerfile openmpi5.0.10-debian12 | docker build --tag mpi -",
+    ),
+)
+@click.argument("variant", shell_complete=complete_variants)
+@project_options
+def dockerfile(variant: str, **paths: Unpack[Paths]) -> None:
+    """Print the stages of VARIANT alone, out of its family's Dockerfile. Needs no network."""
+    from bakestone.cli.views import matrix
+
+    matrix.dockerfile(project_of(**paths).dockerfile(variant))
 
 
 @click.group()

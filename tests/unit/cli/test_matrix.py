@@ -101,10 +101,7 @@ def test_list_for_programs_has_everything_a_script_needs(bakestone: Command) -> 
         "version": "5.0.10",
         "method": "wheel",
     }
-    assert (
-        variant["dockerfile"]
-        == "dockerfiles/gpu/openmpi5.0.10-cuda13.0.2-cudnn9-debian12/Dockerfile"
-    )
+    assert variant["dockerfile"] == "dockerfiles/gpu/Dockerfile"
 
 
 @pytest.mark.usefixtures("made")
@@ -152,17 +149,14 @@ def test_explain_for_programs(bakestone: Command) -> None:
 def test_generate_then_check(bakestone: Command, tmp_path: Path) -> None:
     before = bakestone("generate", "--check")
     assert before.exit_code == 1
-    assert before.output.count("it is missing") == 5
+    assert before.output.count("it is missing") == 3
     written = bakestone("generate")
     assert written.exit_code == 0
-    assert written.output.splitlines()[-1] == "dockerfiles: 5 files, 5 written, 0 removed"
-    assert (
-        "wrote dockerfiles/gpu/openmpi5.0.10-cuda13.0.2-cudnn9-debian12/Dockerfile"
-        in written.output
-    )
+    assert written.output.splitlines()[-1] == "dockerfiles: 3 files, 3 written, 0 removed"
+    assert "wrote dockerfiles/gpu/Dockerfile" in written.output
     checked = bakestone("generate", "--check")
-    assert (checked.exit_code, checked.output) == (0, "dockerfiles: 5 files are up to date\n")
-    assert bakestone("generate").output == "dockerfiles: 5 files, 0 written, 0 removed\n"
+    assert (checked.exit_code, checked.output) == (0, "dockerfiles: 3 files are up to date\n")
+    assert bakestone("generate").output == "dockerfiles: 3 files, 0 written, 0 removed\n"
 
 
 @pytest.mark.usefixtures("made")
@@ -177,7 +171,7 @@ def test_check_names_what_changed_after_an_edit(
     locked(tmp_path, MANY.replace("2.53.0", "2.52.0"), library=library)
     drift = bakestone("generate", "--check")
     assert drift.exit_code == 1
-    assert drift.output.count("it is not what images.yaml and the lock say") == 3
+    assert drift.output.count("it is not what images.yaml and the lock say") == 1
     assert "gpu" not in drift.output
 
 

@@ -64,6 +64,11 @@ def line(text: str) -> None:
     click.echo(text)
 
 
+def dockerfile(text: str) -> None:
+    """A Dockerfile as it is."""
+    click.echo(text, nl=False)
+
+
 def variants(
     project: Project, chosen: Sequence[Variant], at: datetime.date, *, as_json: bool
 ) -> None:

@@ -38,9 +38,8 @@ def image(library: Library, tmp_path: Path) -> ReleasedImage:
 @pytest.fixture
 def nothing(library: Library) -> Outcome:
     from bakestone.core.lock.lock import Lock
-    from bakestone.core.render.bakefile import WHOLE
 
-    return Outcome(BuildPlan((), "registry.example.com/base", WHOLE, (), Lock(), library))
+    return Outcome(BuildPlan((), "registry.example.com/base", True, (), Lock(), library))
 
 
 def test_an_outcome_is_a_table_and_a_sentence(
@@ -85,7 +84,7 @@ def test_what_is_over_or_on_its_way_to_the_registry_is_not_said_to_be_built(
     class Line:
         """A variant, as far as a line needs it."""
 
-        name = target = "a"
+        name = target = stage = "a"
 
     with Progress([Line()], clock=lambda: 0.0) as progress:
         state = State(("a",))
