@@ -15,7 +15,7 @@ from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
 from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.core.render.bakefile import epoch
-from bakestone.core.render.environment import Environments, labels, seen, stage_context
+from bakestone.core.render.environment import UID, Environments, labels, seen, stage_context
 from bakestone.core.render.frames import heredocs, mounted, pairs, tools
 from bakestone.core.render.inventory import GATE, Measures
 from bakestone.core.render.packages import keyrings
@@ -25,11 +25,6 @@ from bakestone.core.render.packages.pip import PipStages, requirements, unpack
 from bakestone.core.render.packages.toolstages import ToolStages
 from bakestone.core.render.stages import SELF, VERSION, Contents, Mark, RenderedStage
 from bakestone.errors import fail
-
-UID = 10001
-"""User id of the images' user: above the ids that distros and cloud images hand out (Ubuntu 24.04
-has 1000 taken).
-"""
 
 
 class Renderer:
@@ -98,8 +93,7 @@ class Renderer:
                 install(wanted, self.lock, variant.platforms, stages),
                 *(self._vendor_packages(vendor, variant, stages) for vendor in vendors),
                 f"RUN {mounted(toolbox.reference)} <<'EOF'\n. /tools/timed.sh\n"
-                "useradd --no-log-init --create-home --shell /bin/bash"
-                f" --uid {UID} {variant.family.user}\nEOF",
+                f"sh /tools/user.sh {variant.family.user} {UID}\nEOF",
             ]
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"

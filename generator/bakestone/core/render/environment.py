@@ -15,6 +15,10 @@ from bakestone.core.matrix.checks.terms import accepted
 from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Chosen, Variant
 
+UID = 10001
+"""User id of the images' user: above the ids that distros and cloud images hand out (Ubuntu 24.04
+has 1000 taken).
+"""
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -34,7 +38,7 @@ class Environments:
 
     def of(self, variant: Variant, filled: Iterable[Chosen]) -> dict[str, str]:
         """Every variable of a variant, sorted. `filled` are its slots in their order."""
-        environment: dict[str, str] = {}
+        environment = {"LANG": "C.UTF-8"}
         paths: dict[str, list[str]] = {"path": [], "library_path": []}
         for chosen in filled:
             if chosen.of_distro:

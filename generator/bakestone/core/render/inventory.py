@@ -4,15 +4,24 @@ and the gate, which compares.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bakestone.core.matrix.variant import Chosen, Variant
+from bakestone.core.render.environment import UID
 from bakestone.core.render.frames import heredocs, mounted, tools
 from bakestone.core.render.stages import SELF, VERSION, Mark, RenderedStage
 from bakestone.errors import fail
 
-GATE = RenderedStage("gate", tools(["inventory.sh"], SELF))
-"""The stage of the script that compares."""
+GATE = RenderedStage(
+    "gate", tools(["inventory.sh", "packages.sh", "contract.sh", "libraries.sh"], SELF)
+)
+"""The stage of the scripts that measure and compare."""
+STRANGER = "4242:4242"
+"""A user and a group that no image knows: what holds for it holds for any other, as Kubernetes and
+OpenShift hand them out.
+"""
+CONTRACT = "contract.sh"
+"""The program of a component that asks what every user may."""
 
 
 class Measures:
@@ -45,15 +54,29 @@ class Measures:
         self, variant: Variant, image: RenderedStage, measures: Mapping[str, RenderedStage]
     ) -> RenderedStage:
         """The stage that measures a variant; it fails where a value is another than expected."""
-        mounts = [mounted(GATE.reference)]
-        mounts += [mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()]
+        tools = mounted(GATE.reference)
+        mounts = {slot: mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()}
+        asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
+        contract = _run(
+            [tools, *map(mounts.__getitem__, asked)], "contract.sh", asked, ["env -u HOME"]
+        )
         settings = ["FUSE=yes"] if variant.distro.component.data.get("fuse", True) else []
         if variant.driver:
             settings.append('DRIVER="{minimum} {toolkit}"'.format_map(variant.driver))
-        words = ["sh /tools/inventory.sh", variant.name, variant.family.user, *measures]
-        lines = " \\\n    ".join(["--network=none", *mounts, " ".join([*settings, *words])])
-        text = f"FROM {image.reference} AS {SELF}\nRUN {lines}\n"
+        words = [variant.name, variant.family.user, *measures]
+        inventory = _run([tools, *mounts.values()], "inventory.sh", words, ["env -u HOME", *settings])
+        text = (
+            f"FROM {image.reference} AS {SELF}\nUSER {STRANGER}\n{contract}USER {UID}\n{inventory}"
+        )
         return RenderedStage(f"{variant.stage}.inventory", text, own=True)
+
+
+def _run(
+    mounts: Sequence[str], tool: str, words: Sequence[str], settings: Sequence[str] = ()
+) -> str:
+    """A RUN without network that calls a tool of the gate."""
+    call = " ".join([*settings, f"sh /tools/{tool}", *words])
+    return "RUN " + " \\\n    ".join(["--network=none", *mounts, call]) + "\n"
 
 
 def _marks(chosen: Chosen, variant: Variant, prefix: str) -> tuple[Mark, ...]:

@@ -25,7 +25,7 @@ from bakestone.errors import fail
 
 BEGIN = (". /tools/apt.sh",)
 """How every script that uses apt begins: what is in tools/apt.sh can be called then."""
-TOOLS = ("timed.sh", "apt.sh", "wheels.sh")
+TOOLS = ("timed.sh", "apt.sh", "wheels.sh", "user.sh")
 """What a stage `tools` needs for such scripts."""
 _ARCHITECTURE = "dpkg --print-architecture"
 Act = Callable[[list[str]], list[str]]

@@ -24,7 +24,7 @@ BEGIN = (". /tools/dnf.sh",)
 """How every script that uses dnf begins: dnf's own Python is in "$python" then, and, where the site
 has mirrors, the repository files with them in `REPOSITORIES`.
 """
-TOOLS = ("timed.sh", "dnf.sh", "wheels.sh")
+TOOLS = ("timed.sh", "dnf.sh", "wheels.sh", "user.sh")
 """What a stage `tools` needs for such scripts."""
 _LINE = re.compile(
     r"^([A-Za-z0-9][A-Za-z0-9+._-]*\.[a-z0-9_]+) ([0-9]+:[A-Za-z0-9.+_~^]+-[A-Za-z0-9.+_~^]+)$"

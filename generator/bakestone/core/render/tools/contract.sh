@@ -1,0 +1,20 @@
+# contract SLOT...: what every image keeps to, asked as a user whom it does not know: it can work in the working
+# directory, and each component does what its contract.sh says. HOME is /, as engines set it for such a user; the image's
+# own user is measured without any.
+set -u
+failed=0
+wrong() {
+  echo "bakestone: contract: $1" >&2
+  failed=1
+}
+ls . >/dev/null || wrong "the working directory $PWD cannot be read by any user"
+[ -n "${LANG:-}" ] || wrong "LANG is not set"
+for slot; do
+  read -r _ component version prefix _ <"/measure/$slot/expected"
+  PREFIX=$prefix VERSION=$version PROGRAMS=/measure/$slot sh "/measure/$slot/contract.sh" >/tmp/contract.out 2>&1 || {
+    cat /tmp/contract.out >&2
+    wrong "$slot: $component $version does not work for a user of another id"
+  }
+  rm -f /tmp/contract.out
+done
+exit "$failed"
