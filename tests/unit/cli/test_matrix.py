@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
+from bakestone.core.lock import lockfile
+from bakestone.core.render import family
 from bakestone.errors import render
 from tests.support.command import Command
-from tests.support.samples import FIRST, MANY, ROOT, locked, project
+from tests.support.samples import FIRST, MANY, ROOT, locked, made_up_lock, project
+from tests.support.stages import stage_texts
 
 
 @pytest.mark.usefixtures("made")
@@ -173,6 +176,51 @@ def test_check_names_what_changed_after_an_edit(
     assert drift.exit_code == 1
     assert drift.output.count("it is not what images.yaml and the lock say") == 1
     assert "gpu" not in drift.output
+
+
+GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
+
+
+@pytest.mark.usefixtures("made")
+def test_dockerfile_prints_the_stages_of_one_variant(bakestone: Command, tmp_path: Path) -> None:
+    shown = bakestone("dockerfile", GPU)
+    assert shown.exit_code == 0
+    assert shown.output == locked(tmp_path, MANY).dockerfiles[GPU]
+    bakestone("generate")
+    whole = (tmp_path / "dockerfiles" / "gpu" / "Dockerfile").read_text("utf-8")
+    parts = stage_texts(shown.output)
+    assert list(parts)[-1] == GPU
+    assert parts.items() <= stage_texts(whole).items()
+    assert family.reachable(shown.output, GPU) == family.reachable(whole, GPU)
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("openmpi5.0.9-ubuntu22.04", "did you mean openmpi5.0.10-ubuntu22.04?"),
+        ("openmpi*", "did you mean openmpi"),
+        ("family=gpu", "see `bakestone list`"),
+        ("", "see `bakestone list`"),
+    ],
+)
+def test_dockerfile_wants_the_name_of_one_variant(name: str, hint: str, bakestone: Command) -> None:
+    shown = bakestone("dockerfile", name)
+    assert shown.exit_code == 1
+    assert f"no variant is named {name}" in shown.output
+    assert f"hint: {hint}" in shown.output
+
+
+def test_dockerfile_of_a_variant_that_is_not_in_the_lock_says_so(
+    bakestone: Command, library: Library, tmp_path: Path
+) -> None:
+    made = project(tmp_path, MANY, library=library)
+    lock = made_up_lock(made.select(["family=cpu"]), library)
+    lock.selection = ("family=cpu",)
+    lockfile.write(lock, made.lock_path)
+    shown = bakestone("dockerfile", GPU)
+    assert shown.exit_code == 1
+    assert f"{GPU} is not in the lock, which was made for family=cpu" in shown.output
 
 
 def test_a_missing_lock_ends_with_1_and_the_command_to_run(

@@ -64,7 +64,9 @@ class Measures:
         if variant.driver:
             settings.append('DRIVER="{minimum} {toolkit}"'.format_map(variant.driver))
         words = [variant.name, variant.family.user, *measures]
-        inventory = _run([tools, *mounts.values()], "inventory.sh", words, ["env -u HOME", *settings])
+        inventory = _run(
+            [tools, *mounts.values()], "inventory.sh", words, ["env -u HOME", *settings]
+        )
         text = (
             f"FROM {image.reference} AS {SELF}\nUSER {STRANGER}\n{contract}USER {UID}\n{inventory}"
         )

@@ -360,7 +360,7 @@ def test_deep_tells_a_file_that_only_looks_right(mirror: Mirror) -> None:
 
 
 def test_a_stale_lock_and_a_changed_dockerfile_are_told(mirror: Mirror) -> None:
-    changed = mirror.project.output / "cpu" / OLD_MPI / "Dockerfile"
+    changed = mirror.project.output / "cpu" / "Dockerfile"
     changed.write_text("FROM scratch\n", "utf-8")
     row = only(look(mirror))
     assert (row.kind, row.what, row.variants) == ("dockerfile", str(changed), (OLD_MPI,))
