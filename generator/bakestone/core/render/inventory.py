@@ -58,7 +58,7 @@ class Measures:
         mounts = {slot: mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()}
         asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
         contract = _run(
-            [tools, *map(mounts.__getitem__, asked)], "contract.sh", asked, ["env -u HOME"]
+            [tools, *map(mounts.__getitem__, asked)], "contract.sh", asked, ["HOME=/"]
         )
         settings = ["FUSE=yes"] if variant.distro.component.data.get("fuse", True) else []
         if variant.driver:
