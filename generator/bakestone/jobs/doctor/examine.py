@@ -159,8 +159,9 @@ class _Examination:
             findings = self.project.drift()
         except BakestoneError:
             return []
-        owners = {str(self.project.path_of(v)): v.name for v in self.whole.variants}
-        owners[str(self.project.output / "docker-bake.json")] = ""
+        owners: dict[str, list[str]] = {str(self.project.output / "docker-bake.json"): []}
+        for variant in self.whole.variants:
+            owners.setdefault(str(self.project.path_of(variant)), []).append(variant.name)
         alike: dict[tuple[str, str], list[Finding]] = {}
         for finding in findings:
             if finding.name in owners:
@@ -169,7 +170,7 @@ class _Examination:
         for (why, hint), several in alike.items():
             paths = tuple(f.name for f in several)
             what = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-            hit = tuple(owners[p] for p in paths if owners[p])
+            hit = tuple(name for path in paths for name in owners[path])
             rows.append(Trouble("dockerfile", what, why, hint, variants=hit, items=paths))
         return rows
 
