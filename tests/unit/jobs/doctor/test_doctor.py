@@ -31,10 +31,10 @@ from bakestone.jobs.doctor.report import (
 )
 from tests.support import mirror as mirrors
 from tests.support.command import Command
+from tests.support.keys import KEYS
 from tests.support.mirror import (
     EVERY,
     GPU,
-    KEYS,
     OLD_MPI,
     SECOND,
     SECRET,

@@ -18,12 +18,12 @@ _ARMOR = re.compile(
     rb" BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n(.*?)(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END",
     re.DOTALL,
 )
-_KEYS = (6, 14)
-"""Packets that hold a public key, and a public subkey."""
+_KEYS = (6,)
+"""Packets that hold a public key. Not 14, a subkey: who is trusted is whose subkey it is."""
 
 
 def fingerprints(content: bytes) -> list[str]:
-    """The fingerprints of all keys and subkeys in a file, armored or not, in upper-case hex.
+    """The fingerprints of all primary keys in a file, armored or not, in upper-case hex.
 
     `ValueError` when it is no key file.
     """
