@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,6 +86,17 @@ def make(recipe: Recipe, tarball: Path) -> None:
             hint="can the mirror be reached? --mirror names another",
             env=environment,
         )
+    _add_dev(tarball, recipe.epoch)
+
+
+def _add_dev(tarball: Path, epoch: int) -> None:
+    """Add the empty folder /dev: a runtime would make it, with the time of the day, in the first
+    layer above.
+    """
+    folder = tarfile.TarInfo("./dev")
+    folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o755, epoch
+    with tarfile.open(tarball, "a") as archive:
+        archive.addfile(folder)
 
 
 def files(recipe: Recipe) -> dict[str, str]:
