@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bakestone.clients.registry import limits
 from bakestone.clients.site import site
+from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import budget, lockfile, staleness, survey
 from bakestone.core.lock.lock import Lock
@@ -172,6 +173,19 @@ class Project:
     def dockerfiles(self) -> dict[str, str]:
         """Variant name -> the Dockerfile of its own stages, for every locked variant."""
         return {v.name: self.families[v.family.name].alone(v.name) for v in self.locked_variants}
+
+    def dockerfile(self, name: str) -> str:
+        """The Dockerfile of the stages of one variant.
+
+        Raises `BakestoneError` when there is no variant of that name, or the lock was made without
+        it.
+        """
+        names = [v.name for v in self.matrix.variants]
+        if name not in names:
+            hint = near(name, names, "see `bakestone list`", cutoff=0.4)
+            raise fail(f"no variant is named {name}", hint, name=name)
+        (variant,) = self.chosen([name])
+        return self.families[variant.family.name].alone(name)
 
     def fingerprint(self, variant: Variant) -> str:
         """What stands for everything the variant's image is made from."""

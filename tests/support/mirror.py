@@ -26,10 +26,10 @@ from bakestone.core.lock.lock import Lock
 from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.project import Project
 from tests.support import team
+from tests.support.keys import KEYS
 from tests.support.samples import made_up, made_up_lock
 from tests.support.webserver import Answer, WebServer, body, status
 
-KEYS = Path(__file__).parent / "recorded" / "keys"
 FIRST, SECOND = (
     "78ACE6C15A8269FBC7F2EB53FB03670C5D2EF165",
     "6E152A2C16651BBC95D96638562E9B64B5539178",

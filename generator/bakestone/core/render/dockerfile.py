@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from bakestone.core.documents import template
 from bakestone.core.library.catalog import Library
@@ -23,7 +22,7 @@ from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.install import install
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
 from bakestone.core.render.packages.toolstages import ToolStages
-from bakestone.core.render.stages import PLATFORM, SELF, VERSION, Contents, Mark, RenderedStage
+from bakestone.core.render.stages import PLATFORM, SELF, VERSION, ContentsRow, Mark, RenderedStage
 from bakestone.errors import fail
 
 
@@ -105,7 +104,7 @@ class Renderer:
             marks += [_mark(c) for c in others]
             inside = [c.text for c in variant.slots.values() if not c.staged]
             how = self._pins(wanted)
-            contents = Contents(", ".join(inside), how, variant.base.ref)
+            contents = ContentsRow(", ".join(inside), how, variant.base.ref)
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             last = RenderedStage(title, text, tuple(marks), contents)
             self._known[key] = (*before, last)
@@ -143,7 +142,7 @@ class Renderer:
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
-            contents=Contents("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
+            contents=ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
         )
         return (*builder, keys, toolbox, last)
 
@@ -209,7 +208,7 @@ class Renderer:
         context |= {"artifacts": artifacts, "files": pins, "tools": mounted(toolbox.reference)}
         body.append(template.render(text, context, origin=origin).strip("\n"))
         whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
-        contents = Contents(chosen.text, chosen.method, _source(stage))
+        contents = ContentsRow(chosen.text, chosen.method, _source(stage))
         last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, contents)
         self._known[key] = (*found, last)
         return self._known[key]
@@ -291,7 +290,7 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
 
 def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
-    hosts = dict.fromkeys(urlsplit(a.url).netloc for a in stage.artifacts)
+    hosts = dict.fromkeys(a.url.split("/")[2] for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
     more = f" and {len(wheels) - 2} more" if len(wheels) > 2 else ""
     indexed = [f"package index: {', '.join(wheels[:2])}{more}"] if wheels else []

@@ -35,7 +35,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Contents:
+class ContentsRow:
     """A row of the table of contents: what is pinned, how it is installed, where it is from."""
 
     what: str
@@ -54,7 +54,7 @@ class RenderedStage:
     title: str
     text: str = field(repr=False)
     marks: tuple[Mark, ...] = ()
-    contents: Contents | None = None
+    contents: ContentsRow | None = None
     own: bool = False
 
     @cached_property

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import os
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -38,22 +39,22 @@ from bakestone.jobs.doctor.report import (
     DoctorReport,
     Trouble,
 )
-from tests.support.mirror import FIRST, KEYS
+from tests.support.keys import KEYS, STRANGER, THIRD, VENDOR
+from tests.support.mirror import FIRST
 from tests.support.samples import MANY, made_up, made_up_lock, project
-
-THIRD, SUBKEY = (
-    "517D4F3B265DAEDCB7F0ECFFF5E591FF814A3F5A",
-    "26EA4F3B0B7073D77A65783EFAA49221AD4107CE",
-)
-"""As gpg tells them of recorded/keys/third.gpg."""
 
 
 def test_fingerprints_are_those_that_gpg_tells() -> None:
     first, third = (KEYS / "first.asc").read_bytes(), (KEYS / "third.gpg").read_bytes()
     assert fingerprints(first) == [FIRST]
-    assert fingerprints(third) == [THIRD, SUBKEY]
+    assert fingerprints(third) == [THIRD]
     assert fingerprints(first.replace(b"\n", b"\r\n")) == [FIRST]
     assert fingerprints(first + b"\n" + (KEYS / "second.asc").read_bytes())[0] == FIRST
+
+
+def test_a_key_that_is_somebody_else_s_subkey_does_not_count() -> None:
+    assert fingerprints((KEYS / "vendor.asc").read_bytes()) == [VENDOR]
+    assert fingerprints((KEYS / "stranger.asc").read_bytes()) == [STRANGER]
 
 
 @pytest.mark.parametrize(
@@ -198,9 +199,11 @@ def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_pat
     ]
     for question in asked:
         text = question.dockerfile("now")
-        assert text.startswith(
-            f"FROM docker.io/library/debian:12@{lock.bases[question.ref].digest} AS ask\n"
-        )
+        assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == [
+            "scratch AS tools",
+            f"docker.io/library/debian:12@{lock.bases[question.ref].digest} AS ask",
+            "scratch",
+        ]
         wanted = [
             asked_for.names
             for asked_for, users in planned.sets.items()
