@@ -27,8 +27,8 @@ from bakestone.errors import fail
 
 
 class Renderer:
-    """Renders the variants of one matrix with one lock; what several variants have alike is
-    rendered once.
+    """Renders the variants of one matrix with one lock; what several variants of a family have
+    alike is rendered once, and has the marks of the first: not those of another family.
     """
 
     def __init__(self, library: Library, lock: Lock) -> None:
@@ -78,6 +78,7 @@ class Renderer:
         vendors = self._survey.vendor_packages(variant)
         key = (
             "base",
+            variant.family.name,
             variant.base.ref,
             wanted.names,
             tuple((v.chosen.text, v.chosen.seen, v.packages.names) for v in vendors),
@@ -174,6 +175,7 @@ class Renderer:
         text, origin = chosen.component.template(chosen.method)
         used_names = template.names(text)
         key = (
+            variant.family.name,
             stage.builder.ref,
             base if stage.on_base else None,
             tuple(uses),

