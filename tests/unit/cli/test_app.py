@@ -155,6 +155,7 @@ WITH_A_SITE = [
     "validate",
     "list",
     "explain openmpi5.0.10-ubuntu22.04",
+    "dockerfile openmpi5.0.10-ubuntu22.04",
     "lock --check",
     "generate",
     "outdated --only version",
