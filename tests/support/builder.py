@@ -128,7 +128,7 @@ class Builder(Engine):
         self.order: list[str] = []
 
     def abilities(self) -> Abilities:
-        return Abilities(self.way, layouts=True, name="a stand-in")
+        return Abilities(True, self.way, layouts=True, name="a stand-in")
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
         state = State(tuple(definition["target"]))
@@ -139,7 +139,9 @@ class Builder(Engine):
             asked = dict(option.split("=", 1) for option in output.split(","))
             if asked["type"] == "cacheonly":
                 for platform in variant.platforms:
-                    state.feed(vertex(f"[{name} {platform} stage-9 2/2] COPY", completed=ENDED))
+                    state.feed(
+                        vertex(f"[{name} {platform} {variant.stage} 2/2] COPY", completed=ENDED)
+                    )
                     if watch:
                         watch(state)
                 continue

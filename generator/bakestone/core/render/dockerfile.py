@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from bakestone.core.documents import template
 from bakestone.core.library.catalog import Library
@@ -293,7 +292,7 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
 
 def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
-    hosts = dict.fromkeys(urlsplit(a.url).netloc for a in stage.artifacts)
+    hosts = dict.fromkeys(a.url.partition("://")[2].partition("/")[0] for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
     more = f" and {len(wheels) - 2} more" if len(wheels) > 2 else ""
     indexed = [f"package index: {', '.join(wheels[:2])}{more}"] if wheels else []

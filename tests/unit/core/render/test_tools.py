@@ -91,7 +91,7 @@ def keys() -> Iterator[Keys]:
 
         def about(name: str, field: str) -> str:
             listed = gpg("--with-colons", "--with-keygrip", "-K", name).decode()
-            return re.findall(rf"^{field}:+(\w+):", listed, re.MULTILINE)[0]
+            return str(re.findall(rf"^{field}:+(\w+):", listed, re.MULTILINE)[0])
 
         for name, uses in (("vendor", "sign,cert"), ("other", "sign,cert"), ("foreign", "cert")):
             gpg("--batch", *AT, "--quick-generate-key", name, "ed25519", uses, "never")
