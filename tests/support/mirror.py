@@ -7,6 +7,7 @@ and their length.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -35,6 +36,24 @@ FIRST, SECOND = (
     "6E152A2C16651BBC95D96638562E9B64B5539178",
 )
 """Fingerprints of recorded/keys/first.asc and second.asc, as gpg tells them."""
+
+
+def with_subkey(primary: bytes, subkey: bytes) -> bytes:
+    """A key file whose primary key is the first one's, with the other's primary key as its subkey:
+    binary, and without signatures.
+    """
+    return b"\x99" + _sized(primary) + b"\xb9" + _sized(subkey)
+
+
+def _sized(armored: bytes) -> bytes:
+    """The body of the first packet, an old-format one, after its length in two bytes."""
+    text = armored.replace(b"\r", b"").partition(b"\n\n")[2].partition(b"\n=")[0]
+    data = base64.b64decode(text)
+    start = 1 + (1 << (data[0] & 3))
+    size = int.from_bytes(data[1:start], "big")
+    return size.to_bytes(2, "big") + data[start : start + size]
+
+
 SECRET = "a-password-nobody-sees"
 
 MATRIX = """\
@@ -177,7 +196,7 @@ def make(folder: Path, server: WebServer) -> Mirror:
     """A mirror of everything that `MATRIX` needs, with the project that is locked to it."""
     host = server.url.removeprefix("http://").rstrip("/")
     folder.mkdir(parents=True, exist_ok=True)
-    _component(folder)
+    vendor_component(folder)
     (folder / "images.yaml").write_text(MATRIX.format(host=host), "utf-8")
     (folder / "pip.conf").write_text(
         f"[global]\nindex-url = http://reader:{SECRET}@{host}/simple\n", "utf-8"
@@ -227,7 +246,7 @@ def _path(server: WebServer, url: str) -> str:
     return "/" + url.removeprefix(server.url)
 
 
-def _component(folder: Path) -> None:
+def vendor_component(folder: Path) -> None:
     """A team's component that is a package of its vendor."""
     repository = {
         "line": "https://apt.acme.test/ubuntu jammy main",

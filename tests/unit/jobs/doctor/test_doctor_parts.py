@@ -5,8 +5,11 @@ and dnf's answers, builders.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import os
+import shutil
+import subprocess
 import time
 from collections import Counter
 from dataclasses import replace
@@ -18,6 +21,8 @@ import pytest
 
 from bakestone.clients.engine.buildx import Definition, Engine, Target
 from bakestone.clients.engine.events import State
+from bakestone.clients.http.ask import Asker
+from bakestone.clients.http.session import Session
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component, Repository
@@ -25,9 +30,9 @@ from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor import answers
 from bakestone.jobs.doctor.checks import machine, packages, repositories
-from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.packages import Question
 from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.jobs.doctor.report import (
@@ -38,8 +43,9 @@ from bakestone.jobs.doctor.report import (
     DoctorReport,
     Trouble,
 )
-from tests.support.mirror import FIRST, KEYS
+from tests.support.mirror import FIRST, KEYS, SECOND, with_subkey
 from tests.support.samples import MANY, made_up, made_up_lock, project
+from tests.support.webserver import body, serving
 
 THIRD, SUBKEY = (
     "517D4F3B265DAEDCB7F0ECFFF5E591FF814A3F5A",
@@ -71,6 +77,49 @@ def test_fingerprints_are_those_that_gpg_tells() -> None:
 def test_what_is_no_key_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="key"):
         fingerprints(content)
+
+
+FOREIGN = with_subkey((KEYS / "second.asc").read_bytes(), (KEYS / "first.asc").read_bytes())
+"""Somebody's primary key with the vendor's public key as its subkey."""
+
+
+def key_troubles(content: bytes, sha256: str = "") -> list[Trouble]:
+    """What the doctor says of a key file of a vendor whose key is the first one."""
+    with serving() as server:
+        server.answers["/vendor.key"] = body(content)
+        asker = Asker(Session(Site(), give_up=1))
+        repository = Repository("vendor", "", f"{server.url}vendor.key", FIRST)
+        return repositories.key(repository, asker, sha256)
+
+
+def test_a_foreign_primary_key_with_the_vendor_s_as_its_subkey_is_refused() -> None:
+    (row,) = key_troubles(FOREIGN)
+    assert row.why.endswith(f"/vendor.key has the key {SECOND}, not {FIRST}")
+    assert row.state == BROKEN
+    with_vendors = (KEYS / "first.asc").read_bytes()
+    assert key_troubles(with_vendors) == []
+
+
+@pytest.mark.skipif(not shutil.which("gpg"), reason="no gpg")
+def test_gpg_sees_the_same_keys_in_such_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.gpg"
+    path.write_bytes(FOREIGN)
+    show = ["gpg", "--homedir", str(tmp_path), "--batch", "--list-packets", str(path)]
+    said = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    kinds = [line.split(":")[1] for line in said.splitlines() if line.startswith(":")]
+    assert kinds == ["public key packet", "public sub key packet"]
+    assert f"keyid: {SECOND[-16:]}" in said
+    assert f"keyid: {FIRST[-16:]}" in said
+
+
+def test_a_key_file_is_compared_with_the_checksum_of_the_lock() -> None:
+    content = (KEYS / "first.asc").read_bytes()
+    right, other = hashlib.sha256(content).hexdigest(), made_up("another file")
+    assert key_troubles(content, right) == []
+    (row,) = key_troubles(content, other)
+    assert f"has the right key in another file: sha256 {right}, the lock has {other}" in row.why
+    assert "`bakestone lock --update` takes the new file" in row.hint
+    assert row.state == BROKEN
 
 
 @pytest.mark.parametrize(
