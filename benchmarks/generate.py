@@ -6,8 +6,8 @@ Dockerfiles.
 Four measurements, both tools in turn in every round, so that a busy machine slows both:
 
 1. in process: Bakestone reads the matrix, the lock and the component library from disk, validates,
-   expands, checks the lock against the matrix and renders every Dockerfile. HPCCM renders one
-   recipe for each of the same variants. Both have had one round to warm up.
+   expands, checks the lock against the matrix and renders the Dockerfile of every family. HPCCM
+   renders one recipe for each of the same variants. Both have had one round to warm up.
 2. `bakestone generate` into a new folder: one process, start-up and writing the files included.
 3. `bakestone generate --check` over the same folder.
 4. `bakestone --help` and `hpccm --help`.
@@ -270,7 +270,7 @@ class Series:
 def in_process(folder: Path, rounds: int) -> tuple[Series, Series, float, float]:
     """Both tools in this process.
 
-    Gives the two series and the average number of lines of each tool's files.
+    Gives the two series and the average number of lines of each tool's files for one variant.
     """
     hpccm.config.set_container_format("docker")
     ours = list(open_project(folder).matrix.variants)
@@ -282,13 +282,14 @@ def in_process(folder: Path, rounds: int) -> tuple[Series, Series, float, float]
     recipes: list[str] = []
 
     def render() -> None:
-        texts[:] = open_project(folder).dockerfiles.values()
+        texts[:] = (family.text for family in open_project(folder).families.values())
 
     def recipe() -> None:
         recipes[:] = [hpccm_recipe(variant) for variant in ours]
 
     measure(rounds, (bakestone, render), (other, recipe))
-    return bakestone, other, lines(texts), lines(recipes)
+    alone = list(open_project(folder).dockerfiles.values())
+    return bakestone, other, lines(alone), lines(recipes)
 
 
 def measure(rounds: int, *pairs: tuple[Series, Callable[[], None]]) -> None:
@@ -309,9 +310,9 @@ def lines(texts: list[str]) -> float:
 
 
 def commands(folder: Path, rounds: int, count: int) -> tuple[Series, Series]:
-    """`bakestone generate` into a new folder, and `--check` over it."""
+    """`bakestone generate` of so many variants into a new folder, and `--check` over it."""
     fresh, check = (
-        Series(f"bakestone generate, {count} new files"),
+        Series(f"bakestone generate, {count} variants"),
         Series("bakestone generate --check"),
     )
     for number in range(rounds):
@@ -321,9 +322,13 @@ def commands(folder: Path, rounds: int, count: int) -> tuple[Series, Series]:
             run("bakestone", *command)
         with check.timed():
             run("bakestone", *command, "--check")
-        written = sum(1 for _ in output.glob("*/*/Dockerfile"))
-        if written != count:
-            raise SystemExit(f"{written} Dockerfiles were written, {count} were expected")
+        bake = json.loads((output / "docker-bake.json").read_text("utf-8"))
+        written = len(bake["target"])
+        if written != count or not all(
+            (output / Path(target["context"]).name / "Dockerfile").is_file()
+            for target in bake["target"].values()
+        ):
+            raise SystemExit(f"{written} variants were written, {count} were expected")
     return fresh, check
 
 

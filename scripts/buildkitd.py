@@ -2,7 +2,7 @@
 
 Built from its Go module, started below the engine's data, known to buildx. Docker's builtin builder
 is a BuildKit as well. This one is for what needs a builder of its own: `bakestone reproduce` with
-an empty cache, builders named in the site file, and engines that cannot rewrite times.
+an empty cache, builders named in the site file, and engines that cannot export images.
 """
 
 from __future__ import annotations

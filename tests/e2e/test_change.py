@@ -32,15 +32,14 @@ def test_changed_version_is_drift_and_then_changes_its_own_variant_only(
 
     workspace.bakestone("lock")
     drift = workspace.bakestone("generate", "--check", code=1).err
-    assert f"dockerfiles/mpi/{AFTER}/Dockerfile: it is missing" in drift
-    assert f"dockerfiles/mpi/{BEFORE}/Dockerfile: no variant has this file" in drift
-    assert "dockerfiles/docker-bake.json: it is not what images.yaml and the lock say" in drift
-    assert KEPT not in drift
+    for path in ("mpi/Dockerfile", "docker-bake.json"):
+        assert f"dockerfiles/{path}: it is not what images.yaml and the lock say" in drift
+    assert drift.count("dockerfiles/") == 2
 
     workspace.bakestone("generate")
     after = workspace.generated()
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    assert changed == {f"mpi/{BEFORE}/Dockerfile", f"mpi/{AFTER}/Dockerfile", "docker-bake.json"}
+    assert changed == {"mpi/Dockerfile", "docker-bake.json"}
 
     assert (
         "1 built, 1 already there, 1 floating tags moved"

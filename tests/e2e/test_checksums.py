@@ -28,7 +28,7 @@ def test_altered_archive_fails_on_its_checksum_and_the_right_one_builds(
     workspace.lock_and_generate()
     vendor.asked.clear()  # the lock asks for sizes
     vendor.files["/greeting-1.0.tar.gz"] = components.altered(content)
-    _nothing_is_published(workspace, "the stage greeting-files failed")
+    _nothing_is_published(workspace, "the stage greeting.pins failed")
     assert "/greeting-1.0.tar.gz" in vendor.asked
 
     vendor.files["/greeting-1.0.tar.gz"] = content

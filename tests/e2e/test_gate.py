@@ -63,12 +63,14 @@ def _variant(workspace: Workspace, tag: str) -> str:
 
 def _plain_docker_is_refused_too(workspace: Workspace) -> None:
     """The same Dockerfile through `docker build`: no image comes out."""
-    folder = workspace.folder / "dockerfiles" / "mpi" / LIE
+    folder = workspace.folder / "dockerfiles" / "mpi"
     tag = f"{workspace.registry}/mpi:{LIE}"
     command = [
         "buildx",
         "build",
         *plain_docker.build_secrets(),
+        "--target",
+        LIE,
         "--tag",
         tag,
         "--load",

@@ -21,6 +21,7 @@ import requests
 from bakestone.clients.engine.buildx import Engine as Buildx
 from bakestone.clients.engine.buildx import inline_target
 from bakestone.clients.site import site as site_module
+from bakestone.core.render.frames import tools
 from bakestone.core.render.packages import apt
 from tests.e2e import certificate_authority, components
 from tests.e2e.certificate_authority import Authority
@@ -323,9 +324,9 @@ def test_apt_in_a_build_step_logs_in_and_goes_by_the_proxy(
             *apt.BEGIN,
             "rm /etc/apt/sources.list.d/*",
             sources,
-            f'apt-get "$@" update # {secrets.token_hex(4)}',
+            f"apt update # {secrets.token_hex(4)}",
         ]
-        text = f"FROM docker.io/library/debian:12\n{apt.run(lines)}"
+        text = f"{tools(apt.TOOLS)}\nFROM docker.io/library/debian:12\n{apt.run(lines)}"
         state, good = Buildx(site_module.load(workspace.folder / "site.yaml")).bake(
             {"target": {"apt": inline_target(text, "linux/amd64", "type=cacheonly")}}
         )

@@ -17,6 +17,7 @@ NAMES = [
     "debian/openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
     "both/miniforge26.3.2-3-debian12",
 ]
+FAMILIES = list(dict.fromkeys(name.partition("/")[0] for name in NAMES))
 
 
 def test_the_lock_is_the_one_that_the_library_asks_for(golden: Project) -> None:
@@ -31,9 +32,9 @@ def test_the_variants_are_those_compared_here(golden: Project) -> None:
     assert [f"{v.family.name}/{v.name}" for v in golden.matrix.variants] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_dockerfile_is_written_as_it_was(name: str, golden: Project, compare: Compare) -> None:
-    path = golden.output / name / "Dockerfile"
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_dockerfile_is_written_as_it_was(family: str, golden: Project, compare: Compare) -> None:
+    path = golden.output / family / "Dockerfile"
     compare(path, golden.texts()[path])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.dockerfile import Renderer
+from bakestone.core.render.family import family_files
 from tests.library.combinations import Finder, Slots, matrix
 from tests.support.samples import made_up_lock
 
@@ -41,7 +43,7 @@ class _File:
 def rendered(
     library: Library, folder: Path, finder: Finder, combinations: Iterable[Slots]
 ) -> Iterator[tuple[Variant, str]]:
-    """Every combination as a variant and its Dockerfile."""
+    """Every combination as a variant and the text of its stages."""
     files: list[_File] = []
     for slots in combinations:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", finder.name(slots))
@@ -76,8 +78,12 @@ def _one_file(
     variants = expansion.expand(spec.load(path), library).variants
     assert len(variants) == len(combinations)
     renderer = Renderer(library, _with_rpm_names(made_up_lock(variants, library), library))
-    for variant in variants:
-        yield variant, renderer.dockerfile(variant)
+    families = itertools.groupby(variants, key=lambda variant: variant.family.name)
+    for name, group in ((name, list(found)) for name, found in families):
+        file = family_files((v, renderer.stages(v)) for v in group)[name]
+        assert len(set(file.names.values())) == len(file.names), "a name for each stage"
+        for variant in group:
+            yield variant, file.alone(variant.name)
 
 
 def _with_rpm_names(lock: Lock, library: Library) -> Lock:

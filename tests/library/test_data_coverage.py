@@ -200,10 +200,8 @@ def test_the_driver_is_in_environment_labels_and_inventory(
     assert 'NVIDIA_VISIBLE_DEVICES="all"' in dockerfile
     assert 'NVIDIA_DRIVER_CAPABILITIES="compute,utility"' in dockerfile
     assert f'io.bakestone.driver.minimum="{variant.driver["minimum"]}"' in dockerfile
-    assert (
-        f'"driver": {{"minimum": "{variant.driver["minimum"]}", "toolkit":'
-        f' "{variant.driver["toolkit"]}"}}' in dockerfile
-    )
+    words = f"{variant.driver['minimum']} {variant.driver['toolkit']}"
+    assert f' DRIVER="{words}" sh /tools/inventory.sh ' in dockerfile
 
 
 def test_every_cuda_of_a_driver_branch_that_ended_has_its_day(library: Library) -> None:

@@ -4,6 +4,7 @@ clean.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -73,7 +74,8 @@ def test_every_version_renders_by_every_method_that_it_has(
             for variant, text in made:
                 chosen = variant.slots[component.slot]
                 assert chosen.method == method
-                assert f"/tmp/bakestone/{name}/inventory.sh" in text
+                assert re.search(rf"^{chosen.slot} {name} \S+ /\S", text, re.MULTILINE)
+                assert f",target=/measure/{chosen.slot} " in text
     assert not lost, f"in no variant at all: {', '.join(lost)}"
 
 

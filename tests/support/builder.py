@@ -20,7 +20,6 @@ from bakestone.clients.engine.events import State
 from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES, Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render.bakefile import WHOLE
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import Finding
 from bakestone.jobs.publish import run
@@ -129,10 +128,11 @@ class Builder(Engine):
         self.order: list[str] = []
 
     def abilities(self) -> Abilities:
-        return Abilities(WHOLE, self.way, layouts=True, name="a stand-in")
+        return Abilities(True, self.way, layouts=True, name="a stand-in")
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
-        state = State(tuple(definition["target"]))
+        last = {name: str(t["target"]) for name, t in definition["target"].items()}
+        state = State(tuple(last), last=last)
         for name, target in definition["target"].items():
             variant = self.variants[name]
             (output,) = target["output"] if isinstance(target["output"], list) else ("",)
@@ -140,7 +140,9 @@ class Builder(Engine):
             asked = dict(option.split("=", 1) for option in output.split(","))
             if asked["type"] == "cacheonly":
                 for platform in variant.platforms:
-                    state.feed(vertex(f"[{name} {platform} stage-9 2/2] COPY", completed=ENDED))
+                    state.feed(
+                        vertex(f"[{name} {platform} {variant.stage} 2/2] COPY", completed=ENDED)
+                    )
                     if watch:
                         watch(state)
                 continue

@@ -7,7 +7,6 @@ and their length.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
@@ -27,33 +26,15 @@ from bakestone.core.lock.lock import Lock
 from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.project import Project
 from tests.support import team
+from tests.support.keys import KEYS
 from tests.support.samples import made_up, made_up_lock
 from tests.support.webserver import Answer, WebServer, body, status
 
-KEYS = Path(__file__).parent / "recorded" / "keys"
 FIRST, SECOND = (
     "78ACE6C15A8269FBC7F2EB53FB03670C5D2EF165",
     "6E152A2C16651BBC95D96638562E9B64B5539178",
 )
 """Fingerprints of recorded/keys/first.asc and second.asc, as gpg tells them."""
-
-
-def with_subkey(primary: bytes, subkey: bytes) -> bytes:
-    """A key file whose primary key is the first one's, with the other's primary key as its subkey:
-    binary, and without signatures.
-    """
-    return b"\x99" + _sized(primary) + b"\xb9" + _sized(subkey)
-
-
-def _sized(armored: bytes) -> bytes:
-    """The body of the first packet, an old-format one, after its length in two bytes."""
-    text = armored.replace(b"\r", b"").partition(b"\n\n")[2].partition(b"\n=")[0]
-    data = base64.b64decode(text)
-    start = 1 + (1 << (data[0] & 3))
-    size = int.from_bytes(data[1:start], "big")
-    return size.to_bytes(2, "big") + data[start : start + size]
-
-
 SECRET = "a-password-nobody-sees"
 
 MATRIX = """\

@@ -13,7 +13,7 @@ import pytest
 from tests.support.samples import ROOT
 
 SOURCE = ROOT / "generator"
-DATA = ["components", "profiles", "core/render/templates", "jobs/library/starters", "schemas"]
+DATA = ["components", "profiles", "core/render/tools", "jobs/library/starters", "schemas"]
 """Rooms without which a command fails as soon as it starts."""
 FOR_TESTS = ["images.yaml", "images.lock.yaml", "requirements.lock", "Makefile", "docs/ci.md"]
 

@@ -14,6 +14,7 @@ from bakestone.cli.views import library as show_library
 from bakestone.core.documents.patterns import compare, version_key
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
+from bakestone.core.render import family
 from bakestone.jobs.library import browse
 from bakestone.project import Project
 from tests.support.samples import ROOT
@@ -116,9 +117,11 @@ def test_the_seven_images_are_told_with_every_host_that_a_build_asks() -> None:
     made = Project(ROOT / "images.yaml", ROOT / "images.lock.yaml", ROOT / "dockerfiles", None, "")
     names = {v.name for v in made.matrix.variants if v.family.name == "azureml-2020"}
     table = rows(text.partition("| for |")[2].join(["| for |", ""]))
+    written = (ROOT / "dockerfiles/azureml-2020/Dockerfile").read_text("utf-8")
     for name in names:
         assert sum(f"`{name}`" in who for who, _ in table) == 1, name
-        dockerfile = (ROOT / "dockerfiles/azureml-2020" / name / "Dockerfile").read_text("utf-8")
+        dockerfile = family.reachable(written, name)
+        assert dockerfile is not None
         needed = set(
             re.findall(
                 r"https?://([a-z0-9.-]+)/",

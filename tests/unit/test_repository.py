@@ -14,7 +14,7 @@ from tests.support.samples import ROOT
 ADRS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 GENERATED = [
     "dockerfiles/docker-bake.json",
-    "dockerfiles/debian/openmpi5.0.10-debian12/Dockerfile",
+    "dockerfiles/debian/Dockerfile",
     "images.lock.yaml",
     "requirements.lock",
     "tests/golden/images.lock.yaml",

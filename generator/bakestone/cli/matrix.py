@@ -1,4 +1,4 @@
-"""The matrix: `validate`, `list`, `explain`, `generate`, `export`. Parse, call, print."""
+"""`validate`, `list`, `explain`, `generate`, `dockerfile`, `export`. Parse, call, print."""
 
 from __future__ import annotations
 
@@ -94,6 +94,20 @@ def generate(check: bool, project: Project) -> None:
         matrix_view.generated(project, *project.generate())
 
 
+@command(
+    "Print the Dockerfile of one variant.",
+    "bakestone dockerfile openmpi5.0.10-debian12",
+    "bakestone dockerfile openmpi5.0.10-debian12 | docker build --tag mpi -",
+)
+@click.argument("variant", shell_complete=options.complete_variants)
+@options.project
+def dockerfile(variant: str, project: Project) -> None:
+    """Print the stages of VARIANT alone, out of its family's Dockerfile. Needs no network."""
+    from bakestone.cli.views import matrix as matrix_view
+
+    matrix_view.dockerfile(project.dockerfile(variant))
+
+
 @click.group()
 def export() -> None:
     """Write the matrix in the form that another tool reads."""
@@ -130,4 +144,4 @@ def github(
     click.echo(jobs_of(plan, changed_since, max_jobs))
 
 
-COMMANDS = (explain, export, generate, list_variants, validate)
+COMMANDS = (dockerfile, explain, export, generate, list_variants, validate)

@@ -21,7 +21,17 @@ from bakestone.project import Project
 from tests.support.command import Command
 from tests.support.samples import FIRST, ROOT
 
-COMMANDS = ["validate", "list", "explain", "lock", "generate", "build", "export", "completion"]
+COMMANDS = [
+    "validate",
+    "list",
+    "explain",
+    "lock",
+    "generate",
+    "dockerfile",
+    "build",
+    "export",
+    "completion",
+]
 
 
 def test_help_names_every_command_and_shows_examples(bakestone: Command) -> None:
@@ -145,6 +155,7 @@ WITH_A_SITE = [
     "validate",
     "list",
     "explain openmpi5.0.10-ubuntu22.04",
+    "dockerfile openmpi5.0.10-ubuntu22.04",
     "lock --check",
     "generate",
     "outdated --only version",

@@ -49,6 +49,11 @@ def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]
     click.echo(f"{project.output}: {counts}")
 
 
+def dockerfile(text: str) -> None:
+    """A Dockerfile as it is."""
+    click.echo(text, nl=False)
+
+
 def variants(
     project: Project, chosen: Sequence[Variant], at: datetime.date, *, as_json: bool
 ) -> None:

@@ -158,8 +158,8 @@ class State:
             alone = self.targets[0] if len(self.targets) == 1 else ""
             return Step(name, alone or (target if target in self.targets else ""))
         first, second = found["first"] or "", found["second"] or ""
-        if len(self.targets) == 1 and first not in self.targets:
-            # one target: [STAGE 1/3], or [PLATFORM STAGE 1/3]
+        if len(self.targets) == 1 and (not second or first not in self.targets):
+            # one target: [STAGE 1/3], or [PLATFORM STAGE 1/3]; a stage may be called as it is
             target, stage = self.targets[0], second or first
         else:
             target, stage = first, second.split(" ")[-1]

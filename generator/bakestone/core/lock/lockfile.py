@@ -93,10 +93,7 @@ def write(lock: Lock, path: Path) -> bool:
 
 
 def _unfit(lock: Lock, path: Path) -> Iterator[str]:
-    """What of a lock its schema refuses.
-
-    The closures, nearly all of a large lock, are held against its patterns here.
-    """
+    """What its schema refuses; the closures, nearly all of a large lock, are checked right here."""
     rules = schema.schema("lock")["$defs"]
 
     def fits(text: str, rule: Json) -> bool:

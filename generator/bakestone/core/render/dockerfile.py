@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from bakestone.core.documents import template
 from bakestone.core.library.catalog import Library
@@ -23,13 +22,13 @@ from bakestone.core.render.packages.by_distro import manager_of
 from bakestone.core.render.packages.install import install
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
 from bakestone.core.render.packages.toolstages import ToolStages
-from bakestone.core.render.stages import SELF, VERSION, Contents, Mark, RenderedStage
+from bakestone.core.render.stages import PLATFORM, SELF, VERSION, ContentsRow, Mark, RenderedStage
 from bakestone.errors import fail
 
 
 class Renderer:
-    """Renders the variants of one matrix with one lock; what several variants have alike is
-    rendered once.
+    """Renders the variants of one matrix with one lock; what several variants of a family have
+    alike is rendered once, and has the marks of the first: not those of another family.
     """
 
     def __init__(self, library: Library, lock: Lock) -> None:
@@ -57,7 +56,9 @@ class Renderer:
             slot = stage.chosen.slot
             uses = tuple(made[used] for used in stage.uses if used in made)
             *before, last = self._component(stage, variant, uses, base)
-            found |= dict.fromkeys((*before, *measures[slot], last))
+            programs, expected = measures[slot]
+            # what a version changes, one after the other
+            found |= dict.fromkeys((programs, *before, expected, last))
             made[slot] = last
         found[GATE] = None
         image = self._image(variant, filled, base, list(made.values()))
@@ -77,6 +78,7 @@ class Renderer:
         vendors = self._survey.vendor_packages(variant)
         key = (
             "base",
+            variant.family.name,
             variant.base.ref,
             wanted.names,
             tuple((v.chosen.text, v.chosen.seen, v.packages.names) for v in vendors),
@@ -103,7 +105,7 @@ class Renderer:
             marks += [_mark(c) for c in others]
             inside = [c.text for c in variant.slots.values() if not c.staged]
             how = self._pins(wanted)
-            contents = Contents(", ".join(inside), how, variant.base.ref)
+            contents = ContentsRow(", ".join(inside), how, variant.base.ref)
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             last = RenderedStage(title, text, tuple(marks), contents)
             self._known[key] = (*before, last)
@@ -141,7 +143,7 @@ class Renderer:
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
-            contents=Contents("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
+            contents=ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
         )
         return (*builder, keys, toolbox, last)
 
@@ -174,6 +176,7 @@ class Renderer:
         text, origin = chosen.component.template(chosen.method)
         used_names = template.names(text)
         key = (
+            variant.family.name,
             stage.builder.ref,
             base if stage.on_base else None,
             tuple(uses),
@@ -208,7 +211,7 @@ class Renderer:
         context |= {"artifacts": artifacts, "files": pins, "tools": mounted(toolbox.reference)}
         body.append(template.render(text, context, origin=origin).strip("\n"))
         whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
-        contents = Contents(chosen.text, chosen.method, _source(stage))
+        contents = ContentsRow(chosen.text, chosen.method, _source(stage))
         last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, contents)
         self._known[key] = (*found, last)
         return self._known[key]
@@ -233,7 +236,7 @@ class Renderer:
         found = []
         for platform in platforms:
             fitting = [a for a in stage.artifacts if a.platform in ("", platform)]
-            marked = (*marks, Mark("platform", platform.split("/")[1]))
+            marked = (*marks, Mark(PLATFORM, platform.split("/")[1]))
             found.append(RenderedStage(title, scratch + _adds(fitting) + wheels, marked))
         each = ", ".join(one.reference for one in found)
         text = f"# by platform: {each}\nFROM {found[0].by_platform} AS {SELF}\n"
@@ -290,7 +293,7 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
 
 def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
-    hosts = dict.fromkeys(urlsplit(a.url).netloc for a in stage.artifacts)
+    hosts = dict.fromkeys(a.url.split("/")[2] for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
     more = f" and {len(wheels) - 2} more" if len(wheels) > 2 else ""
     indexed = [f"package index: {', '.join(wheels[:2])}{more}"] if wheels else []

@@ -49,7 +49,9 @@ class FamilyFile:
     def alone(self, name: str) -> str:
         """The stages of one variant, as they stand in the file."""
         begin = f"{GENERATED}\n# The stages of {name}, of the family {self.family.name}.\n"
-        return "\n".join([begin, *(s.written(self.names) for s in self.stages[name])])
+        # components may have the same program to measure them: one stage, with two titles
+        once = {stage.identity: stage for stage in self.stages[name]}
+        return "\n".join([begin, *(s.written(self.names) for s in once.values())])
 
     def names_of(self, name: str) -> dict[str, str]:
         """Name of a stage -> its identity, for the stages of one variant."""
@@ -95,28 +97,32 @@ def family_files(
 
 def reachable(text: str, target: str) -> str | None:
     """The stages of a family's Dockerfile that a target needs, in their order; None without it."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {"": []}
+    origins: dict[str, str] = {}
     name, end = "", ""
     for line in text.splitlines():
         stage = None if end else _STAGE.match(line)
         if stage:
-            name = stage[2]
-            found[name] = []
-        if name:
-            found[name].append(line)
+            before, name = found[name], stage[2]
+            about = len(before)
+            while about and before[about - 1].startswith("#"):
+                about -= 1  # a comment right above a FROM is that stage's
+            found[name], before[about:] = before[about:], []
+            origins[name] = stage[1]
+        found[name].append(line)
         if end:
             end = "" if line == end else end
         elif heredoc := _HEREDOC.search(line):
             end = heredoc[1]
-    if target not in found:
+    if target not in origins:
         return None
     wanted, todo = set[str](), [target]
     while todo:
         name = todo.pop()
-        if name not in wanted and name in found:
+        if name not in wanted and name in origins:
             wanted.add(name)
             todo += _USED.findall("\n".join(found[name]))
-            todo += _origins(found[name][0].split()[1], found)
+            todo += _origins(origins[name], origins)
     return "\n".join(line for stage in found if stage in wanted for line in found[stage])
 
 

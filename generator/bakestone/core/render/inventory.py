@@ -25,7 +25,7 @@ CONTRACT = "contract.sh"
 
 
 class Measures:
-    """What is measured of many variants; what several have alike is rendered once."""
+    """What is measured of many variants; what several of a family have alike is rendered once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[RenderedStage, RenderedStage]] = {}
@@ -33,7 +33,7 @@ class Measures:
     def stages(self, chosen: Chosen, variant: Variant) -> tuple[RenderedStage, RenderedStage]:
         """A component's script and programs, and these with what is expected of its version."""
         prefix = "/usr" if chosen.of_distro else variant.context[chosen.slot]["prefix"]
-        key = (chosen.slot, chosen.text, prefix)
+        key = (variant.family.name, chosen.slot, chosen.text, prefix)
         if key not in self._known:
             component, version = chosen.component, chosen.version
             programs = RenderedStage(

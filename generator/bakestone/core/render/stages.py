@@ -13,6 +13,10 @@ from itertools import combinations
 
 VERSION = "version"
 """The kind of mark that is a stage's own version: it comes right after the title."""
+PLATFORM = "platform"
+"""The kind of mark that is the platform a stage is for: it comes last, since `by_platform` puts
+another one in its place.
+"""
 SELF = "@stage@"
 """Stands in a stage's text for its own name."""
 _REFERENCE = re.compile(r"@stage(?::([0-9a-f]{64})(:platform)?)?@")
@@ -31,7 +35,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Contents:
+class ContentsRow:
     """A row of the table of contents: what is pinned, how it is installed, where it is from."""
 
     what: str
@@ -50,7 +54,7 @@ class RenderedStage:
     title: str
     text: str = field(repr=False)
     marks: tuple[Mark, ...] = ()
-    contents: Contents | None = None
+    contents: ContentsRow | None = None
     own: bool = False
 
     @cached_property
@@ -105,7 +109,7 @@ def _labels(group: Sequence[RenderedStage]) -> list[str]:
     for number in range(len(kinds) + 1):
         for chosen in combinations(kinds, number):
             labels = [""] * len(group)
-            for kind in sorted(chosen, key=lambda kind: kind != VERSION):
+            for kind in sorted(chosen, key=lambda kind: (kind != VERSION, kind == PLATFORM)):
                 marks = [next((m for m in s.marks if m.kind == kind), None) for s in group]
                 parts = [_label(mark, marks) for mark in marks]
                 labels = [a + b for a, b in zip(labels, parts, strict=True)]

@@ -147,8 +147,9 @@ class _Examination:
             findings = self.project.drift()
         except BakestoneError:
             return []
-        owners = {str(self.project.path_of(v)): v.name for v in self.whole.variants}
-        owners[str(self.project.output / "docker-bake.json")] = ""
+        owners: dict[str, list[str]] = {str(self.project.output / "docker-bake.json"): []}
+        for variant in self.whole.variants:
+            owners.setdefault(str(self.project.path_of(variant)), []).append(variant.name)
         alike: dict[tuple[str, str], list[Finding]] = {}
         for finding in findings:
             if finding.name in owners:
@@ -156,7 +157,7 @@ class _Examination:
         rows = []
         for (why, hint), several in alike.items():
             paths = tuple(f.name for f in several)
-            hit = tuple(owners[p] for p in paths if owners[p])
+            hit = tuple(name for path in paths for name in owners[path])
             rows.append(Trouble(why, hint, what=few(paths, 1), variants=hit, items=paths))
         return rows
 

@@ -118,9 +118,8 @@ def _rendered(
         if not isinstance(found, Obstacle):
             Renderer(library, samples.lock([found], library)).stages(found)
             return
+        why = f"method {method}: no combination was found that it can be installed in: {found}"
+        name = f"{component.name}@{version.version}"
+        yield Finding(why, "see its rules and conditions", name=name, severity="warning")
     except BakestoneError as problem:
         yield from problem.findings
-        return
-    why = f"method {method}: no combination was found that it can be installed in: {found}"
-    hint = "see its rules and conditions"
-    yield Finding(why, hint, name=f"{component.name}@{version.version}", severity="warning")

@@ -25,11 +25,9 @@ _PROGRAM = (b"\x7fELF", b"#!")
 
 @dataclass(frozen=True)
 class Contents:
-    """`kind` is tar, zip, wheel or program, `folder` whether all is in one folder, which is then
-    left out of `files`.
-
-    These map a path to whether it may be executed; those of a wheel are as pip installs them, its
-    programs below `bin`.
+    """`kind` is tar, zip, wheel or program, `folder` whether all is in one folder, which `files`
+    leave out. They map a path to whether it may be executed; a wheel's are as pip installs them,
+    its programs below `bin`.
     """
 
     kind: str

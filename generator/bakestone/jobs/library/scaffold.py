@@ -209,14 +209,14 @@ def write(folder: Path, name: str, texts: Texts) -> None:
 
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:
-    said = {key: _scalar(str(value)) for key, value in asdict(about).items() if key != "ask"}
+    # as YAML writes it: in quotes where it would be read as something else
+    said = {
+        key: yaml.safe_dump({"": value}, width=10_000).partition(": ")[2].strip()
+        for key, value in asdict(about).items()
+        if key != "ask"
+    }
     how = {"prefix": prefix, "settings": settings, "method": method, "summary": summary}
     return _COMPONENT.format(**how, **said)
-
-
-def _scalar(text: str) -> str:
-    """A text in YAML: in quotes where it would be read as something else."""
-    return str(yaml.safe_dump({"": text}, width=10_000)).partition(": ")[2].strip()
 
 
 def _versions(versions: Mapping[str, Entry]) -> str:

@@ -36,9 +36,7 @@ _STARTERS = Path(__file__).with_name("starters")
 
 @dataclass(frozen=True)
 class FileLayout:
-    """How the files lie: `kind` is tar, zip, wheel or program, `folder` whether all are in one
-    folder, `program` its path below the prefix.
-    """
+    """`kind` is tar, zip, wheel or program, `folder` whether all are in one, `program` its path."""
 
     kind: str
     folder: bool

@@ -178,9 +178,7 @@ class Entries:
         return _as_before(replace(entry, known=pinned, install=item.names), kept)
 
     def _snapshot(self, item: WantedPackages) -> LockedPackages:
-        """One time for all bases of a distro, that of the present lock, unless it is to be resolved
-        again or the base is newer than it.
-        """
+        """One time for all bases of a distro: the lock's, if it may stay and no base is newer."""
         distro = item.distro
         for ref, locked in sorted(self.old.packages.items()):
             if (
@@ -218,10 +216,7 @@ class Entries:
             self.problems |= {item.ref: problem for item in questions if item.ref not in locked}
 
     def _artifacts(self, wanted: Needs) -> dict[str, LockedArtifact]:
-        """Files by the library's checksums.
-
-        A size that it does not have is asked of the file's server, which need not answer.
-        """
+        """The library's checksums; a size that it lacks is asked of the file's server."""
         found: dict[str, LockedArtifact] = {}
         unknown = []
         for url, artifact in wanted.artifacts.items():

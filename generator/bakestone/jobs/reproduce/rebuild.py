@@ -107,8 +107,7 @@ def reproduce(
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
-        why = f"{abilities.name} cannot export an image with rewritten times"
-        raise fail(why, hint, code=ENVIRONMENT)
+        raise fail(f"{abilities.name} cannot export images", hint, code=ENVIRONMENT)
     with temporary("bakestone-reproduce-") as folder:
         known = _published(variants, registry, against, folder)
         first = Layout(folder / "first")

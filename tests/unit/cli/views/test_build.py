@@ -38,9 +38,8 @@ def image(library: Library, tmp_path: Path) -> ReleasedImage:
 @pytest.fixture
 def nothing(library: Library) -> Outcome:
     from bakestone.core.lock.lock import Lock
-    from bakestone.core.render.bakefile import WHOLE
 
-    return Outcome(BuildPlan((), "registry.example.com/base", WHOLE, (), Lock(), library))
+    return Outcome(BuildPlan((), "registry.example.com/base", True, (), Lock(), library))
 
 
 def test_an_outcome_is_a_table_and_a_sentence(

@@ -23,7 +23,7 @@ from bakestone.clients.engine.capabilities import (
 from bakestone.clients.engine.policy import source_policy
 from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
-from bakestone.core.render.bakefile import NO_ATTESTATIONS, PROVENANCE, WHOLE, Form
+from bakestone.core.render.bakefile import NO_ATTESTATIONS, OUTPUT, PROVENANCE
 from tests.support.samples import refused
 from tests.support.site_files import with_secrets
 
@@ -97,7 +97,7 @@ def test_how_images_come_to_the_registry(
 ) -> None:
     found = abilities(docker(driver, containerd=containerd), "", export=asked)
     assert found.delivery == way
-    assert (found.form == WHOLE) == found.layouts == (way != BY_TAG)
+    assert found.attests == found.layouts == (way != BY_TAG)
     assert found.name.startswith("Docker 28.5.2" if driver == "docker" else "the builder name")
 
 
@@ -118,10 +118,9 @@ def docker(driver: str, *, containerd: bool) -> Any:
 
 
 def test_the_outputs_write_one_form(tmp_path: Path) -> None:
-    form = Form(rewrite=False)
-    by_digest = pushed("r.example/x", form, by_digest=True, plain_http=True)
-    by_tag = pushed("r.example/x:fp-1", form, by_digest=False, plain_http=False)
-    exported = layout("r.example/x:fp-1", tmp_path / "image", form)
+    by_digest = pushed("r.example/x", by_digest=True, plain_http=True)
+    by_tag = pushed("r.example/x:fp-1", by_digest=False, plain_http=False)
+    exported = layout("r.example/x:fp-1", tmp_path / "image")
     written = (by_digest, by_tag, exported)
     options = [dict(o.split("=", 1) for o in out.split(",")) for out in written]
     assert options[0].pop("push-by-digest") == options[0].pop("registry.insecure") == "true"
@@ -131,7 +130,7 @@ def test_the_outputs_write_one_form(tmp_path: Path) -> None:
     for one in options:
         for own in ("type", "name", "push"):
             one.pop(own, None)
-        assert one == form.output
+        assert one == OUTPUT
 
 
 def test_an_inline_target_has_no_context_of_anybodys() -> None:

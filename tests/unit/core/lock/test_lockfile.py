@@ -376,7 +376,7 @@ def test_keyrings_are_locked_by_fingerprint_and_the_texts_have_the_locks(
     (name, keyring), *_ = sorted(made.lock.keyrings.items())
     assert keyring.resolved_from == "library"
     (text,) = made.dockerfiles.values()
-    assert f"keyring {name} {keyring.fingerprint}" in text
+    assert f"{name} {keyring.fingerprint}" in text
     assert f"ADD {keyring.url} /{name}.key" in text
 
 

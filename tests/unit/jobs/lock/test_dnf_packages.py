@@ -34,9 +34,10 @@ def test_git_is_the_distro_s_own_package(
     (variant,) = project(tmp_path, text(distro, git), library=library).matrix.variants
     assert variant.slots["git"].method == "dnf"
     assert variant.slots["git"].of_distro
-    dockerfile = Renderer(library, samples.lock([variant], library)).dockerfile(variant)
+    stages = Renderer(library, samples.lock([variant], library)).stages(variant)
+    dockerfile = "\n".join(stage.text for stage in stages)
     assert "  git-0:0-0.noarch \\\n" in dockerfile
-    assert f"measure git git {git} /usr version={git}" in dockerfile
+    assert f"\ngit git {git} /usr version={git}\n" in dockerfile
     assert "/usr/local/git" not in dockerfile, (
         "it has no build stage and is not on PATH a second time"
     )

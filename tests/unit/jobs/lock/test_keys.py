@@ -19,7 +19,8 @@ from bakestone.core.lock.scope import Scope
 from bakestone.jobs.lock.entries import Entries
 from bakestone.jobs.lock.journal import Journal
 from bakestone.project import Project
-from tests.support.mirror import FIRST, KEYS, SECOND, vendor_component, with_subkey
+from tests.support.keys import KEYS, STRANGER
+from tests.support.mirror import FIRST, vendor_component
 from tests.support.samples import NOW, made_up, made_up_lock, project
 from tests.support.webserver import Answer, WebServer, body, serving, status
 
@@ -129,11 +130,10 @@ def test_a_checksum_of_another_place_is_not_kept(vendor: Vendor) -> None:
 
 
 def test_a_file_with_another_key_is_an_error_with_both_fingerprints(vendor: Vendor) -> None:
-    foreign = with_subkey((KEYS / "second.asc").read_bytes(), KEY)
-    vendor.server.answers["/acme.asc"] = body(foreign)
+    vendor.server.answers["/acme.asc"] = body((KEYS / "stranger.asc").read_bytes())
     found, entries = vendor.lock()
     (problem,) = entries.problems.values()
-    assert f"has the key {SECOND}, not {FIRST}" in problem.findings[0].message
+    assert f"has the key {STRANGER}, not {FIRST}" in problem.findings[0].message
     assert found.sha256 == ""
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -303,7 +304,9 @@ def test_packages_are_asked_for_without_running_anything_of_the_lock(
     assert len(definition["target"]) == 2, "one target a platform, in one call"
     for target in definition["target"].values():
         text = target["dockerfile-inline"]
-        assert text.startswith("FROM docker.io/library/debian:12@sha256:")
+        tools, base, result = re.findall(r"^FROM (.*)$", text, re.MULTILINE)
+        assert (tools, result) == ("scratch AS tools", "scratch")
+        assert base.startswith("docker.io/library/debian:12@sha256:")
         assert "--no-install-recommends" in text
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.render.plan import BuildPlan
+from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.jobs.publish.order import MAX_TARGETS, chunks, hit_by, order
 from tests.support.samples import locked
 from tests.support.stages import stage_texts
@@ -26,6 +27,8 @@ families:
       conda: [miniforge@26.3.2-3]
     methods: {openmpi: source}
 """
+OWN = ("image", "inventory")
+"""Parts of a variant that are its own."""
 
 
 @pytest.fixture
@@ -34,26 +37,36 @@ def made(library: Library, tmp_path: Path) -> BuildPlan:
     return project.plan(project.matrix.variants)
 
 
+def named(variant: PlannedVariant, name: str) -> str:
+    """The identity of a variant's stage of this component, or this part of its own."""
+    begin = f"{variant.stage}.{name}" if name in OWN else name
+    found = re.compile(rf"{re.escape(begin)}(?:$|[0-9-])")
+    others = {variant.stage, *(f"{variant.stage}.{one}" for one in OWN)} - {begin}
+    (identity,) = {i for s, i in variant.stages.items() if found.match(s) and s not in others}
+    return identity
+
+
 def test_a_plan_has_the_stages_of_the_text_in_its_order(made: BuildPlan) -> None:
     for variant in made.variants:
-        assert list(stage_texts(variant.dockerfile)) == [name for name in variant.stages if name]
+        assert list(stage_texts(variant.dockerfile)) == list(variant.stages)
+        assert list(variant.stages)[-1] == variant.stage
 
 
 def test_stages_of_one_text_are_one_and_others_are_not(made: BuildPlan) -> None:
-    """But for the variants' own stages, which begin alike and stand on other ones."""
     identities: dict[str, str] = {}
     for variant in made.variants:
         for name, text in stage_texts(variant.dockerfile).items():
-            if name not in ("image", "inventory"):
-                assert identities.setdefault(variant.stages[name], text) == text
+            assert identities.setdefault(variant.stages[name], text) == text
     assert len(set(identities.values())) == len(identities)
 
 
 def test_variants_with_equal_stages_are_neighbours(made: BuildPlan) -> None:
     ordered = order(made.variants)
     assert sorted(v.name for v in ordered) == sorted(v.name for v in made.variants)
-    bases = [v.stages["base"] for v in ordered]
+    bases = [v.variant.base.ref for v in ordered]
     assert sum(a != b for a, b in pairwise(bases)) == len(set(bases)) - 1
+    shared = [v.shared for v in ordered]
+    assert sum(a != b for a, b in pairwise(shared)) == len(set(shared)) - 1
 
 
 def test_the_order_does_not_depend_on_the_order_before(made: BuildPlan) -> None:
@@ -62,26 +75,35 @@ def test_the_order_does_not_depend_on_the_order_before(made: BuildPlan) -> None:
 
 
 def test_equal_inputs_give_equal_stages_across_variants_and_distros(made: BuildPlan) -> None:
-    stages = [v.stages for v in made.variants]
-    assert len({s["miniforge"] for s in stages}) == 1
-    assert len({s["openmpi"] for s in stages}) == 4
-    assert len({s["git"] for s in stages}) == 4
-    assert len({s["inventory"] for s in stages}) == 8
+    for name, number in (("miniforge", 1), ("openmpi", 4), ("git", 4), ("inventory", 8)):
+        assert len({named(v, name) for v in made.variants}) == number, name
 
 
 def test_a_failed_stage_takes_the_variants_with_the_same_stage_along(made: BuildPlan) -> None:
     variants = list(made.variants)
     first = variants[0]
-    hit = [v.variant for v in hit_by("openmpi", first, variants)]
-    assert {(v.slots["mpi"].text, v.distro.text) for v in hit} == {
+
+    def hit(name: str) -> list[PlannedVariant]:
+        identity = named(first, name)
+        stages = {i: stage for stage, i in first.stages.items()}
+        return hit_by(stages[identity], first, variants)
+
+    assert {(v.variant.slots["mpi"].text, v.variant.distro.text) for v in hit("openmpi")} == {
         (first.variant.slots["mpi"].text, first.variant.distro.text)
     }
-    assert len(hit) == 2
-    assert hit_by("miniforge", first, variants) == variants
+    assert len(hit("openmpi")) == 2
+    assert hit("miniforge") == variants
 
 
-@pytest.mark.parametrize("stage", ["inventory", "image", "stage-9", ""])
-def test_a_failed_measurement_is_the_variants_own(made: BuildPlan, stage: str) -> None:
+@pytest.mark.parametrize("part", [".inventory", ".image", ""])
+def test_a_failed_measurement_is_the_variants_own(made: BuildPlan, part: str) -> None:
+    first = made.variants[0]
+    assert first.stage + part in first.stages
+    assert hit_by(first.stage + part, first, made.variants) == [first]
+
+
+@pytest.mark.parametrize("stage", ["stage-9", ""])
+def test_a_stage_that_nobody_has_is_the_variants_own(made: BuildPlan, stage: str) -> None:
     assert hit_by(stage, made.variants[0], made.variants) == [made.variants[0]]
 
 

@@ -20,7 +20,6 @@ from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
 from bakestone.clients.registry.client import Registry
 from bakestone.core.library.catalog import Library
 from bakestone.core.render import release
-from bakestone.core.render.bakefile import Form
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.jobs.publish import published, records, run
 from bakestone.jobs.publish.attest import index
@@ -83,7 +82,7 @@ def _predicates(shelf: WritableRegistry, repository: str, digest: str) -> list[s
 def test_docker_without_its_image_store_pushes_by_tag_and_is_compared_too(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
-    plain = plan.in_form(Form(rewrite=False, attest=False))
+    plain = plan.unattested()
     outcome, _ = publish(plain, shelf, path, BY_TAG)
     assert len(outcome.moved) == 4
     assert set(shelf.written()) == {v.name for v in plan.variants}
@@ -290,7 +289,7 @@ def test_a_part_of_the_matrix_changes_that_part_of_the_release(
     loaded = json.loads(whole)
     loaded["images"] = [i | {"size": 1} for i in loaded["images"]]
     path.write_text(json.dumps(loaded), "utf-8")
-    publish(replace(part, form=Form(attest=False)).in_form(Form(attest=False)), shelf, path)
+    publish(part.unattested(), shelf, path)
     after = json.loads(path.read_text("utf-8"))["images"]
     assert [i["name"] for i in after] == [v.name for v in plan.variants]
     assert [i["size"] == 1 for i in after] == [i["name"] != GPU for i in after]

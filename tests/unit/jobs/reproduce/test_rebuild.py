@@ -16,7 +16,6 @@ from bakestone.clients.engine.events import State
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
-from bakestone.core.render.bakefile import WHOLE
 from bakestone.core.render.plan import BuildPlan
 from bakestone.jobs.reproduce import rebuild
 from bakestone.jobs.reproduce.rebuild import EQUAL, FORGOTTEN, REBUILD, TRIES
@@ -36,7 +35,7 @@ class Forgetful(Engine):
         self.failures, self.name, self.kept, self.calls = failures, name, kept, 0
 
     def abilities(self) -> Abilities:
-        return Abilities(WHOLE, LAYOUT, layouts=True, name="a builder")
+        return Abilities(True, LAYOUT, layouts=True, name="a builder")
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
         state = State(tuple(definition["target"]))

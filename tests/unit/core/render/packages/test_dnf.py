@@ -16,8 +16,10 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.render.frames import tool
 from bakestone.core.render.packages import dnf
 from bakestone.core.render.packages.install import install
+from bakestone.core.render.packages.toolstages import TOOL_STAGES
 from tests.support.samples import NOW, ROOT, refused
 
 BOTH = ("linux/amd64", "linux/arm64")
@@ -68,16 +70,14 @@ def rendered(wanted: PackageSet, *closures: dict[str, str], pins: str = "version
     lock = Lock(
         packages={wanted.base: LockedPackages(pins, wanted.distro.text, NOW, versions=versions)}
     )
-    return install(wanted, lock, platforms)
+    return install(wanted, lock, platforms, TOOL_STAGES)
 
 
 def test_every_package_is_named_with_epoch_version_release_and_architecture(
     wanted: PackageSet,
 ) -> None:
     text = rendered(wanted, AMD64)
-    assert re.findall(
-        r"^  (\S+)", text[text.index('dnf "$@" install --assumeyes \\') :], re.MULTILINE
-    ) == [
+    assert re.findall(r"^  (\S+)", text[text.index("\npackages \\\n") :], re.MULTILINE) == [
         "gcc-0:8.5.0-22.el8_10.x86_64",
         "glibc-0:2.28-251.el8_10.2.x86_64",
         "tzdata-0:2026a-1.el8.noarch",
@@ -101,12 +101,13 @@ def test_there_is_no_instruction_for_what_the_base_has_already(wanted: PackageSe
 
 
 def test_plugins_recommendations_and_traces_are_left_out(wanted: PackageSet) -> None:
-    text = rendered(wanted, AMD64)
+    assert rendered(wanted, AMD64).endswith("\nclean\nEOF\n")
+    text = tool("dnf.sh")
     assert "--noplugins" in text
     assert "--setopt=install_weak_deps=False" in text
     kept = re.findall(r"--setopt=(?:cachedir|logdir|persistdir)=(\S+)", text)
     assert len(kept) == 3
-    assert all(f" {folder} " in text.splitlines()[-2] for folder in kept)
+    assert {folder.strip('"') for folder in kept} <= set(text.splitlines()[-2].split())
 
 
 def test_the_scripts_are_clean_shell(wanted: PackageSet) -> None:
@@ -117,6 +118,8 @@ def test_the_scripts_are_clean_shell(wanted: PackageSet) -> None:
         dnf.question("base", [wanted], BOTH[0], NOW, ""),
     ):
         script = text.partition("<<'EOF'\n")[2].partition("\nEOF\n")[0]
+        assert script.startswith(". /tools/dnf.sh\n")
+        script = script.replace(". /tools/dnf.sh", tool("dnf.sh"), 1)
         done = subprocess.run(
             [checker, "-s", "sh", "-"], input=script, capture_output=True, text=True, check=False
         )
@@ -162,7 +165,7 @@ def test_repositories_that_are_made_for_apt_are_refused(wanted: PackageSet) -> N
 
 def test_a_set_that_the_lock_lacks_is_an_error(wanted: PackageSet) -> None:
     lock = Lock(packages={wanted.base: LockedPackages("versions", "rocky@8", NOW)})
-    (found,) = refused(lambda: install(wanted, lock, BOTH))
+    (found,) = refused(lambda: install(wanted, lock, BOTH, TOOL_STAGES))
     assert (
         found.message
         == "the lock has no versions of gcc, gcc-c++... on docker.io/rockylinux/rockylinux:8 for"
@@ -181,7 +184,11 @@ def test_the_question_names_each_set_and_is_never_answered_from_the_cache(
         NOW,
         "",
     )
-    assert text.startswith("FROM base@sha256:1 AS ask\n")
+    assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == [
+        "scratch AS tools",
+        "base@sha256:1 AS ask",
+        "scratch",
+    ]
     assert '"$python" - \'[["gcc", "gcc-c++"], ["git"]]\'' in text
     assert NOW in text
 
@@ -240,7 +247,7 @@ def mirrored(tmp_path: Path, repository: str, mirrors: str) -> str | None:
     for name, text in (("etc/yum.repos.d/a.repo", repository), ("run/secrets/mirrors", mirrors)):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(text, "utf-8")
-    script = "\n".join(["set -eu", *dnf.SITE])
+    script = tool("dnf.sh")
     for place in ("/run/secrets", "/etc/yum.repos.d", dnf.REPOSITORIES):
         script = script.replace(place, f"{tmp_path}{place}")
     (tmp_path / "tmp").mkdir()

@@ -29,7 +29,8 @@ while IFS='|' read -r file uri key; do
     ' "$release")
     if [ -z "$sum" ]; then continue; fi
     for from in "${uri%/*}/by-hash/SHA256/$sum" "$uri.$ending"; do
-      if /usr/lib/apt/apt-helper "$@" -o APT::Sandbox::User=root \
+      # shellcheck disable=SC2086 # one word an option
+      if /usr/lib/apt/apt-helper $options -o APT::Sandbox::User=root \
         download-file "$from" "$out/lists/$number" "SHA256:$sum"; then
         got=$ending
         break 2

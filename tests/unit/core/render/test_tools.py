@@ -1,0 +1,332 @@
+"""The tools that the RUNs of Dockerfiles call, run with this machine's shell in a folder that
+stands for the root.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bakestone.core.render.frames import tool
+
+ROOTS = ("/tmp/", "/run/secrets", "/etc/", "/usr/lib/", "/out", "/keys", "/pins", "/dev/shm/")
+EPOCH = 1_500_000_000
+
+
+def moved(name: str, root: Path) -> str:
+    """A tool with the folders that it uses below `root`."""
+    return re.sub("|".join(map(re.escape, ROOTS)), lambda found: f"{root}{found[0]}", tool(name))
+
+
+def shell(
+    script: str, *words: str, path: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a script with a stand-in's folder before the PATH."""
+    search = f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]
+    return subprocess.run(
+        ["sh", "-c", script, "sh", *words],
+        env={"PATH": search, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def stand_in(folder: Path, name: str) -> Path:
+    """A program that prints its words, each in brackets. Gives its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text("#!/bin/sh\nprintf '[%s]' \"$@\"\necho\n", "utf-8")
+    program.chmod(0o755)
+    return folder
+
+
+# keyrings.sh
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys as they are sent, and the fingerprints of their primary keys.
+
+    `taken` is a foreign primary key that has the vendor's as its subkey.
+    """
+
+    vendor: str
+    other: str
+    foreign: str
+    texts: dict[str, bytes]
+
+
+GPG = ("gpg", "--no-tty", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "")
+AT = ("--faked-system-time", "20200101T000000!")
+"""A key has the same fingerprint as a subkey when it has the same time."""
+
+
+@pytest.fixture(scope="module")
+def keys() -> Iterator[Keys]:
+    if not shutil.which("gpg"):
+        pytest.skip("there is no gpg here")
+    # the path of a socket is short, pytest's folders are not
+    with tempfile.TemporaryDirectory(prefix="gpg") as home:
+        environment = {**os.environ, "GNUPGHOME": home, "LC_ALL": "C"}
+
+        def gpg(*words: str, typed: str | None = None) -> bytes:
+            done = subprocess.run(
+                [*GPG, *words],
+                env=environment,
+                input=typed.encode() if typed else None,
+                stdin=None if typed else subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+            )
+            return done.stdout
+
+        def about(name: str, field: str) -> str:
+            listed = gpg("--with-colons", "--with-keygrip", "-K", name).decode()
+            return str(re.findall(rf"^{field}:+(\w+):", listed, re.MULTILINE)[0])
+
+        for name, uses in (("vendor", "sign,cert"), ("other", "sign,cert"), ("foreign", "cert")):
+            gpg("--batch", *AT, "--quick-generate-key", name, "ed25519", uses, "never")
+        found = {name: about(name, "fpr") for name in ("vendor", "other", "foreign")}
+        gpg("--batch", *AT, "--quick-add-key", found["vendor"], "ed25519", "sign", "never")
+        texts = {name: gpg("--export", "--armor", name) for name in found}
+        answers = f"addkey\n13\n{about('vendor', 'grp')}\nq\n0\nsave\n"
+        gpg("--expert", *AT, "--command-fd", "0", "--edit-key", found["foreign"], typed=answers)
+        texts["taken"] = gpg("--export", "--armor", "foreign")
+        yield Keys(**found, texts=texts)
+        subprocess.run(["gpgconf", "--kill", "gpg-agent"], env=environment, check=False)
+
+
+def keyring(
+    keys: Keys, sent: Sequence[str], wanted: str
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """What the tool says of a file of these keys, and the primary keys and subkeys that it keeps,
+    as lines of `gpg --with-colons`: `pub FINGERPRINT`, `sub FINGERPRINT`.
+    """
+    with tempfile.TemporaryDirectory(prefix="gpg") as short:
+        root = Path(short)
+        (root / "keys").mkdir()
+        (root / "keys" / "repo.key").write_bytes(b"\n".join(keys.texts[name] for name in sent))
+        done = shell(moved("keyrings.sh", root), "repo", wanted, TMPDIR=short)
+        made = root / "out" / "repo.gpg"
+        if not made.exists():
+            return done, []
+        assert made.stat().st_mtime == 315532800  # 1980: the layer is the same every day
+        shown = shell(f"gpg --show-keys --with-colons {made}", HOME=short, LC_ALL="C").stdout
+        return done, [" ".join(k) for k in re.findall(r"^(pub|sub):.*\nfpr:+(\w+):", shown, re.M)]
+
+
+def test_a_keyring_holds_the_vendor_s_key_with_its_subkeys(keys: Keys) -> None:
+    done, kept = keyring(keys, ["vendor"], keys.vendor)
+    assert done.returncode == 0, done.stderr
+    assert kept[0] == f"pub {keys.vendor}"
+    assert [line[:4] for line in kept[1:]] == ["sub "]
+
+
+@pytest.mark.parametrize("sent", [("vendor", "other"), ("other", "vendor"), ("vendor", "taken")])
+def test_a_keyring_holds_no_other_key_of_the_file(sent: Sequence[str], keys: Keys) -> None:
+    done, kept = keyring(keys, sent, keys.vendor)
+    assert done.returncode == 0, done.stderr
+    assert kept == keyring(keys, ["vendor"], keys.vendor)[1]
+
+
+def test_the_vendor_s_key_as_the_subkey_of_a_foreign_one_is_refused(keys: Keys) -> None:
+    """apt would trust what the foreign primary key signs."""
+    done, kept = keyring(keys, ["taken"], keys.vendor)
+    assert (done.returncode, kept) == (1, [])
+    assert done.stderr.splitlines()[-2:] == [
+        f"bakestone: keyring repo: expected the key {keys.vendor}, the file has:",
+        f"  {keys.foreign}",
+    ]
+    assert keys.vendor in subkeys(keys.texts["taken"])  # or nothing was tried
+
+
+def test_a_foreign_key_before_the_vendor_s_own_is_never_what_is_kept(keys: Keys) -> None:
+    """gpg takes the vendor's key for one that it has already."""
+    done, kept = keyring(keys, ["taken", "vendor"], keys.vendor)
+    assert (done.returncode, kept) == (1, [])
+
+
+def subkeys(text: bytes) -> list[str]:
+    """Fingerprints of the subkeys in a file of keys."""
+    with tempfile.TemporaryDirectory(prefix="gpg") as home:
+        done = subprocess.run(
+            ["gpg", "--show-keys", "--with-colons"],
+            env={**os.environ, "GNUPGHOME": home},
+            input=text,
+            capture_output=True,
+            check=True,
+        )
+    return re.findall(r"^sub:.*\nfpr:+(\w+):", done.stdout.decode(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("sent", [("other",), ("other", "foreign")])
+def test_a_file_without_the_vendor_s_key_is_refused_and_says_what_it_has(
+    sent: Sequence[str], keys: Keys
+) -> None:
+    done, kept = keyring(keys, sent, keys.vendor)
+    assert (done.returncode, kept) == (1, [])
+    has = {line.strip() for line in done.stderr.splitlines() if line.startswith("  ")}
+    assert has == {getattr(keys, name) for name in sent}
+
+
+# timed.sh
+
+
+def settled(root: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script as a RUN that begins with timed.sh, where `root`/fs is the file system."""
+    (root / "dev" / "shm").mkdir(parents=True)
+    (root / "fs").mkdir(exist_ok=True)
+    text = moved("timed.sh", root)
+    assert "find / -xdev" in text
+    text = text.replace("find / -xdev", f"find {root}/fs -xdev")
+    return shell(f"{text}\ncd {root}/fs\n{script}", SOURCE_DATE_EPOCH=str(EPOCH))
+
+
+def test_what_a_run_made_or_changed_has_its_time_and_the_rest_keeps_its_own(tmp_path: Path) -> None:
+    old = tmp_path / "fs" / "before"
+    (tmp_path / "fs" / "folder").mkdir(parents=True)
+    for name in ("untouched", "changed"):
+        (old.parent / name).write_text("x", "utf-8")
+    kept = (old.parent / "untouched").stat().st_mtime_ns
+    done = settled(
+        tmp_path,
+        "echo y >>changed; echo z >made; ln -s nowhere link; echo > folder/inner;"
+        " touch -d @1000000000 unpacked",
+    )
+    assert done.returncode == 0, done.stderr
+    times = {
+        path.name: path.lstat().st_mtime
+        for path in (tmp_path / "fs").rglob("*")
+        if path.name != "untouched"
+    }
+    assert times.pop("unpacked") == 1_000_000_000  # compiled Python modules know that time
+    assert times == dict.fromkeys(("changed", "made", "link", "folder", "inner"), EPOCH)
+    assert (old.parent / "untouched").stat().st_mtime_ns == kept
+    assert (tmp_path / "fs").stat().st_mtime == EPOCH
+
+
+def test_a_run_that_fails_fails(tmp_path: Path) -> None:
+    assert settled(tmp_path, "(exit 7)").returncode == 7
+
+
+# apt.sh
+
+
+def apt(root: Path, script: str, **files: str) -> str:
+    """What apt-get is called with in a script that begins with apt.sh; `files` are those of the
+    machine, with two underscores for a slash. A file that is made keeps its place below `root`.
+    """
+    for name, text in files.items():
+        path = root / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    (root / "tmp").mkdir(parents=True, exist_ok=True)
+    done = shell(f"{moved('apt.sh', root)}\n{script}", path=stand_in(root / "bin", "apt-get"))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_packages_are_looked_up_and_installed_without_recommendations(tmp_path: Path) -> None:
+    update, install = apt(tmp_path, "packages git=1:2 'lib c'").splitlines()
+    assert update.endswith("[update]")
+    assert install.endswith("[install][--yes][--no-install-recommends][git=1:2][lib c]")
+    assert "[APT::Update::Error-Mode=any]" in update
+
+
+def test_a_snapshot_s_sources_are_the_only_ones(tmp_path: Path) -> None:
+    line = "deb http://snapshot.example.com/x noble main"
+    (said,) = apt(tmp_path, f"only '{line}' 'deb http://b.example.com/ /'\napt update").splitlines()
+    made = tmp_path / "tmp" / "only.list"
+    assert made.read_text("utf-8") == f"{line}\ndeb http://b.example.com/ /\n"
+    assert f"[Dir::Etc::SourceList={made}][-o][Dir::Etc::SourceParts=-]" in said
+
+
+def test_a_frozen_archive_is_asked_without_other_sources(tmp_path: Path) -> None:
+    said = apt(tmp_path, "no_parts\napt update")
+    assert "[Dir::Etc::SourceParts=-]" in said
+    assert "SourceList" not in said
+
+
+def test_a_site_s_mirror_stands_for_what_it_mirrors(tmp_path: Path) -> None:
+    mirrors = "http://a.example.com/ https://mirror.test/a/\nhttps://b.example.com/ /srv/b/\n"
+    apt(
+        tmp_path,
+        "vendor 'deb http://a.example.com/x y z' 'deb http://a-example.com/ y z'\n"
+        "vendor 'deb https://b.example.com/x /'",
+        run__secrets__mirrors=mirrors,
+    )
+    assert (tmp_path / "tmp" / "vendor" / "vendor.list").read_text("utf-8").splitlines() == [
+        "deb https://mirror.test/a/x y z",
+        "deb http://a-example.com/ y z",
+        "deb /srv/b/x /",
+    ]
+
+
+def test_a_vendor_s_repository_is_beside_those_of_the_base_but_never_twice(tmp_path: Path) -> None:
+    parts = {
+        "etc__apt__sources.list.d__cuda.list": "deb https://v.example.com/cuda /\n",
+        "etc__apt__sources.list.d__debian.sources": "URIs: http://deb.example.com/debian\n",
+    }
+    said = apt(
+        tmp_path,
+        "parts https://v.example.com/cuda\nvendor 'deb https://v.example.com/cuda /'\napt update",
+        **parts,
+    )
+    folder = tmp_path / "tmp" / "vendor"
+    assert sorted(path.name for path in folder.iterdir()) == ["debian.sources", "vendor.list"]
+    assert f"[Dir::Etc::SourceParts={folder}]" in said
+
+
+def test_the_certificates_of_a_base_are_used_where_it_has_some(tmp_path: Path) -> None:
+    assert "Verify-Peer=false" in apt(tmp_path / "without", "https\napt update")
+    bundle = {"etc__ssl__certs__ca-certificates.crt": "x"}
+    assert "Verify-Peer" not in apt(tmp_path / "with", "https\napt update", **bundle)
+
+
+def test_a_site_s_settings_and_certificates_are_used(tmp_path: Path) -> None:
+    said = apt(
+        tmp_path, "apt update; echo $APT_CONFIG", run__secrets__apt="x", run__secrets__ca="x"
+    )
+    assert f"[Acquire::https::CaInfo={tmp_path}/run/secrets/ca]" in said
+    assert said.endswith(f"{tmp_path}/run/secrets/apt\n")
+
+
+def test_old_apt_gets_https_first(tmp_path: Path) -> None:
+    said = apt(tmp_path / "old", "https_method")
+    assert "[apt-transport-https][ca-certificates]" in said
+    assert not apt(tmp_path / "new", "https_method", usr__lib__apt__methods__https="x")
+
+
+# wheels.sh
+
+
+def wheels(root: Path, *words: str) -> str:
+    path = stand_in(root / "bin", "python3")
+    done = shell(moved("wheels.sh", root), *words, path=path)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_wheels_are_taken_by_hash_and_with_nothing_else(tmp_path: Path) -> None:
+    said = wheels(tmp_path)
+    assert said.startswith("[-m][pip][install]")
+    for word in ("--require-hashes", "--no-deps", "--only-binary][:all:", "--prefix][/wheels"):
+        assert f"[{word}]" in said
+    assert said.endswith(f"[-r][{tmp_path}/pins/requirements.txt]\n")
+
+
+def test_wheels_of_one_python_go_where_that_one_looks(tmp_path: Path) -> None:
+    said = wheels(tmp_path, "3.11", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+    assert "[--python-version][3.11]" in said
+    assert "[--target][/wheels/lib/python3.11/site-packages]" in said
+    assert "[--platform][manylinux_2_17_x86_64][--platform][manylinux_2_28_x86_64]" in said
+    assert "--prefix" not in said
