@@ -14,6 +14,7 @@ from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Document
+from bakestone.core.render.metadata import Metadata
 from bakestone.errors import BakestoneError, Finding
 
 SECRETS = ("ca", "pip", "apt")
@@ -54,6 +55,7 @@ class Site:
     credentials: tuple[Credential, ...] = ()
     only_locked: bool = False
     export: bool = False
+    metadata: Metadata = field(default_factory=Metadata)
 
     def mirror(self, ref: str) -> str:
         """Where an image is really fetched from: the longest matching prefix is replaced."""
@@ -157,6 +159,7 @@ def _read(path: Path) -> Site:
         credentials=tuple(found),
         only_locked=data.get("only_locked", False),
         export=data.get("push") == "export",
+        metadata=Metadata(**data.get("metadata", {})),
     )
 
 

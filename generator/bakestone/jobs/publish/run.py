@@ -21,6 +21,7 @@ from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
 from bakestone.jobs.publish import deliver, failures, published, records
 from bakestone.jobs.publish.attest import index
+from bakestone.jobs.publish.attest.publish import Publication
 from bakestone.jobs.publish.deliver import Courier, Delivery
 from bakestone.jobs.publish.failures import FailedVariant, StoppedError, VariantError
 from bakestone.jobs.publish.order import chunks, order
@@ -45,6 +46,7 @@ class BuildOptions:
     keep_going: bool = True
     chunk: int = 100
     only_locked: bool = False
+    publication: Publication = field(default_factory=Publication)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ class _Run:
                 return None
             if self.plan.attest and not index.is_done(found.top.data):
                 # a run of an earlier version was stopped before its index was whole
-                return deliver.settle(self.plan, variant, found, self.registry)
+                return deliver.settle(
+                    self.plan, variant, found, self.registry, self.options.publication
+                )
         except VariantError as problem:
             return problem.failed
         return published.released(variant, found, found.top.digest)
@@ -178,7 +182,9 @@ class _Run:
                 board.set(name, Status.PRESENT)
             for name, failed in self.failed.items():
                 self._fail(name, failed, board)
-            delivery = Delivery(self.plan, self.engine, self.registry, self.way, folder)
+            delivery = Delivery(
+                self.plan, self.engine, self.registry, self.way, folder, self.options.publication
+            )
 
             def hand_over(variant: PlannedVariant) -> None:
                 self._deliver(delivery, variant, board)

@@ -75,6 +75,8 @@ def test_the_site_file_of_the_documentation_is_right(tmp_path: Path) -> None:
     assert loaded.only_locked
     assert not loaded.export
     assert loaded.proxies.of("https://files.example.com/") == ""
+    assert loaded.metadata == loaded.metadata.fitting()
+    assert loaded.metadata.vendor == "Example Inc."
 
 
 def test_pins_are_chosen_by_pattern(tmp_path: Path) -> None:
@@ -256,6 +258,32 @@ WRONG = {
         "host is not written as it must be",
         "HOST:PORT",
     ),
+    "an account in the source": (
+        "version: 1\nmetadata: {source: «'https://me:hunter2@git.example.com/x'»}\n",
+        "source cannot be",
+        "without credentials and query",
+    ),
+    "a token in the query": (
+        "version: 1\nmetadata: {url: «'https://git.example.com/x?private_token=hunter2'»}\n",
+        "url cannot be",
+        "without credentials and query",
+    ),
+    "control characters in a name": (
+        'version: 1\nmetadata: {vendor: «"a\\e[31mb"»}\n',
+        "vendor cannot be",
+        "without control characters",
+    ),
+    "a turned direction of writing": (
+        'version: 1\nmetadata: {authors: «"a\\u202Eb"»}\n',
+        "authors cannot be",
+        "without control characters",
+    ),
+    "a revision with a space": (
+        "version: 1\nmetadata: {revision: «'a b'»}\n",
+        "revision cannot be",
+        "letters, digits",
+    ),
+    "a long name": (f"version: 1\nmetadata: {{vendor: «{'x' * 301}»}}\n", "vendor", "300"),
     "a comma in a path": ("version: 1\nca: «'a,b'»\n", "ca cannot be", "a path"),
 }
 
