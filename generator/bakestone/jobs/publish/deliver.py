@@ -89,7 +89,9 @@ class Delivery:
             return self._export(variant)
         plain_http = self.registry.site.plain_http(variant.repository.partition("/")[0])
         name = variant.repository if self.way == BY_DIGEST else variant.kept
-        output = capabilities.pushed(name, by_digest=self.way == BY_DIGEST, plain_http=plain_http)
+        output = capabilities.pushed(
+            name, self.plan.compression, by_digest=self.way == BY_DIGEST, plain_http=plain_http
+        )
         digest = self._bake(variant, self._target(variant, output))
         if self.way == BY_TAG:
             return variant.kept

@@ -13,6 +13,7 @@ from bakestone.clients.engine.buildx import Definition, Engine
 from bakestone.clients.engine.capabilities import LAYOUT, Abilities
 from bakestone.clients.engine.events import State
 from bakestone.clients.parallel import in_parallel
+from bakestone.clients.registry import compressed
 from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
@@ -86,6 +87,8 @@ def build(
         engine.only(policy.locked_sources(plan.lock))
     run = _Run(plan, options, engine, registry, watcher)
     if options.push:
+        if plan.compression.kind == "zstd":
+            compressed.need_zstd()  # what is pushed is read back
         run.look()
         if run.goes_on():
             run.limit(engine.abilities())
