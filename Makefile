@@ -58,6 +58,10 @@ drift: venv ## images.yaml is right, and the committed Dockerfiles are what it s
 bench: venv ## measure against HPCCM
 	$(PHASE) bench $(BIN)/python benchmarks/generate.py
 
+bench-build: venv ## measure exports and cold builds, after make demo; takes long
+	scripts/engine up
+	eval "$$(scripts/engine env)" && $(PHASE) bench-build $(BIN)/python benchmarks/build.py
+
 tools: venv ## build what tests and checks use and takes minutes to build, once
 	$(PHASE) tools scripts/tools docker-registry actionlint distribution cosign osv-scanner
 
@@ -65,5 +69,5 @@ lock-dependencies: venv ## refresh requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --upgrade --output-file requirements.lock
 
-.PHONY: help venv demo check unit library conformance e2e test lint types drift bench tools \
+.PHONY: help venv demo check unit library conformance e2e test lint types drift bench bench-build tools \
   lock-dependencies

@@ -39,7 +39,7 @@ from hpccm.building_blocks import conda, generic_autotools, openmpi, packages, p
 from hpccm.primitives import baseimage, environment, label, shell, user, workdir
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the working copy, also when another bakestone is installed
+sys.path.insert(0, str(ROOT / "generator"))  # the working copy, also when another is installed
 
 from bakestone.core.lock import lockfile, needs, survey
 from bakestone.core.lock.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel

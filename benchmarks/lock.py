@@ -29,10 +29,8 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [
-    str(ROOT),
-    str(ROOT / "tests"),
-]  # the working copy, also when another bakestone is installed
+# the working copy, also when another bakestone is installed, and what its tests have
+sys.path[:0] = [str(ROOT / "generator"), str(ROOT)]
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
@@ -125,7 +123,7 @@ def run(folder: Path, *arguments: str) -> float:
         command,
         check=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "generator")},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -26,6 +26,9 @@ COLUMNS: dict[str, Any] = next(
     if f["name"] == "debian"
 )
 NAME = "openmpi5.0.10-debian12"
+INTEL = "intelmpi2021.16.1-debian12"
+BUILTIN = "default"
+"""The builder that is Docker itself, whichever is in use."""
 CLOCK = "date +%s%N > /out{{ prefix }}/built-at\n"
 
 
@@ -77,26 +80,44 @@ def pip_settings(folder: Path) -> dict[str, Any]:
     return {"pip": "pip.conf"} if index else {}
 
 
-def test_the_four_columns_are_equal_twice_from_an_empty_cache(
-    workspace: Workspace, buildkitd: str
-) -> None:
+@pytest.fixture(scope="module")
+def columns(make: MakeWorkspace) -> Workspace:
+    """The four columns, locked and generated; whoever builds them names the builder first."""
+    workspace = make("columns")
     workspace.images(COLUMNS)
     workspace.site(**pip_settings(workspace.folder))
     workspace.lock_and_generate()
-    workspace.site(builder=buildkitd, **pip_settings(workspace.folder))
-    said = json.loads(
-        workspace.bakestone(
-            "reproduce", "--against", "rebuild", "--format", "json", timeout=3000
-        ).out
-    )
-    assert len(said["images"]) == 4
-    assert {i["variant"] for i in said["images"]} >= {
-        NAME,
-        "intelmpi2021.16.1-cuda13.0.2-cudnn9-debian12",
-    }
-    assert [i["result"] for i in said["images"]] == ["equal"] * 4
-    assert all(i["before"] == i["after"] for i in said["images"])
+    return workspace
+
+
+def built_twice(workspace: Workspace, *names: str) -> dict[str, dict[str, Any]]:
+    """Variant -> what is said of two builds without a cache, of these variants or of all."""
+    command = ["reproduce", *names, "--against", "rebuild", "--format", "json"]
+    said = json.loads(workspace.bakestone(*command, timeout=3000).out)
     assert list(workspace.temporary.iterdir()) == []
+    return {image["variant"]: image for image in said["images"]}
+
+
+def test_the_four_columns_are_equal_twice_from_an_empty_cache(
+    columns: Workspace, buildkitd: str
+) -> None:
+    columns.site(builder=buildkitd, **pip_settings(columns.folder))
+    images = built_twice(columns)
+    assert len(images) == 4
+    assert images.keys() >= {NAME, "intelmpi2021.16.1-cuda13.0.2-cudnn9-debian12"}
+    assert [i["result"] for i in images.values()] == ["equal"] * 4
+    assert all(i["before"] == i["after"] for i in images.values())
+
+
+def test_docker_alone_makes_the_columns_without_cuda_twice_the_same(columns: Workspace) -> None:
+    columns.site(builder=BUILTIN, **pip_settings(columns.folder))
+    said = columns.engine.docker("buildx", "inspect", BUILTIN).splitlines()
+    assert [line.split()[-1] for line in said if line.startswith("Driver:")] == ["docker"]
+    # gigabytes of CUDA, exported four times more, would say nothing of the driver
+    images = built_twice(columns, NAME, INTEL)
+    assert images.keys() == {NAME, INTEL}
+    assert [i["result"] for i in images.values()] == ["equal"] * 2
+    assert all(i["before"] == i["after"] for i in images.values())
 
 
 @pytest.fixture(scope="module")

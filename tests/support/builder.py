@@ -131,8 +131,8 @@ class Builder(Engine):
         return Abilities(True, self.way, layouts=True, name="a stand-in")
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
-        last = {name: str(t["target"]) for name, t in definition["target"].items()}
-        state = State(tuple(last), last=last)
+        stages = {name: str(t["target"]) for name, t in definition["target"].items()}
+        state = State(tuple(stages), last=stages)
         for name, target in definition["target"].items():
             variant = self.variants[name]
             (output,) = target["output"] if isinstance(target["output"], list) else ("",)

@@ -1,4 +1,4 @@
-"""The fixed parts of a Dockerfile: templates, programs that run inside images, and the tools that
+"""The fixed parts of a Dockerfile: programs that run inside images, and the tools that
 its RUNs call.
 """
 
@@ -13,12 +13,6 @@ from bakestone.errors import fail
 HEREDOC = "BAKESTONE_FILE"
 """The word that ends a file inside a Dockerfile."""
 _HERE = Path(__file__).parent
-
-
-@cache
-def frame(name: str) -> str:
-    """The text of a template."""
-    return (_HERE / "templates" / name).read_text("utf-8")
 
 
 @cache

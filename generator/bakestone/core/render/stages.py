@@ -43,7 +43,7 @@ class ContentsRow:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RenderedStage:
     """A stage of a Dockerfile; those with one `identity` are the same work, whoever has them.
 
@@ -56,6 +56,12 @@ class RenderedStage:
     marks: tuple[Mark, ...] = ()
     contents: ContentsRow | None = None
     own: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RenderedStage) and self.identity == other.identity
+
+    def __hash__(self) -> int:
+        return hash(self.identity)
 
     @cached_property
     def identity(self) -> str:

@@ -376,7 +376,7 @@ def test_keyrings_are_locked_by_fingerprint_and_the_texts_have_the_locks(
     (name, keyring), *_ = sorted(made.lock.keyrings.items())
     assert keyring.resolved_from == "library"
     (text,) = made.dockerfiles.values()
-    assert f"{name} {keyring.fingerprint}" in text
+    assert f"\n  {name} {keyring.fingerprint}" in text.partition("\nsh /tools/keyrings.sh ")[2]
     assert f"ADD {keyring.url} /{name}.key" in text
 
 

