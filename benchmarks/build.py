@@ -47,7 +47,8 @@ from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.layout import Layout, temporary
 from bakestone.clients.registry.manifest import Descriptor, Manifest
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render.bakefile import NO_ATTESTATIONS, OUTPUT
+from bakestone.core.render.bakefile import NO_ATTESTATIONS
+from bakestone.core.render.compression import GZIP
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.errors import BakestoneError, Finding, render
 from bakestone.jobs.publish import failures, push_layout, run
@@ -340,7 +341,7 @@ def by_hand(bench: Bench, number: int, *, together: bool) -> Cold:
 
 def handwritten_target(variant: Variant, repository: str) -> Target:
     """A bake target that builds a hand-written file without a cache and pushes the image."""
-    options = {"type": "image", "push": "true", "store": "false", **OUTPUT}
+    options = {"type": "image", "push": "true", "store": "false", **GZIP.options}
     return {
         "dockerfile-inline": handwritten(variant),
         "platforms": ["linux/amd64"],

@@ -196,9 +196,10 @@ class Project:
         files = self.families
         rendered = [RenderedVariant(v, files[v.family.name], self.path_of(v)) for v in variants]
         matrix = self.matrix
-        return plan.make(
+        made = plan.make(
             rendered, self.registry, matrix.variants, self.lock, matrix.library, attest=attest
         )
+        return made.compressed(self.site.compression)
 
     def path_of(self, variant: Variant) -> Path:
         """Where the Dockerfile of a variant's family is."""

@@ -177,7 +177,7 @@ def make(folder: Path, server: WebServer) -> Mirror:
     """A mirror of everything that `MATRIX` needs, with the project that is locked to it."""
     host = server.url.removeprefix("http://").rstrip("/")
     folder.mkdir(parents=True, exist_ok=True)
-    _component(folder)
+    vendor_component(folder)
     (folder / "images.yaml").write_text(MATRIX.format(host=host), "utf-8")
     (folder / "pip.conf").write_text(
         f"[global]\nindex-url = http://reader:{SECRET}@{host}/simple\n", "utf-8"
@@ -227,7 +227,7 @@ def _path(server: WebServer, url: str) -> str:
     return "/" + url.removeprefix(server.url)
 
 
-def _component(folder: Path) -> None:
+def vendor_component(folder: Path) -> None:
     """A team's component that is a package of its vendor."""
     repository = {
         "line": "https://apt.acme.test/ubuntu jammy main",

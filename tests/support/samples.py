@@ -219,7 +219,7 @@ def made_up_lock(
         text: LockedWheel(dict(w.files), "library", NOW) for text, w in wanted.wheels.items()
     }
     lock.keyrings = {
-        name: LockedKeyring(r.key, r.fingerprint, "library", NOW)
+        name: LockedKeyring(r.key, r.fingerprint, "", "library", NOW)
         for name, r in wanted.repositories.items()
     }
     return lock

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +68,8 @@ def build(
     from bakestone.clients.engine.buildx import Engine
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.publish import run
+    from bakestone.jobs.publish.attest.publish import Publication
+    from bakestone.jobs.publish.metadata import gather
 
     if push and load:
         hint = "push first; then `docker pull` loads the image"
@@ -77,7 +81,10 @@ def build(
     plan = project.plan(project.chosen(selectors), attest=attest)
     project.require_generated()
     release = release_path or project.release_path
-    asked = run.BuildOptions(release, push, tags, load, keep_going, jobs, only_locked)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    known = gather(project.site.metadata, project.matrix_path.parent, os.environ)
+    publication = Publication(known, now)
+    asked = run.BuildOptions(release, push, tags, load, keep_going, jobs, only_locked, publication)
     engine, registry = Engine(project.site), Registry(project.site)
     found = run.build(plan, asked, engine, registry, build_view.Screen())
     build_view.outcome(found, asked)

@@ -104,7 +104,10 @@ class Engine:
 
         Raises `BakestoneError` (exit 3) when there is no such builder.
         """
-        return capabilities.abilities(self.client(), self.site.builder, export=self.site.export)
+        site = self.site
+        return capabilities.abilities(
+            self.client(), site.builder, export=site.export, compression=site.compression
+        )
 
     def gateway(self) -> str:
         """This machine's address as build steps see it: the gateway of Docker's default bridge.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakestone.core.render.bakefile import OUTPUT
+from bakestone.core.render.compression import GZIP, Compression
 from bakestone.errors import ENVIRONMENT, fail
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BY_DIGEST, LAYOUT, BY_TAG = "by digest", "layout", "by tag"
 """How images come from a builder to a registry."""
+_OWN_BUILDER = "use a builder of its own (`docker buildx create`, `builder` in the site file)"
 
 
 @dataclass(frozen=True)
@@ -39,34 +40,45 @@ class Abilities:
     name: str
 
 
-def pushed(name: str, *, by_digest: bool, plain_http: bool) -> str:
+def pushed(name: str, compression: Compression = GZIP, *, by_digest: bool, plain_http: bool) -> str:
     """The output that pushes an image: to the repository `name` by its digest, or to a tag."""
-    options = {"type": "image", "name": name, "push": "true", **OUTPUT}
+    options = {"type": "image", "name": name, "push": "true", **compression.options}
     options |= {"push-by-digest": "true"} if by_digest else {}
     options |= {"registry.insecure": "true"} if plain_http else {}
     return _text(options)
 
 
-def layout(name: str, folder: Path) -> str:
+def layout(name: str, folder: Path, compression: Compression = GZIP) -> str:
     """The output that adds an image to an OCI layout; `name` tells it from others there."""
-    return _text({"type": "oci", "name": name, "dest": str(folder), "tar": "false", **OUTPUT})
+    options = {"type": "oci", "name": name, "dest": str(folder), "tar": "false"}
+    return _text(options | compression.options)
 
 
-def abilities(client: DockerClient, builder: str, *, export: bool = False) -> Abilities:
+def abilities(
+    client: DockerClient, builder: str, *, export: bool = False, compression: Compression = GZIP
+) -> Abilities:
     """What a builder, or else the one that Docker uses, can do; by its driver.
 
     `export` says that this site wants images exported, also where the builder could push them.
-    Raises `BakestoneError` (exit 3) when there is no builder, or it cannot export.
+    Raises `BakestoneError` (exit 3) when there is no builder, or it cannot export, or not with this
+    compression.
     """
     driver, name = _driver(client, builder)
     if driver != "docker":
         way = LAYOUT if export else BY_DIGEST
         return Abilities(True, way, layouts=True, name=f"the builder {name}")
+    if compression.kind == "estargz":
+        hint = f"{_OWN_BUILDER}, or another `compression` in the site file"
+        raise fail("Docker's builtin builder does not write estargz", hint, code=ENVIRONMENT)
     info = client.info()
     docker = f"Docker {info.server_version or '0'}"
     if "io.containerd.snapshotter" in str(info.driver_status):
         return Abilities(True, LAYOUT, layouts=True, name=docker)
     docker += " without the containerd image store"
+    if compression != GZIP:
+        hint = "use Docker's containerd image store or a builder of its own (docs/reproducible.md)"
+        said = f"{docker} compresses layers its own way, not by {compression.said}"
+        raise fail(said, f"{hint}, or take `compression` out of the site file", code=ENVIRONMENT)
     if export:
         hint = (
             "use Docker's containerd image store or a builder of its own (docs/reproducible.md), or"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bakestone.clients.site import credentials
 from bakestone.clients.site.credentials import Credential, Login
@@ -14,6 +15,8 @@ from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Document
+from bakestone.core.render.compression import GZIP, Compression
+from bakestone.core.render.metadata import Metadata
 from bakestone.errors import BakestoneError, Finding
 
 SECRETS = ("ca", "pip", "apt")
@@ -54,6 +57,8 @@ class Site:
     credentials: tuple[Credential, ...] = ()
     only_locked: bool = False
     export: bool = False
+    compression: Compression = GZIP
+    metadata: Metadata = field(default_factory=Metadata)
 
     def mirror(self, ref: str) -> str:
         """Where an image is really fetched from: the longest matching prefix is replaced."""
@@ -157,7 +162,14 @@ def _read(path: Path) -> Site:
         credentials=tuple(found),
         only_locked=data.get("only_locked", False),
         export=data.get("push") == "export",
+        compression=_compression(data.get("compression", "gzip")),
+        metadata=Metadata(**data.get("metadata", {})),
     )
+
+
+def _compression(said: str | dict[str, Any]) -> Compression:
+    """A compression by its name, or by `type` and `level`."""
+    return Compression(said) if isinstance(said, str) else Compression(said["type"], said["level"])
 
 
 def _missing_files(document: Document, folder: Path) -> Iterator[Finding]:

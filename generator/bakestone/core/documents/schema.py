@@ -161,7 +161,8 @@ _TYPES = {
 
 def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any) -> tuple[str, str]:
     """Message and hint."""
-    must = f"{_name(path)} must be {_TYPES.get(str(wanted), wanted)}"
+    kinds = [wanted] if isinstance(wanted, str) else wanted
+    must = f"{_name(path)} must be {' or '.join(_TYPES.get(kind, kind) for kind in kinds)}"
     if wanted == "string" and not isinstance(value, (list, dict)):
         raw = document.raw.get(path, "")
         kind = _KINDS.get(type(value), "a number")

@@ -74,10 +74,13 @@ class LockedArtifact:
 
 @dataclass(frozen=True)
 class LockedKeyring:
-    """The key of a vendor's package repository: where it is, and the fingerprint it must have."""
+    """The key of a vendor's package repository: where it is, the fingerprint it must have, and the
+    checksum of the file; that is empty where the file could not be fetched.
+    """
 
     url: str
     fingerprint: str
+    sha256: str = ""
     resolved_from: str = ""
     resolved: str = ""
 

@@ -38,7 +38,7 @@ _ORIGIN = ("from", "resolved")
 _BASE = ("digest", "platforms", "provides", *_ORIGIN, "epoch", "note")
 _PACKAGES = ("pins", "distro", *_ORIGIN, "snapshot", "note")
 _ARTIFACT = ("component", "sha256", "size", *_ORIGIN)
-_KEYRING = ("url", "fingerprint", *_ORIGIN)
+_KEYRING = ("url", "fingerprint", "sha256", *_ORIGIN)
 """The keys of an entry, in the order of the file."""
 _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 

@@ -74,7 +74,9 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
     for key, wheel in wanted.wheels.items():
         out.wheels[key] = LockedWheel(dict(wheel.files))
     for name, repository in wanted.repositories.items():
-        out.keyrings[name] = LockedKeyring(repository.key, repository.fingerprint)
+        out.keyrings[name] = LockedKeyring(
+            repository.key, repository.fingerprint, _MADE_UP.removeprefix("sha256:")
+        )
     for ref, base in wanted.bases.items():
         sets, platforms = wanted.packages[ref], sorted(wanted.platforms[ref])
         digests = dict.fromkeys(platforms, _MADE_UP)

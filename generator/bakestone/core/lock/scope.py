@@ -20,22 +20,27 @@ from bakestone.errors import BakestoneError, fail
 class Scope:
     """Names of entries to ask for again. `packages` are base images, whose packages are meant.
 
-    Wheels and keyrings are not among them: they are what the library says, at every run.
+    Wheels are not among them: they are what the library says, at every run. So are keyrings, but
+    for the checksum of the key file.
     """
 
     bases: set[str] = field(default_factory=set)
     packages: set[str] = field(default_factory=set)
     artifacts: set[str] = field(default_factory=set)
+    keyrings: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(needs: Needs) -> Scope:
         """Everything that is needed."""
-        return Scope(set(needs.bases), set(needs.packages), set(needs.artifacts))
+        return Scope(
+            set(needs.bases), set(needs.packages), set(needs.artifacts), set(needs.repositories)
+        )
 
     def __ior__(self, other: Scope) -> Scope:
         self.bases |= other.bases
         self.packages |= other.packages
         self.artifacts |= other.artifacts
+        self.keyrings |= other.keyrings
         return self
 
 
@@ -87,6 +92,8 @@ def _of_components(texts: set[str], variants: Iterable[Variant], needs: Needs) -
         for chosen in variant.slots.values():
             if chosen.text not in texts:
                 continue
+            known = chosen.component.repositories
+            scope |= Scope(keyrings={name for name in needs.repositories if name in known})
             inherited = chosen.method == INHERITED
             if inherited:
                 scope.bases.add(variant.base.ref)

@@ -11,14 +11,8 @@ from typing import Any
 from bakestone.core.documents.yaml import Json
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.compression import GZIP, Compression
 from bakestone.errors import fail
-
-OUTPUT = {"oci-mediatypes": "true", "compression": "gzip", "force-compression": "true"}
-"""Image options, explicit because BuildKit's defaults changed (0.32).
-
-gzip is what every engine can pull; without force, layers that the engine already has with another
-compression would keep it.
-"""
 
 NO_ATTESTATIONS = ["type=provenance,disabled=true", "type=sbom,disabled=true"]
 """BuildKit's default provenance would change the pushed digest at every build.
@@ -46,14 +40,21 @@ def epoch(variant: Variant, lock: Lock) -> int:
     return lock.bases[variant.base.ref].epoch or EPOCH
 
 
-def fingerprint(variant: Variant, identity: str, lock: Lock, *, attest: bool = True) -> str:
+def fingerprint(
+    variant: Variant,
+    identity: str,
+    lock: Lock,
+    *,
+    attest: bool = True,
+    compression: Compression = GZIP,
+) -> str:
     """64 hex digits that stand for everything the image is made from: the stages that its last one
     needs, by that one's `identity`, platforms, options, time stamp.
     """
     parts = {
         "stages": identity,
         "platforms": list(variant.platforms),
-        "output": OUTPUT,
+        "output": compression.options,
         "attest": [*PROVENANCE, SBOM] if attest else NO_ATTESTATIONS,
         "epoch": epoch(variant, lock),
     }
@@ -100,7 +101,7 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
             )
         groups.setdefault(group, []).append(variant.target)
         entry = target(variant, lock, context=f"{folder}/{variant.family.name}")
-        entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in OUTPUT.items())])]
+        entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in GZIP.options.items())])]
         targets[variant.target] = entry | {
             "tags": [f"{repository(registry, variant)}:{variant.name}"]
         }

@@ -151,7 +151,8 @@ class Renderer:
         locked = self.lock.keyrings.get(name)
         if locked is None:
             raise fail(f"the lock has no keyring {name}", "run `bakestone lock`")
-        return f"ADD {locked.url} /{name}.key\n"
+        checksum = f"--checksum=sha256:{locked.sha256} " if locked.sha256 else ""
+        return f"ADD {checksum}{locked.url} /{name}.key\n"
 
     def _builder(
         self, base: Base, packages: PackageSet, variant: Variant, purpose: str

@@ -15,6 +15,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
+from bakestone.core.render.compression import GZIP, Compression
 from bakestone.core.render.family import FamilyFile
 from bakestone.core.render.measured import Expected, expectations
 
@@ -127,6 +128,7 @@ class BuildPlan:
 
     `known` is the (family, name) of every variant in images.yaml, also of those that are not
     chosen. `lock` and `library` are what the texts were made from: an SBOM names what is in them.
+    `compression` is that of the layers.
     """
 
     variants: tuple[PlannedVariant, ...]
@@ -135,14 +137,33 @@ class BuildPlan:
     known: tuple[tuple[str, str], ...] = field(repr=False)
     lock: Lock = field(repr=False)
     library: Library = field(repr=False)
+    compression: Compression = GZIP
 
     def unattested(self) -> BuildPlan:
         """The same without attestations, which has other fingerprints."""
+        return self._again(replace(self, attest=False))
+
+    def compressed(self, compression: Compression) -> BuildPlan:
+        """The same with layers of another compression, which has other fingerprints."""
+        return self._again(replace(self, compression=compression))
+
+    @staticmethod
+    def _again(plan: BuildPlan) -> BuildPlan:
+        """A plan with the fingerprints that belong to what it now says."""
         variants = tuple(
-            replace(v, fingerprint=_fingerprint(v.rendered, self.lock, attest=False))
-            for v in self.variants
+            replace(
+                v,
+                fingerprint=bakefile.fingerprint(
+                    v.variant,
+                    v.rendered.identity,
+                    plan.lock,
+                    attest=plan.attest,
+                    compression=plan.compression,
+                ),
+            )
+            for v in plan.variants
         )
-        return replace(self, variants=variants, attest=False)
+        return replace(plan, variants=variants)
 
     def target(self, variant: PlannedVariant, output: str, *, attest: bool) -> dict[str, object]:
         """A variant's bake target with this output, with BuildKit's provenance or without.
@@ -174,14 +195,10 @@ def make(
         PlannedVariant(
             one,
             bakefile.repository(registry, one.variant),
-            _fingerprint(one, lock, attest=attest),
+            bakefile.fingerprint(one.variant, one.identity, lock, attest=attest),
             bakefile.epoch(one.variant, lock),
         )
         for one in rendered
     )
     names = tuple((v.family.name, v.name) for v in known)
     return BuildPlan(variants, registry, attest, names, lock, library)
-
-
-def _fingerprint(one: RenderedVariant, lock: Lock, *, attest: bool) -> str:
-    return bakefile.fingerprint(one.variant, one.identity, lock, attest=attest)

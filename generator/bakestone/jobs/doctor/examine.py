@@ -188,7 +188,9 @@ class _Examination:
             signed = partial(repositories.snapshot, distro, time_of, self.asker)
             yield Check("snapshot", f"{distro.text} at {time_of}", plan.base_users(refs), signed)
         for name, (repository, users) in plan.repositories.items():
-            trusted = partial(repositories.key, repository, self.asker)
+            keyring = lock.keyrings.get(name)
+            checksum = keyring.sha256 if keyring and keyring.url == repository.key else ""
+            trusted = partial(repositories.key, repository, self.asker, checksum)
             yield Check("key", f"key of {name}", users.names, trusted)
             fetch = partial(self.repositories.fetch, repository, users.platforms)
             yield Check("repository", name, users.names, fetch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from bakestone.clients.engine.buildx import Engine
@@ -30,7 +31,7 @@ from bakestone.core.lock.needs import Needs
 from bakestone.core.lock.scope import Scope
 from bakestone.core.lock.survey import keyring_origin
 from bakestone.errors import BakestoneError
-from bakestone.jobs.lock import bases, packages, snapshot
+from bakestone.jobs.lock import bases, keys, packages, snapshot
 from bakestone.jobs.lock.journal import Journal
 from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.project import Project
@@ -74,12 +75,7 @@ class Entries:
                 key: _as_before(LockedWheel(dict(wheel.files), *said), self.old.wheels.get(key))
                 for key, wheel in wanted.wheels.items()
             },
-            keyrings={
-                name: _as_before(
-                    LockedKeyring(r.key, r.fingerprint, *said), self.old.keyrings.get(name)
-                )
-                for name, r in wanted.repositories.items()
-            },
+            keyrings=self._keyrings(wanted),
         )
 
     def _bases(self, wanted: Needs) -> dict[str, LockedBase]:
@@ -234,6 +230,37 @@ class Entries:
         for url, answer in in_parallel(self.asker.size, unknown):
             if isinstance(answer, int) and answer:
                 found[url] = replace(found[url], size=answer)
+        return found
+
+    def _keyrings(self, wanted: Needs) -> dict[str, LockedKeyring]:
+        """Keys by the library's fingerprints, with the checksum of the file as it is now.
+
+        Where nobody answers the present checksum stays, else there is none, and `say` is told.
+        """
+        found: dict[str, LockedKeyring] = {}
+        unknown = []
+        for name, repository in wanted.repositories.items():
+            key, fingerprint = repository.key, repository.fingerprint
+            before = self.old.keyrings.get(name)
+            same = before and (before.url, before.fingerprint) == (key, fingerprint)
+            checksum = before.sha256 if before and same else ""
+            entry = LockedKeyring(key, fingerprint, checksum, LIBRARY, self.now)
+            found[name] = _as_before(entry, before)
+            if not checksum or name in self.again.keyrings:
+                unknown.append(repository)
+        for repository, answer in in_parallel(partial(keys.fetch, asker=self.asker), unknown):
+            name = repository.name
+            before = found[name]
+            if isinstance(answer, BakestoneError):
+                self.problems[f"key of {name}"] = answer
+            elif answer.why:
+                stays = "keeps its checksum" if before.sha256 else "has no checksum"
+                self.say(f"the key of {name} {stays}: {answer.why}")
+            else:
+                if before.sha256 and answer.sha256 != before.sha256:
+                    self.say(f"the key of {name}: the file is another one, with the same key in it")
+                entry = replace(before, sha256=answer.sha256, resolved=self.now)
+                found[name] = _as_before(entry, before)
         return found
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bakestone.clients.engine import capabilities
@@ -25,7 +25,7 @@ from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.publish import failures, published, push_layout
-from bakestone.jobs.publish.attest.publish import complete
+from bakestone.jobs.publish.attest.publish import Publication, complete
 from bakestone.jobs.publish.failures import StoppedError, VariantError
 from bakestone.jobs.publish.found import Found
 
@@ -48,6 +48,7 @@ class Delivery:
     registry: Registry
     way: str
     folder: Path
+    publication: Publication = field(default_factory=Publication)
 
     def deliver(self, variant: PlannedVariant) -> ReleasedImage:
         """Bring a variant to the registry, whole, and put its fingerprint tag.
@@ -80,7 +81,7 @@ class Delivery:
             raise published.unpublished(reference)
         if self.way == BY_TAG:
             return published.released(variant, found, found.top.digest)
-        return settle(self.plan, variant, found, self.registry)
+        return settle(self.plan, variant, found, self.registry, self.publication)
 
     def _bring(self, variant: PlannedVariant) -> str:
         """Have a variant pushed by its digest; gives the reference."""
@@ -88,7 +89,9 @@ class Delivery:
             return self._export(variant)
         plain_http = self.registry.site.plain_http(variant.repository.partition("/")[0])
         name = variant.repository if self.way == BY_DIGEST else variant.kept
-        output = capabilities.pushed(name, by_digest=self.way == BY_DIGEST, plain_http=plain_http)
+        output = capabilities.pushed(
+            name, self.plan.compression, by_digest=self.way == BY_DIGEST, plain_http=plain_http
+        )
         digest = self._bake(variant, self._target(variant, output))
         if self.way == BY_TAG:
             return variant.kept
@@ -129,13 +132,17 @@ def _heals(problem: VariantError | BakestoneError) -> bool:
 
 
 def settle(
-    plan: BuildPlan, variant: PlannedVariant, found: Found, registry: Registry
+    plan: BuildPlan,
+    variant: PlannedVariant,
+    found: Found,
+    registry: Registry,
+    publication: Publication,
 ) -> ReleasedImage:
     """Make an image that is there by its digest whole, then put its fingerprint tag, once.
 
     Where another run was quicker, the tag stays where it is, and that image counts.
     """
-    top = complete(plan, variant, found, registry) if plan.attest else found.top
+    top = complete(plan, variant, found, registry, publication) if plan.attest else found.top
     there = registry.head(variant.kept)
     if there not in (None, top.digest, found.top.digest):
         return _first(variant, registry)

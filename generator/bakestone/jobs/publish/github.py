@@ -6,9 +6,9 @@ Limits (docs.github.com, "usage limits"): 256 jobs a matrix, 1 MB a job's output
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
+from bakestone.clients import git
 from bakestone.core.render import family
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, fail
@@ -52,17 +52,13 @@ def _differs(variant: PlannedVariant, commit: str) -> bool:
         raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=2)
     folder = path.parent if path.parent.is_dir() else Path()
     try:
-        if _git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").returncode:
+        if git.run(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").returncode:
             hint = "fetch it first: `git fetch --depth=1 origin COMMIT`"
             said = f"git does not know the commit {commit}"
             raise fail(said, hint, name=commit, code=ENVIRONMENT)
-        old = _git(folder, "show", f"{commit}:./{path.name}")
+        old = git.run(folder, "show", f"{commit}:./{path.name}")
     except FileNotFoundError as problem:
         hint = "--changed-since compares with a commit"
         raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
     before = family.reachable(old.stdout.decode("utf-8", "replace"), variant.stage)
     return before != family.reachable(variant.rendered.file.text, variant.stage)
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)

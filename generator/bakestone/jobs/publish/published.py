@@ -6,15 +6,14 @@ to gigabytes, the image of another variant.
 
 from __future__ import annotations
 
-import gzip
 import io
 import itertools
 import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
 from bakestone.clients.http.session import LedAstrayError, UnreachableError
+from bakestone.clients.registry import compressed
 from bakestone.clients.registry.auth import BusyError, DeniedError, UnfitError
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.manifest import Descriptor, Manifest
@@ -38,9 +37,9 @@ MAX_MEMBERS = 20
 """Files and folders of that layer; real ones have four."""
 MAX_LAYERS = 1000
 """Layers of an image; engines take 127."""
-_ODD = (
+_ODD: tuple[type[Exception], ...] = (
     tarfile.TarError,
-    zlib.error,
+    *compressed.BROKEN,
     OSError,
     EOFError,
     ValueError,
@@ -195,10 +194,8 @@ def _unpacked(blob: bytes) -> bytes:
     try:
         if len(blob) > MAX_INVENTORY:
             raise ValueError
-        raw = blob
-        if blob.startswith(b"\x1f\x8b"):
-            with gzip.GzipFile(fileobj=io.BytesIO(blob)) as stream:
-                raw = stream.read(MAX_UNPACKED + 1)
+        with compressed.opened(io.BytesIO(blob)) as stream:
+            raw = stream.read(MAX_UNPACKED + 1)
         if len(raw) > MAX_UNPACKED:
             raise ValueError
         with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as archive:

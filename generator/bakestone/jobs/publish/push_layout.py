@@ -22,7 +22,7 @@ from bakestone.errors import fail
 
 def target(plan: BuildPlan, variant: PlannedVariant, folder: Path) -> Target:
     """The bake target that exports a variant, in the form that a push would give it."""
-    output = capabilities.layout(variant.kept, folder)
+    output = capabilities.layout(variant.kept, folder, plan.compression)
     return plan.target(variant, output, attest=plan.attest)
 
 

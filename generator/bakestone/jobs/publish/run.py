@@ -13,6 +13,7 @@ from bakestone.clients.engine.buildx import Definition, Engine
 from bakestone.clients.engine.capabilities import LAYOUT, Abilities
 from bakestone.clients.engine.events import State
 from bakestone.clients.parallel import in_parallel
+from bakestone.clients.registry import compressed
 from bakestone.clients.registry.client import ImmutableTagError, Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
@@ -21,6 +22,7 @@ from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
 from bakestone.jobs.publish import deliver, failures, published, records
 from bakestone.jobs.publish.attest import index
+from bakestone.jobs.publish.attest.publish import Publication
 from bakestone.jobs.publish.deliver import Courier, Delivery
 from bakestone.jobs.publish.failures import FailedVariant, StoppedError, VariantError
 from bakestone.jobs.publish.order import chunks, order
@@ -45,6 +47,7 @@ class BuildOptions:
     keep_going: bool = True
     chunk: int = 100
     only_locked: bool = False
+    publication: Publication = field(default_factory=Publication)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ def build(
         engine.only(policy.locked_sources(plan.lock))
     run = _Run(plan, options, engine, registry, watcher)
     if options.push:
+        if plan.compression.kind == "zstd":
+            compressed.need_zstd()  # what is pushed is read back
         run.look()
         if run.goes_on():
             run.limit(engine.abilities())
@@ -156,7 +161,9 @@ class _Run:
                 return None
             if self.plan.attest and not index.is_done(found.top.data):
                 # a run of an earlier version was stopped before its index was whole
-                return deliver.settle(self.plan, variant, found, self.registry)
+                return deliver.settle(
+                    self.plan, variant, found, self.registry, self.options.publication
+                )
         except VariantError as problem:
             return problem.failed
         return published.released(variant, found, found.top.digest)
@@ -178,7 +185,9 @@ class _Run:
                 board.set(name, Status.PRESENT)
             for name, failed in self.failed.items():
                 self._fail(name, failed, board)
-            delivery = Delivery(self.plan, self.engine, self.registry, self.way, folder)
+            delivery = Delivery(
+                self.plan, self.engine, self.registry, self.way, folder, self.options.publication
+            )
 
             def hand_over(variant: PlannedVariant) -> None:
                 self._deliver(delivery, variant, board)

@@ -1,6 +1,6 @@
 """Two layers side by side: which files differ, and in what.
 
-A layer is a tar stream, whole or gzipped.
+A layer is a tar stream: plain, by gzip or by zstd.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from io import BufferedReader
 from typing import IO
 
+from bakestone.clients.registry import compressed
 from bakestone.clients.registry.manifest import Json
 from bakestone.errors import fail
 
 MAX_ENTRIES = 2_000_000
 """Entries of one layer; the largest CUDA layer has some 20 000."""
+_BROKEN: tuple[type[Exception], ...] = (tarfile.TarError, ValueError, *compressed.BROKEN)
 KINDS = {
     tarfile.DIRTYPE: "directory",
     tarfile.SYMTYPE: "symlink",
@@ -66,14 +68,14 @@ def listing(stream: IO[bytes], name: str) -> dict[str, LayerFile]:
     """
     found: dict[str, LayerFile] = {}
     try:
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
+        with compressed.opened(stream) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
             for member in archive:
                 found[member.name.removeprefix("./").strip("/") or "."] = _entry(archive, member)
                 if len(found) > MAX_ENTRIES:
                     why = f"the layer {name} has more than {MAX_ENTRIES} files"
                     raise fail(why, "it cannot be compared", name=name)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as problem:
-        hint = "layers are tar, as it is or gzipped"
+    except _BROKEN as problem:
+        hint = "layers are tar: plain, by gzip or by zstd"
         raise fail(f"the layer {name} cannot be read: {problem}", hint, name=name) from problem
     return found
 

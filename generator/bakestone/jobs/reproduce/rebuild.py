@@ -15,6 +15,7 @@ from pathlib import Path
 from bakestone.clients.engine import capabilities, policy
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.events import State
+from bakestone.clients.registry import compressed
 from bakestone.clients.registry.client import Reference, Registry
 from bakestone.clients.registry.layout import Layout, temporary
 from bakestone.clients.registry.manifest import Json
@@ -104,6 +105,8 @@ def reproduce(
     variants = order(plan.variants)
     if engine.site.only_locked:
         engine.only(policy.locked_sources(plan.lock))
+    if plan.compression.kind == "zstd":
+        compressed.need_zstd()  # layers that differ are looked into
     abilities = engine.abilities()
     if not abilities.layouts:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
@@ -164,7 +167,7 @@ def _build(
     """
     targets = {}
     for variant in plan.variants:
-        destination = capabilities.layout(_name(variant), layout.folder)
+        destination = capabilities.layout(_name(variant), layout.folder, plan.compression)
         target = plan.target(variant, destination, attest=False)
         targets[variant.target] = target | {"no-cache": True}
     for tries in range(1, TRIES + 1):

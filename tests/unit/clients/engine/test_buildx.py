@@ -23,7 +23,8 @@ from bakestone.clients.engine.capabilities import (
 from bakestone.clients.engine.policy import source_policy
 from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
-from bakestone.core.render.bakefile import NO_ATTESTATIONS, OUTPUT, PROVENANCE
+from bakestone.core.render.bakefile import NO_ATTESTATIONS, PROVENANCE
+from bakestone.core.render.compression import GZIP, Compression
 from tests.support.samples import refused
 from tests.support.site_files import with_secrets
 
@@ -117,10 +118,42 @@ def docker(driver: str, *, containerd: bool) -> Any:
     )
 
 
-def test_the_outputs_write_one_form(tmp_path: Path) -> None:
-    by_digest = pushed("r.example/x", by_digest=True, plain_http=True)
-    by_tag = pushed("r.example/x:fp-1", by_digest=False, plain_http=False)
-    exported = layout("r.example/x:fp-1", tmp_path / "image")
+@pytest.mark.parametrize("kind", ["gzip", "zstd", "estargz"])
+def test_a_builder_of_its_own_writes_every_compression(kind: str) -> None:
+    own = docker("docker-container", containerd=False)
+    assert abilities(own, "", compression=Compression(kind)).delivery == BY_DIGEST
+
+
+@pytest.mark.parametrize(
+    ("compression", "containerd", "said"),
+    [
+        (Compression("estargz"), True, "Docker's builtin builder does not write estargz"),
+        (Compression("estargz"), False, "Docker's builtin builder does not write estargz"),
+        (Compression("zstd", 3), False, "compresses layers its own way, not by zstd with level 3"),
+        (Compression("gzip", 9), False, "compresses layers its own way, not by gzip with level 9"),
+    ],
+)
+def test_a_compression_that_docker_does_not_write_is_refused(
+    compression: Compression, containerd: bool, said: str
+) -> None:
+    client = docker("docker", containerd=containerd)
+    (found,) = refused(lambda: abilities(client, "", compression=compression), code=3)
+    assert found.message.endswith(said)
+    assert "`compression`" in found.hint
+
+
+def test_docker_with_its_image_store_writes_zstd() -> None:
+    client = docker("docker", containerd=True)
+    assert abilities(client, "", compression=Compression("zstd", 3)).delivery == LAYOUT
+
+
+@pytest.mark.parametrize(
+    "compression", [GZIP, Compression("gzip", 0), Compression("zstd", 19), Compression("estargz")]
+)
+def test_the_outputs_write_one_form(compression: Compression, tmp_path: Path) -> None:
+    by_digest = pushed("r.example/x", compression, by_digest=True, plain_http=True)
+    by_tag = pushed("r.example/x:fp-1", compression, by_digest=False, plain_http=False)
+    exported = layout("r.example/x:fp-1", tmp_path / "image", compression)
     written = (by_digest, by_tag, exported)
     options = [dict(o.split("=", 1) for o in out.split(",")) for out in written]
     assert options[0].pop("push-by-digest") == options[0].pop("registry.insecure") == "true"
@@ -130,7 +163,7 @@ def test_the_outputs_write_one_form(tmp_path: Path) -> None:
     for one in options:
         for own in ("type", "name", "push"):
             one.pop(own, None)
-        assert one == OUTPUT
+        assert one == compression.options
 
 
 def test_an_inline_target_has_no_context_of_anybodys() -> None:

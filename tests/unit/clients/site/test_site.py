@@ -13,6 +13,7 @@ from bakestone.clients.site import site
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import lockfile
+from bakestone.core.render.compression import GZIP, Compression
 from bakestone.errors import BakestoneError
 from tests.support.samples import MANY, ROOT, Marked, locked, made_up_lock, project, refused
 from tests.support.site_files import with_secrets
@@ -75,6 +76,26 @@ def test_the_site_file_of_the_documentation_is_right(tmp_path: Path) -> None:
     assert loaded.only_locked
     assert not loaded.export
     assert loaded.proxies.of("https://files.example.com/") == ""
+    assert loaded.metadata == loaded.metadata.fitting()
+    assert loaded.metadata.vendor == "Example Inc."
+
+
+@pytest.mark.parametrize(
+    ("said", "compression"),
+    [
+        ("gzip", GZIP),
+        ("zstd", Compression("zstd")),
+        ("estargz", Compression("estargz")),
+        ("{type: gzip, level: 0}", Compression("gzip", 0)),
+        ("{type: zstd, level: 22}", Compression("zstd", 22)),
+    ],
+)
+def test_a_compression_is_a_name_or_has_a_level(
+    said: str, compression: Compression, tmp_path: Path
+) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text(f"version: 1\ncompression: {said}\n", "utf-8")
+    assert site.load(path).compression == compression
 
 
 def test_pins_are_chosen_by_pattern(tmp_path: Path) -> None:
@@ -256,6 +277,62 @@ WRONG = {
         "host is not written as it must be",
         "HOST:PORT",
     ),
+    "a compression that nobody knows": (
+        "version: 1\ncompression: «lz4»\n",
+        'compression cannot be "lz4"',
+        "gzip, zstd, estargz",
+    ),
+    "a level that gzip has not": (
+        "version: 1\ncompression: {type: gzip, level: «10»}\n",
+        "level: 10 is greater than",
+        "0 to 9 for gzip",
+    ),
+    "a level that zstd has not": (
+        "version: 1\ncompression: {type: zstd, level: «0»}\n",
+        "level: 0 is less than",
+        "1 to 22 for zstd",
+    ),
+    "a level of estargz": (
+        "version: 1\ncompression: {type: «estargz», level: 1}\n",
+        'type cannot be "estargz"',
+        "one of: gzip, zstd",
+    ),
+    "a compression without a level": (
+        "version: 1\ncompression: «{type: gzip}»\n",
+        "the key 'level' is missing in compression",
+        "0 to 9 for gzip",
+    ),
+    "a number for a compression": (
+        "version: 1\ncompression: «7»\n",
+        "compression must be text or a mapping",
+        "",
+    ),
+    "an account in the source": (
+        "version: 1\nmetadata: {source: «'https://me:hunter2@git.example.com/x'»}\n",
+        "source cannot be",
+        "without credentials and query",
+    ),
+    "a token in the query": (
+        "version: 1\nmetadata: {url: «'https://git.example.com/x?private_token=hunter2'»}\n",
+        "url cannot be",
+        "without credentials and query",
+    ),
+    "control characters in a name": (
+        'version: 1\nmetadata: {vendor: «"a\\e[31mb"»}\n',
+        "vendor cannot be",
+        "without control characters",
+    ),
+    "a turned direction of writing": (
+        'version: 1\nmetadata: {authors: «"a\\u202Eb"»}\n',
+        "authors cannot be",
+        "without control characters",
+    ),
+    "a revision with a space": (
+        "version: 1\nmetadata: {revision: «'a b'»}\n",
+        "revision cannot be",
+        "letters, digits",
+    ),
+    "a long name": (f"version: 1\nmetadata: {{vendor: «{'x' * 301}»}}\n", "vendor", "300"),
     "a comma in a path": ("version: 1\nca: «'a,b'»\n", "ca cannot be", "a path"),
 }
 

@@ -15,7 +15,7 @@ from bakestone.core.lock import lockfile, staleness, survey
 from bakestone.core.lock.lock import Lock, LockedArtifact, LockedBase
 from bakestone.errors import BakestoneError
 from bakestone.project import Project
-from tests.support.samples import FIRST, MANY, locked, made_up_lock, project, refused
+from tests.support.samples import FIRST, MANY, locked, made_up, made_up_lock, project, refused
 
 AZUREML = """\
 version: 1
@@ -223,9 +223,9 @@ def add_artifact(url: str, sha256: str = "0" * 64) -> Change:
     return change
 
 
-def add_keyring(url: str, fingerprint: str) -> Change:
+def add_keyring(url: str, fingerprint: str, **more: str) -> Change:
     def change(plain: dict[str, dict[str, dict[str, object]]]) -> None:
-        plain["keyrings"] = {"vendor": {"url": url, "fingerprint": fingerprint}}
+        plain["keyrings"] = {"vendor": {"url": url, "fingerprint": fingerprint, **more}}
 
     return change
 
@@ -257,6 +257,7 @@ HOSTILE: dict[str, Change] = {
     "wheel checksum": set_wheel("sha256", "0" * 64 + "\n"),
     "fingerprint": add_keyring("https://example.com/key", "A" * 39 + ";"),
     "URL of a key": add_keyring("https://example.com/k'\nRUN id", "A" * 40),
+    "checksum of a key": add_keyring("https://example.com/key", "A" * 40, sha256="0" * 64 + " id"),
     "a package of a snapshot": set_packages("ubuntu:22.04", "install", ["curl; id"]),
     "who said so": set_packages("ubuntu:22.04", "from", "somebody"),
     "contents of a base": set_base("provides", {"cuda": "12; id"}),
@@ -377,6 +378,19 @@ def test_keyrings_are_locked_by_fingerprint_and_the_texts_have_the_locks(
     (text,) = made.dockerfiles.values()
     assert f"\n  {name} {keyring.fingerprint}" in text.partition("\nsh /tools/keyrings.sh ")[2]
     assert f"ADD {keyring.url} /{name}.key" in text
+
+
+def test_a_key_with_a_checksum_is_fetched_by_it(library: Library, tmp_path: Path) -> None:
+    made = locked(tmp_path, VENDORED, library=library)
+    (name, keyring), *_ = sorted(made.lock.keyrings.items())
+    lock = lockfile.load(made.lock_path)
+    lock.keyrings[name] = replace(keyring, sha256=made_up("key"))
+    lockfile.write(lock, made.lock_path)
+    again = replace(made)
+    again.matrix = made.matrix
+    assert again.lock.keyrings[name].sha256 == made_up("key")
+    (text,) = again.dockerfiles.values()
+    assert f"ADD --checksum=sha256:{made_up('key')} {keyring.url} /{name}.key\n" in text
 
 
 def test_another_key_in_the_lock_than_in_the_library_is_told(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bakestone.core.library.catalog import Library
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
+from bakestone.core.render.compression import GZIP, Compression
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.project import Project
 from tests.support.samples import EPOCH, FIRST, MANY, locked, refused
@@ -170,3 +171,50 @@ def test_a_plain_bake_makes_no_attestations() -> None:
         "type=provenance,disabled=true",
         "type=sbom,disabled=true",
     ]
+
+
+def test_a_fingerprint_says_how_layers_are_compressed(made: Project) -> None:
+    variant = made.matrix.variants[0]
+    settings = (
+        Compression("gzip", 6),
+        Compression("gzip", 9),
+        Compression("zstd"),
+        Compression("zstd", 3),
+        Compression("estargz"),
+    )
+    plain = bakefile.fingerprint(variant, "0" * 64, made.lock)
+    assert plain == bakefile.fingerprint(variant, "0" * 64, made.lock, compression=GZIP)
+    others = {
+        bakefile.fingerprint(variant, "0" * 64, made.lock, compression=one) for one in settings
+    }
+    assert len(others | {plain}) == 6
+
+
+def test_gzip_without_a_level_asks_for_what_it_always_did() -> None:
+    assert GZIP.options == {
+        "oci-mediatypes": "true",
+        "compression": "gzip",
+        "force-compression": "true",
+    }
+    assert list(Compression("zstd", 3).options.items())[1:3] == [
+        ("compression", "zstd"),
+        ("compression-level", "3"),
+    ]
+
+
+@pytest.mark.parametrize("said", ["zstd", "{type: zstd, level: 3}", "estargz"])
+def test_the_site_s_compression_is_in_the_plan_and_not_in_committed_files(
+    said: str, made: Project, tmp_path: Path, library: Library
+) -> None:
+    site = f"version: 1\ncompression: {said}\n"
+    other = locked(tmp_path, MANY, library=library, site=site)
+    assert other.texts() == made.texts()
+    before, after = (p.plan(p.matrix.variants) for p in (made, other))
+    assert after.compression == other.site.compression
+    pairs = zip(before.variants, after.variants, strict=True)
+    assert all(one.fingerprint != two.fingerprint for one, two in pairs)
+    bare = other.plan(other.matrix.variants, attest=False)
+    assert [v.fingerprint for v in after.unattested().variants] == [
+        v.fingerprint for v in bare.variants
+    ]
+    assert after.compressed(GZIP).variants == before.variants

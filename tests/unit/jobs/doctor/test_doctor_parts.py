@@ -5,6 +5,7 @@ and dnf's answers, builders.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import lzma
 import os
 import re
@@ -19,6 +20,8 @@ import pytest
 
 from bakestone.clients.engine.buildx import Definition, Engine, Target
 from bakestone.clients.engine.events import State
+from bakestone.clients.http.ask import Asker
+from bakestone.clients.http.session import Session
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component, Repository
@@ -26,9 +29,9 @@ from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor import answers
 from bakestone.jobs.doctor.checks import machine, packages, repositories
-from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.packages import Question
 from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.jobs.doctor.report import (
@@ -42,6 +45,7 @@ from bakestone.jobs.doctor.report import (
 from tests.support.keys import KEYS, STRANGER, THIRD, VENDOR
 from tests.support.mirror import FIRST
 from tests.support.samples import MANY, made_up, made_up_lock, project
+from tests.support.webserver import body, serving
 
 
 def test_fingerprints_are_those_that_gpg_tells() -> None:
@@ -72,6 +76,32 @@ def test_a_key_that_is_somebody_else_s_subkey_does_not_count() -> None:
 def test_what_is_no_key_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="key"):
         fingerprints(content)
+
+
+def key_troubles(content: bytes, sha256: str = "") -> list[Trouble]:
+    """What the doctor says of a vendor's key file."""
+    with serving() as server:
+        server.answers["/vendor.key"] = body(content)
+        asker = Asker(Session(Site(), give_up=1))
+        repository = Repository("vendor", "", f"{server.url}vendor.key", VENDOR)
+        return repositories.key(repository, asker, sha256)
+
+
+def test_a_foreign_primary_key_with_the_vendor_s_as_its_subkey_is_refused() -> None:
+    (row,) = key_troubles((KEYS / "stranger.asc").read_bytes())
+    assert row.why.endswith(f"/vendor.key has the key {STRANGER}, not {VENDOR}")
+    assert row.state == BROKEN
+    assert key_troubles((KEYS / "vendor.asc").read_bytes()) == []
+
+
+def test_a_key_file_is_compared_with_the_checksum_of_the_lock() -> None:
+    content = (KEYS / "vendor.asc").read_bytes()
+    right, other = hashlib.sha256(content).hexdigest(), made_up("another file")
+    assert key_troubles(content, right) == []
+    (row,) = key_troubles(content, other)
+    assert f"has the right key in another file: sha256 {right}, the lock has {other}" in row.why
+    assert "`bakestone lock --update` takes the new file" in row.hint
+    assert row.state == BROKEN
 
 
 @pytest.mark.parametrize(

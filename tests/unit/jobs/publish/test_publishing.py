@@ -17,12 +17,15 @@ from typing import Any
 import pytest
 
 from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
+from bakestone.clients.registry import compressed
 from bakestone.clients.registry.client import Registry
 from bakestone.core.library.catalog import Library
 from bakestone.core.render import release
+from bakestone.core.render.compression import Compression
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.jobs.publish import published, records, run
 from bakestone.jobs.publish.attest import index
+from tests.support import zstd
 from tests.support.builder import GPU, PLACE, Builder, image, inventory, layer, place, push
 from tests.support.samples import Shown, locked, refused
 from tests.support.writable_registry import WritableRegistry
@@ -122,6 +125,29 @@ def test_an_image_of_somebody_else_under_a_fingerprint_is_compared_before_any_ta
     assert shelf.tags[repository][tag] == before
     assert outcome.moved == ()
     assert not any(GPU in done for done in engine.order)
+
+
+def test_an_image_with_layers_by_zstd_is_read_and_compared(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    plan = plan.compressed(Compression("zstd", 3))
+    for variant in plan.variants:
+        raw = gzip.decompress(layer(json.dumps(inventory(variant.variant)).encode()))
+        repository = variant.repository.partition("/")[2]
+        image(variant.platforms, zstd.compress(raw)).put(shelf, repository, variant.tag)
+    outcome, engine = publish(plan, shelf, path)
+    assert (set(outcome.present), engine.order) == ({v.name for v in plan.variants}, [])
+
+
+def test_a_run_that_could_not_read_what_it_pushes_ends_before_it_builds(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compressed, "reader", None)
+    plan = plan.compressed(Compression("zstd", 3))
+    engine = Builder(shelf, plan, BY_DIGEST)
+    (found,) = refused(lambda: push(plan, engine, path), code=3)
+    assert found.message == "this Python does not read zstd"
+    assert engine.order == []
 
 
 def _bomb(size: int) -> bytes:

@@ -16,6 +16,7 @@ from bakestone.cli.views import reproduce
 from bakestone.jobs.reproduce.images import compare
 from bakestone.jobs.reproduce.layers import differences, listing
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
+from tests.support import zstd
 from tests.support.layouts import File, Image, tar
 from tests.support.samples import refused
 
@@ -26,6 +27,11 @@ def found(before: bytes, after: bytes) -> dict[str, tuple[str, ...]]:
 
 
 PLAIN: File = {"name": "opt/x", "content": b"one", "mode": 0o644, "mtime": 1000}
+
+
+def test_the_same_files_are_the_same_however_they_are_compressed() -> None:
+    raw = tar(PLAIN)
+    assert found(raw, gzip.compress(raw)) == found(gzip.compress(raw), zstd.compress(raw)) == {}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ class WantedParts:
     """Everything. `images` maps a base's reference to who needs it; `keyrings` is the one on which
     the keyrings of packages' vendors are made.
 
-    `blobs` are files and wheels with what the lock says of them. The key of a package repository,
-    which the library knows by its fingerprint, has no digest yet.
+    `blobs` are files, wheels and keys of package repositories with what the lock says of them. A
+    key whose file nobody could fetch for the lock has no digest yet.
     """
 
     images: dict[str, Users]
@@ -58,11 +58,13 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     for url, (_, users) in sorted(needed.artifacts.items()):
         sha256, size = lock.artifacts[url].sha256, lock.artifacts[url].size
         blobs.append(ArchivedBlob(FILE, url, f"sha256:{sha256}", size, variants=users.names))
-    keys: dict[str, set[str]] = {}
-    for repository, users in needed.repositories.values():
-        keys.setdefault(repository.key, set()).update(users.names)
-    for url, names in sorted(keys.items()):
-        blobs.append(ArchivedBlob(KEY, url, "", 0, variants=tuple(sorted(names))))
+    keys: dict[tuple[str, str], set[str]] = {}
+    for name, (repository, users) in needed.repositories.items():
+        sha256 = lock.keyrings[name].sha256
+        digest = f"sha256:{sha256}" if sha256 else ""
+        keys.setdefault((repository.key, digest), set()).update(users.names)
+    for (url, digest), names in sorted(keys.items()):
+        blobs.append(ArchivedBlob(KEY, url, digest, 0, variants=tuple(sorted(names))))
     for key, (_, users) in sorted(needed.wheels.items()):
         files = lock.wheels[key].files
         for platform in sorted(set(users.platforms) & set(files)):

@@ -4,6 +4,7 @@ pinned, and their keys.
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import re
 import zlib
@@ -15,8 +16,8 @@ from bakestone.clients.http.session import shown
 from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.files import MIRROR, busy, later
-from bakestone.jobs.doctor.checks.openpgp import fingerprints
 from bakestone.jobs.doctor.report import UNCHECKED, Trouble, few
 
 _DEB = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)$")
@@ -79,9 +80,9 @@ def snapshot(distro: Distro, time: str, asker: Asker) -> list[Trouble]:
     ]
 
 
-def key(repository: Repository, asker: Asker) -> list[Trouble]:
-    """What is wrong with the key of a vendor's repository: it must be there, and be the one that
-    the library names.
+def key(repository: Repository, asker: Asker, sha256: str = "") -> list[Trouble]:
+    """What is wrong with the key of a vendor's repository: it must be there, be the one that the
+    library names, and the file that the lock has a checksum of.
     """
     answer = asker.page(repository.key, _KEY)
     place = shown(answer.url)
@@ -94,7 +95,11 @@ def key(repository: Repository, asker: Asker) -> list[Trouble]:
     except ValueError as problem:
         return [Trouble(f"{place}: {problem}", MIRROR)]
     if repository.fingerprint in found:
-        return []
+        came = hashlib.sha256(answer.body).hexdigest()
+        if sha256 in ("", came):
+            return []
+        why = f"{place} has the right key in another file: sha256 {came}, the lock has {sha256}"
+        return [Trouble(why, f"`bakestone lock --update` takes the new file; or {MIRROR}")]
     why = f"{place} has the key {', '.join(found[:3])}, not {repository.fingerprint}"
     hint = "ask the vendor whether the key was changed; then correct its fingerprint in the"
     return [Trouble(why, f"{hint} component")]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bakestone.clients.registry.manifest import INDEX_TYPES, MANIFEST_TYPES, Json
@@ -76,18 +76,20 @@ def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
     return _blob(MANIFEST, about | {"layers": layers}), config
 
 
-def index(images: Sequence[Json], attestations: dict[str, Blob]) -> Blob:
+def index(
+    images: Sequence[Json], attestations: dict[str, Blob], about: Mapping[str, str] | None = None
+) -> Blob:
     """The index of images, as they are described, with the attestation manifest of each;
 
-    `attestations` is by image digest.
+    `attestations` is by image digest, `about` are further annotations of the index.
     """
     entries = [*images]
     for image in images:
         found = attestations[str(image["digest"])]
-        about = {SUBJECT: image["digest"], TYPE: ATTESTATION}
-        entries.append(found.descriptor | {"annotations": about, "platform": NOWHERE})
+        refers = {SUBJECT: image["digest"], TYPE: ATTESTATION}
+        entries.append(found.descriptor | {"annotations": refers, "platform": NOWHERE})
     whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    return _blob(INDEX, whole | {"annotations": {DONE: "provenance,sbom"}})
+    return _blob(INDEX, whole | {"annotations": {**(about or {}), DONE: "provenance,sbom"}})
 
 
 def noted(image: Json, inventory: Json, size: int) -> Json:
@@ -97,6 +99,12 @@ def noted(image: Json, inventory: Json, size: int) -> Json:
     if len(text) <= MAX_INVENTORY:
         about |= {INVENTORY: text, SIZE: str(size)}
     return image | {"annotations": about} if about else image
+
+
+def described(image: Json, about: Mapping[str, str]) -> Json:
+    """An image's descriptor with more annotations, where it has some."""
+    found = _annotations(image)
+    return image | {"annotations": {**found, **about}} if found else image
 
 
 def note(image: Json) -> tuple[str, int] | None:

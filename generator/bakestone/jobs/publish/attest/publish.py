@@ -4,33 +4,58 @@ added, and an index names them all.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from packageurl import PackageURL
 
 from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
 from bakestone.core.render.measured import Json, parts
+from bakestone.core.render.metadata import Metadata
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.jobs.publish.attest import contents, index, spdx
 from bakestone.jobs.publish.attest.index import Blob
 from bakestone.jobs.publish.found import Found
 
 
+@dataclass(frozen=True)
+class Publication:
+    """Where images come from, and when they are published (RFC 3339, UTC); empty when nobody says
+    it.
+    """
+
+    metadata: Metadata = field(default_factory=Metadata)
+    time: str = ""
+
+    def annotations(self, plan: BuildPlan, variant: PlannedVariant) -> dict[str, str]:
+        """The annotations of a variant's index."""
+        base = variant.variant.base.ref
+        return self.metadata.annotations(self.time, base, plan.lock.bases[base].digest)
+
+
 def complete(
-    plan: BuildPlan, variant: PlannedVariant, found: Found, registry: Registry
+    plan: BuildPlan,
+    variant: PlannedVariant,
+    found: Found,
+    registry: Registry,
+    publication: Publication,
 ) -> Manifest:
     """The index of a variant's images with everything that belongs to them, put by its digest.
 
-    The images in it keep their digests. One that is whole already is given as it is.
+    The images in it keep their digests; where they come from stands in the index alone. An index
+    that is whole already is given as it is.
     """
     top, where = found.top, variant.repository
     if index.is_done(top.data):
         return top
     by_digest = {image.digest: (platform, image) for platform, image in found.platforms.items()}
+    about = publication.annotations(plan, variant)
     entries, manifests = [], {}
     for entry in index.images(top.data) or [_entry(top, variant)]:
         digest = str(entry["digest"])
         platform, image = by_digest[digest]
-        entries.append(index.noted(entry, image.inventory, image.size))
+        noted = index.noted(entry, image.inventory, image.size)
+        entries.append(index.described(noted, about))
         predicate = sbom(plan, variant, platform, digest, image.inventory)
         namespace, _, name = where.rpartition("/")
         # the image's name, as BuildKit names it in its statements
@@ -47,7 +72,7 @@ def complete(
             blobs.push(registry, where, blob.content, blob.digest, len(blob.content))
         _push(registry, where, manifest)
         manifests[digest] = manifest
-    whole = index.index(entries, manifests)
+    whole = index.index(entries, manifests, about)
     _push(registry, where, whole)
     return Manifest(whole.digest, INDEX_TYPES[0], whole.content)
 

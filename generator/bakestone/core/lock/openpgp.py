@@ -2,7 +2,8 @@
 4.2 and 12.2).
 
 Keys of version 4 only, which is what apt repositories have. It tells a replaced key before a build
-does; what a build trusts is gpg's business, in the stage of the keyrings.
+does, and before its checksum is locked; what a build trusts is gpg's business, in the stage of the
+keyrings.
 """
 
 from __future__ import annotations
