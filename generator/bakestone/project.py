@@ -23,10 +23,10 @@ from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile, plan
+from bakestone.core.render import bakefile
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.core.render.family import FamilyFile, family_files
-from bakestone.core.render.plan import BuildPlan, RenderedVariant
+from bakestone.core.render.plan import BuildPlan, planned
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 
@@ -193,12 +193,13 @@ class Project:
 
     def plan(self, variants: Sequence[Variant], *, attest: bool = True) -> BuildPlan:
         """What is to be done with some of the locked variants, made once for all who do it."""
-        files = self.families
-        rendered = [RenderedVariant(v, files[v.family.name], self.path_of(v)) for v in variants]
-        matrix = self.matrix
-        return plan.make(
-            rendered, self.registry, matrix.variants, self.lock, matrix.library, attest=attest
+        registry, lock, files = self.registry, self.lock, self.families
+        made = tuple(
+            planned(v, files[v.family.name], self.path_of(v), registry, lock, attest=attest)
+            for v in variants
         )
+        known = tuple((v.family.name, v.name) for v in self.matrix.variants)
+        return BuildPlan(made, registry, attest, known, lock, self.matrix.library)
 
     def path_of(self, variant: Variant) -> Path:
         """Where the Dockerfile of a variant's family is."""

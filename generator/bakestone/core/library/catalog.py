@@ -6,6 +6,7 @@ A `components/` folder beside images.yaml is searched first, then Bakestone's ow
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -60,9 +61,13 @@ class Library:
             )
         return self._loaded.get(name)
 
+    def components(self) -> Iterator[Component]:
+        """Every component, by name; each is read when it is its turn."""
+        return filter(None, map(self.get, self.names))
+
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""
-        return [c for c in map(self.get, self.names) if c is not None and c.slot == slot]
+        return [c for c in self.components() if c.slot == slot]
 
     def meant(self, slot: str) -> list[Component]:
         """The components that a bare version in a slot can mean: the one that is named like the
@@ -74,7 +79,7 @@ class Library:
     @cached_property
     def slots(self) -> list[str]:
         """Every slot that some component fills."""
-        return sorted({c.slot for c in map(self.get, self.names) if c is not None})
+        return sorted({c.slot for c in self.components()})
 
     def suggest(self, name: str) -> str:
         """A hint for an unknown component."""

@@ -19,6 +19,7 @@ from bakestone.core.lock.needs import (
     VendorPackages,
     Wheel,
 )
+from bakestone.core.matrix.checks import profiles
 from bakestone.core.matrix.methods import FETCHED
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.errors import fail
@@ -77,18 +78,10 @@ class Survey:
             (c.text if c.of_distro or c.version.packages else c.component.name)
             for c in variant.slots.values()
         )
-        distro = variant.distro
-        key = (variant.family.packages, variant.base.ref, distro.text, asking)
+        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
         if key not in self._packages:
-            names = set(variant.family.packages)
-            for chosen in variant.slots.values():
-                for own in (None, chosen.version.packages):
-                    of_component = chosen.component.packages
-                    names.update(of_component(own, distro.component.name, distro.version.version))
-                if chosen.of_distro:
-                    names.add(chosen.data["package"])
-            packages = tuple(sorted(names))
-            self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), packages)
+            names = tuple(sorted(profiles.packages(variant.family, variant.slots)))
+            self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), names)
         return self._packages[key]
 
     def stages(self, variant: Variant) -> list[Stage]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakestone.core.documents import template
+from bakestone.core.documents.words import few
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import Lock
@@ -15,13 +16,11 @@ from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import UID, Environments, labels, seen, stage_context
-from bakestone.core.render.frames import heredocs, mounted, pairs, tools
+from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
 from bakestone.core.render.inventory import GATE, Measures
-from bakestone.core.render.packages import keyrings
-from bakestone.core.render.packages.by_distro import manager_of
-from bakestone.core.render.packages.install import install
+from bakestone.core.render.packages import apt
+from bakestone.core.render.packages.by_distro import install, manager_of
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
-from bakestone.core.render.packages.toolstages import ToolStages
 from bakestone.core.render.stages import PLATFORM, SELF, VERSION, ContentsRow, Mark, RenderedStage
 from bakestone.errors import fail
 
@@ -136,10 +135,10 @@ class Renderer:
             return ()
         files = "".join(self._key(r.name) for r in wanted.repositories)
         keys = RenderedStage("keyring-files", f"FROM scratch AS {SELF}\n{files}")
-        toolbox = RenderedStage("keyring-tools", tools(keyrings.TOOLS, SELF))
+        toolbox = RenderedStage("keyring-tools", tools(apt.KEYRING_TOOLS, SELF))
         builder = self._builder(wanted.builder, wanted.packages, variant, "keyrings")
         locked = [(r.name, self.lock.keyrings[r.name].fingerprint) for r in wanted.repositories]
-        run = keyrings.keyrings_run(locked, keys.reference, toolbox.reference)
+        run = apt.keyrings_run(locked, keys.reference, toolbox.reference)
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
@@ -294,8 +293,7 @@ def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
     hosts = dict.fromkeys(a.url.split("/")[2] for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
-    more = f" and {len(wheels) - 2} more" if len(wheels) > 2 else ""
-    indexed = [f"package index: {', '.join(wheels[:2])}{more}"] if wheels else []
+    indexed = [f"package index: {few(wheels, 2)}"] if wheels else []
     return ", ".join([*hosts, *indexed])
 
 

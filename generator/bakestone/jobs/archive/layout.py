@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from bakestone.clients.registry.manifest import (
-    INDEX_TYPES,
-    MANIFEST_TYPES,
+    INDEX,
+    MANIFEST,
     Descriptor,
     Json,
     Manifest,
@@ -28,7 +28,6 @@ from bakestone.files import StrangeFileError, hash_of, open_regular, scratch, wr
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import ARTIFACT, CONFIG, IMAGE, PLAIN, Catalog
 
-MANIFEST, _INDEX = MANIFEST_TYPES[0], INDEX_TYPES[0]
 _TITLE, _REF = "org.opencontainers.image.title", "org.opencontainers.image.ref.name"
 _MARK = '{"imageLayoutVersion": "1.0.0"}\n'
 _MAX_INDEX, MAX_CATALOG = 2**20, 2**28
@@ -156,7 +155,7 @@ class ArchiveLayout:
             if e.kind == IMAGE
         ]
         listed = [archive | {"digest": manifest, "size": len(raw)}, *images]
-        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": listed}
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
         write_text(self._index, json.dumps(index, indent=1) + "\n")
         named = {manifest, config, *catalog.blobs()}
         for path in self.blobs.iterdir():

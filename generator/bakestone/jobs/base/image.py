@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry.client import INDEX_TYPES, Registry
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import INDEX, INDEX_TYPES, MANIFEST
 from bakestone.errors import fail
 from bakestone.files import hash_of
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -20,7 +20,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
-def alone(lock_path: Path) -> Iterator[None]:
+def single_run(lock_path: Path) -> Iterator[None]:
     """Keep other runs away from a lock.
 
     The mark is a locked file beside the lock, so that one left by a killed run means nothing. On a

@@ -14,12 +14,9 @@ from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import mounted, tools
+from bakestone.core.render.frames import TOOL_STAGES, ToolStages, mounted, tools
 from bakestone.core.render.packages import debversion
-from bakestone.core.render.packages.closure import by_platform, closures, command
-from bakestone.core.render.packages.keyrings import TOOLS as KEYRING_TOOLS
-from bakestone.core.render.packages.keyrings import keyrings_run
-from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
+from bakestone.core.render.packages.closure import by_platform, command, pinned
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import fail
 
@@ -27,6 +24,8 @@ BEGIN = (". /tools/apt.sh",)
 """How every script that uses apt begins: what is in tools/apt.sh can be called then."""
 TOOLS = ("timed.sh", "apt.sh", "wheels.sh", "user.sh")
 """What a stage `tools` needs for such scripts."""
+KEYRING_TOOLS = ("keyrings.sh",)
+"""What it needs for the RUN that makes keyrings."""
 _ARCHITECTURE = "dpkg --print-architecture"
 Act = Callable[[list[str]], list[str]]
 """Package names, or `name=version` -> the shell lines that do something with them."""
@@ -184,24 +183,24 @@ def _snapshot(
 def _frozen(
     packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act
 ) -> list[str]:
-    names = [
-        f"{name}={locked.known[name]}" if name in locked.known else name for name in packages.names
-    ]
     return [
         "# this archive no longer changes; other sources that the base image brings are left aside",
         "no_parts",
         *vendor_sources(packages.repositories, platforms, with_parts=False),
-        *act(names),
+        *act(frozen(packages, locked)),
     ]
+
+
+def frozen(packages: PackageSet, locked: LockedPackages) -> list[str]:
+    """What is installed from an archive that no longer changes, at the versions that are known."""
+    known = locked.known
+    return [f"{name}={known[name]}" if name in known else name for name in packages.names]
 
 
 def _versions(
     packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act
 ) -> list[str]:
-    pins = {
-        p: [f"{name}={version}" for name, version in sorted(c.items())]
-        for p, c in closures(packages, locked, platforms).items()
-    }
+    pins = pinned(packages, locked, platforms, "{}={}".format)
     first = pins[platforms[0]]
     sources = vendor_sources(packages.repositories, platforms, with_parts=True)
     if all(names == first for names in pins.values()):
@@ -274,6 +273,14 @@ def keyring_stages(builder: str, repositories: list[Repository]) -> str:
         f"FROM scratch AS keyring-files\n{files}\n"
         f"FROM {builder} AS keyrings\n{run(lines)}\n{keyrings_run(keys, 'keyring-files', 'tools')}"
     )
+
+
+def keyrings_run(keys: Iterable[tuple[str, str]], files: str, tools: str) -> str:
+    """The RUN that makes /out/NAME.gpg of NAME.key in the stage `files`, each with the one key that
+    the library names; `keys` are names and fingerprints. It needs gnupg.
+    """
+    wanted = command(["sh /tools/keyrings.sh", *(f"{name} {key}" for name, key in keys)])
+    return f"RUN {mounted(tools)} {mounted(files, '/keys')} <<'EOF'\n{wanted}\nEOF\n"
 
 
 def closure(answer: str) -> dict[str, str]:

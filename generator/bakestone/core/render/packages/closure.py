@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.errors import fail
@@ -25,6 +27,17 @@ def closures(
             )
         found[platform] = closure
     return found
+
+
+def pinned(
+    packages: PackageSet,
+    locked: LockedPackages,
+    platforms: tuple[str, ...],
+    word: Callable[[str, str], str],
+) -> dict[str, list[str]]:
+    """Platform -> each package of `closures` as its manager names it: `word(name, version)`."""
+    found = closures(packages, locked, platforms)
+    return {p: [word(*pin) for pin in sorted(closure.items())] for p, closure in found.items()}
 
 
 def command(words: list[str]) -> str:

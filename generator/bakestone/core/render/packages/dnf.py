@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import mounted, program
+from bakestone.core.render.frames import TOOL_STAGES, ToolStages, mounted, program
 from bakestone.core.render.frames import question as asking
-from bakestone.core.render.packages.closure import by_platform, closures, command
-from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
+from bakestone.core.render.packages.closure import by_platform, command, pinned
 from bakestone.core.render.packages.updates import Updates
 from bakestone.errors import fail
 
@@ -53,10 +52,7 @@ def install(
             "choose another method",
             name=packages.base,
         )
-    pins = {
-        p: [nevra(name, version) for name, version in sorted(c.items())]
-        for p, c in closures(packages, locked, platforms).items()
-    }
+    pins = pinned(packages, locked, platforms, nevra)
     first = pins[platforms[0]]
     if not any(pins.values()):
         return ""

@@ -16,10 +16,9 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
-from bakestone.core.render.frames import tool
+from bakestone.core.render.frames import TOOL_STAGES, tool
 from bakestone.core.render.packages import dnf
-from bakestone.core.render.packages.install import install
-from bakestone.core.render.packages.toolstages import TOOL_STAGES
+from bakestone.core.render.packages.by_distro import install
 from tests.support.samples import NOW, ROOT, refused
 
 BOTH = ("linux/amd64", "linux/arm64")
