@@ -205,12 +205,9 @@ class Project:
         """Where the Dockerfile of a variant's family is."""
         return self.output / variant.family.name / "Dockerfile"
 
+    @cached_property
     def texts(self) -> dict[Path, str]:
         """Every generated file and its text."""
-        return self._texts
-
-    @cached_property
-    def _texts(self) -> dict[Path, str]:
         files = {self.output / name / "Dockerfile": f.text for name, f in self.families.items()}
         folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
         files[self.output / BAKE_FILE] = bakefile.bake_file(
@@ -220,7 +217,7 @@ class Project:
 
     def drift(self) -> list[Finding]:
         """A finding for every file under `output` that is not what images.yaml and the lock say."""
-        wanted, found = self.texts(), []
+        wanted, found = self.texts, []
         for path, text in wanted.items():
             if not path.is_file():
                 found.append((path, "it is missing", ""))
@@ -239,7 +236,7 @@ class Project:
 
         Gives the paths written and removed. Raises `BakestoneError` for a folder of others.
         """
-        written, wanted = [], self.texts()
+        written, wanted = [], self.texts
         self._check_output()
         for path, text in wanted.items():
             if not path.is_file() or path.read_bytes() != text.encode():

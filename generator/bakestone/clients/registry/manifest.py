@@ -140,6 +140,11 @@ def is_digest(value: object) -> bool:
     return isinstance(value, str) and bool(_DIGEST.fullmatch(value))
 
 
+def digest_of(raw: bytes) -> str:
+    """SHA-256, as registries write it."""
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
 def has_digest(raw: bytes, digest: str) -> bool:
     """Whether it is the digest of these bytes: SHA-256, or SHA-512, which a registry may prefer."""
     algorithm, _, stated = digest.partition(":")

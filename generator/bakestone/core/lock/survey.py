@@ -88,7 +88,7 @@ class Survey:
         """One for each component with files of its own, in the order of the slots."""
         alike = (variant.distro.text, variant.platforms)
         found = []
-        for chosen in _in_order(c for c in variant.slots.values() if c.staged):
+        for chosen in (c for c in variant.filled if c.staged):
             uses, on_base = _uses(chosen, variant)
             base = on_base and variant.base.ref
             key = (chosen.text, chosen.method, chosen.seen, *alike, uses, base)
@@ -99,8 +99,7 @@ class Survey:
 
     def vendor_packages(self, variant: Variant) -> list[VendorPackages]:
         """The components that come as packages of their vendor, in the order of the slots."""
-        chosen = _in_order(c for c in variant.slots.values() if c.of_vendor)
-        return [VendorPackages(c, _vendor_set(c, variant)) for c in chosen]
+        return [VendorPackages(c, _vendor_set(c, variant)) for c in variant.filled if c.of_vendor]
 
     def keyrings(self, variant: Variant) -> Keyrings | None:
         """The stage of the vendors' keyrings; None when no package of a vendor is installed."""
@@ -112,10 +111,6 @@ class Survey:
         base = distro.version.base
         packages = PackageSet(base.ref, distro, KEYRING_TOOLS)
         return Keyrings(base, packages, tuple(used[name] for name in sorted(used)))
-
-
-def _in_order(slots: Iterable[Chosen]) -> list[Chosen]:
-    return sorted(slots, key=lambda chosen: slot_rank(chosen.slot))
 
 
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:

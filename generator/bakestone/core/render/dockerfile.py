@@ -43,11 +43,10 @@ class Renderer:
 
         Raises `BakestoneError` when the lock lacks something.
         """
-        filled = sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot))
         found = dict.fromkeys(self._base(variant))
         base = next(reversed(found))
-        measures = {c.slot: self._measures.stages(c, variant) for c in filled}
-        for chosen in filled:
+        measures = {c.slot: self._measures.stages(c, variant) for c in variant.filled}
+        for chosen in variant.filled:
             if not chosen.staged:
                 found |= dict.fromkeys(measures[chosen.slot])
         made: dict[str, RenderedStage] = {}
@@ -60,9 +59,9 @@ class Renderer:
             found |= dict.fromkeys((programs, *before, expected, last))
             made[slot] = last
         found[GATE] = None
-        image = self._image(variant, filled, base, list(made.values()))
+        image = self._image(variant, base, list(made.values()))
         gate = self._measures.gate(variant, image, {s: m[-1] for s, m in measures.items()})
-        return (*found, image, gate, self._last(variant, filled, image, gate))
+        return (*found, image, gate, self._last(variant, image, gate))
 
     def origin(self, base: Base) -> str:
         """What stands behind FROM: the reference with its locked digest."""
@@ -241,25 +240,23 @@ class Renderer:
         return [*found, RenderedStage(title, text, marks)]
 
     def _image(
-        self, variant: Variant, filled: list[Chosen], base: RenderedStage, made: list[RenderedStage]
+        self, variant: Variant, base: RenderedStage, made: list[RenderedStage]
     ) -> RenderedStage:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
-            f"ENV {pairs(self._environments.of(variant, filled), 'ENV')}\n"
+            f"ENV {pairs(self._environments.of(variant), 'ENV')}\n"
             f"WORKDIR /home/{variant.family.user}\nUSER {UID}\n"
         )
         return RenderedStage(f"{variant.stage}.image", text, own=True)
 
-    def _last(
-        self, variant: Variant, filled: list[Chosen], image: RenderedStage, gate: RenderedStage
-    ) -> RenderedStage:
+    def _last(self, variant: Variant, image: RenderedStage, gate: RenderedStage) -> RenderedStage:
         """The image: it cannot be made without what the gate measured."""
         text = (
             f"FROM {image.reference} AS {SELF}\n"
             f"COPY --link --from={gate.reference} --chown=0:0 /tmp/o/ /\n"
-            f"LABEL {pairs(labels(variant, filled, self.lock), 'LABEL')}\n"
+            f"LABEL {pairs(labels(variant, self.lock), 'LABEL')}\n"
             'ENTRYPOINT []\nCMD ["/bin/bash"]\n'
         )
         return RenderedStage(variant.stage, text, own=True)

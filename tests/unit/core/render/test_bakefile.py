@@ -27,7 +27,7 @@ def made(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def read(project: Project) -> dict[str, dict[str, dict[str, list[str]]]]:
     loaded: dict[str, dict[str, dict[str, list[str]]]] = json.loads(
-        project.texts()[project.output / "docker-bake.json"]
+        project.texts[project.output / "docker-bake.json"]
     )
     return loaded
 
@@ -84,23 +84,21 @@ def test_a_family_with_the_name_of_a_variant_is_refused(library: Library, tmp_pa
     text = FIRST.replace("name: first", "name: ubuntu22.04").replace(
         "      mpi: [openmpi@5.0.10]\n", ""
     )
-    (found,) = refused(lambda: locked(tmp_path, text, library=library).texts())
+    (found,) = refused(lambda: locked(tmp_path, text, library=library).texts)
     assert found.message == "a family and a variant are both ubuntu22_04 in the bake file"
     assert found.hint == "rename the family"
 
 
 def test_a_family_named_default_does_not_hide_the_others(library: Library, tmp_path: Path) -> None:
     found = refused(
-        lambda: locked(
-            tmp_path, MANY.replace("name: gpu", "name: default"), library=library
-        ).texts()
+        lambda: locked(tmp_path, MANY.replace("name: gpu", "name: default"), library=library).texts
     )
     assert "default" in found[0].message
 
 
 def test_families_that_would_be_one_group_are_refused(library: Library, tmp_path: Path) -> None:
     text = MANY.replace("name: cpu", "name: a.b").replace("name: gpu", "name: a_b")
-    found = refused(lambda: locked(tmp_path, text, library=library).texts())
+    found = refused(lambda: locked(tmp_path, text, library=library).texts)
     assert "a_b" in found[0].message
 
 

@@ -231,10 +231,7 @@ def question(
     """
     numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
     used = {r.name: r for s in sets for r in s.repositories}
-    texts = [tools([*TOOLS, *(KEYRING_TOOLS if used else ())])]
-    texts += (
-        [keyring_stages(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
-    )
+    texts = first_stages(keyrings or origin, used)
     stages: list[str] = []
     for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
         here = tuple(used[name] for name in names if used[name].platform in ("", platform))
@@ -262,17 +259,21 @@ def _vendors(packages: PackageSet) -> tuple[str, ...]:
     return tuple(r.name for r in packages.repositories)
 
 
-def keyring_stages(builder: str, repositories: list[Repository]) -> str:
-    """The stages `keyring-files` and `keyrings`, made on the image `builder` with the packages of
-    the day.
+def first_stages(builder: str, named: Mapping[str, Repository]) -> list[str]:
+    """What a Dockerfile that asks apt begins with: the stage `tools`, and where vendors are asked
+    `keyring-files` and `keyrings`, made on the image `builder` with the packages of the day.
     """
+    if not named:
+        return [tools(TOOLS)]
+    repositories = [named[name] for name in sorted(named)]
     lines = [*BEGIN, "packages gnupg"]
     files = "".join(f"ADD {r.key} /{r.name}.key\n" for r in repositories)
     keys = [(r.name, r.fingerprint) for r in repositories]
-    return (
-        f"FROM scratch AS keyring-files\n{files}\n"
-        f"FROM {builder} AS keyrings\n{run(lines)}\n{keyrings_run(keys, 'keyring-files', 'tools')}"
-    )
+    return [
+        tools([*TOOLS, *KEYRING_TOOLS]),
+        f"FROM scratch AS keyring-files\n{files}",
+        f"FROM {builder} AS keyrings\n{run(lines)}\n{keyrings_run(keys, 'keyring-files', 'tools')}",
+    ]
 
 
 def keyrings_run(keys: Iterable[tuple[str, str]], files: str, tools: str) -> str:
