@@ -198,8 +198,8 @@ class Project:
             planned(v, files[v.family.name], self.path_of(v), registry, lock, attest=attest)
             for v in variants
         )
-        known = tuple((v.family.name, v.name) for v in self.matrix.variants)
-        return BuildPlan(made, registry, attest, known, lock, self.matrix.library)
+        matrix = self.matrix
+        return BuildPlan(made, registry, attest, matrix.names, lock, matrix.library)
 
     def path_of(self, variant: Variant) -> Path:
         """Where the Dockerfile of a variant's family is."""

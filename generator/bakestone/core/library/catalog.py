@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.component import BUILT_IN, Component, read
 from bakestone.errors import fail
@@ -84,6 +85,19 @@ class Library:
     def suggest(self, name: str) -> str:
         """A hint for an unknown component."""
         return near(name, self.names, f"known components: {', '.join(self.names)}")
+
+
+def not_to_be_had(component: Component, version: str) -> tuple[str, str] | None:
+    """Why nobody can name a version, retired or not known, and a hint; None when it is there."""
+    name = component.name
+    for retired in component.retired:
+        if matches(retired.versions, name, version):
+            source = f"(source: {retired.source})"
+            why = f"{name}@{version[:60]} is retired: {retired.because} {source}"
+            return why, f"use {retired.instead}" if retired.instead else ""
+    if version in component.versions:
+        return None
+    return f"{name} has no version {version[:60]}", nearest_version(component, version)
 
 
 def nearest_version(component: Component, version: str) -> str:

@@ -119,8 +119,7 @@ class _Examination:
     def left_over(self, path: Path) -> list[Trouble]:
         """The images of a release whose variants are no longer in images.yaml."""
         record = release.read(path)
-        known = [(v.family.name, v.name) for v in self.project.matrix.variants]
-        retired = release.retired(record, known) if record else []
+        retired = release.retired(record, self.project.matrix.names) if record else []
         why = f"images.yaml no longer has {few([image.name for image in retired])}"
         names = tuple(image.floating for image in retired)
         hint = "their tags stay until `bakestone retire --yes` takes them away"

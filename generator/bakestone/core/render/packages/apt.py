@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
@@ -162,16 +161,10 @@ def _install(names: list[str]) -> list[str]:
 def _snapshot(
     packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act
 ) -> list[str]:
-    distro = packages.distro
-    about = distro.component.data.get("snapshot")
-    if not about:
+    sources = packages.distro.snapshot_sources(locked.snapshot)
+    if not sources:
         hint = "choose `versions` or `frozen` under `pins` in the site file, then lock again"
-        raise fail(f"{distro.text} has no snapshot service", hint, name=packages.base)
-    context = {"time": locked.snapshot, "codename": distro.version.data["codename"]}
-    sources = [
-        template.render(line, context, origin=f"{distro.component.origin}/component.yaml")
-        for line in about["sources"]
-    ]
+        raise fail(f"{packages.distro.text} has no snapshot service", hint, name=packages.base)
     lines = [
         f"# the archive as it was at {locked.snapshot}",
         *_list("only", sources, packages.repositories, platforms),
