@@ -14,7 +14,7 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.lock.survey import Survey, keyring_origin
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.packages.by_distro import manager_of
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
 from bakestone.jobs.freshness.rows import OutdatedRow
@@ -111,10 +111,12 @@ class PackageUpdates:
         origin = self.lock.bases[ref].origin(ref)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         keyrings = keyring_origin(self.library, self.lock.bases)
-        text = manager.question(origin, sets, platform, now, keyrings, updates=True)
+        asked = PackagesQuestion(origin, sets, platform, now, keyrings, updates=True)
         name = "updates"  # of the one build
         with scratch(name) as folder:
-            state = put(self.engine, {name: BuildQuestion(text, platform)}, folder)
+            state = put(
+                self.engine, {name: BuildQuestion(manager.question(asked), platform)}, folder
+            )
             if state is not None:
                 why = unanswered(state).reason(manager.reasons)
                 hint = "can the base image and its archive be reached?"

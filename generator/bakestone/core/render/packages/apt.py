@@ -16,7 +16,7 @@ from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.frames import TOOL_STAGES, ToolStages, mounted, tools
 from bakestone.core.render.packages import debversion
 from bakestone.core.render.packages.closure import by_platform, command, pinned
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
 from bakestone.errors import fail
 
 BEGIN = (". /tools/apt.sh",)
@@ -205,32 +205,23 @@ def _versions(
     return [*lines, *sources, split, *act(["$packages"])]
 
 
-def question(
-    origin: str,
-    sets: list[PackageSet],
-    platform: str,
-    now: str,
-    keyrings: str,
-    *,
-    updates: bool = False,
-) -> str:
+def question(asked: PackagesQuestion) -> str:
     """A Dockerfile whose result has one file a set, named by its number: what apt says it would
     install.
 
-    `keyrings` is the image in which the keyrings of vendors' repositories are made: `origin` itself
-    when it is empty. With `updates` there is also `upgrades`, what would be newer of the packages
+    With `updates` there is also `upgrades`, what would be newer of the packages
     that the image has, and files `archive*` with every version of all these packages and the suite
     that has it.
     """
-    numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
-    used = {r.name: r for s in sets for r in s.repositories}
-    texts = first_stages(keyrings or origin, used)
+    numbered = sorted(enumerate(asked.sets), key=lambda pair: _vendors(pair[1]))
+    used = {r.name: r for s in asked.sets for r in s.repositories}
+    texts = first_stages(asked.keyrings or asked.origin, used)
     stages: list[str] = []
     for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
-        here = tuple(used[name] for name in names if used[name].platform in ("", platform))
-        lines = [*BEGIN, *vendor_sources(here, (platform,), with_parts=True)]
+        here = tuple(used[name] for name in names if used[name].platform in ("", asked.platform))
+        lines = [*BEGIN, *vendor_sources(here, (asked.platform,), with_parts=True)]
         lines += [
-            f"# {now}: asked anew each time, never answered from the cache",
+            f"# {asked.now}: asked anew each time, never answered from the cache",
             "apt update",
             "mkdir -p /out",
         ]
@@ -238,12 +229,11 @@ def question(
             f"apt install --simulate --no-install-recommends {' '.join(s.names)} > /out/{number}"
             for number, s in group
         ]
-        if updates:
+        if asked.updates:
             lines += [*([_UPGRADES] if not stages else []), _ARCHIVE.format(len(stages))]
         stages.append(f"ask{len(stages)}")
-        texts.append(
-            f"FROM {origin} AS {stages[-1]}\n{run(lines, lists=bool(here), keyrings=bool(here))}"
-        )
+        script = run(lines, lists=bool(here), keyrings=bool(here))
+        texts.append(f"FROM {asked.origin} AS {stages[-1]}\n{script}")
     copies = "".join(f"COPY --from={stage} /out/ /\n" for stage in stages)
     return "\n".join([*texts, f"FROM scratch\n{copies}"])
 

@@ -9,7 +9,7 @@ from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.frames import ToolStages
 from bakestone.core.render.packages import apt, dnf
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
 from bakestone.errors import fail
 
 
@@ -29,16 +29,7 @@ class PackageManager(Protocol):
     ) -> str:
         """The RUN that installs a package set as the lock pins it."""
 
-    def question(
-        self,
-        origin: str,
-        sets: list[PackageSet],
-        platform: str,
-        now: str,
-        keyrings: str,
-        *,
-        updates: bool = False,
-    ) -> str:
+    def question(self, asked: PackagesQuestion) -> str:
         """A Dockerfile whose result is what it says: one file a set, named by its number."""
 
     def closure(self, answer: str) -> dict[str, str]:
