@@ -39,7 +39,7 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
-        raise _refused(f"cannot write {path}", str(path), problem) from problem
+        raise refused(f"cannot write {path}", str(path), problem) from problem
 
 
 @contextlib.contextmanager
@@ -55,7 +55,7 @@ def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
         folder = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
     except OSError as problem:
         where = str(inside or "the folder for small files (TMPDIR)")
-        raise _refused(f"cannot write in {where}", where, problem) from problem
+        raise refused(f"cannot write in {where}", where, problem) from problem
     with folder as name:
         yield Path(name)
 
@@ -99,7 +99,7 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as problem:
-        raise _refused(f"cannot write in {folder}", str(folder), problem) from problem
+        raise refused(f"cannot write in {folder}", str(folder), problem) from problem
     try:
         with contextlib.suppress(OSError):  # no locks on this file system: as good as it gets
             lock_descriptor(handle)
@@ -108,10 +108,7 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _refused(what: str, name: str, problem: OSError) -> BakestoneError:
-    return fail(
-        f"{what}: {problem.strerror}",
-        "make room, or check the permissions",
-        name=name,
-        code=ENVIRONMENT,
-    )
+def refused(what: str, name: str, problem: OSError) -> BakestoneError:
+    """The error (exit 3) of something that the system did not let us write."""
+    why, hint = problem.strerror or problem, "make room, or check the permissions"
+    return fail(f"{what}: {why}", hint, name=name, code=ENVIRONMENT)

@@ -23,10 +23,10 @@ from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile, plan
+from bakestone.core.render import bakefile
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.core.render.family import FamilyFile, family_files
-from bakestone.core.render.plan import BuildPlan, RenderedVariant
+from bakestone.core.render.plan import BuildPlan, planned
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 
@@ -193,24 +193,17 @@ class Project:
 
     def plan(self, variants: Sequence[Variant], *, attest: bool = True) -> BuildPlan:
         """What is to be done with some of the locked variants, made once for all who do it."""
-        files = self.families
-        rendered = [RenderedVariant(v, files[v.family.name], self.path_of(v)) for v in variants]
-        matrix = self.matrix
-        made = plan.make(
-            rendered, self.registry, matrix.variants, self.lock, matrix.library, attest=attest
-        )
-        return made.compressed(self.site.compression)
+        matrix, files, how = self.matrix, self.families, self.site.compression
+        none = BuildPlan((), self.registry, attest, matrix.names, self.lock, matrix.library, how)
+        return none.of(planned(v, files[v.family.name], self.path_of(v), none) for v in variants)
 
     def path_of(self, variant: Variant) -> Path:
         """Where the Dockerfile of a variant's family is."""
         return self.output / variant.family.name / "Dockerfile"
 
+    @cached_property
     def texts(self) -> dict[Path, str]:
         """Every generated file and its text."""
-        return self._texts
-
-    @cached_property
-    def _texts(self) -> dict[Path, str]:
         files = {self.output / name / "Dockerfile": f.text for name, f in self.families.items()}
         folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
         files[self.output / BAKE_FILE] = bakefile.bake_file(
@@ -220,7 +213,7 @@ class Project:
 
     def drift(self) -> list[Finding]:
         """A finding for every file under `output` that is not what images.yaml and the lock say."""
-        wanted, found = self.texts(), []
+        wanted, found = self.texts, []
         for path, text in wanted.items():
             if not path.is_file():
                 found.append((path, "it is missing", ""))
@@ -239,7 +232,7 @@ class Project:
 
         Gives the paths written and removed. Raises `BakestoneError` for a folder of others.
         """
-        written, wanted = [], self.texts()
+        written, wanted = [], self.texts
         self._check_output()
         for path, text in wanted.items():
             if not path.is_file() or path.read_bytes() != text.encode():

@@ -35,13 +35,13 @@ def test_the_variants_are_those_compared_here(golden: Project) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_dockerfile_is_written_as_it_was(family: str, golden: Project, compare: Compare) -> None:
     path = golden.output / family / "Dockerfile"
-    compare(path, golden.texts()[path])
+    compare(path, golden.texts[path])
 
 
 def test_the_bake_file_is_written_as_it_was(golden: Project, compare: Compare) -> None:
     path = golden.output / "docker-bake.json"
-    compare(path, golden.texts()[path])
+    compare(path, golden.texts[path])
 
 
 def test_nothing_else_is_kept_here(golden: Project) -> None:
-    assert {p for p in (GOLDEN / "dockerfiles").rglob("*") if p.is_file()} == set(golden.texts())
+    assert {p for p in (GOLDEN / "dockerfiles").rglob("*") if p.is_file()} == set(golden.texts)

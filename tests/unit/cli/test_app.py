@@ -133,7 +133,9 @@ def test_an_environment_that_fails_ends_with_3(bakestone: Command, tmp_path: Pat
     assert "cannot write" in shown.output
 
 
-@pytest.mark.parametrize("command", ["validate", "generate", "lock --check", "build"])
+@pytest.mark.parametrize(
+    "command", ["validate", "generate", "lock --check", "build", "doctor", "outdated"]
+)
 def test_a_missing_matrix_ends_with_1_and_is_named_first(command: str, bakestone: Command) -> None:
     shown = bakestone(*command.split())
     assert shown.exit_code == 1

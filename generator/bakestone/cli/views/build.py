@@ -9,6 +9,7 @@ import click
 
 from bakestone.cli.terminal import put, table
 from bakestone.cli.views.progress import Progress
+from bakestone.core.documents.words import few
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import Finding, render
@@ -77,8 +78,7 @@ def _images(images: Iterable[ReleasedImage]) -> None:
 
 def _retired(images: Sequence[ReleasedImage], path: Path) -> None:
     if images:
-        names = ", ".join(image.floating for image in images[:5])
-        more = f" and {len(images) - 5} more" if len(images) > 5 else ""
+        names = few([image.floating for image in images], 5)
         verb = "is" if len(images) == 1 else "are"
-        said = f"{names}{more} {verb} in {path}, and no longer in images.yaml"
+        said = f"{names} {verb} in {path}, and no longer in images.yaml"
         Screen().warn(Finding(said, "`bakestone retire` takes their tags away", severity="warning"))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from bakestone.cli.terminal import paragraph, put, put_json, table
+from bakestone.core.documents.words import few
 from bakestone.jobs.doctor.report import KINDS, LEFT_OVER, NETWORK, DoctorReport, Trouble
 
 _NAMES = 2
@@ -81,5 +82,4 @@ def _variants(names: tuple[str, ...], total: int) -> str:
         return "-"
     if len(names) == total > _NAMES:
         return f"all {total}"
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return f"{', '.join(names[:_NAMES])}{more}"
+    return few(names, _NAMES)

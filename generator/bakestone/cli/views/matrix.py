@@ -37,7 +37,7 @@ def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -
 
 def up_to_date(project: Project) -> None:
     """Generated files that are what they should be."""
-    click.echo(f"{project.output}: {len(project.texts())} files are up to date")
+    click.echo(f"{project.output}: {len(project.texts)} files are up to date")
 
 
 def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
@@ -45,7 +45,7 @@ def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]
     for verb, paths in (("wrote", written), ("removed", removed)):
         for path in paths:
             click.echo(f"{verb} {path}")
-    counts = f"{len(project.texts())} files, {len(written)} written, {len(removed)} removed"
+    counts = f"{len(project.texts)} files, {len(written)} written, {len(removed)} removed"
     click.echo(f"{project.output}: {counts}")
 
 

@@ -250,11 +250,6 @@ def _digests(metadata: Path) -> dict[str, str]:
     return found
 
 
-def inline_target(dockerfile: str, platform: str, destination: str, epoch: int = 0) -> Target:
+def inline_target(dockerfile: str, platform: str, destination: str) -> Target:
     """A bake target without a context, for a Dockerfile that needs none."""
-    target: Target = {
-        "dockerfile-inline": dockerfile,
-        "platforms": [platform],
-        "output": [destination],
-    }
-    return target | ({"args": {"SOURCE_DATE_EPOCH": str(epoch)}} if epoch else {})
+    return {"dockerfile-inline": dockerfile, "platforms": [platform], "output": [destination]}

@@ -6,7 +6,6 @@ The OCI distribution specification over clients/http. Accounts are Docker's own 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 import threading
 import time
@@ -47,6 +46,7 @@ from bakestone.clients.registry.manifest import (
     Json,
     Manifest,
     check_manifest,
+    digest_of,
     document,
     has_digest,
     is_digest,
@@ -179,7 +179,7 @@ class Registry:
             why = f"gave no manifest for {place.path}: {problem}"
             hint = f"is a proxy or a login page in between? {_MIRROR.capitalize()}"
             raise _wrong(place, why, hint) from problem
-        return Manifest(_digest(raw), media_type(stated, document(raw)), raw)
+        return Manifest(digest_of(raw), media_type(stated, document(raw)), raw)
 
     def need(self, reference: str) -> Manifest:
         """Like `manifest`, but absence is an error."""
@@ -218,7 +218,7 @@ class Registry:
 
         Raises `ImmutableTagError` when the tag is on another one, and may not move.
         """
-        place, digest = Reference.parse(reference), _digest(raw)
+        place, digest = Reference.parse(reference), digest_of(raw)
         headers = {"Content-Type": media_type}
         path = f"manifests/{place.target}"
         with self._send(place, "PUT", path, data=raw, headers=headers) as response:
@@ -424,7 +424,7 @@ class Registry:
         if found is None:
             return None
         response, raw = found
-        digest, stated = _digest(raw), response.headers.get("Docker-Content-Digest")
+        digest, stated = digest_of(raw), response.headers.get("Docker-Content-Digest")
         if not all(has_digest(raw, said) for said in (stated, target) if said and ":" in said):
             what = "manifest" if kind == "manifests" else "blob"
             name = f"{place.name}{'@' if ':' in target else ':'}{target}"
@@ -505,7 +505,3 @@ def _unanswered(place: Reference, problem: Exception) -> BakestoneError:
         case _:
             why = f" cannot be followed: {problem}"
     return fail(f"the registry {place.server}{why}", hint, name=place.server, code=ENVIRONMENT)
-
-
-def _digest(raw: bytes) -> str:
-    return f"sha256:{hashlib.sha256(raw).hexdigest()}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from bakestone.clients.registry.manifest import Json, Manifest, document, is_digest
+from bakestone.clients.registry.manifest import Json, Manifest, digest_of, document, is_digest
 from bakestone.clients.signals import told_to_end
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.files import open_regular
@@ -101,7 +101,7 @@ class Layout:
     def read(self, digest: str) -> bytes:
         """A manifest or another JSON blob, as it is."""
         content = self._content(self._path(digest))
-        if "sha256:" + hashlib.sha256(content).hexdigest() != digest:
+        if digest_of(content) != digest:
             raise self._broken(digest)
         return content
 

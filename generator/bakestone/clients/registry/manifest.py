@@ -14,14 +14,10 @@ import requests
 
 from bakestone.clients.http.session import BrokenError, pieces
 
-INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-MANIFEST_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPES = (INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
+MANIFEST_TYPES = (MANIFEST, "application/vnd.docker.distribution.manifest.v2+json")
 MAX_DOCUMENT = 4 * 2**20
 """Bytes of a manifest or an image's configuration: what registries themselves take at most."""
 MAX_SAID = 4096
@@ -142,6 +138,11 @@ def _descriptor(entry: Json) -> Descriptor:
 def is_digest(value: object) -> bool:
     """Whether it is `sha256:` and 64 hex digits."""
     return isinstance(value, str) and bool(_DIGEST.fullmatch(value))
+
+
+def digest_of(raw: bytes) -> str:
+    """SHA-256, as registries write it."""
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
 def has_digest(raw: bytes, digest: str) -> bool:

@@ -6,9 +6,11 @@ A `components/` folder beside images.yaml is searched first, then Bakestone's ow
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
+from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.component import BUILT_IN, Component, read
 from bakestone.errors import fail
@@ -60,9 +62,13 @@ class Library:
             )
         return self._loaded.get(name)
 
+    def components(self) -> Iterator[Component]:
+        """Every component, by name; each is read when it is its turn."""
+        return filter(None, map(self.get, self.names))
+
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""
-        return [c for c in map(self.get, self.names) if c is not None and c.slot == slot]
+        return [c for c in self.components() if c.slot == slot]
 
     def meant(self, slot: str) -> list[Component]:
         """The components that a bare version in a slot can mean: the one that is named like the
@@ -74,11 +80,24 @@ class Library:
     @cached_property
     def slots(self) -> list[str]:
         """Every slot that some component fills."""
-        return sorted({c.slot for c in map(self.get, self.names) if c is not None})
+        return sorted({c.slot for c in self.components()})
 
     def suggest(self, name: str) -> str:
         """A hint for an unknown component."""
         return near(name, self.names, f"known components: {', '.join(self.names)}")
+
+
+def not_to_be_had(component: Component, version: str) -> tuple[str, str] | None:
+    """Why nobody can name a version, retired or not known, and a hint; None when it is there."""
+    name = component.name
+    for retired in component.retired:
+        if matches(retired.versions, name, version):
+            source = f"(source: {retired.source})"
+            why = f"{name}@{version[:60]} is retired: {retired.because} {source}"
+            return why, f"use {retired.instead}" if retired.instead else ""
+    if version in component.versions:
+        return None
+    return f"{name} has no version {version[:60]}", nearest_version(component, version)
 
 
 def nearest_version(component: Component, version: str) -> str:

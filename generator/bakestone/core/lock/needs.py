@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from bakestone.core.documents import template
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Component, Repository
 from bakestone.core.library.version import Base, Version
@@ -28,6 +29,13 @@ class Distro:
     def package_manager(self) -> str:
         """apt or dnf."""
         return str(self.component.data.get("package_manager", "apt"))
+
+    def snapshot_sources(self, time: str) -> list[str]:
+        """The source list of its archive as of a time; empty without a snapshot service."""
+        about = self.component.data.get("snapshot") or {"sources": []}
+        context = {"time": time, "codename": self.version.data.get("codename", "")}
+        origin = f"{self.component.origin}/component.yaml"
+        return [template.render(line, context, origin=origin) for line in about["sources"]]
 
 
 @dataclass(frozen=True)

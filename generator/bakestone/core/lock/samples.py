@@ -146,7 +146,7 @@ def _images(own: Chosen, library: Library) -> Iterator[tuple[Chosen, Json]]:
     """The images, each with the component that they are listed under."""
     listed = own.version.methods[INHERITED].get("images", [])
     yield from ((own, image) for image in listed)
-    for other in filter(None, map(library.get, () if listed else library.names)):
+    for other in () if listed else library.components():
         if INHERITED in other.methods and other.slot != own.slot:
             for bringing in other.versions.values():
                 for image in bringing.methods.get(INHERITED, {}).get("images", []):

@@ -19,6 +19,7 @@ from bakestone.core.lock.needs import (
     VendorPackages,
     Wheel,
 )
+from bakestone.core.matrix.checks import profiles
 from bakestone.core.matrix.methods import FETCHED
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.errors import fail
@@ -77,25 +78,17 @@ class Survey:
             (c.text if c.of_distro or c.version.packages else c.component.name)
             for c in variant.slots.values()
         )
-        distro = variant.distro
-        key = (variant.family.packages, variant.base.ref, distro.text, asking)
+        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
         if key not in self._packages:
-            names = set(variant.family.packages)
-            for chosen in variant.slots.values():
-                for own in (None, chosen.version.packages):
-                    of_component = chosen.component.packages
-                    names.update(of_component(own, distro.component.name, distro.version.version))
-                if chosen.of_distro:
-                    names.add(chosen.data["package"])
-            packages = tuple(sorted(names))
-            self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), packages)
+            names = tuple(sorted(profiles.packages(variant.family, variant.slots)))
+            self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), names)
         return self._packages[key]
 
     def stages(self, variant: Variant) -> list[Stage]:
         """One for each component with files of its own, in the order of the slots."""
         alike = (variant.distro.text, variant.platforms)
         found = []
-        for chosen in _in_order(c for c in variant.slots.values() if c.staged):
+        for chosen in (c for c in variant.filled if c.staged):
             uses, on_base = _uses(chosen, variant)
             base = on_base and variant.base.ref
             key = (chosen.text, chosen.method, chosen.seen, *alike, uses, base)
@@ -106,8 +99,7 @@ class Survey:
 
     def vendor_packages(self, variant: Variant) -> list[VendorPackages]:
         """The components that come as packages of their vendor, in the order of the slots."""
-        chosen = _in_order(c for c in variant.slots.values() if c.of_vendor)
-        return [VendorPackages(c, _vendor_set(c, variant)) for c in chosen]
+        return [VendorPackages(c, _vendor_set(c, variant)) for c in variant.filled if c.of_vendor]
 
     def keyrings(self, variant: Variant) -> Keyrings | None:
         """The stage of the vendors' keyrings; None when no package of a vendor is installed."""
@@ -119,10 +111,6 @@ class Survey:
         base = distro.version.base
         packages = PackageSet(base.ref, distro, KEYRING_TOOLS)
         return Keyrings(base, packages, tuple(used[name] for name in sorted(used)))
-
-
-def _in_order(slots: Iterable[Chosen]) -> list[Chosen]:
-    return sorted(slots, key=lambda chosen: slot_rank(chosen.slot))
 
 
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:

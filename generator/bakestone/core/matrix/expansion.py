@@ -13,8 +13,8 @@ from functools import cached_property, partial
 from itertools import product
 
 from bakestone.core.documents import template
-from bakestone.core.documents.patterns import TAG, matches
-from bakestone.core.library.catalog import Library, nearest_version
+from bakestone.core.documents.patterns import TAG
+from bakestone.core.library.catalog import Library, not_to_be_had
 from bakestone.core.matrix import methods, nearest
 from bakestone.core.matrix.checks import names, profiles, rules, terms
 from bakestone.core.matrix.spec import Family, Pick, Spec
@@ -43,6 +43,11 @@ class Matrix:
     library: Library
     variants: list[Variant] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """Family and name of every variant."""
+        return tuple((variant.family.name, variant.name) for variant in self.variants)
 
 
 def expand(spec: Spec, library: Library) -> Matrix:
@@ -270,17 +275,9 @@ def _resolve(slot: str, pick: Pick, version: str, library: Library) -> Chosen | 
     if component is None:
         why = f"unknown component {pick.component!r}"
         return Finding(why, library.suggest(pick.component), pick.where)
-    name = component.name
     if component.slot != slot:
-        why = f"{name} fills the slot {component.slot}, not {slot}"
+        why = f"{component.name} fills the slot {component.slot}, not {slot}"
         return Finding(why, f"move it to the axis {component.slot}", pick.where)
-    for retired in component.retired:
-        if matches(retired.versions, name, version):
-            source = f"(source: {retired.source})"
-            why = f"{name}@{version} is retired: {retired.because} {source}"
-            return Finding(why, f"use {retired.instead}" if retired.instead else "", pick.where)
-    found = component.versions.get(version)
-    if found is None:
-        hint = nearest_version(component, version)
-        return Finding(f"{name} has no version {version}", hint, pick.where)
-    return Chosen(slot, component, found, pick.where)
+    if lacking := not_to_be_had(component, version):
+        return Finding(*lacking, pick.where)
+    return Chosen(slot, component, component.versions[version], pick.where)

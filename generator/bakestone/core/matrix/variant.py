@@ -128,6 +128,11 @@ class Variant:
         """The slot that every variant has."""
         return self.slots["distro"]
 
+    @cached_property
+    def filled(self) -> tuple[Chosen, ...]:
+        """What fills its slots, in their order."""
+        return tuple(sorted(self.slots.values(), key=lambda chosen: slot_rank(chosen.slot)))
+
     @property
     def platforms(self) -> tuple[str, ...]:
         """What the variant is built for."""

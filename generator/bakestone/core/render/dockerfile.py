@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bakestone.core.documents import template
+from bakestone.core.documents.words import few
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import Lock
@@ -15,13 +16,11 @@ from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import UID, Environments, labels, seen, stage_context
-from bakestone.core.render.frames import heredocs, mounted, pairs, tools
+from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
 from bakestone.core.render.inventory import GATE, Measures
-from bakestone.core.render.packages import keyrings
-from bakestone.core.render.packages.by_distro import manager_of
-from bakestone.core.render.packages.install import install
+from bakestone.core.render.packages import apt
+from bakestone.core.render.packages.by_distro import install, manager_of
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
-from bakestone.core.render.packages.toolstages import ToolStages
 from bakestone.core.render.stages import PLATFORM, SELF, VERSION, ContentsRow, Mark, RenderedStage
 from bakestone.errors import fail
 
@@ -44,11 +43,10 @@ class Renderer:
 
         Raises `BakestoneError` when the lock lacks something.
         """
-        filled = sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot))
         found = dict.fromkeys(self._base(variant))
         base = next(reversed(found))
-        measures = {c.slot: self._measures.stages(c, variant) for c in filled}
-        for chosen in filled:
+        measures = {c.slot: self._measures.stages(c, variant) for c in variant.filled}
+        for chosen in variant.filled:
             if not chosen.staged:
                 found |= dict.fromkeys(measures[chosen.slot])
         made: dict[str, RenderedStage] = {}
@@ -61,9 +59,9 @@ class Renderer:
             found |= dict.fromkeys((programs, *before, expected, last))
             made[slot] = last
         found[GATE] = None
-        image = self._image(variant, filled, base, list(made.values()))
+        image = self._image(variant, base, list(made.values()))
         gate = self._measures.gate(variant, image, {s: m[-1] for s, m in measures.items()})
-        return (*found, image, gate, self._last(variant, filled, image, gate))
+        return (*found, image, gate, self._last(variant, image, gate))
 
     def origin(self, base: Base) -> str:
         """What stands behind FROM: the reference with its locked digest."""
@@ -136,10 +134,10 @@ class Renderer:
             return ()
         files = "".join(self._key(r.name) for r in wanted.repositories)
         keys = RenderedStage("keyring-files", f"FROM scratch AS {SELF}\n{files}")
-        toolbox = RenderedStage("keyring-tools", tools(keyrings.TOOLS, SELF))
+        toolbox = RenderedStage("keyring-tools", tools(apt.KEYRING_TOOLS, SELF))
         builder = self._builder(wanted.builder, wanted.packages, variant, "keyrings")
         locked = [(r.name, self.lock.keyrings[r.name].fingerprint) for r in wanted.repositories]
-        run = keyrings.keyrings_run(locked, keys.reference, toolbox.reference)
+        run = apt.keyrings_run(locked, keys.reference, toolbox.reference)
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
@@ -243,25 +241,23 @@ class Renderer:
         return [*found, RenderedStage(title, text, marks)]
 
     def _image(
-        self, variant: Variant, filled: list[Chosen], base: RenderedStage, made: list[RenderedStage]
+        self, variant: Variant, base: RenderedStage, made: list[RenderedStage]
     ) -> RenderedStage:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
-            f"ENV {pairs(self._environments.of(variant, filled), 'ENV')}\n"
+            f"ENV {pairs(self._environments.of(variant), 'ENV')}\n"
             f"WORKDIR /home/{variant.family.user}\nUSER {UID}\n"
         )
         return RenderedStage(f"{variant.stage}.image", text, own=True)
 
-    def _last(
-        self, variant: Variant, filled: list[Chosen], image: RenderedStage, gate: RenderedStage
-    ) -> RenderedStage:
+    def _last(self, variant: Variant, image: RenderedStage, gate: RenderedStage) -> RenderedStage:
         """The image: it cannot be made without what the gate measured."""
         text = (
             f"FROM {image.reference} AS {SELF}\n"
             f"COPY --link --from={gate.reference} --chown=0:0 /tmp/o/ /\n"
-            f"LABEL {pairs(labels(variant, filled, self.lock), 'LABEL')}\n"
+            f"LABEL {pairs(labels(variant, self.lock), 'LABEL')}\n"
             'ENTRYPOINT []\nCMD ["/bin/bash"]\n'
         )
         return RenderedStage(variant.stage, text, own=True)
@@ -295,8 +291,7 @@ def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
     hosts = dict.fromkeys(a.url.split("/")[2] for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
-    more = f" and {len(wheels) - 2} more" if len(wheels) > 2 else ""
-    indexed = [f"package index: {', '.join(wheels[:2])}{more}"] if wheels else []
+    indexed = [f"package index: {few(wheels, 2)}"] if wheels else []
     return ", ".join([*hosts, *indexed])
 
 

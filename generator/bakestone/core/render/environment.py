@@ -6,8 +6,7 @@ that it may have is set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from bakestone.core.documents import template
 from bakestone.core.lock.lock import Lock
@@ -22,31 +21,25 @@ has 1000 taken).
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-@dataclass(frozen=True)
-class _Settings:
-    """What one component sets: variables, and what it adds to the paths."""
-
-    variables: dict[str, str]
-    paths: dict[str, list[str]]
+Settings = tuple[dict[str, str], dict[str, list[str]]]
+"""What one component sets: variables, and what it adds to the paths."""
 
 
 class Environments:
     """ENV of many variants; what several have alike is rendered once."""
 
     def __init__(self) -> None:
-        self._settings: dict[tuple[object, ...], _Settings] = {}
+        self._settings: dict[tuple[object, ...], Settings] = {}
 
-    def of(self, variant: Variant, filled: Iterable[Chosen]) -> dict[str, str]:
-        """Every variable of a variant, sorted. `filled` are its slots in their order."""
+    def of(self, variant: Variant) -> dict[str, str]:
+        """Every variable of a variant, sorted."""
         environment = {"LANG": "C.UTF-8"}
         paths: dict[str, list[str]] = {"path": [], "library_path": []}
-        for chosen in filled:
-            if chosen.of_distro:
-                continue
-            settings = self._of_component(chosen, variant)
-            environment |= settings.variables
+        for chosen in (c for c in variant.filled if not c.of_distro):
+            variables, added = self._of_component(chosen, variant)
+            environment |= variables
             for kind, found in paths.items():
-                found += [p for p in settings.paths[kind] if p not in found]
+                found += [p for p in added[kind] if p not in found]
         own_base = variant.base.ref == variant.distro.version.base.ref
         environment["PATH"] = ":".join([*paths["path"], _SYSTEM_PATH if own_base else "${PATH}"])
         if paths["library_path"]:
@@ -54,25 +47,21 @@ class Environments:
             environment["LD_LIBRARY_PATH"] = ":".join(paths["library_path"]) + inherited
         return dict(sorted(environment.items()))
 
-    def _of_component(self, chosen: Chosen, variant: Variant) -> _Settings:
+    def _of_component(self, chosen: Chosen, variant: Variant) -> Settings:
         component = chosen.component
         key = seen(chosen, variant, component.setting_names)
         if key not in self._settings:
             context = stage_context(chosen, variant)
 
             def fill(text: object) -> str:
-                return template.render(
-                    str(text), context, origin=f"{component.origin}/component.yaml"
-                )
+                origin = f"{component.origin}/component.yaml"
+                return template.render(str(text), context, origin=origin)
 
-            self._settings[key] = _Settings(
-                {name: fill(value) for name, value in component.data.get("environment", {}).items()}
-                | chosen.version.environment,
-                {
-                    kind: [fill(value) for value in component.data.get(kind, [])]
-                    for kind in ("path", "library_path")
-                },
-            )
+            data = component.data
+            variables = {name: fill(value) for name, value in data.get("environment", {}).items()}
+            kinds = ("path", "library_path")
+            paths = {kind: [fill(value) for value in data.get(kind, [])] for kind in kinds}
+            self._settings[key] = variables | chosen.version.environment, paths
         return self._settings[key]
 
 
@@ -102,9 +91,9 @@ def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[objec
     )
 
 
-def labels(variant: Variant, filled: list[Chosen], lock: Lock) -> dict[str, str]:
-    """Every label of a variant; `filled` are its slots in their order."""
-    locked = lock.bases[variant.base.ref]
+def labels(variant: Variant, lock: Lock) -> dict[str, str]:
+    """Every label of a variant."""
+    filled, locked = variant.filled, lock.bases[variant.base.ref]
     distro, *others = (str(c.component.data.get("title", c.component.name)) for c in filled)
     title = f"{distro} {filled[0].version.version}"
     title += f" with {', '.join(others)}" if others else ""
@@ -132,7 +121,7 @@ def labels(variant: Variant, filled: list[Chosen], lock: Lock) -> dict[str, str]
     return found
 
 
-def licences(filled: list[Chosen]) -> str:
+def licences(filled: Sequence[Chosen]) -> str:
     """The components' licences as one SPDX expression, each once."""
     known = dict.fromkeys(str(c.component.data.get("licence", "NOASSERTION")) for c in filled)
     return " AND ".join(f"({text})" if " OR " in text else text for text in known)

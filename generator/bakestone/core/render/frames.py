@@ -5,6 +5,7 @@ its RUNs call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,28 @@ from bakestone.errors import fail
 HEREDOC = "BAKESTONE_FILE"
 """The word that ends a file inside a Dockerfile."""
 _HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class ToolStages:
+    """What a RUN about packages looks into: the stage of the tools, and the one whose /out holds
+    the keyrings of vendors.
+
+    `timed` tells that the RUN's own layer is in an image, so that its times must be set.
+    """
+
+    tools: str = "tools"
+    keyrings: str = "keyrings"
+    timed: bool = False
+
+    @property
+    def begin(self) -> list[str]:
+        """The first lines of a script."""
+        return [". /tools/timed.sh"] if self.timed else []
+
+
+TOOL_STAGES = ToolStages()
+"""As they are called in a Dockerfile of one question."""
 
 
 @cache

@@ -6,7 +6,7 @@ Whoever builds, publishes, rebuilds or explains takes the plan, and asks no proj
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,32 +24,18 @@ FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class RenderedVariant:
-    """A variant with the stages that its image needs, and the family's file that they stand in."""
+class PlannedVariant:
+    """One variant of a plan: what it is called, where it goes, what it is made of.
+
+    `file` is its family's Dockerfile, `path` where that is.
+    """
 
     variant: Variant
     file: FamilyFile = field(repr=False)
     path: Path
-
-    @property
-    def identity(self) -> str:
-        """What stands for all its stages."""
-        return self.file.stages[self.variant.name][-1].identity
-
-
-@dataclass(frozen=True)
-class PlannedVariant:
-    """One variant of a plan: what it is called, where it goes, what it is made of."""
-
-    rendered: RenderedVariant
     repository: str
     fingerprint: str
     epoch: int
-
-    @property
-    def variant(self) -> Variant:
-        """The variant itself."""
-        return self.rendered.variant
 
     @property
     def name(self) -> str:
@@ -76,15 +62,10 @@ class PlannedVariant:
         """What it is built for."""
         return self.variant.platforms
 
-    @property
-    def path(self) -> Path:
-        """Its family's Dockerfile."""
-        return self.rendered.path
-
     @cached_property
     def dockerfile(self) -> str:
         """The text of its own stages."""
-        return self.rendered.file.alone(self.name)
+        return self.file.alone(self.name)
 
     @property
     def title(self) -> str:
@@ -109,12 +90,12 @@ class PlannedVariant:
     @cached_property
     def stages(self) -> dict[str, str]:
         """Stage name -> identity: equal ones are the same work."""
-        return self.rendered.file.names_of(self.name)
+        return self.file.names_of(self.name)
 
     @cached_property
     def shared(self) -> tuple[str, ...]:
         """The identities of the stages that other variants may have as well."""
-        return tuple(sorted(s.identity for s in self.rendered.file.stages[self.name] if not s.own))
+        return tuple(sorted(s.identity for s in self.file.stages[self.name] if not s.own))
 
     @cached_property
     def expected(self) -> tuple[Expected, ...]:
@@ -141,29 +122,10 @@ class BuildPlan:
 
     def unattested(self) -> BuildPlan:
         """The same without attestations, which has other fingerprints."""
-        return self._again(replace(self, attest=False))
-
-    def compressed(self, compression: Compression) -> BuildPlan:
-        """The same with layers of another compression, which has other fingerprints."""
-        return self._again(replace(self, compression=compression))
-
-    @staticmethod
-    def _again(plan: BuildPlan) -> BuildPlan:
-        """A plan with the fingerprints that belong to what it now says."""
-        variants = tuple(
-            replace(
-                v,
-                fingerprint=bakefile.fingerprint(
-                    v.variant,
-                    v.rendered.identity,
-                    plan.lock,
-                    attest=plan.attest,
-                    compression=plan.compression,
-                ),
-            )
-            for v in plan.variants
+        plain = replace(self, attest=False)
+        return plain.of(
+            replace(v, fingerprint=_fingerprint(v.variant, v.file, plain)) for v in self.variants
         )
-        return replace(plan, variants=variants)
 
     def target(self, variant: PlannedVariant, output: str, *, attest: bool) -> dict[str, object]:
         """A variant's bake target with this output, with BuildKit's provenance or without.
@@ -181,24 +143,14 @@ class BuildPlan:
         return replace(self, variants=tuple(variants))
 
 
-def make(
-    rendered: Sequence[RenderedVariant],
-    registry: str,
-    known: Iterable[Variant],
-    lock: Lock,
-    library: Library,
-    *,
-    attest: bool = True,
-) -> BuildPlan:
-    """The plan of rendered variants; `known` are all of images.yaml."""
-    variants = tuple(
-        PlannedVariant(
-            one,
-            bakefile.repository(registry, one.variant),
-            bakefile.fingerprint(one.variant, one.identity, lock, attest=attest),
-            bakefile.epoch(one.variant, lock),
-        )
-        for one in rendered
-    )
-    names = tuple((v.family.name, v.name) for v in known)
-    return BuildPlan(variants, registry, attest, names, lock, library)
+def planned(variant: Variant, file: FamilyFile, path: Path, plan: BuildPlan) -> PlannedVariant:
+    """A variant that stands in its family's file, as a plan wants it."""
+    repository = bakefile.repository(plan.registry, variant)
+    fingerprint = _fingerprint(variant, file, plan)
+    epoch = bakefile.epoch(variant, plan.lock)
+    return PlannedVariant(variant, file, path, repository, fingerprint, epoch)
+
+
+def _fingerprint(variant: Variant, file: FamilyFile, plan: BuildPlan) -> str:
+    identity, how = file.stages[variant.name][-1].identity, plan.compression
+    return bakefile.fingerprint(variant, identity, plan.lock, attest=plan.attest, compression=how)

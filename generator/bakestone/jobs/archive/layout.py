@@ -5,7 +5,6 @@ index last.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -14,21 +13,21 @@ from pathlib import Path
 from typing import IO
 
 from bakestone.clients.registry.manifest import (
-    INDEX_TYPES,
-    MANIFEST_TYPES,
+    INDEX,
+    MANIFEST,
     Descriptor,
     Json,
     Manifest,
     check_manifest,
+    digest_of,
     document,
     is_digest,
 )
-from bakestone.errors import ENVIRONMENT, Finding, fail
-from bakestone.files import StrangeFileError, hash_of, open_regular, scratch, write_text
+from bakestone.errors import Finding, fail
+from bakestone.files import StrangeFileError, hash_of, open_regular, refused, scratch, write_text
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import ARTIFACT, CONFIG, IMAGE, PLAIN, Catalog
 
-MANIFEST, _INDEX = MANIFEST_TYPES[0], INDEX_TYPES[0]
 _TITLE, _REF = "org.opencontainers.image.title", "org.opencontainers.image.ref.name"
 _MARK = '{"imageLayoutVersion": "1.0.0"}\n'
 _MAX_INDEX, MAX_CATALOG = 2**20, 2**28
@@ -82,7 +81,7 @@ class ArchiveLayout:
             for left in [*self.blobs.glob(".new-*"), *self.folder.glob(".new-*")]:
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
         except OSError as problem:
-            raise self._unwritable(problem) from problem
+            raise refused("cannot write to it", str(self.folder), problem) from problem
         write_text(self.folder / "oci-layout", _MARK)
 
     @contextlib.contextmanager
@@ -98,12 +97,12 @@ class ArchiveLayout:
                     stream.flush()
                     os.fsync(stream.fileno())
             except OSError as problem:
-                raise self._unwritable(problem) from problem
+                raise refused("cannot write to it", str(self.folder), problem) from problem
             self.adopt(path, digest)
 
     def put(self, content: bytes) -> str:
         """Write a small blob. Gives its digest."""
-        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        digest = digest_of(content)
         with self.writing(digest) as stream:
             stream.write(content)
         return digest
@@ -121,7 +120,7 @@ class ArchiveLayout:
             os.chmod(path, 0o644)
             os.replace(path, self.path(digest))
         except OSError as problem:
-            raise self._unwritable(problem) from problem
+            raise refused("cannot write to it", str(self.folder), problem) from problem
         return digest, size
 
     def read(self, digest: str) -> bytes:
@@ -130,7 +129,7 @@ class ArchiveLayout:
         Raises `BakestoneError` when it is missing, too long or not what its digest says.
         """
         raw = self._bytes(self.path(digest), MAX_CATALOG)
-        if f"sha256:{hashlib.sha256(raw).hexdigest()}" != digest:
+        if digest_of(raw) != digest:
             hint = "copy the archive again, or run `bakestone archive create` again"
             raise fail("it does not have its digest", hint, name=str(self.path(digest)))
         return raw
@@ -156,7 +155,7 @@ class ArchiveLayout:
             if e.kind == IMAGE
         ]
         listed = [archive | {"digest": manifest, "size": len(raw)}, *images]
-        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": listed}
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
         write_text(self._index, json.dumps(index, indent=1) + "\n")
         named = {manifest, config, *catalog.blobs()}
         for path in self.blobs.iterdir():
@@ -229,11 +228,6 @@ class ArchiveLayout:
         for place in (self.blobs.parent, self.blobs):
             if place.is_symlink():
                 raise fail("it is a link, not a folder", "copy the archive again", name=str(place))
-
-    def _unwritable(self, problem: OSError) -> Exception:
-        why = f"cannot write to it: {problem.strerror}"
-        hint = "make room, or check the permissions"
-        return fail(why, hint, name=str(self.folder), code=ENVIRONMENT)
 
     @staticmethod
     def _unreadable(path: Path, problem: OSError) -> Exception:

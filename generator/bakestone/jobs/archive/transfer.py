@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bakestone.clients.registry.client import Registry
-from bakestone.clients.registry.manifest import MAX_DOCUMENT
+from bakestone.clients.registry.manifest import MANIFEST, MAX_DOCUMENT
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.words import Say
@@ -18,7 +18,7 @@ from bakestone.files import open_regular
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.collect.create import PARALLEL, Made
 from bakestone.jobs.archive.collect.images import fetch
-from bakestone.jobs.archive.layout import MANIFEST, MAX_CATALOG, ArchiveLayout, config_of
+from bakestone.jobs.archive.layout import MAX_CATALOG, ArchiveLayout, config_of
 
 
 def target(text: str) -> str:

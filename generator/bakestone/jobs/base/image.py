@@ -5,7 +5,6 @@ input gives equal digests.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from bakestone.clients.registry import blobs
-from bakestone.clients.registry.client import INDEX_TYPES, Registry
+from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import INDEX, INDEX_TYPES, MANIFEST, digest_of
 from bakestone.errors import fail
 from bakestone.files import hash_of
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -60,16 +58,16 @@ def push(
     reference = f"{repository}:latest"
     with packed.open("rb") as stream:
         blobs.push(registry, reference, stream, layer, size)
-    blobs.push(registry, reference, config, _digest(config), len(config))
+    blobs.push(registry, reference, config, digest_of(config), len(config))
     manifest = _json(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": {"mediaType": _CONFIG, "digest": _digest(config), "size": len(config)},
+            "config": {"mediaType": _CONFIG, "digest": digest_of(config), "size": len(config)},
             "layers": [{"mediaType": _LAYER, "digest": layer, "size": size}],
         }
     )
-    digest = registry.push_manifest(f"{repository}@{_digest(manifest)}", manifest, MANIFEST)
+    digest = registry.push_manifest(f"{repository}@{digest_of(manifest)}", manifest, MANIFEST)
     return PlatformImage(architecture, digest, len(manifest)), manifest
 
 
@@ -77,7 +75,7 @@ def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> st
     """Move tags to a manifest or an index. Gives its digest."""
     for name in names:
         registry.push_manifest(name, raw, media_type)
-    return _digest(raw)
+    return digest_of(raw)
 
 
 def index(parts: list[PlatformImage]) -> bytes:
@@ -138,7 +136,3 @@ def pack(tarball: Path, packed: Path) -> str:
 
 def _json(data: dict[str, Any]) -> bytes:
     return json.dumps(data, separators=(",", ":")).encode()
-
-
-def _digest(raw: bytes) -> str:
-    return f"sha256:{hashlib.sha256(raw).hexdigest()}"

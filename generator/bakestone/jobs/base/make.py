@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import INDEX, MANIFEST
 from bakestone.clients.site.site import Site
 from bakestone.core.documents import schema
 from bakestone.core.documents.patterns import TAG
@@ -21,7 +22,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.errors import ENVIRONMENT, USAGE, fail
 from bakestone.files import scratch
 from bakestone.jobs.base import image, machine, root
-from bakestone.jobs.base.image import INDEX, MANIFEST, PlatformImage
+from bakestone.jobs.base.image import PlatformImage
 from bakestone.jobs.base.root import Recipe, SuiteSource
 
 DISTRO = "debian"

@@ -13,6 +13,7 @@ from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import Session, shown
 from bakestone.clients.registry.client import Registry
+from bakestone.core.documents.words import few
 from bakestone.core.lock import demand, lockfile, staleness, survey
 from bakestone.core.lock.needs import Distro
 from bakestone.core.render import release
@@ -22,15 +23,7 @@ from bakestone.jobs.doctor.checks import bases, files, machine, packages, reposi
 from bakestone.jobs.doctor.checks.bases import Bases
 from bakestone.jobs.doctor.checks.repositories import Repositories
 from bakestone.jobs.doctor.checks.wheels import Wheels
-from bakestone.jobs.doctor.report import (
-    BROKEN,
-    LEFT_OVER,
-    UNCHECKED,
-    Check,
-    DoctorReport,
-    Trouble,
-    few,
-)
+from bakestone.jobs.doctor.report import BROKEN, LEFT_OVER, UNCHECKED, Check, DoctorReport, Trouble
 from bakestone.project import Project
 
 Watch = Callable[[int, int, str], None]
@@ -81,12 +74,13 @@ class _Examination:
         watch: Watch,
     ) -> None:
         self.project, self.options, self.world, self.watch = project, options, world, watch
+        matrix = project.matrix  # first: where it is missing, the lock says nothing
         self.lock = lockfile.load(project.lock_path)
         self.locked = project.select(self.lock.selection)
         there = {v.name for v in self.locked}
         variants = [v for v in project.select(tuple(selectors)) if v.name in there]
         self.report = DoctorReport(tuple(v.name for v in variants))
-        self.whole = demand.of(variants, project.matrix.library)
+        self.whole = demand.of(variants, matrix.library)
         self.plan = demand.in_lock(self.whole, self.lock)
         self.hosts = Session(project.site, give_up=1, now=world.now)
         self.asker = Asker(self.hosts)
@@ -119,14 +113,13 @@ class _Examination:
         names = self.plan.names
         yield Check("lock", str(self.project.lock_path), names, self.stale)
         yield Check("dockerfile", str(self.project.output), names, self.drift)
-        path = self.project.lock_path.with_name("release.json")
+        path = self.project.release_path
         yield Check("release", str(path), (), partial(self.left_over, path))
 
     def left_over(self, path: Path) -> list[Trouble]:
         """The images of a release whose variants are no longer in images.yaml."""
         record = release.read(path)
-        known = [(v.family.name, v.name) for v in self.project.matrix.variants]
-        retired = release.retired(record, known) if record else []
+        retired = release.retired(record, self.project.matrix.names) if record else []
         why = f"images.yaml no longer has {few([image.name for image in retired])}"
         names = tuple(image.floating for image in retired)
         hint = "their tags stay until `bakestone retire --yes` takes them away"

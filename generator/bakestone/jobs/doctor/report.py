@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from bakestone.errors import ENVIRONMENT, INPUT
@@ -111,12 +111,6 @@ class DoctorReport:
             return INPUT
         unasked = UNCHECKED in states and not offline_ok
         return ENVIRONMENT if ENVIRONMENTAL in states or unasked else 0
-
-
-def few(names: Sequence[str], shown: int = 4) -> str:
-    """The first of several names, and how many more there are: all of them are in the JSON."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
 
 
 def _whole(row: Trouble, check: Check) -> Trouble:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from bakestone.core.documents import edits
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.documents.patterns import matches, version_key
+from bakestone.core.documents.patterns import version_key
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.words import count
 from bakestone.core.documents.yaml import Path_
-from bakestone.core.library.catalog import Library, nearest_version
+from bakestone.core.library.catalog import Library, not_to_be_had
 from bakestone.core.library.component import Component
 from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
@@ -168,14 +168,8 @@ class _Bump:
         return self.to(newest[0].version if newest else self.old)
 
     def check_version(self, component: Component, version: str) -> None:
-        for gone in component.retired:
-            if matches(gone.versions, component.name, version):
-                why = f"{component.name}@{version[:60]} is retired: {gone.because}"
-                hint = f"use {gone.instead}" if gone.instead else ""
-                raise fail(f"{why} (source: {gone.source})", hint, name="VERSION")
-        if version not in component.versions:
-            hint = nearest_version(component, version)
-            raise fail(f"{component.name} has no version {version[:60]}", hint, name="VERSION")
+        if lacking := not_to_be_had(component, version):
+            raise fail(*lacking, name="VERSION")
 
     def to(self, version: str) -> BumpPlan:
         """The plan for a version.

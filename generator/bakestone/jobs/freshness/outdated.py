@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.documents.words import Say, count
+from bakestone.core.documents.words import Say, count, few
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding
 from bakestone.jobs.freshness import digests, occurrences, rows
-from bakestone.jobs.freshness.base_use import BaseUse, uses_of
-from bakestone.jobs.freshness.package_updates import PackageUpdates
+from bakestone.jobs.freshness.package_updates import BaseUse, PackageUpdates, uses_of
 from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow, Unasked
 from bakestone.project import Project
 
@@ -112,8 +111,7 @@ class _Asking:
                 if shown:
                     self.rows.append(_base_row(ref, locked[ref], today, self.uses[ref]))
         for problem, refs in problems.items() if shown else ():
-            more = f" and {len(refs) - 3} more" if len(refs) > 3 else ""
-            self.not_asked(", ".join(refs[:3]) + more, problem)
+            self.not_asked(few(refs, 3), problem)
 
     def snapshots(self) -> None:
         """One time for all bases of a distro; how much older it is than the last midnight."""

@@ -4,23 +4,50 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.lock.survey import keyring_origin
+from bakestone.core.lock.survey import Survey, keyring_origin
+from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.packages.by_distro import manager_of
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import scratch
-from bakestone.jobs.freshness.base_use import BaseUse, InImage
 from bakestone.jobs.freshness.rows import OutdatedRow
 
+InImage = dict[str, bool]
+"""Variant -> whether it has something in the image itself, not in build stages alone."""
 _Closures = Mapping[tuple[str, ...], dict[str, str]]
 """What each set of packages installs, on one platform: package -> version."""
+
+
+@dataclass
+class BaseUse:
+    """The users of a base image, and those of each set of packages on it."""
+
+    variants: InImage = field(default_factory=dict)
+    platforms: set[str] = field(default_factory=set)
+    sets: dict[PackageSet, InImage] = field(default_factory=dict)
+
+
+def uses_of(variants: Sequence[Variant], library: Library) -> dict[str, BaseUse]:
+    """Base image -> its use by these variants."""
+    survey = Survey(library)
+    uses: dict[str, BaseUse] = {}
+    for variant in variants:
+        vendors, keyrings = survey.vendor_packages(variant), survey.keyrings(variant)
+        inside = [survey.base_packages(variant), *(vendor.packages for vendor in vendors)]
+        stages = [stage.packages for stage in survey.stages(variant)]
+        for packages in (*inside, *stages, *([keyrings.packages] if keyrings else [])):
+            use = uses.setdefault(packages.base, BaseUse())
+            use.platforms.update(variant.platforms)
+            for users in (use.variants, use.sets.setdefault(packages, {})):
+                users[variant.name] = packages in inside or users.get(variant.name, False)
+    return uses
 
 
 @dataclass(frozen=True, order=True)
@@ -84,10 +111,12 @@ class PackageUpdates:
         origin = self.lock.bases[ref].origin(ref)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         keyrings = keyring_origin(self.library, self.lock.bases)
-        text = manager.question(origin, sets, platform, now, keyrings, updates=True)
+        asked = PackagesQuestion(origin, sets, platform, now, keyrings, updates=True)
         name = "updates"  # of the one build
         with scratch(name) as folder:
-            state = put(self.engine, {name: BuildQuestion(text, platform)}, folder)
+            state = put(
+                self.engine, {name: BuildQuestion(manager.question(asked), platform)}, folder
+            )
             if state is not None:
                 why = unanswered(state).reason(manager.reasons)
                 hint = "can the base image and its archive be reached?"

@@ -52,7 +52,7 @@ class VersionRow:
 
 def entries(library: Library) -> list[ComponentRow]:
     """Every component, in the order of the slots."""
-    found = map(entry, filter(None, map(library.get, library.names)))
+    found = map(entry, library.components())
     return sorted(found, key=lambda e: (slot_rank(e.slot), e.component))
 
 

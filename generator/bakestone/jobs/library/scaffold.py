@@ -17,8 +17,8 @@ import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.library.catalog import Library, nearest_version
-from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
-from bakestone.files import scratch
+from bakestone.errors import USAGE, BakestoneError, fail
+from bakestone.files import refused, scratch
 from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
 from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
@@ -198,9 +198,7 @@ def write(folder: Path, name: str, texts: Texts) -> None:
                 raise _taken(place, "choose another name")
             (made / name).rename(place)
     except OSError as problem:
-        why = f"cannot write {place}: {problem.strerror}"
-        hint = "make room, or check the permissions"
-        raise fail(why, hint, name=str(place), code=ENVIRONMENT) from problem
+        raise refused(f"cannot write {place}", str(place), problem) from problem
 
 
 def _component(about: About, method: str, prefix: str, settings: str, summary: str) -> str:

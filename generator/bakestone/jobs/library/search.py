@@ -41,7 +41,7 @@ def search(library: Library, words: Iterable[str]) -> list[Hit]:
     """Every component and version in which each of the words is found, best first."""
     text = " ".join(words).lower().replace("@", " ")
     wanted = list(dict.fromkeys(text.split()))
-    components = filter(None, map(library.get, library.names if wanted else ()))
+    components = library.components() if wanted else ()
     hits = [hit for component in components for hit in _component(component, wanted)]
     hits.sort(key=lambda hit: version_key(hit.version), reverse=True)
     return sorted(hits, key=lambda hit: (-hit.score, hit.component))

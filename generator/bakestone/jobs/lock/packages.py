@@ -12,6 +12,7 @@ from bakestone.core.documents.words import Say, count
 from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages.by_distro import PackageManager, manager_of
+from bakestone.core.render.packages.updates import PackagesQuestion
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.files import scratch
 
@@ -56,9 +57,9 @@ class _Question:
     def build(self, now: str, keyrings: str) -> BuildQuestion:
         """The build that answers it."""
         wanted, platform = self.wanted, self.platform
-        origin, sets = wanted.base.origin(wanted.ref), list(wanted.sets)
-        text = self.manager.question(origin, sets, platform, now, keyrings)
-        return BuildQuestion(text, platform)
+        origin = wanted.base.origin(wanted.ref)
+        asked = PackagesQuestion(origin, wanted.sets, platform, now, keyrings)
+        return BuildQuestion(self.manager.question(asked), platform)
 
 
 Closures = dict[tuple[str, ...], dict[str, str]]

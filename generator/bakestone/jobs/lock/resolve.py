@@ -7,14 +7,14 @@ from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bakestone.core.documents.words import Say, count
+from bakestone.core.documents.words import Say, count, few
 from bakestone.core.lock import lockfile, scope, survey
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.scope import Scope
 from bakestone.errors import ENVIRONMENT, INPUT, USAGE, BakestoneError, Finding, fail
 from bakestone.jobs.lock.entries import Entries
 from bakestone.jobs.lock.journal import Journal
-from bakestone.jobs.lock.single_run import alone
+from bakestone.jobs.lock.single_run import single_run
 from bakestone.project import Project
 
 
@@ -47,7 +47,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
     is written when everything is there, and not at all before; what an unfinished run had resolved
     is kept beside it for the next one.
     """
-    with alone(project.lock_path):
+    with single_run(project.lock_path):
         present = _present(project, replace=update and not words, say=say)
         selection = _selection(project.lock_path, words, present, update)
         variants = project.select(selection)
@@ -115,9 +115,8 @@ def _failure(problems: dict[str, BakestoneError]) -> BakestoneError:
     for name, problem in sorted(problems.items()):
         for finding in problem.findings:
             names.setdefault((finding.message, finding.hint), []).append(name)
-    findings = []
-    for (message, hint), found in names.items():
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        findings.append(Finding(message, hint, name=", ".join(found[:3]) + more))
+    findings = [
+        Finding(message, hint, name=few(found, 3)) for (message, hint), found in names.items()
+    ]
     environment = all(problem.code == ENVIRONMENT for problem in problems.values())
     return BakestoneError(findings, ENVIRONMENT if environment else INPUT)

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bakestone.errors import ENVIRONMENT, fail
+from bakestone.files import refused
 
 ENDING = 0.5
 """Seconds in which a run that has just ended may still be letting go of its mark."""
@@ -20,7 +21,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
-def alone(lock_path: Path) -> Iterator[None]:
+def single_run(lock_path: Path) -> Iterator[None]:
     """Keep other runs away from a lock.
 
     The mark is a locked file beside the lock, so that one left by a killed run means nothing. On a
@@ -42,9 +43,7 @@ def alone(lock_path: Path) -> Iterator[None]:
         raise fail(why, hint, name=str(lock_path), code=ENVIRONMENT) from problem
     except OSError as problem:
         if problem.errno not in _NO_LOCKS:
-            why = f"cannot write {path}: {problem.strerror}"
-            hint = "make room, or check the permissions"
-            raise fail(why, hint, name=str(path), code=ENVIRONMENT) from problem
+            raise refused(f"cannot write {path}", str(path), problem) from problem
     try:
         with contextlib.suppress(OSError):  # the number is only for the other run's sentence
             path.write_text(f"{os.getpid()}\n", "ascii")

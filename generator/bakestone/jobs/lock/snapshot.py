@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import BrokenError, HttpError
-from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
 from bakestone.core.lock.lock import CLOCK, SNAPSHOT, LockedPackages
 from bakestone.core.lock.needs import Distro
@@ -60,11 +59,8 @@ def releases(distro: Distro, time: str) -> Iterator[str]:
     if not any(matches(pattern, component.name, version.version) for pattern in served):
         hint = "choose `versions` or `frozen` under `pins` in the site file"
         raise fail(f"{distro.text} has no snapshot service", hint, name=distro.text)
-    origin = f"{component.origin}/component.yaml"
-    for line in about["sources"]:
-        context = {"time": time, "codename": version.data["codename"]}
-        source = template.render(line, context, origin=origin).partition("]")[2]
-        url, suite, *_parts = source.split()
+    for source in distro.snapshot_sources(time):
+        url, suite, *_parts = source.partition("]")[2].split()
         yield f"{url.rstrip('/')}/dists/{suite}/InRelease"
 
 

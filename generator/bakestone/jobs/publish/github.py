@@ -61,4 +61,4 @@ def _differs(variant: PlannedVariant, commit: str) -> bool:
         hint = "--changed-since compares with a commit"
         raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
     before = family.reachable(old.stdout.decode("utf-8", "replace"), variant.stage)
-    return before != family.reachable(variant.rendered.file.text, variant.stage)
+    return before != family.reachable(variant.file.text, variant.stage)

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from bakestone.clients.engine import capabilities
 from bakestone.clients.engine.buildx import Target
-from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.layout import Layout
-from bakestone.clients.registry.manifest import Descriptor, Manifest, check_manifest
+from bakestone.clients.registry.manifest import Manifest, check_manifest
 from bakestone.core.render.measured import Json
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import fail
@@ -48,13 +47,8 @@ def _send(registry: Registry, layout: Layout, where: str, descriptor: Json) -> N
         for entry in top.data["manifests"]:
             _send(registry, layout, where, entry)
     else:
-        for blob in (*top.layers, top.config):
-            _send_blob(registry, layout, where, blob)
+        for blob in filter(None, (*top.layers, top.config)):
+            if not registry.has_blob(where, blob.digest):  # what is there need not be read
+                with layout.checked({"digest": blob.digest, "size": blob.size}) as stream:
+                    registry.upload(where, stream, blob.digest, blob.size)
     registry.push_manifest(f"{where}@{digest}", raw, top.media_type)
-
-
-def _send_blob(registry: Registry, layout: Layout, where: str, blob: Descriptor | None) -> None:
-    # asked first: what is there need not be read
-    if blob and not registry.has_blob(where, blob.digest):
-        with layout.checked({"digest": blob.digest, "size": blob.size}) as stream:
-            blobs.push(registry, where, stream, blob.digest, blob.size)

@@ -11,7 +11,7 @@ from bakestone.core.render import release
 from bakestone.core.render.plan import BuildPlan
 from bakestone.core.render.release import ReleasedImage, ReleaseRecord
 from bakestone.errors import ENVIRONMENT, fail
-from bakestone.files import write_text
+from bakestone.files import refused, write_text
 
 PATIENCE = 120
 """Seconds that another run gets to write the file; it takes a fraction of one."""
@@ -58,9 +58,7 @@ def alone(path: Path) -> Iterator[None]:
         hint = "wait until the other run has ended, then run this again"
         raise fail(f"another run holds {path}", hint, name=str(path), code=ENVIRONMENT) from problem
     except OSError as problem:
-        said = f"cannot write {path}: {problem.strerror or problem}"
-        hint = "make room, or check the permissions"
-        raise fail(said, hint, name=str(path), code=ENVIRONMENT) from problem
+        raise refused(f"cannot write {path}", str(path), problem) from problem
 
 
 def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> RecordChange:

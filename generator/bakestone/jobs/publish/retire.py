@@ -16,7 +16,7 @@ from pathlib import Path
 from bakestone.clients.registry.client import Registry
 from bakestone.core.render import release
 from bakestone.core.render.plan import FINGERPRINT_TAG
-from bakestone.core.render.release import ReleasedImage, ReleaseRecord
+from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 from bakestone.jobs.publish import records
@@ -52,7 +52,10 @@ def retire(
     Raises `BakestoneError` when there is no record, or none of good shape.
     """
     with records.alone(path) if remove else nullcontext():
-        record = _record(path)
+        record = release.read(path)
+        if record is None:
+            hint = "`bakestone build --push` writes it; --release names another one"
+            raise fail(f"the release not found: {path}", hint, name=str(path))
         found = [_judge(image, place, registry) for image in release.retired(record, known)]
         if remove:
             found = [_remove(one, registry) for one in found]
@@ -61,14 +64,6 @@ def retire(
                 kept = tuple(image for image in record.images if image not in over)
                 write_text(path, replace(record, images=kept).text)
     return found
-
-
-def _record(path: Path) -> ReleaseRecord:
-    record = release.read(path)
-    if record is None:
-        hint = "`bakestone build --push` writes it; --release names another one"
-        raise fail(f"the release not found: {path}", hint, name=str(path))
-    return record
 
 
 def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:

@@ -28,7 +28,7 @@ def made(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 def read(project: Project) -> dict[str, dict[str, dict[str, list[str]]]]:
     loaded: dict[str, dict[str, dict[str, list[str]]]] = json.loads(
-        project.texts()[project.output / "docker-bake.json"]
+        project.texts[project.output / "docker-bake.json"]
     )
     return loaded
 
@@ -85,23 +85,21 @@ def test_a_family_with_the_name_of_a_variant_is_refused(library: Library, tmp_pa
     text = FIRST.replace("name: first", "name: ubuntu22.04").replace(
         "      mpi: [openmpi@5.0.10]\n", ""
     )
-    (found,) = refused(lambda: locked(tmp_path, text, library=library).texts())
+    (found,) = refused(lambda: locked(tmp_path, text, library=library).texts)
     assert found.message == "a family and a variant are both ubuntu22_04 in the bake file"
     assert found.hint == "rename the family"
 
 
 def test_a_family_named_default_does_not_hide_the_others(library: Library, tmp_path: Path) -> None:
     found = refused(
-        lambda: locked(
-            tmp_path, MANY.replace("name: gpu", "name: default"), library=library
-        ).texts()
+        lambda: locked(tmp_path, MANY.replace("name: gpu", "name: default"), library=library).texts
     )
     assert "default" in found[0].message
 
 
 def test_families_that_would_be_one_group_are_refused(library: Library, tmp_path: Path) -> None:
     text = MANY.replace("name: cpu", "name: a.b").replace("name: gpu", "name: a_b")
-    found = refused(lambda: locked(tmp_path, text, library=library).texts())
+    found = refused(lambda: locked(tmp_path, text, library=library).texts)
     assert "a_b" in found[0].message
 
 
@@ -208,7 +206,7 @@ def test_the_site_s_compression_is_in_the_plan_and_not_in_committed_files(
 ) -> None:
     site = f"version: 1\ncompression: {said}\n"
     other = locked(tmp_path, MANY, library=library, site=site)
-    assert other.texts() == made.texts()
+    assert other.texts == made.texts
     before, after = (p.plan(p.matrix.variants) for p in (made, other))
     assert after.compression == other.site.compression
     pairs = zip(before.variants, after.variants, strict=True)
@@ -217,4 +215,3 @@ def test_the_site_s_compression_is_in_the_plan_and_not_in_committed_files(
     assert [v.fingerprint for v in after.unattested().variants] == [
         v.fingerprint for v in bare.variants
     ]
-    assert after.compressed(GZIP).variants == before.variants

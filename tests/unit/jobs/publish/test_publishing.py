@@ -130,7 +130,7 @@ def test_an_image_of_somebody_else_under_a_fingerprint_is_compared_before_any_ta
 def test_an_image_with_layers_by_zstd_is_read_and_compared(
     plan: BuildPlan, shelf: WritableRegistry, path: Path
 ) -> None:
-    plan = plan.compressed(Compression("zstd", 3))
+    plan = replace(plan, compression=Compression("zstd", 3))
     for variant in plan.variants:
         raw = gzip.decompress(layer(json.dumps(inventory(variant.variant)).encode()))
         repository = variant.repository.partition("/")[2]
@@ -143,7 +143,7 @@ def test_a_run_that_could_not_read_what_it_pushes_ends_before_it_builds(
     plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compressed, "reader", None)
-    plan = plan.compressed(Compression("zstd", 3))
+    plan = replace(plan, compression=Compression("zstd", 3))
     engine = Builder(shelf, plan, BY_DIGEST)
     (found,) = refused(lambda: push(plan, engine, path), code=3)
     assert found.message == "this Python does not read zstd"

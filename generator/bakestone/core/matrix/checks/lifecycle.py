@@ -15,7 +15,7 @@ from bakestone.core.documents.patterns import VersionKey, matches, version_key
 from bakestone.core.documents.words import count
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Version, patterns, texts
-from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import Finding, fail
 
 AHEAD = datetime.timedelta(days=180)
@@ -66,8 +66,7 @@ def ends_of(variant: Variant) -> list[End]:
 
     Raises `BakestoneError` when a component's date is not one.
     """
-    parts = [variant.slots[slot] for slot in sorted(variant.slots, key=slot_rank)]
-    return [end for part in parts for end in ends(part.component, part.version)]
+    return [end for part in variant.filled for end in ends(part.component, part.version)]
 
 
 def soonest(variant: Variant) -> End | None:

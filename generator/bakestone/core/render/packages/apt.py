@@ -10,23 +10,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from bakestone.core.documents import template
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import mounted, tools
+from bakestone.core.render.frames import TOOL_STAGES, ToolStages, mounted, tools
 from bakestone.core.render.packages import debversion
-from bakestone.core.render.packages.closure import by_platform, closures, command
-from bakestone.core.render.packages.keyrings import TOOLS as KEYRING_TOOLS
-from bakestone.core.render.packages.keyrings import keyrings_run
-from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.closure import by_platform, command, pinned
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
 from bakestone.errors import fail
 
 BEGIN = (". /tools/apt.sh",)
 """How every script that uses apt begins: what is in tools/apt.sh can be called then."""
 TOOLS = ("timed.sh", "apt.sh", "wheels.sh", "user.sh")
 """What a stage `tools` needs for such scripts."""
+KEYRING_TOOLS = ("keyrings.sh",)
+"""What it needs for the RUN that makes keyrings."""
 _ARCHITECTURE = "dpkg --print-architecture"
 Act = Callable[[list[str]], list[str]]
 """Package names, or `name=version` -> the shell lines that do something with them."""
@@ -163,16 +161,10 @@ def _install(names: list[str]) -> list[str]:
 def _snapshot(
     packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act
 ) -> list[str]:
-    distro = packages.distro
-    about = distro.component.data.get("snapshot")
-    if not about:
+    sources = packages.distro.snapshot_sources(locked.snapshot)
+    if not sources:
         hint = "choose `versions` or `frozen` under `pins` in the site file, then lock again"
-        raise fail(f"{distro.text} has no snapshot service", hint, name=packages.base)
-    context = {"time": locked.snapshot, "codename": distro.version.data["codename"]}
-    sources = [
-        template.render(line, context, origin=f"{distro.component.origin}/component.yaml")
-        for line in about["sources"]
-    ]
+        raise fail(f"{packages.distro.text} has no snapshot service", hint, name=packages.base)
     lines = [
         f"# the archive as it was at {locked.snapshot}",
         *_list("only", sources, packages.repositories, platforms),
@@ -184,24 +176,24 @@ def _snapshot(
 def _frozen(
     packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act
 ) -> list[str]:
-    names = [
-        f"{name}={locked.known[name]}" if name in locked.known else name for name in packages.names
-    ]
     return [
         "# this archive no longer changes; other sources that the base image brings are left aside",
         "no_parts",
         *vendor_sources(packages.repositories, platforms, with_parts=False),
-        *act(names),
+        *act(frozen(packages, locked)),
     ]
+
+
+def frozen(packages: PackageSet, locked: LockedPackages) -> list[str]:
+    """What is installed from an archive that no longer changes, at the versions that are known."""
+    known = locked.known
+    return [f"{name}={known[name]}" if name in known else name for name in packages.names]
 
 
 def _versions(
     packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...], act: Act
 ) -> list[str]:
-    pins = {
-        p: [f"{name}={version}" for name, version in sorted(c.items())]
-        for p, c in closures(packages, locked, platforms).items()
-    }
+    pins = pinned(packages, locked, platforms, "{}={}".format)
     first = pins[platforms[0]]
     sources = vendor_sources(packages.repositories, platforms, with_parts=True)
     if all(names == first for names in pins.values()):
@@ -213,35 +205,23 @@ def _versions(
     return [*lines, *sources, split, *act(["$packages"])]
 
 
-def question(
-    origin: str,
-    sets: list[PackageSet],
-    platform: str,
-    now: str,
-    keyrings: str,
-    *,
-    updates: bool = False,
-) -> str:
+def question(asked: PackagesQuestion) -> str:
     """A Dockerfile whose result has one file a set, named by its number: what apt says it would
     install.
 
-    `keyrings` is the image in which the keyrings of vendors' repositories are made: `origin` itself
-    when it is empty. With `updates` there is also `upgrades`, what would be newer of the packages
+    With `updates` there is also `upgrades`, what would be newer of the packages
     that the image has, and files `archive*` with every version of all these packages and the suite
     that has it.
     """
-    numbered = sorted(enumerate(sets), key=lambda pair: _vendors(pair[1]))
-    used = {r.name: r for s in sets for r in s.repositories}
-    texts = [tools([*TOOLS, *(KEYRING_TOOLS if used else ())])]
-    texts += (
-        [keyring_stages(keyrings or origin, [used[name] for name in sorted(used)])] if used else []
-    )
+    numbered = sorted(enumerate(asked.sets), key=lambda pair: _vendors(pair[1]))
+    used = {r.name: r for s in asked.sets for r in s.repositories}
+    texts = first_stages(asked.keyrings or asked.origin, used)
     stages: list[str] = []
     for names, group in groupby(numbered, key=lambda pair: _vendors(pair[1])):
-        here = tuple(used[name] for name in names if used[name].platform in ("", platform))
-        lines = [*BEGIN, *vendor_sources(here, (platform,), with_parts=True)]
+        here = tuple(used[name] for name in names if used[name].platform in ("", asked.platform))
+        lines = [*BEGIN, *vendor_sources(here, (asked.platform,), with_parts=True)]
         lines += [
-            f"# {now}: asked anew each time, never answered from the cache",
+            f"# {asked.now}: asked anew each time, never answered from the cache",
             "apt update",
             "mkdir -p /out",
         ]
@@ -249,12 +229,11 @@ def question(
             f"apt install --simulate --no-install-recommends {' '.join(s.names)} > /out/{number}"
             for number, s in group
         ]
-        if updates:
+        if asked.updates:
             lines += [*([_UPGRADES] if not stages else []), _ARCHIVE.format(len(stages))]
         stages.append(f"ask{len(stages)}")
-        texts.append(
-            f"FROM {origin} AS {stages[-1]}\n{run(lines, lists=bool(here), keyrings=bool(here))}"
-        )
+        script = run(lines, lists=bool(here), keyrings=bool(here))
+        texts.append(f"FROM {asked.origin} AS {stages[-1]}\n{script}")
     copies = "".join(f"COPY --from={stage} /out/ /\n" for stage in stages)
     return "\n".join([*texts, f"FROM scratch\n{copies}"])
 
@@ -263,17 +242,29 @@ def _vendors(packages: PackageSet) -> tuple[str, ...]:
     return tuple(r.name for r in packages.repositories)
 
 
-def keyring_stages(builder: str, repositories: list[Repository]) -> str:
-    """The stages `keyring-files` and `keyrings`, made on the image `builder` with the packages of
-    the day.
+def first_stages(builder: str, named: Mapping[str, Repository]) -> list[str]:
+    """What a Dockerfile that asks apt begins with: the stage `tools`, and where vendors are asked
+    `keyring-files` and `keyrings`, made on the image `builder` with the packages of the day.
     """
+    if not named:
+        return [tools(TOOLS)]
+    repositories = [named[name] for name in sorted(named)]
     lines = [*BEGIN, "packages gnupg"]
     files = "".join(f"ADD {r.key} /{r.name}.key\n" for r in repositories)
     keys = [(r.name, r.fingerprint) for r in repositories]
-    return (
-        f"FROM scratch AS keyring-files\n{files}\n"
-        f"FROM {builder} AS keyrings\n{run(lines)}\n{keyrings_run(keys, 'keyring-files', 'tools')}"
-    )
+    return [
+        tools([*TOOLS, *KEYRING_TOOLS]),
+        f"FROM scratch AS keyring-files\n{files}",
+        f"FROM {builder} AS keyrings\n{run(lines)}\n{keyrings_run(keys, 'keyring-files', 'tools')}",
+    ]
+
+
+def keyrings_run(keys: Iterable[tuple[str, str]], files: str, tools: str) -> str:
+    """The RUN that makes /out/NAME.gpg of NAME.key in the stage `files`, each with the one key that
+    the library names; `keys` are names and fingerprints. It needs gnupg.
+    """
+    wanted = command(["sh /tools/keyrings.sh", *(f"{name} {key}" for name, key in keys)])
+    return f"RUN {mounted(tools)} {mounted(files, '/keys')} <<'EOF'\n{wanted}\nEOF\n"
 
 
 def closure(answer: str) -> dict[str, str]:

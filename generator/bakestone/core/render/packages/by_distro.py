@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from bakestone.core.lock.lock import LockedPackages
+from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
+from bakestone.core.render.frames import ToolStages
 from bakestone.core.render.packages import apt, dnf
-from bakestone.core.render.packages.toolstages import ToolStages
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
+from bakestone.errors import fail
 
 
 class PackageManager(Protocol):
@@ -28,16 +29,7 @@ class PackageManager(Protocol):
     ) -> str:
         """The RUN that installs a package set as the lock pins it."""
 
-    def question(
-        self,
-        origin: str,
-        sets: list[PackageSet],
-        platform: str,
-        now: str,
-        keyrings: str,
-        *,
-        updates: bool = False,
-    ) -> str:
+    def question(self, asked: PackagesQuestion) -> str:
         """A Dockerfile whose result is what it says: one file a set, named by its number."""
 
     def closure(self, answer: str) -> dict[str, str]:
@@ -62,3 +54,20 @@ _KNOWN: dict[str, PackageManager] = {"apt": apt, "dnf": dnf}
 def manager_of(distro: Distro) -> PackageManager:
     """The one that it has."""
     return _KNOWN[distro.package_manager]
+
+
+def install(
+    packages: PackageSet, lock: Lock, platforms: tuple[str, ...], stages: ToolStages
+) -> str:
+    """The RUN that installs a package set at its locked versions, with the distro's package
+    manager.
+
+    Empty when there is nothing to install. Raises `BakestoneError` when the lock does not hold the
+    set.
+    """
+    if not packages.names:
+        return ""
+    locked = lock.packages.get(packages.base)
+    if locked is None:
+        raise fail(f"the lock has no packages for {packages.base}", "run `bakestone lock`")
+    return manager_of(packages.distro).install(packages, locked, platforms, stages)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.errors import fail
 
 
-def closures(
-    packages: PackageSet, locked: LockedPackages, platforms: tuple[str, ...]
-) -> dict[str, dict[str, str]]:
-    """Platform -> {package: version}, everything that an installation of the set brings there.
+def pinned(
+    packages: PackageSet,
+    locked: LockedPackages,
+    platforms: tuple[str, ...],
+    word: Callable[[str, str], str],
+) -> dict[str, list[str]]:
+    """Platform -> everything that an installation of the set brings there, sorted, each package as
+    its manager names it: `word(name, version)`.
 
     Raises `BakestoneError` when the lock does not have the set for a platform.
     """
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, list[str]] = {}
     for platform in platforms:
         closure = locked.versions.get(platform, {}).get(packages.names)
         if closure is None:
@@ -23,7 +29,7 @@ def closures(
                 f" for {platform}",
                 "run `bakestone lock`",
             )
-        found[platform] = closure
+        found[platform] = [word(name, version) for name, version in sorted(closure.items())]
     return found
 
 

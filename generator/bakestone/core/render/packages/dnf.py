@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.lock.needs import PackageSet
-from bakestone.core.render.frames import mounted, program
+from bakestone.core.render.frames import TOOL_STAGES, ToolStages, mounted, program
 from bakestone.core.render.frames import question as asking
-from bakestone.core.render.packages.closure import by_platform, closures, command
-from bakestone.core.render.packages.toolstages import TOOL_STAGES, ToolStages
-from bakestone.core.render.packages.updates import Updates
+from bakestone.core.render.packages.closure import by_platform, command, pinned
+from bakestone.core.render.packages.updates import PackagesQuestion, Updates
 from bakestone.errors import fail
 
 REPOSITORIES = "/tmp/repositories"  # noqa: S108
@@ -53,10 +52,7 @@ def install(
             "choose another method",
             name=packages.base,
         )
-    pins = {
-        p: [nevra(name, version) for name, version in sorted(c.items())]
-        for p, c in closures(packages, locked, platforms).items()
-    }
+    pins = pinned(packages, locked, platforms, nevra)
     first = pins[platforms[0]]
     if not any(pins.values()):
         return ""
@@ -101,29 +97,21 @@ def resolver(*, updates: bool = False) -> str:
     return "\n".join([*whole[:begin], *inner, *whole[end + 1 :], ""])
 
 
-def question(
-    origin: str,
-    sets: list[PackageSet],
-    platform: str,  # noqa: ARG001
-    now: str,
-    keyrings: str,  # noqa: ARG001
-    *,
-    updates: bool = False,
-) -> str:
+def question(asked: PackagesQuestion) -> str:
     """A Dockerfile whose result has one file a set, named by its number: what dnf would install, a
     package a line.
 
     With `updates` there is also `upgrades`, what would be newer of the packages that the image has
     (name, old, new), and `security`, every package of a security advisory.
     """
-    wanted = json.dumps([s.names for s in sets])
+    wanted = json.dumps([s.names for s in asked.sets])
     lines = [
         *BEGIN,
-        f"# {now}: asked anew each time, never answered from the cache",
+        f"# {asked.now}: asked anew each time, never answered from the cache",
         "mkdir -p /out",
     ]
-    lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", resolver(updates=updates) + "PYTHON"]
-    return asking(TOOLS, origin, run(lines))
+    lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", resolver(updates=asked.updates) + "PYTHON"]
+    return asking(TOOLS, asked.origin, run(lines))
 
 
 def closure(answer: str) -> dict[str, str]:

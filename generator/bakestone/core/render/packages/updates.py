@@ -1,11 +1,29 @@
-"""What a package manager answered: what installations would bring today, what the image has older,
-what is a security update.
+"""What a package manager is asked, and what it answers: what installations would bring today, what
+the image has older, what is a security update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from bakestone.core.lock.needs import PackageSet
+
+
+@dataclass(frozen=True)
+class PackagesQuestion:
+    """Which sets of packages are asked for inside the image `origin`, at the time `now`.
+
+    `keyrings` is the image in which the keyrings of vendors' repositories are made: `origin` itself
+    when it is empty. With `updates`, what the image has older is asked as well.
+    """
+
+    origin: str
+    sets: Sequence[PackageSet]
+    platform: str
+    now: str
+    keyrings: str = ""
+    updates: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,7 @@ from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import MAX_TEXT, BuildQuestion, put, unanswered
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.lock import Lock
-from bakestone.core.render.frames import tools
-from bakestone.core.render.packages import apt, dnf, keyrings
+from bakestone.core.render.packages import apt, dnf
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import hash_of, open_regular, scratch
 from bakestone.jobs.archive.catalog import INDEX, PACKAGE, ArchivedBlob, is_name
@@ -110,10 +109,7 @@ def _dockerfile(sets: list[Packages], lock: Lock, builder: str) -> str:
     if sets[0].manager == "dnf":
         return rpms.stage(lock.bases[ref].origin(ref), sets, lock.packages[ref])
     vendors = {r.name: r for packages in sets for r in packages.wanted.repositories}
-    texts = [tools((*apt.TOOLS, *(keyrings.TOOLS if vendors else ())))]
-    if vendors:
-        keys = [vendors[name] for name in sorted(vendors)]
-        texts.append(apt.keyring_stages(lock.bases[builder].origin(builder), keys))
+    texts = apt.first_stages(lock.bases[builder].origin(builder) if vendors else "", vendors)
     origin, last = lock.bases[ref].origin(ref), "FROM scratch\n"
     for number, packages in enumerate(sets):
         texts.append(f"FROM {origin} AS set{number}\n{_script(number, packages, lock)}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from bakestone.core.lock.lock import LockedPackages
 from bakestone.core.render.frames import question
 from bakestone.core.render.packages import dnf
-from bakestone.core.render.packages.closure import closures
+from bakestone.core.render.packages.closure import pinned
 from bakestone.jobs.archive.collect.wanted import Packages
 
 _CACHE = "/var/cache/bakestone-archive"
@@ -35,11 +35,9 @@ def stage(origin: str, sets: Sequence[Packages], locked: LockedPackages) -> str:
     """
     pins = {}
     for number, packages in enumerate(sets):
-        closure = closures(packages.wanted, locked, (packages.platform,))[packages.platform]
-        if closure:  # else the base has all of it, and the Dockerfile does not run dnf
-            pins[str(number)] = [
-                dnf.nevra(name, version) for name, version in sorted(closure.items())
-            ]
+        (names,) = pinned(packages.wanted, locked, (packages.platform,), dnf.nevra).values()
+        if names:  # else the base has all of it, and the Dockerfile does not run dnf
+            pins[str(number)] = names
     folders = " ".join(f"/out/{number}" for number in range(len(sets)))
     lines = [
         *dnf.BEGIN,

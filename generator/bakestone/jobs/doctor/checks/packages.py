@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, put, texts, unanswered
+from bakestone.core.documents.words import few
 from bakestone.core.lock.demand import Users
 from bakestone.core.lock.lock import LockedBase, LockedPackages
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.render.frames import question as asking
 from bakestone.core.render.packages import apt, dnf
 from bakestone.files import scratch
-from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble, few
+from bakestone.jobs.doctor.report import BROKEN, UNCHECKED, Trouble
 
 _UPDATE, _ANSWER = "update", "answer"
 _CANNOT_DOWNLOAD = re.compile(
@@ -134,10 +135,7 @@ def questions(
 def _words(wanted: PackageSet, locked: LockedPackages, platform: str, manager: str) -> list[str]:
     """What the Dockerfile gives to the package manager."""
     if locked.pins == "frozen":
-        return [
-            f"{name}={locked.known[name]}" if name in locked.known else name
-            for name in wanted.names
-        ]
+        return apt.frozen(wanted, locked)
     closure = locked.versions.get(platform, {}).get(wanted.names, {})
     return [
         dnf.nevra(name, version) if manager == "dnf" else f"{name}={version}"

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import shown
 from bakestone.core.documents import template
+from bakestone.core.documents.words import few
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.files import MIRROR, busy, later
-from bakestone.jobs.doctor.report import UNCHECKED, Trouble, few
+from bakestone.jobs.doctor.report import UNCHECKED, Trouble
 
 _DEB = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)$")
 _SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"

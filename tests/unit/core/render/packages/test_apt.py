@@ -10,6 +10,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages import apt
+from bakestone.core.render.packages.updates import PackagesQuestion
 from tests.support.samples import NOW
 
 BASE = f"docker.io/library/debian:12@sha256:{'1' * 64}"
@@ -29,7 +30,8 @@ def question(library: Library, *, keyrings: str, updates: bool) -> str:
         PackageSet("debian:12", distro, ("cuda=12-1",), VENDORS[:1]),
         PackageSet("debian:12", distro, ("mpi=1-1",), VENDORS),
     ]
-    return apt.question(BASE, sets, "linux/amd64", NOW, keyrings, updates=updates)
+    asked = PackagesQuestion(BASE, sets, "linux/amd64", NOW, keyrings, updates)
+    return apt.question(asked)
 
 
 @pytest.mark.parametrize("updates", [False, True])

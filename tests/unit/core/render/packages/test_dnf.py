@@ -16,10 +16,10 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock.lock import Lock, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
-from bakestone.core.render.frames import tool
+from bakestone.core.render.frames import TOOL_STAGES, tool
 from bakestone.core.render.packages import dnf
-from bakestone.core.render.packages.install import install
-from bakestone.core.render.packages.toolstages import TOOL_STAGES
+from bakestone.core.render.packages.by_distro import install
+from bakestone.core.render.packages.updates import PackagesQuestion
 from tests.support.samples import NOW, ROOT, refused
 
 BOTH = ("linux/amd64", "linux/arm64")
@@ -115,7 +115,7 @@ def test_the_scripts_are_clean_shell(wanted: PackageSet) -> None:
     for text in (
         rendered(wanted, AMD64),
         rendered(wanted, AMD64, ARM64),
-        dnf.question("base", [wanted], BOTH[0], NOW, ""),
+        dnf.question(PackagesQuestion("base", [wanted], BOTH[0], NOW)),
     ):
         script = text.partition("<<'EOF'\n")[2].partition("\nEOF\n")[0]
         assert script.startswith(". /tools/dnf.sh\n")
@@ -177,13 +177,8 @@ def test_a_set_that_the_lock_lacks_is_an_error(wanted: PackageSet) -> None:
 def test_the_question_names_each_set_and_is_never_answered_from_the_cache(
     wanted: PackageSet,
 ) -> None:
-    text = dnf.question(
-        "base@sha256:1",
-        [wanted, PackageSet(wanted.base, wanted.distro, ("git",))],
-        BOTH[0],
-        NOW,
-        "",
-    )
+    sets = [wanted, PackageSet(wanted.base, wanted.distro, ("git",))]
+    text = dnf.question(PackagesQuestion("base@sha256:1", sets, BOTH[0], NOW))
     assert re.findall(r"^FROM (.*)$", text, re.MULTILINE) == [
         "scratch AS tools",
         "base@sha256:1 AS ask",
@@ -194,7 +189,7 @@ def test_the_question_names_each_set_and_is_never_answered_from_the_cache(
 
 
 def test_scripts_run_on_the_python_of_version_8(wanted: PackageSet) -> None:
-    text = dnf.question("base", [wanted], BOTH[0], NOW, "")
+    text = dnf.question(PackagesQuestion("base", [wanted], BOTH[0], NOW))
     scripts = re.findall(r"<<'PYTHON'\n(.*?)\nPYTHON\n", text, re.DOTALL)
     assert len(scripts) == 2
     for script in scripts:
