@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -213,21 +213,28 @@ class _Run:
             remaining = [v for v in remaining if not courier.has(v)]
             if not remaining:
                 break
+            failed: dict[str, FailedVariant] = {}
+            stopped = None
             try:
                 failed = failures.explain(state, remaining, self.engine.site)
             except StoppedError as problem:
                 if tries == TRIES or not problem.heals:
                     raise
-                failed = {}
+                stopped = problem
             ours = {name: f for name, f in failed.items() if not f.environment}
             if not ours and tries < TRIES and all(f.heals for f in failed.values()):
                 tries += 1  # what is done is in the cache
-                for name in failed:
-                    board.set(name, Status.BUILDING, "again: engine or network failed")
+                whys = {name: one.why for name, one in failed.items()}
+                if not failed:
+                    (reason,) = (stopped or failures.stopped(state)).findings
+                    whys = {v.name: failures.one_line(reason) for v in remaining}
+                _tell(board, whys, f"try {tries} of {TRIES}")
                 time.sleep(PAUSE)
                 continue
             if not failed:
                 raise failures.stopped(state)
+            others = {name: one.why for name, one in failed.items() if ours and name not in ours}
+            _tell(board, others, "with the others")
             for name, one in (ours or failed).items():
                 self._fail(name, one, board)
             if not self.options.keep_going:
@@ -270,8 +277,12 @@ class _Run:
     def _deliver(self, delivery: Delivery, variant: PlannedVariant, board: Board) -> None:
         """What the courier does with a variant. Raises what must end the run."""
         board.set(variant.name, Status.PUBLISHING)
+
+        def again(why: str) -> None:
+            board.again([variant.name], Status.PUBLISHING, why)
+
         try:
-            self.images[variant.name] = delivery.deliver(variant)
+            self.images[variant.name] = delivery.deliver(variant, again)
         except VariantError as problem:
             self._fail(variant.name, problem.failed, board)
             if not self.options.keep_going:
@@ -293,7 +304,7 @@ class _Run:
         change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
             moved = self._move(images)
-            change = records.write(self.options.release, self.plan, images)
+            change = records.write(self.options.release, self.plan, images, self.watcher.say)
         return Outcome(
             self.plan,
             tuple(self.built),
@@ -322,6 +333,13 @@ class _Run:
         if refused:
             raise BakestoneError(sorted(refused, key=lambda f: f.message), ENVIRONMENT)
         return [i.name for i in todo]
+
+
+def _tell(board: Board, whys: Mapping[str, str], when: str) -> None:
+    """Say why variants are built again: those with one reason in one line."""
+    for why in dict.fromkeys(whys.values()):
+        names = [name for name, other in whys.items() if other == why]
+        board.again(names, Status.BUILDING, f"{when}: {why}")
 
 
 def _plain(abilities: Abilities) -> Finding:

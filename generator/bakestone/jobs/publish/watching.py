@@ -29,6 +29,9 @@ class Board(Protocol):
     def set(self, name: str, status: Status, detail: str = "") -> None:
         """Note the state of a variant."""
 
+    def again(self, names: Sequence[str], status: Status, why: str) -> None:
+        """Note that variants are tried again, and why, in one line: it is said in any case."""
+
     def watch(self, state: State) -> None:
         """Take what BuildKit said."""
 
@@ -38,6 +41,9 @@ class Watcher(Protocol):
 
     def warn(self, finding: Finding) -> None:
         """Take a warning, before what it warns of is done."""
+
+    def say(self, text: str) -> None:
+        """Take a line about what is waited for."""
 
     def building(self, variants: Sequence[PlannedVariant]) -> AbstractContextManager[Board]:
         """A board for variants, for as long as it is open."""

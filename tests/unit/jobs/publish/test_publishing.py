@@ -358,6 +358,20 @@ def test_a_record_that_cannot_be_written_is_a_sentence(plan: BuildPlan, tmp_path
     assert "cannot write" in found.message
 
 
+def test_a_run_that_waits_for_another_one_says_so(
+    plan: BuildPlan, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "SOON", 0)
+    told: list[str] = []
+    with records.alone(path):
+        monkeypatch.setattr(records, "PATIENCE", 0)
+        (found,) = refused(lambda: records.write(path, plan, [], told.append), code=3)
+    assert "another run holds" in found.message
+    assert told == [f"waiting for another run, which writes {path}: 0 seconds at most"]
+    records.write(path, plan, [], told.append)
+    assert len(told) == 1, "nothing to wait for, nothing to say"
+
+
 HUNDRED = """\
 version: 1
 registry: localhost:5000/base
