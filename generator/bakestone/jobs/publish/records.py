@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from bakestone.files import write_text
 
 PATIENCE = 120
 """Seconds that another run gets to write the file; it takes a fraction of one."""
-SOON = 1
-"""Seconds after which it is said that another run is waited for."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +38,9 @@ def read(path: Path, registry: str) -> ReleaseRecord | None:
     return record
 
 
-def _nobody(_text: str) -> None:
-    """Who does not look on."""
-
-
 @contextmanager
-def alone(path: Path, wait: Callable[[str], None] = _nobody) -> Iterator[None]:
-    """Keep other runs on this machine away from a record, for as long as it takes. `wait` is told
-    what is waited for, when it is not there soon.
+def alone(path: Path) -> Iterator[None]:
+    """Keep other runs on this machine away from a record, for as long as it takes.
 
     Raises `BakestoneError` (exit 3) when another one does not let go of it.
     """
@@ -56,19 +49,11 @@ def alone(path: Path, wait: Callable[[str], None] = _nobody) -> Iterator[None]:
     mark = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(mark)
-        with suppress(Timeout):
-            lock.acquire(timeout=SOON)
-        if not lock.is_locked:
-            wait(f"waiting for another run, which writes {path}: {PATIENCE} seconds at most")
-            lock.acquire(timeout=PATIENCE)
-        try:
-            yield
-        finally:
+        with FileLock(mark, timeout=PATIENCE):
             try:
-                mark.unlink(missing_ok=True)  # whoever waits for it takes a new one
+                yield
             finally:
-                lock.release()
+                mark.unlink(missing_ok=True)  # whoever waits for it takes a new one
     except Timeout as problem:
         hint = "wait until the other run has ended, then run this again"
         raise fail(f"another run holds {path}", hint, name=str(path), code=ENVIRONMENT) from problem
@@ -78,16 +63,9 @@ def alone(path: Path, wait: Callable[[str], None] = _nobody) -> Iterator[None]:
         raise fail(said, hint, name=str(path), code=ENVIRONMENT) from problem
 
 
-def write(
-    path: Path,
-    plan: BuildPlan,
-    images: Sequence[ReleasedImage],
-    wait: Callable[[str], None] = _nobody,
-) -> RecordChange:
-    """Bring published images into the record; what it has of other variants stays. `wait` as in
-    `alone`.
-    """
-    with alone(path, wait):
+def write(path: Path, plan: BuildPlan, images: Sequence[ReleasedImage]) -> RecordChange:
+    """Bring published images into the record; what it has of other variants stays."""
+    with alone(path):
         merged = release.merged(read(path, plan.registry), plan.registry, images, plan.known)
         retired = tuple(release.retired(merged, plan.known))
         wrote = not path.is_file() or path.read_text("utf-8") != merged.text

@@ -24,7 +24,7 @@ from bakestone.jobs.publish.attest import index
 from bakestone.jobs.publish.deliver import Courier, Delivery
 from bakestone.jobs.publish.failures import FailedVariant, StoppedError, VariantError
 from bakestone.jobs.publish.order import chunks, order
-from bakestone.jobs.publish.watching import Board, Status, Watcher
+from bakestone.jobs.publish.watching import Board, Status, Watcher, patient
 
 TRIES = 3
 """How often a chunk is tried when engine or network failed: a gigabyte of wheels breaks off now and
@@ -127,13 +127,15 @@ class _Run:
         path, registry = self.options.release, self.plan.registry
         record = records.read(path, registry) if self.options.tags else release.read(path)
         self.known = {(i.family, i.name): i for i in record.images} if record else {}
-        for variant, image in in_parallel(self._find, self.plan.variants):
-            if isinstance(image, BakestoneError):
-                raise image
-            if isinstance(image, FailedVariant):
-                self.failed[variant.name] = image
-            elif image is not None:
-                self.images[variant.name] = image
+        asking = f"asking {registry} what it has of {len(self.plan.variants)} images"
+        with patient(self.watcher.say, asking):
+            for variant, image in in_parallel(self._find, self.plan.variants):
+                if isinstance(image, BakestoneError):
+                    raise image
+                if isinstance(image, FailedVariant):
+                    self.failed[variant.name] = image
+                elif image is not None:
+                    self.images[variant.name] = image
         self.present = [v.name for v in self.plan.variants if v.name in self.images]
 
     def _find(self, variant: PlannedVariant) -> ReleasedImage | FailedVariant | None:
@@ -300,11 +302,14 @@ class _Run:
         """What became of it all; a whole selection becomes the release."""
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and len(images) == len(self.plan.variants)
+        path = self.options.release
         moved: list[str] = []
         change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
-            moved = self._move(images)
-            change = records.write(self.options.release, self.plan, images, self.watcher.say)
+            with patient(self.watcher.say, f"moving the floating tags of {len(images)} images"):
+                moved = self._move(images)
+            with patient(self.watcher.say, f"waiting for another run, which holds {path}"):
+                change = records.write(path, self.plan, images)
         return Outcome(
             self.plan,
             tuple(self.built),
