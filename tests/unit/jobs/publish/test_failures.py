@@ -388,3 +388,19 @@ def test_of_a_recorded_build_only_the_target_that_failed_is_reported(made: Proje
     ):
         state.feed(line)
     assert set(failed(made, state)) == {first.name}
+
+
+def test_why_something_failed_is_one_line_without_a_secret(made: Project) -> None:
+    variant, *_ = made.matrix.variants
+    state = State((variant.target,), hidden=("pass:word",))
+    name = f"[{variant.target} nccl 2/3] RUN x"
+    state.feed(vertex(name))
+    log = f"one\nhttps://me:pass:word@index.test: Read timed out.{'x' * 500}\nERROR: it ended"
+    data = base64.b64encode(log.encode()).decode()
+    state.feed(json.dumps({"logs": [{"vertex": f"sha256:{name}", "data": data}]}))
+    state.feed(vertex(name, completed=ENDED, error=EXIT))
+    why = explained(made, state)[variant.name].why
+    start = "the stage nccl failed: exit code 1: https://me:***@index.test: Read timed out.xx"
+    assert why.startswith(start)
+    assert len(why) == failures.WHY
+    assert "\n" not in why
