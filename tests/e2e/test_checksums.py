@@ -48,7 +48,9 @@ def index(engine: Engine) -> Iterator[FileServer]:
 def test_altered_wheel_fails_on_its_hash_and_the_right_one_builds(
     workspace: Workspace, index: FileServer, engine: Engine
 ) -> None:
-    filename, content = components.greeting_wheel("1.0", secrets.token_hex(8))
+    filename, content = components.greeting_wheel(
+        "1.0", secrets.token_hex(8)
+    )  # new bytes each time: the builder keeps none of this hash
     components.write_greeting(
         workspace.components, {"1.0": components.from_wheel(filename, content, "1.0")}
     )

@@ -171,14 +171,21 @@ def _export(made: Image, folder: Path, name: str) -> None:
 
 
 class Onlooker:
-    """Who looks on, and remembers it: `said` is variant -> its states in turn."""
+    """Who looks on, and remembers it: `said` is variant -> its states in turn, `retried` what is
+    tried again and why.
+    """
 
     def __init__(self) -> None:
         self.said: dict[str, list[Status]] = {}
         self.warnings: list[Finding] = []
+        self.lines: list[str] = []
+        self.retried: list[tuple[tuple[str, ...], Status, str]] = []
 
     def warn(self, finding: Finding) -> None:
         self.warnings.append(finding)
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
 
     @contextmanager
     def building(self, variants: Sequence[PlannedVariant]) -> Iterator[Onlooker]:
@@ -187,14 +194,19 @@ class Onlooker:
     def set(self, name: str, status: Status, detail: str = "") -> None:
         self.said.setdefault(name, []).append(status)
 
+    def again(self, names: Sequence[str], status: Status, why: str) -> None:
+        self.retried.append((tuple(names), status, why))
+
     def watch(self, state: State) -> None:
         pass
 
 
-def push(plan: BuildPlan, engine: Builder, path: Path, **asked: Any) -> run.Outcome:
+def push(
+    plan: BuildPlan, engine: Builder, path: Path, onlooker: Onlooker | None = None, **asked: Any
+) -> run.Outcome:
     """A run of `build --push` with this builder."""
     options = run.BuildOptions(release=path, push=True, **asked)
-    return run.build(plan, options, engine, Registry(Site()), Onlooker())
+    return run.build(plan, options, engine, Registry(Site()), onlooker or Onlooker())
 
 
 def place(plan: BuildPlan, name: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import put, table
+from bakestone.cli.terminal import put, say, table
 from bakestone.cli.views.progress import Progress
 from bakestone.core.documents.words import few
 from bakestone.core.render.plan import PlannedVariant
@@ -23,6 +23,10 @@ class Screen:
     def warn(self, finding: Finding) -> None:
         """Say a warning at once."""
         click.echo(render([finding]), err=True)
+
+    def say(self, text: str) -> None:
+        """Say a line at once."""
+        say(text)
 
     def building(self, variants: Sequence[PlannedVariant]) -> Progress:
         """A line for each variant."""

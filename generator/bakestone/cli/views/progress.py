@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import click
 
 from bakestone.cli.terminal import console
 from bakestone.clients.engine.events import State
+from bakestone.errors import visible
 from bakestone.jobs.publish.watching import Status
 
 if TYPE_CHECKING:
@@ -66,6 +67,21 @@ class Progress(ExitStack):
             if status in _OVER:
                 self.ended.setdefault(name, self.clock())
             self._say(name)
+
+    def again(self, names: Sequence[str], status: Status, why: str) -> None:
+        """Note that variants are tried again, and say it, on a terminal above the lines: it is
+        still there when the next step has begun. May be called by several threads.
+        """
+        detail = visible(f"again, {why}".replace("\n", " "))
+        with self._change:
+            for name in names:
+                self.status[name], self.detail[name] = status, detail
+            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            text = f"[{self.clock() - self.began:5.0f}s] {names[0]}{others}: {detail}"
+            if self.console.is_terminal:
+                self.console.print(text)
+            else:
+                click.echo(text)
 
     def watch(self, state: State) -> None:
         """Bring the lines up to date with what BuildKit said."""

@@ -50,8 +50,9 @@ class Delivery:
     folder: Path
     publication: Publication = field(default_factory=Publication)
 
-    def deliver(self, variant: PlannedVariant) -> ReleasedImage:
-        """Bring a variant to the registry, whole, and put its fingerprint tag.
+    def deliver(self, variant: PlannedVariant, again: Callable[[str], None]) -> ReleasedImage:
+        """Bring a variant to the registry, whole, and put its fingerprint tag. `again` is told why
+        another try is made.
 
         Raises `VariantError` for an image that is not what its name says; no tag is put then.
         """
@@ -62,10 +63,11 @@ class Delivery:
             except (VariantError, BakestoneError) as problem:
                 if tries == TRIES or self.engine.stopped or not _heals(problem):
                     raise
+                tries += 1
+                again(f"try {tries} of {TRIES}: {_why(problem)}")
                 time.sleep(PAUSE)
                 if isinstance(problem, VariantError):
                     self._make_again(variant)
-            tries += 1
 
     def _make_again(self, variant: PlannedVariant) -> None:
         """Have a step that is no longer in the builder's cache done as the build did it: with the
@@ -129,6 +131,13 @@ def _heals(problem: VariantError | BakestoneError) -> bool:
     if isinstance(problem, StoppedError):
         return problem.heals
     return isinstance(problem.__cause__, HttpError) and problem.__cause__.heals
+
+
+def _why(problem: VariantError | BakestoneError) -> str:
+    """What made another try necessary, in one line."""
+    if isinstance(problem, VariantError):
+        return problem.failed.why
+    return failures.one_line(problem.findings[0])
 
 
 def settle(

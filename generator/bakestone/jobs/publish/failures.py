@@ -15,6 +15,8 @@ from bakestone.jobs.publish.order import hit_by
 
 LOG_TAIL = 15
 """Lines of a failed step's log that are shown."""
+WHY = 200
+"""Characters of a reason that has to do with one line."""
 
 _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (\d+)', re.DOTALL)
 _INVENTORY = "bakestone: inventory: "
@@ -32,6 +34,7 @@ _NETWORK_LOG = re.compile(
     r"|IncompleteRead"
 )
 """What apt and pip write in a step's log when the network fails them."""
+_NETWORK_WORD = re.compile(f"{_NETWORK.pattern}|{_NETWORK_LOG.pattern}")
 _ALTERED = re.compile(r"digest mismatch|unexpected commit digest")
 """What BuildKit says of a file, and of a blob of a base image, that is not what was asked for."""
 _ALTERED_LOG = re.compile(r"DO NOT MATCH THE HASHES|Hash Sum mismatch|but checksum doesn't match")
@@ -79,11 +82,19 @@ class FailedVariant:
     """A variant that could not be built.
 
     `environment` tells that engine or network are to blame; `heals` that another try may go well.
+    `line` is the line of a log that says why, when there is one.
     """
 
     finding: Finding
     environment: bool
     heals: bool = False
+    line: str = ""
+
+    @property
+    def why(self) -> str:
+        """The stage and the reason in one line."""
+        said = one_line(self.finding)
+        return f"{said}: {self.line}"[:WHY] if self.line else said
 
 
 class VariantError(Exception):
@@ -100,6 +111,11 @@ class StoppedError(BakestoneError):
     def __init__(self, message: str, hint: str, *, heals: bool) -> None:
         super().__init__([Finding(message, hint)], ENVIRONMENT)
         self.heals = heals
+
+
+def one_line(finding: Finding) -> str:
+    """What a finding says, for a place that has one line."""
+    return finding.message.partition("\n")[0][:WHY]
 
 
 _LASTS, _HEALS, _IS_OURS = (True, False), (True, True), (False, False)
@@ -222,7 +238,8 @@ def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVari
             "; or the server refused the login, whose answer BuildKit takes for the file:"
             " `credentials` in the site file"
         )
-    return FailedVariant(Finding(message, hint, name=variant.title), environment, heals)
+    line = next(filter(_NETWORK_WORD.search, reversed(failure.log)), "").strip()
+    return FailedVariant(Finding(message, hint, name=variant.title), environment, heals, line)
 
 
 def _is_altered(failure: Failure) -> bool:

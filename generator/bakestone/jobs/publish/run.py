@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from bakestone.jobs.publish.attest.publish import Publication
 from bakestone.jobs.publish.deliver import Courier, Delivery
 from bakestone.jobs.publish.failures import FailedVariant, StoppedError, VariantError
 from bakestone.jobs.publish.order import chunks, order
-from bakestone.jobs.publish.watching import Board, Status, Watcher
+from bakestone.jobs.publish.watching import Board, Status, Watcher, patient
 
 TRIES = 3
 """How often a chunk is tried when engine or network failed: a gigabyte of wheels breaks off now and
@@ -132,13 +132,15 @@ class _Run:
         path, registry = self.options.release, self.plan.registry
         record = records.read(path, registry) if self.options.tags else release.read(path)
         self.known = {(i.family, i.name): i for i in record.images} if record else {}
-        for variant, image in in_parallel(self._find, self.plan.variants):
-            if isinstance(image, BakestoneError):
-                raise image
-            if isinstance(image, FailedVariant):
-                self.failed[variant.name] = image
-            elif image is not None:
-                self.images[variant.name] = image
+        asking = f"asking {registry} what it has of {len(self.plan.variants)} images"
+        with patient(self.watcher.say, asking):
+            for variant, image in in_parallel(self._find, self.plan.variants):
+                if isinstance(image, BakestoneError):
+                    raise image
+                if isinstance(image, FailedVariant):
+                    self.failed[variant.name] = image
+                elif image is not None:
+                    self.images[variant.name] = image
         self.present = [v.name for v in self.plan.variants if v.name in self.images]
 
     def _find(self, variant: PlannedVariant) -> ReleasedImage | FailedVariant | None:
@@ -222,21 +224,28 @@ class _Run:
             remaining = [v for v in remaining if not courier.has(v)]
             if not remaining:
                 break
+            failed: dict[str, FailedVariant] = {}
+            stopped = None
             try:
                 failed = failures.explain(state, remaining, self.engine.site)
             except StoppedError as problem:
                 if tries == TRIES or not problem.heals:
                     raise
-                failed = {}
+                stopped = problem
             ours = {name: f for name, f in failed.items() if not f.environment}
             if not ours and tries < TRIES and all(f.heals for f in failed.values()):
                 tries += 1  # what is done is in the cache
-                for name in failed:
-                    board.set(name, Status.BUILDING, "again: engine or network failed")
+                whys = {name: one.why for name, one in failed.items()}
+                if not failed:
+                    (reason,) = (stopped or failures.stopped(state)).findings
+                    whys = {v.name: failures.one_line(reason) for v in remaining}
+                _tell(board, whys, f"try {tries} of {TRIES}")
                 time.sleep(PAUSE)
                 continue
             if not failed:
                 raise failures.stopped(state)
+            others = {name: one.why for name, one in failed.items() if ours and name not in ours}
+            _tell(board, others, "with the others")
             for name, one in (ours or failed).items():
                 self._fail(name, one, board)
             if not self.options.keep_going:
@@ -279,8 +288,12 @@ class _Run:
     def _deliver(self, delivery: Delivery, variant: PlannedVariant, board: Board) -> None:
         """What the courier does with a variant. Raises what must end the run."""
         board.set(variant.name, Status.PUBLISHING)
+
+        def again(why: str) -> None:
+            board.again([variant.name], Status.PUBLISHING, why)
+
         try:
-            self.images[variant.name] = delivery.deliver(variant)
+            self.images[variant.name] = delivery.deliver(variant, again)
         except VariantError as problem:
             self._fail(variant.name, problem.failed, board)
             if not self.options.keep_going:
@@ -298,11 +311,14 @@ class _Run:
         """What became of it all; a whole selection becomes the release."""
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and len(images) == len(self.plan.variants)
+        path = self.options.release
         moved: list[str] = []
         change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
-            moved = self._move(images)
-            change = records.write(self.options.release, self.plan, images)
+            with patient(self.watcher.say, f"moving the floating tags of {len(images)} images"):
+                moved = self._move(images)
+            with patient(self.watcher.say, f"waiting for another run, which holds {path}"):
+                change = records.write(path, self.plan, images)
         return Outcome(
             self.plan,
             tuple(self.built),
@@ -331,6 +347,13 @@ class _Run:
         if refused:
             raise BakestoneError(sorted(refused, key=lambda f: f.message), ENVIRONMENT)
         return [i.name for i in todo]
+
+
+def _tell(board: Board, whys: Mapping[str, str], when: str) -> None:
+    """Say why variants are built again: those with one reason in one line."""
+    for why in dict.fromkeys(whys.values()):
+        names = [name for name, other in whys.items() if other == why]
+        board.again(names, Status.BUILDING, f"{when}: {why}")
 
 
 def _plain(abilities: Abilities) -> Finding:

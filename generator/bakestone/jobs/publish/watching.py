@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from typing import Protocol
 
 from bakestone.clients.engine.events import State
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.errors import Finding
+
+SOON = 5
+"""Seconds that nobody minds to wait without a word."""
+
+
+@contextmanager
+def patient(say: Callable[[str], None], text: str) -> Iterator[None]:
+    """Have it said what is waited for, when the block is not over soon."""
+    timer = threading.Timer(SOON, say, [text])
+    timer.daemon = True  # an end that does not come through here waits for nothing
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Status(StrEnum):
@@ -29,6 +45,9 @@ class Board(Protocol):
     def set(self, name: str, status: Status, detail: str = "") -> None:
         """Note the state of a variant."""
 
+    def again(self, names: Sequence[str], status: Status, why: str) -> None:
+        """Note that variants are tried again, and why, in one line: it is said in any case."""
+
     def watch(self, state: State) -> None:
         """Take what BuildKit said."""
 
@@ -38,6 +57,9 @@ class Watcher(Protocol):
 
     def warn(self, finding: Finding) -> None:
         """Take a warning, before what it warns of is done."""
+
+    def say(self, text: str) -> None:
+        """Take a line about what is waited for; called by several threads."""
 
     def building(self, variants: Sequence[PlannedVariant]) -> AbstractContextManager[Board]:
         """A board for variants, for as long as it is open."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bakestone.cli.views import build
+from bakestone.cli.views import progress as progress_view
 from bakestone.cli.views.progress import Progress
 from bakestone.clients.engine.events import State
 from bakestone.core.library.catalog import Library
@@ -94,3 +97,28 @@ def test_what_is_over_or_on_its_way_to_the_registry_is_not_said_to_be_built(
         "a: publishing",
         "a: done",
     ]
+
+
+def test_what_is_tried_again_is_said_each_time_with_the_reason_and_nothing_that_steers_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Progress({"a": "a", "b": "b", "c": "c"}, clock=lambda: 0.0) as progress:
+        progress.again(["a", "b", "c"], Status.BUILDING, "try 2 of 3: it broke off")
+        progress.again(["a", "b", "c"], Status.BUILDING, "try 3 of 3: it\nbroke \x1b[2Joff")
+        progress.again(["a"], Status.PUBLISHING, "try 2 of 3: the registry hung up")
+    assert [line.split("] ")[1] for line in capsys.readouterr().out.splitlines()] == [
+        "a and 2 more: again, try 2 of 3: it broke off",
+        "a and 2 more: again, try 3 of 3: it broke \N{REPLACEMENT CHARACTER}[2Joff",
+        "a: again, try 2 of 3: the registry hung up",
+    ]
+    assert progress.status == {"a": Status.PUBLISHING, "b": Status.BUILDING, "c": Status.BUILDING}
+
+
+def test_on_a_terminal_the_reason_stays_above_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=120, markup=False, highlight=False)
+    monkeypatch.setattr(progress_view, "console", lambda: terminal)
+    with Progress({"a": "a"}, clock=lambda: 0.0) as progress:
+        progress.again(["a"], Status.BUILDING, "try 2 of 3: it broke off")
+        progress.set("a", Status.BUILDING, "nccl 2/3: RUN x")
+    assert screen.getvalue().count("a: again, try 2 of 3: it broke off") == 1

@@ -115,6 +115,9 @@ def test_every_wheel_is_installed_by_hash(made: Project) -> None:
             r"^RUN .*<<'EOF'\n(?:.*\n)*?.*/tools/wheels\.sh", stage, re.MULTILINE
         ):
             (pins,) = re.findall(r"from=(\S+),target=/pins ", run)
+            assert (
+                " --mount=type=cache,id=bakestone-wheels,target=/var/cache/bakestone-wheels " in run
+            )
             (listed,) = re.findall(
                 rf" /requirements\.txt\n(.*?)\n{HEREDOC}$", stages[pins], re.DOTALL
             )

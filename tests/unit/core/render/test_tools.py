@@ -4,11 +4,16 @@ stands for the root.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +21,12 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.render.frames import tool
+from tests.support.webserver import WebServer, body, cut, first, serving, status
 
-ROOTS = ("/tmp/", "/run/secrets", "/etc/", "/usr/lib/", "/out", "/keys", "/pins", "/dev/shm/")
+ROOTS = (
+    *("/tmp/", "/run/secrets", "/etc/", "/usr/lib/", "/out", "/keys", "/pins", "/dev/shm/"),
+    *("/var/cache/", "/wheels"),
+)
 EPOCH = 1_500_000_000
 
 
@@ -309,24 +318,175 @@ def test_old_apt_gets_https_first(tmp_path: Path) -> None:
 # wheels.sh
 
 
-def wheels(root: Path, *words: str) -> str:
-    path = stand_in(root / "bin", "python3")
-    done = shell(moved("wheels.sh", root), *words, path=path)
+def wheel(name: str, text: str) -> bytes:
+    """A wheel that holds one file with this text."""
+    about = f"{name}-1.dist-info"
+    files = {
+        f"{name}/text": text,
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{about}/RECORD"])
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return raw.getvalue()
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """wheels.sh with this machine's pip, an index, and the folder that the builder keeps."""
+
+    root: Path
+    index: WebServer
+
+    def serve(self, name: str, content: bytes) -> None:
+        link = f"/{name}-1-py3-none-any.whl"
+        page = f'<!DOCTYPE html><a href="{link}">{link[1:]}</a>'.encode()
+        self.index.on(f"simple/{name}/", body(page, "text/html"))
+        self.index.file(link[1:], content)
+
+    def run(self, *lines: str, words: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        """Unpack what these lines of a requirements.txt name, into an empty folder."""
+        (self.root / "pins").mkdir(exist_ok=True)
+        (self.root / "pins" / "requirements.txt").write_text("\n".join(lines) + "\n", "utf-8")
+        shutil.rmtree(self.root / "wheels", ignore_errors=True)
+        self.index.asked.clear()
+        python = self.root / "bin" / "python3"
+        if not python.exists():
+            python.parent.mkdir()
+            python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', "utf-8")
+            python.chmod(0o755)
+            stand_in(python.parent, "sleep")
+        return shell(
+            moved("wheels.sh", self.root),
+            *words,
+            path=python.parent,
+            PIP_CONFIG_FILE=os.devnull,
+            PIP_INDEX_URL=f"{self.index.url}simple/",
+        )
+
+    def unpacked(self) -> dict[str, str]:
+        """What is below /wheels: name of a wheel -> its text."""
+        found = (self.root / "wheels").rglob("text")
+        return {path.parent.name: path.read_text("utf-8") for path in found}
+
+    def fetched(self) -> list[str]:
+        """The wheels that the index was asked for."""
+        return [path[1:].partition("-")[0] for path in self.index.asked if path.endswith(".whl")]
+
+    def kept(self) -> dict[str, Path]:
+        """What the builder keeps: hash -> wheel."""
+        found = (self.root / "var" / "cache" / "bakestone-wheels").rglob("*.whl")
+        return {path.parent.name: path for path in found}
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Iterator[Wheels]:
+    with serving() as index:
+        yield Wheels(tmp_path, index)
+
+
+ONE, TWO = wheel("one", "1"), wheel("two", "2")
+LINE_ONE = f"one==1 --hash=sha256:{'0' * 64} --hash=sha256:{digest(ONE)}"
+"""As for two platforms."""
+LINE_TWO = f"two==1 --hash=sha256:{digest(TWO)}"
+
+
+def test_a_step_that_broke_off_goes_on_with_the_wheels_that_it_lacks(wheels: Wheels) -> None:
+    wheels.serve("one", ONE)
+    wheels.serve("two", TWO)
+    wheels.index.on("two-1-py3-none-any.whl", cut(TWO, 100))
+    assert wheels.run(LINE_ONE, LINE_TWO).returncode != 0
+    assert wheels.fetched() == ["one", *["two"] * 3]
+    assert set(wheels.kept()) == {digest(ONE)}
+    assert not wheels.unpacked()
+
+    wheels.serve("two", TWO)
+    done = wheels.run(LINE_ONE, LINE_TWO)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert wheels.fetched() == ["two"]
+    assert wheels.unpacked() == {"one": "1", "two": "2"}
+    wheels.index.answers.clear()
+    assert wheels.run(LINE_ONE, LINE_TWO).returncode == 0
+    assert not wheels.index.asked, "nobody is asked for what is kept"
 
 
-def test_wheels_are_taken_by_hash_and_with_nothing_else(tmp_path: Path) -> None:
-    said = wheels(tmp_path)
-    assert said.startswith("[-m][pip][install]")
-    for word in ("--require-hashes", "--no-deps", "--only-binary][:all:", "--prefix][/wheels"):
-        assert f"[{word}]" in said
-    assert said.endswith(f"[-r][{tmp_path}/pins/requirements.txt]\n")
+def test_a_wheel_that_broke_off_is_fetched_again(wheels: Wheels) -> None:
+    wheels.serve("one", ONE)
+    wheels.index.on("one-1-py3-none-any.whl", first(cut(ONE, 100), status(503), body(ONE)))
+    assert wheels.run(LINE_ONE).returncode == 0
+    assert wheels.unpacked() == {"one": "1"}
 
 
-def test_wheels_of_one_python_go_where_that_one_looks(tmp_path: Path) -> None:
-    said = wheels(tmp_path, "3.11", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
-    assert "[--python-version][3.11]" in said
-    assert "[--target][/wheels/lib/python3.11/site-packages]" in said
-    assert "[--platform][manylinux_2_17_x86_64][--platform][manylinux_2_28_x86_64]" in said
-    assert "--prefix" not in said
+def test_an_altered_wheel_is_refused_and_not_kept(wheels: Wheels) -> None:
+    wheels.serve("one", wheel("one", "evil"))
+    done = wheels.run(LINE_ONE)
+    assert done.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not wheels.kept()
+    assert not wheels.unpacked()
+
+
+def test_a_kept_wheel_that_was_altered_is_fetched_anew(wheels: Wheels) -> None:
+    wheels.serve("one", ONE)
+    assert wheels.run(LINE_ONE).returncode == 0
+    place = wheels.kept()[digest(ONE)]
+    place.write_bytes(wheel("one", "evil"))
+    (place.parent / "a-1-py3-none-any.whl").write_bytes(wheel("a", "evil"))
+    done = wheels.run(LINE_ONE)
+    assert done.returncode == 0, done.stderr
+    assert wheels.fetched() == ["one"]
+    assert wheels.unpacked() == {"one": "1"}
+    assert place.read_bytes() == ONE
+
+
+def test_a_wheel_that_is_altered_after_it_was_compared_is_refused_by_pip(wheels: Wheels) -> None:
+    wheels.serve("one", ONE)
+    assert wheels.run(LINE_ONE).returncode == 0
+    wheels.kept()[digest(ONE)].write_bytes(wheel("one", "evil"))
+    believing = wheels.root / "bin" / "sha256sum"
+    believing.write_text("#!/bin/sh\ncat >/dev/null\n", "utf-8")
+    believing.chmod(0o755)
+    done = wheels.run(LINE_ONE)
+    assert done.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not wheels.unpacked()
+
+
+def test_a_kept_wheel_is_of_no_use_under_another_hash(wheels: Wheels) -> None:
+    """A pin that changed is fetched, whatever is kept of the same name and version."""
+    wheels.serve("one", ONE)
+    assert wheels.run(LINE_ONE).returncode == 0
+    newer = wheel("one", "newer")
+    done = wheels.run(f"one==1 --hash=sha256:{digest(newer)}")
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    wheels.serve("one", newer)
+    assert wheels.run(f"one==1 --hash=sha256:{digest(newer)}").returncode == 0
+    assert wheels.unpacked() == {"one": "newer"}
+    assert set(wheels.kept()) == {digest(ONE), digest(newer)}
+
+
+def test_pip_s_own_cache_is_not_used(wheels: Wheels) -> None:
+    wheels.serve("one", ONE)
+    assert wheels.run(LINE_ONE).returncode == 0
+    below = (wheels.root / "var" / "cache" / "bakestone-wheels").rglob("*")
+    assert {p.suffix for p in below if p.is_file()} == {".whl"}, "nothing else is left behind"
+    assert "--no-cache-dir" in tool("wheels.sh")
+
+
+def test_wheels_of_one_python_go_where_that_one_looks(wheels: Wheels) -> None:
+    wheels.serve("one", ONE)
+    done = wheels.run(LINE_ONE, words=["3.12", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64"])
+    assert done.returncode == 0, done.stderr
+    assert (wheels.root / "wheels/lib/python3.12/site-packages/one/text").is_file()
+
+
+def test_wheels_are_taken_by_hash_and_with_nothing_else() -> None:
+    for word in ("--require-hashes", "--no-deps", "--only-binary :all:", "--no-index"):
+        assert word in tool("wheels.sh")

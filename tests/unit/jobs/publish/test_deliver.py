@@ -18,7 +18,18 @@ from bakestone.clients.site.site import Site
 from bakestone.core.render.plan import BuildPlan
 from bakestone.errors import fail
 from bakestone.jobs.publish import deliver, push_layout
-from tests.support.builder import ENDED, GPU, Builder, image, inventory, layer, place, push
+from bakestone.jobs.publish.watching import Status
+from tests.support.builder import (
+    ENDED,
+    GPU,
+    Builder,
+    Onlooker,
+    image,
+    inventory,
+    layer,
+    place,
+    push,
+)
 from tests.support.buildkit_events import vertex
 from tests.support.samples import refused
 from tests.support.writable_registry import WritableRegistry, digest_of
@@ -54,8 +65,13 @@ def test_a_delivery_that_breaks_off_is_tried_again(
 ) -> None:  # fmt: skip
     monkeypatch.setattr(deliver, "PAUSE", 0)
     engine = Breaking(shelf, plan, way, said=said, times=deliver.TRIES - 1)
-    outcome = push(plan, engine, path)
+    onlooker = Onlooker()
+    outcome = push(plan, engine, path, onlooker)
     assert len(outcome.built) == 4
+    told = [(len(names), status, why) for names, status, why in onlooker.retried]
+    where = "the build stopped" if "push" in said else "the stage sources failed"
+    why = f"of {deliver.TRIES}: {where}: {said}"
+    assert told == [(1, Status.PUBLISHING, f"try {number} {why}") for number in (2, 3)]
     assert path.exists()
 
 
@@ -76,9 +92,11 @@ def test_a_step_that_left_the_cache_is_done_again_as_the_build_did_it(
 ) -> None:
     """With the user's proxies, which the delivery must not know."""
     monkeypatch.setattr(deliver, "PAUSE", 0)
-    engine = Breaking(shelf, plan, step=EXIT)
-    outcome = push(plan, engine, path)
+    engine, onlooker = Breaking(shelf, plan, step=EXIT), Onlooker()
+    outcome = push(plan, engine, path, onlooker)
     assert len(outcome.built) == 4
+    ((_, _, why),) = onlooker.retried
+    assert why == "try 2 of 3: the stage miniforge failed: exit code 1"
     kinds = [done.rpartition(" ")[2] for done in engine.order]
     assert (kinds.count("type=cacheonly"), kinds.count("type=image")) == (4 + 1, 4)
 

@@ -15,6 +15,7 @@ from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.jobs.publish import failures, run
 from bakestone.jobs.publish.failures import FailedVariant
+from bakestone.jobs.publish.watching import Status
 from bakestone.project import Project
 from tests.support.builder import Onlooker
 from tests.support.buildkit_events import RECORDED, vertex
@@ -241,7 +242,13 @@ def test_a_network_that_breaks_off_is_tried_again(
     monkeypatch.setattr(run, "PAUSE", 0)
     options = run.BuildOptions(release=tmp_path / "release.json", keep_going=False, chunk=10)
     plan = made.plan(made.matrix.variants)
-    outcome = run.build(plan, options, engine, Registry(Site()), Onlooker())
+    onlooker = Onlooker()
+    outcome = run.build(plan, options, engine, Registry(Site()), onlooker)
+    why = "the stage miniforge failed: exit code 1: ReadTimeoutError: Read timed out."
+    assert [(status, said) for _, status, said in onlooker.retried] == [
+        (Status.BUILDING, f"try {number} of {run.TRIES}: {why}")
+        for number in range(2, min(times + 1, run.TRIES) + 1)
+    ]
     assert len(outcome.built) == built
     if built:
         assert engine.calls == times + 1
@@ -268,14 +275,23 @@ def test_an_engine_that_goes_away_is_tried_again(
     for times, calls in ((run.TRIES - 1, run.TRIES), (run.TRIES, run.TRIES)):
         engine = Broken(times)
 
-        def build(engine: Broken = engine) -> run.Outcome:
-            return run.build(plan, options, engine, Registry(Site()), Onlooker())
+        onlooker = Onlooker()
+
+        def build(engine: Broken = engine, onlooker: Onlooker = onlooker) -> run.Outcome:
+            return run.build(plan, options, engine, Registry(Site()), onlooker)
 
         if times < run.TRIES:
             assert len(build().built) == 4
         else:
             assert "connection reset by peer" in refused(build, code=3)[0].message
         assert engine.calls == calls
+        for names, *_ in onlooker.retried:
+            assert set(names) == {v.name for v in plan.variants}, "said once for all"
+        assert [said for *_, said in onlooker.retried] == [
+            f"try {number} of {run.TRIES}: the build stopped: ERROR: failed to receive status:"
+            " connection reset by peer"
+            for number in range(2, run.TRIES + 1)
+        ]
 
 
 class Failing(Engine):
@@ -372,3 +388,19 @@ def test_of_a_recorded_build_only_the_target_that_failed_is_reported(made: Proje
     ):
         state.feed(line)
     assert set(failed(made, state)) == {first.name}
+
+
+def test_why_something_failed_is_one_line_without_a_secret(made: Project) -> None:
+    variant, *_ = made.matrix.variants
+    state = State((variant.target,), hidden=("pass:word",))
+    name = f"[{variant.target} nccl 2/3] RUN x"
+    state.feed(vertex(name))
+    log = f"one\nhttps://me:pass:word@index.test: Read timed out.{'x' * 500}\nERROR: it ended"
+    data = base64.b64encode(log.encode()).decode()
+    state.feed(json.dumps({"logs": [{"vertex": f"sha256:{name}", "data": data}]}))
+    state.feed(vertex(name, completed=ENDED, error=EXIT))
+    why = explained(made, state)[variant.name].why
+    start = "the stage nccl failed: exit code 1: https://me:***@index.test: Read timed out.xx"
+    assert why.startswith(start)
+    assert len(why) == failures.WHY
+    assert "\n" not in why

@@ -8,6 +8,7 @@ import io
 import json
 import tarfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,10 +24,20 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.render import release
 from bakestone.core.render.compression import Compression
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.jobs.publish import published, records, run
+from bakestone.jobs.publish import published, records, run, watching
 from bakestone.jobs.publish.attest import index
 from tests.support import zstd
-from tests.support.builder import GPU, PLACE, Builder, image, inventory, layer, place, push
+from tests.support.builder import (
+    GPU,
+    PLACE,
+    Builder,
+    Onlooker,
+    image,
+    inventory,
+    layer,
+    place,
+    push,
+)
 from tests.support.samples import Shown, locked, refused
 from tests.support.writable_registry import WritableRegistry
 
@@ -382,6 +393,37 @@ def test_a_record_that_cannot_be_written_is_a_sentence(plan: BuildPlan, tmp_path
     (found,) = refused(lambda: records.write(folder / "release.json", plan, []), code=3)
     assert isinstance(found, Shown)
     assert "cannot write" in found.message
+
+
+def test_a_run_that_waits_says_for_what(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onlooker, held = Onlooker(), threading.Event()
+
+    def hold() -> None:
+        """As another run does, until it is said that it is waited for."""
+        with records.alone(path):
+            held.set()
+            while not onlooker.lines:
+                time.sleep(0.01)
+
+    publish(plan, shelf, path)
+    monkeypatch.setattr(watching, "SOON", 1)
+    other = threading.Thread(target=hold, daemon=True)
+    other.start()
+    assert held.wait(60)
+    push(plan, Builder(shelf, plan, BY_DIGEST), path, onlooker)
+    other.join()
+    assert onlooker.lines[-1] == f"waiting for another run, which holds {path}"
+
+
+def test_what_is_over_soon_is_not_spoken_of(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "SOON", 60)
+    onlooker = Onlooker()
+    push(plan, Builder(shelf, plan, BY_DIGEST), path, onlooker)
+    assert onlooker.lines == []
 
 
 HUNDRED = """\

@@ -19,6 +19,8 @@ class PipStages:
     pins: str
 
 
+_CACHE = "--mount=type=cache,id=bakestone-wheels,target=/var/cache/bakestone-wheels"
+"""Where wheels.sh keeps what it fetched: shared by all steps, as it links whole files only."""
 _MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
@@ -48,7 +50,7 @@ def unpack(
         files = [_locked(wheel, lock, platforms) for wheel in wheels]
         for platform in platforms:
             calls[platform] += f" {python} {_platform_tags(files, platform)}".rstrip()
-    mounts = f"{mounted(stages.tools)} {mounted(stages.pins, '/pins')}"
+    mounts = f"{mounted(stages.tools)} {mounted(stages.pins, '/pins')} {_CACHE}"
     mounts += " --mount=type=secret,id=pip --mount=type=secret,id=ca"
     lines = [calls[platforms[0]]]
     if len(set(calls.values())) > 1:
