@@ -53,6 +53,6 @@ for slot; do
 done
 printf '\n  }\n}\n' >>"$out"
 cat "$out"
-sh /tools/packages.sh >"$folder/packages.tsv"
+sh /tools/packages.sh >"$folder/packages.tsv" || failed=1
 find /tmp/o -exec touch -h -d @315532800 {} +
 exit "$failed"
