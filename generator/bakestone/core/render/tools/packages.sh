@@ -9,16 +9,17 @@ trap 'rm -rf "$work"' EXIT
 # rows TYPE: from the lines `KEY: VALUE` of packages, each of which ends with a full stop; of a key the first one counts
 rows() {
   name='' version='' subdir='' url='' licence='' text='' classes=''
-  while IFS= read -r line; do
+  while IFS= read -r line || [ -n "$line" ]; do # sed ends as the last file does, with or without a new line
     value=${line#*: }
     case $line in
-      [Nn]ame:*) name=${name:-$value} ;;
-      [Vv]ersion:*) version=${version:-$value} ;;
-      subdir:*) subdir=${subdir:-$value} ;;
-      url:*) url=${url:-$value} ;;
-      License-Expression:*) licence=${licence:-$value} ;;
-      [Ll]icense:*) text=${text:-$value} ;;
-      Classifier:*) classes=$classes${classes:+, }${value##*:: } ;;
+      [Nn]ame:\ *) name=${name:-$value} ;;
+      [Vv]ersion:\ *) version=${version:-$value} ;;
+      subdir:\ *) subdir=${subdir:-$value} ;;
+      url:\ *) url=${url:-$value} ;;
+      License-Expression:\ *) licence=${licence:-$value} ;;
+      [Ll]icense:\ *) text=${text:-$value} ;;
+      'Classifier: License :: OSI Approved') ;; # says nothing
+      'Classifier: License :: '*) classes=$classes${classes:+, }${value##*:: } ;;
       .)
         if [ "$text" = UNKNOWN ] || [ ${#text} -gt 200 ]; then text=''; fi # a whole text is no name
         if [ ${#classes} -gt 200 ]; then classes=''; fi
@@ -60,7 +61,7 @@ xargs -0 -r sed -s -n '
 # the header ends with an empty line; what is indented belongs to the line before
 xargs -0 -r sed -s -n '1h; 1!{0,/^\r\{0,1\}$/H}; $!d; x; s/\r//g; s/\n[ \t]\{1,\}/ /g; s/$/\n./p' <"$work/python" 2>/dev/null | sed -n '
   /^\.$/p
-  /^\(Name\|Version\|License\|License-Expression\|Classifier: License ::.*\): /!d
+  /^\(Name\|Version\|License\|License-Expression\|Classifier\): /!d
   s/[\t ]\{1,\}/ /g; s/ $//
   :name
   s/^\(Name: [A-Za-z0-9._-]*\)[^A-Za-z0-9._-]\{1,\}/\1-/; t name
