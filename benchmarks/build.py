@@ -249,6 +249,9 @@ class Quiet:
         """Say a warning."""
         print(render([finding]), file=sys.stderr)
 
+    def say(self, text: str) -> None:
+        """Nothing."""
+
     def building(self, _variants: Sequence[PlannedVariant]) -> AbstractContextManager[Board]:
         """Itself."""
         return nullcontext(self)

@@ -33,6 +33,13 @@ ENDED = "2026-11-22T00:00:01Z"
 GPU = "openmpi5.0.10-cuda13.0.2-cudnn9-debian12"
 """A variant of `samples.MANY` that has two platforms."""
 PLACE = "usr/share/bakestone/inventory.json"
+LIST_PLACE = "usr/share/bakestone/packages.tsv"
+LISTED = b"""\
+deb\tgcc-12-base\t12.2.0-14+deb12u1\tamd64\tgcc-12 12.2.0-14+deb12u1\t
+deb\tlibc6\t2.36-9+deb12u13\tamd64\tglibc 2.36-9+deb12u13\t
+pypi\tpip\t26.1.2\t\t\tMIT
+"""
+"""A list of packages as the gate writes it."""
 
 
 def inventory(variant: Variant) -> dict[str, Any]:
@@ -50,13 +57,21 @@ def inventory(variant: Variant) -> dict[str, Any]:
     return {**about, **driver, "components": components}
 
 
-def layer(content: bytes, name: str = PLACE, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """A layer that holds one file."""
+def layer(
+    content: bytes,
+    name: str = PLACE,
+    kind: bytes = tarfile.REGTYPE,
+    packages: Sequence[bytes] = (LISTED,),
+) -> bytes:
+    """A layer that holds one file, and these lists of packages."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:
-        member = tarfile.TarInfo(name)
-        member.size, member.type = len(content), kind
-        archive.addfile(member, io.BytesIO(content))
+        files = [(name, kind, content)]
+        files += [(LIST_PLACE, tarfile.REGTYPE, listed) for listed in packages]
+        for one, its_kind, held in files:
+            member = tarfile.TarInfo(one)
+            member.size, member.type = len(held), its_kind
+            archive.addfile(member, io.BytesIO(held))
     return gzip.compress(raw.getvalue(), mtime=0)
 
 

@@ -7,17 +7,26 @@ from dataclasses import dataclass, field
 
 from bakestone.clients.registry.manifest import Manifest
 from bakestone.core.render.measured import Json
+from bakestone.core.render.packagelist import MeasuredPackage
+
+INVENTORY = "usr/share/bakestone/inventory.json"
+PACKAGES = "usr/share/bakestone/packages.tsv"
+"""Files of an image's last layer."""
 
 
 @dataclass(frozen=True)
 class FoundPlatform:
     """The image of one platform: its manifest's digest, the compressed size of its layers in bytes,
     and what was measured in it.
+
+    `packages` is None where they were not read, or an earlier version made the image, which has no
+    list of them.
     """
 
     digest: str
     size: int
     inventory: Json = field(repr=False)
+    packages: tuple[MeasuredPackage, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -19,22 +19,23 @@ from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.manifest import Descriptor, Manifest
 from bakestone.clients.registry.manifest import platform as platform_of
 from bakestone.core.matrix.variant import slot_rank
-from bakestone.core.render import measured, release
+from bakestone.core.render import measured, packagelist, release
 from bakestone.core.render.measured import Json
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
 from bakestone.jobs.publish.attest import index
 from bakestone.jobs.publish.failures import FailedVariant, VariantError
-from bakestone.jobs.publish.found import Found, FoundPlatform
+from bakestone.jobs.publish.found import INVENTORY, PACKAGES, Found, FoundPlatform
 
-INVENTORY = "usr/share/bakestone/inventory.json"
 MAX_INVENTORY = 1_000_000
-"""Bytes of the layer that holds the inventory, and of the inventory; real ones have a few KB."""
+"""Bytes of the layer that holds what was measured, and of each file in it; real ones have some tens
+of KB.
+"""
 MAX_UNPACKED = 4_000_000
-"""Bytes of that layer when it is unpacked: the file and what tar puts around it."""
+"""Bytes of that layer when it is unpacked: the files and what tar puts around them."""
 MAX_MEMBERS = 20
-"""Files and folders of that layer; real ones have four."""
+"""Files and folders of that layer; real ones have five."""
 MAX_LAYERS = 1000
 """Layers of an image; engines take 127."""
 _ODD: tuple[type[Exception], ...] = (
@@ -170,7 +171,7 @@ def _noted(top: Manifest, entry: Json) -> FoundPlatform | None:
 
 
 def _measured(variant: PlannedVariant, entry: Json, registry: Registry) -> FoundPlatform:
-    """An image by inventory.json, out of its last layer, which holds nothing else."""
+    """An image by what its gate wrote, out of its last layer, which holds nothing else."""
     digest, where = str(entry["digest"]), variant.repository
     image = registry.need(f"{where}@{digest}")
     layers: tuple[Descriptor, ...] = () if "manifests" in image.data else image.layers
@@ -178,9 +179,14 @@ def _measured(variant: PlannedVariant, entry: Json, registry: Registry) -> Found
     if not size or len(layers) > MAX_LAYERS:
         raise ValueError("it has no layers")
     if layers[-1].size > MAX_INVENTORY:
-        raise ValueError("its last layer holds more than an inventory")
+        raise ValueError("its last layer holds more than what was measured")
     blob = registry.blob(f"{where}@{layers[-1].digest}")
-    return FoundPlatform(digest, size, _inventory(_unpacked(blob)))
+    files = _unpacked(blob)
+    if INVENTORY not in files:
+        raise ValueError(f"its last layer has no {INVENTORY}")
+    listed = files.get(PACKAGES)
+    packages = None if listed is None else packagelist.parse(listed)
+    return FoundPlatform(digest, size, _inventory(files[INVENTORY]), packages)
 
 
 def _inventory(content: bytes | str) -> Json:
@@ -189,8 +195,9 @@ def _inventory(content: bytes | str) -> Json:
     return found
 
 
-def _unpacked(blob: bytes) -> bytes:
-    found = []
+def _unpacked(blob: bytes) -> dict[str, bytes]:
+    """What was measured, by the names of the files."""
+    found: list[tuple[str, bytes]] = []
     try:
         if len(blob) > MAX_INVENTORY:
             raise ValueError
@@ -201,14 +208,18 @@ def _unpacked(blob: bytes) -> bytes:
         with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as archive:
             for member in itertools.islice(archive, MAX_MEMBERS):
                 name = member.name.removeprefix("./").lstrip("/")
-                if name == INVENTORY and member.isfile() and member.size <= MAX_INVENTORY:
-                    content = archive.extractfile(member)
-                    found.append(content.read(MAX_INVENTORY) if content else b"")
+                if name not in (INVENTORY, PACKAGES):
+                    continue
+                if not member.isfile() or member.size > MAX_INVENTORY:
+                    raise ValueError
+                content = archive.extractfile(member)
+                found.append((name, content.read(MAX_INVENTORY) if content else b""))
     except _ODD as problem:
         raise ValueError("its last layer is no archive of an inventory") from problem
-    if len(found) != 1:
-        raise ValueError(f"its last layer has {'no' if not found else 'more than one'} {INVENTORY}")
-    return found[0]
+    files = dict(found)
+    if len(files) != len(found):
+        raise ValueError("its last layer has a file twice")
+    return files
 
 
 def unpublished(reference: str) -> BakestoneError:

@@ -29,6 +29,8 @@ from bakestone.jobs.publish.attest import index
 from tests.support import zstd
 from tests.support.builder import (
     GPU,
+    LIST_PLACE,
+    LISTED,
     PLACE,
     Builder,
     Onlooker,
@@ -191,6 +193,11 @@ UNFIT: dict[str, bytes] = {
         gzip.decompress(layer(GOOD))[:1024] + gzip.decompress(layer(GOOD))
     ),
     "odd values": layer(GOOD.replace(b'"1"', b'"\\u001b[31m"')),
+    "two lists of packages": layer(GOOD, packages=[LISTED, LISTED]),
+    "an empty list of packages": layer(GOOD, packages=[b""]),
+    "a list of packages that is a link": layer(b"", LIST_PLACE, tarfile.SYMTYPE, packages=[]),
+    "a large list of packages": layer(GOOD, packages=[b"y" * (published.MAX_INVENTORY + 1)]),
+    "a package with an escape": layer(GOOD, packages=[LISTED.replace(b"MIT", b"\x1b[31m")]),
 }
 
 
@@ -240,6 +247,26 @@ def test_an_index_has_each_platform_once(
     image(platforms, good).put(shelf, repository, tag)
     found = unfit(plan, shelf, path, GPU)
     assert "is no image of Bakestone: " in found.message
+
+
+@pytest.mark.parametrize("attest", [True, False])
+def test_an_image_without_a_list_of_packages_is_refused_where_it_must_be_attested(
+    attest: bool, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    plan = plan if attest else plan.unattested()
+    variant = plan.variants[0]
+    repository, tag = place(plan, variant.name)
+    content = json.dumps(inventory(variant.variant)).encode()
+    earlier = image(variant.platforms, layer(content, packages=[]), attest=attest)
+    before = earlier.put(shelf, repository, tag)
+    if attest:
+        found = unfit(plan, shelf, path, variant.name)
+        assert "is no image of Bakestone: " in found.message
+        assert "has no usr/share/bakestone/packages.tsv" in found.message
+    else:
+        outcome, _ = publish(plan, shelf, path)
+        assert variant.name in outcome.present
+    assert shelf.tags[repository][tag] == before
 
 
 def test_what_was_published_is_there_for_the_next_run(

@@ -1,31 +1,37 @@
-"""What an image is made of, by the lock: one `Part` for each base, package, wheel, file and
-component. Pure.
+"""What an image is made of: one `Part` for each base, component, wheel and file, as the lock has
+it, and for each package, as it was measured. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from packageurl import PackageURL
+from packaging.licenses import canonicalize_license_expression
+from packaging.utils import canonicalize_name
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import PackageSet, Stage
+from bakestone.core.lock.needs import Stage
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.core.render.packagelist import MeasuredPackage
 
-ARCHITECTURES = {"linux/amd64": ("amd64", "x86_64"), "linux/arm64": ("arm64", "aarch64")}
-"""Platform -> its name in Debian's packages and in rpm's."""
+OWN = re.compile(r"LicenseRef-[^ ()]*")
+NAMED = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
+"""A licence in an expression that SPDX has no name for: what may be one, and what is one."""
 
 
 @dataclass(frozen=True)
 class Part:
     """A thing with a name and, mostly, a version and a Package URL.
 
-    `role` says how it belongs to the image: `component`, `base`, `package` (installed in the
-    image), `source` (a component was made from it) or `tool` (was in the stage in which a component
-    was made). `of` is the component's slot for the last two.
+    `role` says how it belongs to the image: `component`, `base`, `package` (installed in the image)
+    or `source` (a component was made from it). `of` is the slot of a component and its sources.
+    `licence_text` is what a package says whose `licence` is a name of our own.
     """
 
     role: str
@@ -35,6 +41,7 @@ class Part:
     sha256: str = ""
     location: str = ""
     licence: str = ""
+    licence_text: str = ""
     homepage: str = ""
     comment: str = ""
     of: str = ""
@@ -48,18 +55,14 @@ def parts(
     library: Library,
     measured: Mapping[str, Mapping[str, str]],
 ) -> list[Part]:
-    """Everything that is in a variant's image, or that went into it.
+    """The base and the components of a variant's image, and what these were made from.
 
     `measured` is slot -> what the inventory found.
     """
-    survey = Survey(library)
     found = [_base(variant, platform, lock)]
     for chosen in sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot)):
         found.append(_component(chosen, measured.get(chosen.slot, {})))
-    vendors = (vendor.packages for vendor in survey.vendor_packages(variant))
-    for packages in (survey.base_packages(variant), *vendors):
-        found += _packages(packages, platform, lock, "package", "")
-    for stage in survey.stages(variant):
+    for stage in Survey(library).stages(variant):
         found += _stage(stage, platform, lock)
     return list({(p.role, p.name, p.version, p.purl, p.of): p for p in found}.values())  # each once
 
@@ -88,27 +91,70 @@ def _component(chosen: Chosen, measured: Mapping[str, str]) -> Part:
     )
 
 
-def _packages(
-    packages: PackageSet, platform: str, lock: Lock, role: str, of: str
-) -> Iterator[Part]:
-    """A package set as the lock pins it: each of the closure, or by name only when an archive as a
-    whole is pinned.
+def packages(variant: Variant, measured: Sequence[MeasuredPackage]) -> list[Part]:
+    """Every package that was measured in a variant's image."""
+    distro, _, release = variant.distro.text.partition("@")
+    found: dict[tuple[str, str, str], Part] = {}
+    for one in measured:
+        licence, text = _licence(one.licence)
+        purl = _purl(one, distro, f"{distro}-{release}").to_string()
+        part = Part("package", one.name, one.version, purl, licence=licence, licence_text=text)
+        found.setdefault((part.name, part.version, part.purl), part)
+    return list(found.values())
+
+
+def _purl(package: MeasuredPackage, distro: str, release: str) -> PackageURL:
+    """As github.com/package-url/purl-spec has it for each type; `upstream` is what syft writes, and
+    vulnerability scanners read.
     """
-    locked = lock.packages.get(packages.base)
-    if locked is None or not packages.names:
-        return
-    distro, _, release = packages.distro.text.partition("@")
-    rpm = packages.distro.package_manager == "dnf"
-    architecture = ARCHITECTURES.get(platform, (platform.partition("/")[2],) * 2)[rpm]
-    closure = locked.versions.get(platform, {}).get(packages.names)
-    if closure is None:
-        named = dict(name.partition("=")[::2] for name in packages.names)
-        closure = {name: version or locked.known.get(name, "") for name, version in named.items()}
-    comment = f"of the archive as it was at {locked.snapshot}" if locked.snapshot else ""
-    for name, version in sorted(closure.items()):
-        facts = {"arch": architecture, "distro": f"{distro}-{release}"}
-        purl = PackageURL("rpm" if rpm else "deb", distro, name, version or None, facts)
-        yield Part(role, name, version, purl.to_string(), comment=comment, of=of)
+    version, facts = package.version, {"arch": package.architecture, "distro": release}
+    match package.type:
+        case "deb":
+            name, _, source_version = package.source.partition(" ")
+            if source_version not in ("", version):
+                facts["upstream"] = f"{name}@{source_version}"
+            elif name != package.name:
+                facts["upstream"] = name
+        case "rpm":
+            epoch, colon, rest = version.partition(":")
+            if colon:
+                version, facts["epoch"] = rest, epoch
+            facts["upstream"] = package.source
+        case "conda":
+            distro, facts = "", _conda(package)
+        case _:
+            name = canonicalize_name(package.name)
+            return PackageURL("pypi", None, name, version or None)
+    known = {key: value for key, value in facts.items() if value}
+    return PackageURL(package.type, distro or None, package.name, version or None, known)
+
+
+def _conda(package: MeasuredPackage) -> dict[str, str]:
+    """What the URL of a conda package says: .../CHANNEL/SUBDIR/NAME-VERSION-BUILD.ENDING."""
+    facts = {"subdir": package.architecture}
+    *_, channel, subdir, file = ["", "", *package.source.split("/")]
+    start = f"{package.name}-{package.version}-"
+    for ending in ("conda", "tar.bz2"):
+        if file.startswith(start) and file.endswith(f".{ending}"):
+            build = file.removeprefix(start).removesuffix(f".{ending}")
+            facts |= {"build": build, "channel": channel, "subdir": subdir, "type": ending}
+    return facts
+
+
+def _licence(said: str) -> tuple[str, str]:
+    """A package's licence as an SPDX expression; where it is none, a name for it, which is the
+    text's own, and the text.
+    """
+    try:
+        expression = str(canonicalize_license_expression(said))
+    except ValueError:
+        expression = ""
+    if expression and all(map(NAMED.fullmatch, OWN.findall(expression))):
+        return expression, ""
+    if not said:
+        return "", ""
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", said)[:40].strip("-")
+    return f"LicenseRef-{readable}-{hashlib.sha256(said.encode()).hexdigest()[:12]}", said
 
 
 def _stage(stage: Stage, platform: str, lock: Lock) -> Iterator[Part]:
@@ -123,4 +169,3 @@ def _stage(stage: Stage, platform: str, lock: Lock) -> Iterator[Part]:
         facts = {"file_name": filename} if filename else {}
         purl = PackageURL("pypi", None, wheel.name, wheel.version, facts).to_string()
         yield Part("source", wheel.name, wheel.version, purl, sha256, comment=filename, of=slot)
-    yield from _packages(stage.packages, platform, lock, "tool", slot)

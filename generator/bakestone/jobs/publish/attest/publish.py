@@ -12,10 +12,13 @@ from bakestone.clients.registry import blobs
 from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
 from bakestone.core.render.measured import Json, parts
 from bakestone.core.render.metadata import Metadata
+from bakestone.core.render.packagelist import MeasuredPackage
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
+from bakestone.errors import Finding
 from bakestone.jobs.publish.attest import contents, index, spdx
 from bakestone.jobs.publish.attest.index import Blob
-from bakestone.jobs.publish.found import Found
+from bakestone.jobs.publish.failures import FailedVariant, VariantError
+from bakestone.jobs.publish.found import PACKAGES, Found, FoundPlatform
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def complete(
     """The index of a variant's images with everything that belongs to them, put by its digest.
 
     The images in it keep their digests; where they come from stands in the index alone. An index
-    that is whole already is given as it is.
+    that is whole already is given as it is. Raises `VariantError` for an image without a list of
+    its packages.
     """
     top, where = found.top, variant.repository
     if index.is_done(top.data):
@@ -56,7 +60,7 @@ def complete(
         platform, image = by_digest[digest]
         noted = index.noted(entry, image.inventory, image.size)
         entries.append(index.described(noted, about))
-        predicate = sbom(plan, variant, platform, digest, image.inventory)
+        predicate = sbom(plan, variant, platform, image)
         namespace, _, name = where.rpartition("/")
         # the image's name, as BuildKit names it in its statements
         subject = PackageURL("docker", namespace, name, variant.tag, {"platform": platform})
@@ -77,16 +81,29 @@ def complete(
     return Manifest(whole.digest, INDEX_TYPES[0], whole.content)
 
 
-def sbom(
-    plan: BuildPlan, variant: PlannedVariant, platform: str, digest: str, inventory: Json
-) -> Json:
-    """The SPDX document of one platform of a variant, whose manifest has this digest."""
-    measured = {slot: part.values for slot, part in parts(inventory).items()}
+def sbom(plan: BuildPlan, variant: PlannedVariant, platform: str, image: FoundPlatform) -> Json:
+    """The SPDX document of one platform of a variant.
+
+    Raises `VariantError` for an image without a list of its packages.
+    """
+    packages = _packages(variant, image)
+    measured = {slot: part.values for slot, part in parts(image.inventory).items()}
     found = contents.parts(variant.variant, platform, plan.lock, plan.library, measured)
+    found += contents.packages(variant.variant, packages)
     facts = {"arch": platform.partition("/")[2], "repository_url": variant.repository}
-    purl = PackageURL("oci", None, variant.repository.rpartition("/")[2], digest, facts)
+    purl = PackageURL("oci", None, variant.repository.rpartition("/")[2], image.digest, facts)
     title = f"{variant.family}/{variant.name}"
-    return spdx.document(title, purl.to_string(), digest, variant.epoch, found)
+    return spdx.document(title, purl.to_string(), image.digest, variant.epoch, found)
+
+
+def _packages(variant: PlannedVariant, image: FoundPlatform) -> tuple[MeasuredPackage, ...]:
+    if image.packages is None:
+        where = f"{variant.repository}@{image.digest}"
+        said = f"{where} is no image of Bakestone: its last layer has no {PACKAGES}"
+        hint = f"did an earlier version make it? Remove {variant.kept}, then build again"
+        finding = Finding(said, hint, name=variant.title)
+        raise VariantError(FailedVariant(finding, environment=True))
+    return image.packages
 
 
 def _entry(top: Manifest, variant: PlannedVariant) -> Json:

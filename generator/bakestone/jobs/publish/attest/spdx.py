@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from bakestone import __version__
 from bakestone.core.render.measured import Json
-from bakestone.jobs.publish.attest.contents import Part
+from bakestone.jobs.publish.attest.contents import NAMED, Part
 
 PREDICATE = "https://spdx.dev/Document"
 NOTHING = "NOASSERTION"
@@ -22,7 +22,6 @@ PURPOSES = {
     "component": "APPLICATION",
     "package": "LIBRARY",
     "source": "ARCHIVE",
-    "tool": "LIBRARY",
 }
 IMAGE = "SPDXRef-Image"
 
@@ -42,14 +41,13 @@ def document(name: str, purl: str, digest: str, epoch: int, found: Sequence[Part
                 relations.append((IMAGE, "DESCENDANT_OF", here))
             case "source":
                 relations.append((ids[part.of], "GENERATED_FROM", here))
-            case "tool":
-                relations.append((here, "BUILD_DEPENDENCY_OF", ids[part.of]))
             case _:
                 relations.append((IMAGE, "CONTAINS", here))
     image = _package(IMAGE, Part("image", name, digest, purl, sha256))
-    licences = sorted(
-        {word for part in found for word in re.findall(r"LicenseRef-[A-Za-z0-9.-]+", part.licence)}
-    )
+    licences: dict[str, list[Part]] = {}
+    for part in found:
+        for licence in set(NAMED.findall(part.licence)):
+            licences.setdefault(licence, []).append(part)
     out: Json = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -65,7 +63,7 @@ def document(name: str, purl: str, digest: str, epoch: int, found: Sequence[Part
         ],
     }
     if licences:
-        out["hasExtractedLicensingInfos"] = [_licence(name, found) for name in licences]
+        out["hasExtractedLicensingInfos"] = [_licence(*entry) for entry in sorted(licences.items())]
     return out
 
 
@@ -101,11 +99,13 @@ def _id(part: Part) -> str:
 
 
 def _licence(name: str, found: Sequence[Part]) -> Json:
-    """Where to read a licence that SPDX has no name for."""
-    pages = sorted({part.homepage for part in found if name in part.licence and part.homepage})
-    titles = ", ".join(sorted({part.name for part in found if name in part.licence}))
+    """A licence that SPDX has no name for: what its packages say, or where to read it."""
+    pages = sorted({part.homepage for part in found if part.homepage})
+    titles = ", ".join(sorted({part.name for part in found}))
+    texts = sorted({part.licence_text for part in found if part.licence_text})
     return {
         "licenseId": name,
-        "name": name.removeprefix("LicenseRef-"),
-        "extractedText": f"The licence of {titles}: {' '.join(pages) or NOTHING}",
+        "name": texts[0] if texts else name.removeprefix("LicenseRef-"),
+        "extractedText": "; ".join(texts)
+        or f"The licence of {titles}: {' '.join(pages) or NOTHING}",
     }
