@@ -262,6 +262,9 @@ class Quiet:
     def watch(self, state: State) -> None:
         """Nothing."""
 
+    def again(self, *_: object) -> None:
+        """Nothing."""
+
 
 def matrix(registry: str) -> dict[str, Any]:
     """What goes into images.yaml."""

@@ -92,7 +92,7 @@ class Renderer:
                 f"ARG SOURCE_DATE_EPOCH={epoch(variant, self.lock)}",
                 install(wanted, self.lock, variant.platforms, stages),
                 *(self._vendor_packages(vendor, variant, stages) for vendor in vendors),
-                f"RUN {mounted(toolbox.reference)} <<'EOF'\n. /tools/timed.sh\n"
+                f"RUN {mounted(toolbox.reference)} <<'EOF'\n# user\n. /tools/timed.sh\n"
                 f"sh /tools/user.sh {variant.family.user} {UID}\nEOF",
             ]
             distro = variant.distro

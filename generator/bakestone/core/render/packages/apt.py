@@ -76,7 +76,8 @@ def install(
     Raises `BakestoneError` when it does not hold the set.
     """
     vendors = ", ".join(r.name for r in packages.repositories)
-    begin = [*stages.begin, *BEGIN, *([f"# packages from {vendors}"] if vendors else [])]
+    title = f"# packages from {vendors}" if vendors else "# distro packages"
+    begin = [title, *stages.begin, *BEGIN]
     return script(packages, locked, platforms, Steps(begin, _install, ["clean"]), stages)
 
 

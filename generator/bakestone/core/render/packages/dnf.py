@@ -56,7 +56,7 @@ def install(
     first = pins[platforms[0]]
     if not any(pins.values()):
         return ""
-    lines = [*stages.begin, *BEGIN]
+    lines = ["# distro packages", *stages.begin, *BEGIN]
     if all(names == first for names in pins.values()):
         lines += [command(["packages", *first])]
     else:

@@ -56,7 +56,7 @@ def unpack(
     if len(set(calls.values())) > 1:
         cases = (f"{_MACHINES[platform]}) {call} ;;" for platform, call in calls.items())
         lines = ['case "$(uname -m)" in', *cases, "esac"]
-    return f"RUN {mounts} <<'EOF'\n" + "\n".join(lines) + "\nEOF\n"
+    return f"RUN {mounts} <<'EOF'\n# wheels\n" + "\n".join(lines) + "\nEOF\n"
 
 
 def _locked(wheel: Wheel, lock: Lock, platforms: tuple[str, ...]) -> LockedWheel:
