@@ -90,7 +90,7 @@ def test_the_index_says_it_and_the_images_keep_their_digests(
     content = inventory(variant.variant)
     found = Found(
         Manifest(digest, index.MANIFEST, raw),
-        {variant.platforms[0]: FoundPlatform(digest, 5, content)},
+        {variant.platforms[0]: FoundPlatform(digest, 5, content, packages=())},
     )
     publication = Publication(Metadata(vendor="Example Inc."), "2026-11-22T00:00:00Z")
     registry = Registry(Site())

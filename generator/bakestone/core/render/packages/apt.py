@@ -222,7 +222,7 @@ def question(asked: PackagesQuestion) -> str:
         here = tuple(used[name] for name in names if used[name].platform in ("", asked.platform))
         lines = [*BEGIN, *vendor_sources(here, (asked.platform,), with_parts=True)]
         lines += [
-            f"# {asked.now}: asked anew each time, never answered from the cache",
+            f"# {asked.when}: asked anew each time, never answered from the cache",
             "apt update",
             "mkdir -p /out",
         ]

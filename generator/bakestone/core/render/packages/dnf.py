@@ -107,7 +107,7 @@ def question(asked: PackagesQuestion) -> str:
     wanted = json.dumps([s.names for s in asked.sets])
     lines = [
         *BEGIN,
-        f"# {asked.now}: asked anew each time, never answered from the cache",
+        f"# {asked.when}: asked anew each time, never answered from the cache",
         "mkdir -p /out",
     ]
     lines += [f"\"$python\" - '{wanted}' <<'PYTHON'", resolver(updates=asked.updates) + "PYTHON"]

@@ -12,7 +12,7 @@ from bakestone.core.lock.needs import PackageSet
 
 @dataclass(frozen=True)
 class PackagesQuestion:
-    """Which sets of packages are asked for inside the image `origin`, at the time `now`.
+    """Which sets of packages are asked for inside the image `origin`, at the time `when`.
 
     `keyrings` is the image in which the keyrings of vendors' repositories are made: `origin` itself
     when it is empty. With `updates`, what the image has older is asked as well.
@@ -21,7 +21,7 @@ class PackagesQuestion:
     origin: str
     sets: Sequence[PackageSet]
     platform: str
-    now: str
+    when: str
     keyrings: str = ""
     updates: bool = False
 
