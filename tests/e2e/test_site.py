@@ -412,7 +412,7 @@ def _records(engine: Engine, folder: Path, env: dict[str, str]) -> list[str]:
         "buildx", "history", "ls", "--format", "{{.Ref}} {{.Name}}", env=env
     ).splitlines()
     ours = [
-        line.split()[0] for line in listed if line.endswith("-debian12") and " greeting" in line
+        line.split()[0] for line in listed if line.endswith("-debian12)") and " greeting (" in line
     ]
     about = {
         ref: engine.docker("buildx", "history", "inspect", ref, code=None, env=env) for ref in ours
