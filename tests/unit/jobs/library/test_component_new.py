@@ -715,6 +715,9 @@ def broken(folder: Path, file: str, before: str, after: str) -> None:
         ),
         ("install.archive.j2", "{{ files }}", "{{ flies }}", "'flies' is undefined"),
         ("install.archive.j2", "{{ files }}", "{% if %}", "the template cannot be filled"),
+        ("install.archive.j2", "find /out ", "# find /out ", "does not set the times"),
+        ("install.archive.j2", "\nEOF\n", "\nEOF\nRUN true\n", "does not set the times"),
+        ("install.archive.j2", "find /out ", ". /tools/timed.sh #", "does not set the times"),
         ("inventory.sh", 'echo "version=$version"', 'echo "$version"', "it prints no `version=`"),
         (
             "inventory.sh",
@@ -742,6 +745,40 @@ def test_check_finds_what_is_broken(
     assert shown.exit_code == 1, shown.output
     assert isinstance(shown.exception, SystemExit)
     assert what in shown.output
+
+
+def test_a_template_that_sets_no_times_is_told_by_its_place_with_what_to_write(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    bakestone(*PROBE, server.file("p.tar.gz", tarball({"p/bin/probe": PROGRAM})))
+    broken(tmp_path, "install.archive.j2", "find /out -exec touch -h -d @315532800 {} +\n", "")
+    assert bakestone("component", "check", "probe").output == (
+        "components/probe/install.archive.j2: the last RUN does not set the times of what is in"
+        " /out, so its layer is another one in each build\n"
+        "    hint: end it with the line `find /out -exec touch -h -d @315532800 {} +`\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "fits"),
+    [
+        ("RUN {{ tools }} <<'EOF'\n. /tools/timed.sh\ntrue\nEOF\n", True),
+        ("RUN <<'EOF'\nset -eu\ntrue\nEOF\n", False),
+        ("RUN {{ tools }} <<'EOF'\n# . /tools/timed.sh\ntrue\nEOF\n", False),
+        ("RUN {{ tools }} <<'EOF'\n. /tools/timed.sh\nEOF\nRUN ln -s a /b\n", False),
+        ("{#- RUN nothing -#}\nRUN {{ tools }} <<'EOF'\n. /tools/timed.sh\ntrue\nEOF\n", True),
+        ("ENV A=b\n", True),
+    ],
+)
+def test_each_run_in_the_image_itself_sets_times(
+    template: str, fits: bool, bakestone: Command, tmp_path: Path
+) -> None:
+    bakestone(*JQ)
+    (tmp_path / "components/jq/install.apt.j2").write_text(template, "utf-8")
+    shown = bakestone("component", "check", "jq")
+    assert shown.exit_code == (0 if fits else 1), shown.output
+    message = "components/jq/install.apt.j2: a RUN does not set the times of what it changes"
+    assert (message in shown.output) is not fits
 
 
 def test_check_uses_shellcheck_where_there_is_one(
