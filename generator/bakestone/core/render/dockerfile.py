@@ -13,7 +13,7 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
 from bakestone.core.matrix.conditions import python
-from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.core.matrix.variant import INHERITED, Chosen, Variant, slot_rank
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import UID, Environments, labels, seen, stage_context
 from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
@@ -101,17 +101,31 @@ class Renderer:
             brought = sorted(variant.base.provides.items(), key=lambda item: slot_rank(item[0]))
             marks = [Mark(f"base {slot}", slot, version) for slot, version in brought]
             marks += [_mark(c) for c in others]
-            inside = [c.text for c in variant.slots.values() if not c.staged]
-            how = self._pins(wanted)
-            contents = ContentsRow(", ".join(inside), how, variant.base.ref)
+            contents = self._base_contents(variant, wanted, vendors)
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             last = RenderedStage(title, text, tuple(marks), contents)
             self._known[key] = (*before, last)
         return self._known[key]
 
-    def _pins(self, packages: PackageSet) -> str:
-        locked = self.lock.packages.get(packages.base)
-        return f"image, packages by {locked.pins}" if locked and packages.names else "image"
+    def _base_contents(
+        self, variant: Variant, wanted: PackageSet, vendors: Sequence[VendorPackages]
+    ) -> tuple[ContentsRow, ...]:
+        """What the image brings, what the distro's archive has, what each vendor's has."""
+        image = [c.text for c in variant.slots.values() if c.method == INHERITED]
+        rows = [ContentsRow(", ".join(image), INHERITED, variant.base.ref)]
+        manager = wanted.distro.package_manager
+        locked = self.lock.packages.get(wanted.base)
+        if locked and wanted.names:
+            named = [c.text for c in variant.slots.values() if c.of_distro]
+            archive = {
+                "snapshot": f"archive as of {locked.snapshot}",
+                "frozen": "frozen archive",
+            }.get(locked.pins, "archive, exact versions")
+            rows.append(ContentsRow(", ".join([*named, "packages"]), manager, archive))
+        for vendor in vendors:
+            hosts = dict.fromkeys(_host(r.line) for r in vendor.packages.repositories)
+            rows.append(ContentsRow(vendor.chosen.text, manager, ", ".join(hosts)))
+        return tuple(rows)
 
     def _vendor_packages(self, vendor: VendorPackages, variant: Variant, stages: ToolStages) -> str:
         """The RUN that installs a component's packages from its vendor's repository, and what its
@@ -141,7 +155,7 @@ class Renderer:
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
-            contents=ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
+            contents=(ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),),
         )
         return (*builder, keys, toolbox, last)
 
@@ -210,7 +224,7 @@ class Renderer:
         body.append(template.render(text, context, origin=origin).strip("\n"))
         whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
         contents = ContentsRow(chosen.text, chosen.method, _source(stage))
-        last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, contents)
+        last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, (contents,))
         self._known[key] = (*found, last)
         return self._known[key]
 
@@ -289,10 +303,15 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
 
 def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
-    hosts = dict.fromkeys(a.url.split("/")[2] for a in stage.artifacts)
+    hosts = dict.fromkeys(_host(a.url) for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
     indexed = [f"package index: {few(wheels, 2)}"] if wheels else []
     return ", ".join([*hosts, *indexed])
+
+
+def _host(text: str) -> str:
+    """The host of the first URL in a text."""
+    return text.partition("://")[2].partition("/")[0]
 
 
 def _adds(artifacts: Sequence[Artifact]) -> str:

@@ -54,7 +54,7 @@ class RenderedStage:
     title: str
     text: str = field(repr=False)
     marks: tuple[Mark, ...] = ()
-    contents: ContentsRow | None = None
+    contents: tuple[ContentsRow, ...] = ()
     own: bool = False
 
     def __eq__(self, other: object) -> bool:

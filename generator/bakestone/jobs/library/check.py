@@ -14,7 +14,6 @@ from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
-from bakestone.jobs.library.scaffold import RESERVED, RESERVED_WHY
 
 _READ_BACK = re.compile(r"version=[\"']?\$\{?VERSION\b")
 _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
@@ -63,8 +62,6 @@ def _name(component: Component) -> Iterator[Finding]:
     if component.folder.name != component.name:
         why = f"component: {component.name} is in a folder named {component.folder.name}"
         yield Finding(why, "give both one name", name=where)
-    if component.name in RESERVED:
-        yield Finding(RESERVED_WHY.format(component.name), "rename it", name=where)
 
 
 def _inventory(component: Component) -> Iterator[Finding]:
