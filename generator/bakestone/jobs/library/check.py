@@ -89,6 +89,11 @@ def _templates(component: Component) -> Iterator[Finding]:
         why = f"install.{method}.j2 belongs to no method"
         hint = "add the method in component.yaml, or remove the file"
         yield Finding(why, hint, name=component.origin)
+    vendors = any("packages" in v.methods.get("apt", ()) for v in component.versions.values())
+    for method in sorted(there & {INHERITED, *PACKAGES}):
+        if method != "apt" or not vendors:
+            why = f"install.{method}.j2 is never used: it is for packages of a vendor only"
+            yield Finding(why, "remove the file; see docs/components.md", name=component.origin)
     offered = {method for version in component.versions.values() for method in version.methods}
     for method in component.methods:
         if component.slot != "distro" and method not in offered:
