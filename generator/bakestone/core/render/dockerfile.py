@@ -97,10 +97,15 @@ class Renderer:
             ]
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"
-            others = (c for c in variant.slots.values() if c.slot != "distro")
-            brought = sorted(variant.base.provides.items(), key=lambda item: slot_rank(item[0]))
-            marks = [Mark(f"base {slot}", slot, version) for slot, version in brought]
-            marks += [_mark(c) for c in others]
+            brought = variant.base.provides
+            others = [c for c in variant.slots.values() if c.slot != "distro"]
+            # what the base image is named for comes first, then what it brings besides
+            others.sort(key=lambda c: c.method != INHERITED or c.slot in brought)
+            number = sum(c.method == INHERITED and c.slot not in brought for c in others)
+            marks = [_mark(c) for c in others]
+            marks[number:number] = [
+                Mark(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)
+            ]
             contents = self._base_contents(variant, wanted, vendors)
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             last = RenderedStage(title, text, tuple(marks), contents)

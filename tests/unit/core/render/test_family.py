@@ -131,7 +131,7 @@ families:
     rows = [re.split(r" {2,}", row[2:]) for row in contents(families["told"]).splitlines()]
     assert ["openmpi", "openmpi@5.0.10", "source", "download.open-mpi.org", "all"] in rows
     assert ["nccl", "nccl@2.25.1", "wheel", "package index: nvidia-nccl-cu12", "2"] in rows
-    at = next(n for n, row in enumerate(rows) if row[0] == "ubuntu22.04-cudnn")
+    at = next(n for n, row in enumerate(rows) if row[0] == "ubuntu22.04-cuda")
     assert rows[at][1:] == ["ubuntu@22.04, cuda@12.8.1,", "image", "docker.io/nvidia/cuda:", "2"]
     assert rows[at + 1][1:] == ["cudnn@9.8.0.87", "12.8.1-cudnn-devel-ubuntu22.04"]
     vendors = "developer.download.nvidia.com"
@@ -151,6 +151,26 @@ def test_the_table_of_contents_is_120_columns_wide_at_most(made: Project) -> Non
     for project in (made, *own):
         for file in project.families.values():
             assert max(map(len, contents(file).splitlines())) <= 120
+
+
+def test_a_base_with_cuda_in_it_is_called_by_its_cuda_not_by_what_changes_more_often(
+    library: Library, tmp_path: Path
+) -> None:
+    text = """\
+version: 1
+registry: localhost:5000/base
+accept: [nvidia-eula]
+families:
+  - name: bases
+    axes:
+      distro: [ubuntu@24.04]
+      gpu:
+        - none
+        - {cuda: "12.8.1", cudnn: "9.8.0.87", nccl: "2.25.1"}
+        - {cuda: "13.0.0", cudnn: "9.12.0.46", nccl: "2.27.7"}
+"""
+    names = locked(tmp_path, text, library=library).families["bases"].names.values()
+    assert {"ubuntu24.04-cuda12", "ubuntu24.04-cuda13"} < set(names)
 
 
 def test_names_are_short(made: Project) -> None:
