@@ -95,12 +95,15 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
     titles: dict[str, dict[str, RenderedStage]] = {}
     for stage in stages:
         titles.setdefault(stage.title, {}).setdefault(stage.identity, stage)
-    taken = {title for title, group in titles.items() if any(s.own for s in group.values())}
-    found: dict[str, str] = {}
+    found = {i: title for title, group in titles.items() for i, s in group.items() if s.own}
+    own = set(found.values())
+    taken = set(own)
     for title, group in titles.items():
-        labels = _labels(list(group.values()))
-        for (identity, stage), label in zip(group.items(), labels, strict=True):
-            name = title if stage.own else _free(title + label, taken)
+        shared = {identity: s for identity, s in group.items() if not s.own}
+        for identity, label in zip(shared, _labels(list(shared.values())), strict=True):
+            wanted = title + label
+            # a variant of a distro alone is called as its base would be
+            name = _free(f"{wanted}.base" if wanted in own else wanted, taken)
             taken.add(name)
             found[identity] = name
     return found

@@ -171,6 +171,7 @@ families:
 """
     names = locked(tmp_path, text, library=library).families["bases"].names.values()
     assert {"ubuntu24.04-cuda12", "ubuntu24.04-cuda13"} < set(names)
+    assert {"ubuntu24.04", "ubuntu24.04.base"} < set(names), "a variant is called as its base"
 
 
 def test_names_are_short(made: Project) -> None:

@@ -118,7 +118,7 @@ def test_a_variants_own_stage_keeps_its_name_whatever_others_are_called() -> Non
     own = stage("debian12", "b", own=True)
     for order in ([shared, own], [own, shared]):
         found = names(order)
-        assert (found[own.identity], found[shared.identity]) == ("debian12", "debian12-2")
+        assert (found[own.identity], found[shared.identity]) == ("debian12", "debian12.base")
 
 
 def test_a_label_and_a_title_do_not_meet() -> None:
