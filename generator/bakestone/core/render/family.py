@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from textwrap import wrap
 
 from bakestone.core.documents.words import count
@@ -41,7 +41,9 @@ class FamilyFile:
     @cached_property
     def _all(self) -> tuple[RenderedStage, ...]:
         """Every stage once, each after those that it needs: first what is shared."""
-        found = {stage.identity: stage for own in self.stages.values() for stage in own}
+        found: dict[str, RenderedStage] = {}
+        for stage in chain.from_iterable(self.stages.values()):
+            found[stage.identity] = stage.alike(found.get(stage.identity, stage))
         return tuple(sorted(found.values(), key=lambda stage: stage.own))
 
     @cached_property

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -80,6 +80,14 @@ class RenderedStage:
         """
         return f"@stage:{self.identity}:platform@"
 
+    def alike(self, other: RenderedStage) -> RenderedStage:
+        """The same stage with the marks that it has in another variant as well: what the two differ
+        in does not make it what it is.
+        """
+        if self.marks == other.marks:
+            return self
+        return replace(self, marks=tuple(mark for mark in self.marks if mark in other.marks))
+
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""
 
@@ -113,7 +121,9 @@ def _labels(group: Sequence[RenderedStage]) -> list[str]:
     """What comes after the title, for each stage of a group: of the fewest kinds of marks that tell
     all apart, or of all.
     """
-    kinds = list(dict.fromkeys(mark.kind for stage in group for mark in stage.marks))
+    # in the order of the one that has most: a kind that the others lack keeps its place
+    longest = sorted(group, key=lambda stage: -len(stage.marks))
+    kinds = list(dict.fromkeys(mark.kind for stage in longest for mark in stage.marks))
     labels = [""] * len(group)
     for number in range(len(kinds) + 1):
         for chosen in combinations(kinds, number):
