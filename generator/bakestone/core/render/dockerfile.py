@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bakestone.core.documents import template
@@ -97,20 +98,11 @@ class Renderer:
             ]
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"
-            brought = variant.base.provides
-            others = [c for c in variant.slots.values() if c.slot != "distro"]
-            # what the base image is named for comes first, then what it brings besides
-            others.sort(key=lambda c: c.method != INHERITED or c.slot in brought)
-            number = sum(c.method == INHERITED and c.slot not in brought for c in others)
-            marks = [_mark(c) for c in others]
-            marks[number:number] = [
-                Mark(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)
-            ]
             contents = self._base_contents(variant, wanted, vendors)
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
-            last = RenderedStage(title, text, tuple(marks), contents)
-            self._known[key] = (*before, last)
-        return self._known[key]
+            self._known[key] = (*before, RenderedStage(title, text, contents=contents))
+        *before, last = self._known[key]
+        return (*before, replace(last, marks=_base_marks(variant)))
 
     def _base_contents(
         self, variant: Variant, wanted: PackageSet, vendors: Sequence[VendorPackages]
@@ -291,6 +283,20 @@ def _toolbox(packages: PackageSet) -> RenderedStage:
 
 def _mark(chosen: Chosen) -> Mark:
     return Mark(chosen.slot, chosen.component.name, chosen.version.version)
+
+
+def _base_marks(variant: Variant) -> tuple[Mark, ...]:
+    """What may tell a variant's base from others: what its image is named for, what that brings
+    besides, then all other slots.
+    """
+    brought = variant.base.provides
+    others = [c for c in variant.slots.values() if c.slot != "distro"]
+    named = [c for c in others if c.method == INHERITED and c.slot not in brought]
+    return (
+        *map(_mark, named),
+        *(Mark(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
+        *(_mark(c) for c in others if c not in named),
+    )
 
 
 def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, ...]:

@@ -86,7 +86,13 @@ class RenderedStage:
         """
         if self.marks == other.marks:
             return self
-        return replace(self, marks=tuple(mark for mark in self.marks if mark in other.marks))
+        words = {(mark.kind, mark.word) for mark in other.marks}
+        marks = (
+            mark if mark in other.marks else replace(mark, version="")
+            for mark in self.marks
+            if (mark.kind, mark.word) in words
+        )
+        return replace(self, marks=tuple(marks))
 
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""
@@ -148,7 +154,7 @@ def _label(mark: Mark | None, marks: Iterable[Mark | None]) -> str:
     common = max(_common(mark.version, other) for other in others)
     end = re.compile(r"[._-]|$").search(mark.version, common + 1)
     short = mark.version[: end.start() if end else None]
-    return f"-{mark.word}{short}" if mark.word else short
+    return f"-{mark.word}{short}" if mark.word or short[:1].isalpha() else short
 
 
 def _common(one: str, other: str) -> int:
