@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from bakestone.core.documents import template
@@ -102,7 +102,7 @@ class Renderer:
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             self._known[key] = (*before, RenderedStage(title, text, contents=contents))
         *before, last = self._known[key]
-        return (*before, replace(last, marks=_base_marks(variant)))
+        return (*before, last.marked(_base_marks(variant)))
 
     def _base_contents(
         self, variant: Variant, wanted: PackageSet, vendors: Sequence[VendorPackages]
@@ -282,7 +282,11 @@ def _toolbox(packages: PackageSet) -> RenderedStage:
 
 
 def _mark(chosen: Chosen) -> Mark:
-    return Mark(chosen.slot, chosen.component.name, chosen.version.version)
+    return _mark_of(chosen.slot, chosen.component.name, chosen.version.version)
+
+
+_mark_of = cache(Mark)
+"""A mark, made once: every variant has some for its base."""
 
 
 def _base_marks(variant: Variant) -> tuple[Mark, ...]:
@@ -294,7 +298,7 @@ def _base_marks(variant: Variant) -> tuple[Mark, ...]:
     named = [c for c in others if c.method == INHERITED and c.slot not in brought]
     return (
         *map(_mark, named),
-        *(Mark(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
+        *(_mark_of(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
         *(_mark(c) for c in others if c not in named),
     )
 

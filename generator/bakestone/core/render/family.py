@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, zip_longest
-from textwrap import wrap
 
 from bakestone.core.documents.words import count
 from bakestone.core.matrix.spec import Family
@@ -42,8 +41,12 @@ class FamilyFile:
     def _all(self) -> tuple[RenderedStage, ...]:
         """Every stage once, each after those that it needs: first what is shared."""
         found: dict[str, RenderedStage] = {}
+        seen: dict[int, RenderedStage] = {}
         for stage in chain.from_iterable(self.stages.values()):
-            found[stage.identity] = stage.alike(found.get(stage.identity, stage))
+            if id(stage) not in seen:  # most are those of other variants themselves
+                seen[id(stage)] = stage
+                known = found.get(stage.identity)
+                found[stage.identity] = known.alike(stage) if known else stage
         return tuple(sorted(found.values(), key=lambda stage: stage.own))
 
     @cached_property
@@ -70,6 +73,8 @@ class FamilyFile:
                 users.setdefault(stage.identity, []).append(number)
         rows = [("STAGE", "WHAT", "METHOD", "SOURCE", "USED BY")]
         for stage in self._all:
+            if not stage.contents:
+                continue
             name = self.names[stage.identity]
             used = _ranges(users[stage.identity], len(self.stages))
             for about in stage.contents:
@@ -160,15 +165,20 @@ def _lines(cell: str, width: int) -> list[str]:
     """A cell as lines of this width at most; a reference that is longer goes on after its `:` or a
     `/`.
     """
-    words = []
+    if len(cell) <= width:
+        return [cell]
+    lines = [""]
     for word in cell.split():
         rest = word
         while len(rest) > width:
             cut = max(rest.rfind(mark, 0, width) for mark in ":/") + 1 or width
-            words.append(rest[:cut])
+            lines.append(rest[:cut])
             rest = rest[cut:]
-        words.append(rest)
-    return wrap(" ".join(words), width, break_long_words=False, break_on_hyphens=False)
+        if len(lines[-1]) + 1 + len(rest) <= width:
+            lines[-1] = f"{lines[-1]} {rest}".lstrip()
+        else:
+            lines.append(rest)
+    return [line for line in lines if line]
 
 
 def _ranges(numbers: Sequence[int], whole: int) -> str:

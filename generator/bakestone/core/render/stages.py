@@ -84,15 +84,19 @@ class RenderedStage:
         """The same stage with the marks that it has in another variant as well: what the two differ
         in does not make it what it is.
         """
-        if self.marks == other.marks:
-            return self
-        words = {(mark.kind, mark.word) for mark in other.marks}
-        marks = (
-            mark if mark in other.marks else replace(mark, version="")
+        versions = {(mark.kind, mark.word): mark.version for mark in other.marks}
+        marks = tuple(
+            mark if mark.version in ("", versions[kind]) else replace(mark, version="")
             for mark in self.marks
-            if (mark.kind, mark.word) in words
+            if (kind := (mark.kind, mark.word)) in versions
         )
-        return replace(self, marks=tuple(marks))
+        return self if marks == self.marks else self.marked(marks)
+
+    def marked(self, marks: tuple[Mark, ...]) -> RenderedStage:
+        """The same stage with other marks."""
+        found = replace(self, marks=marks)
+        found.__dict__["identity"] = self.identity  # of its text alone, which may be long
+        return found
 
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""
@@ -114,6 +118,8 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
     taken = set(own)
     for title, group in titles.items():
         shared = {identity: s for identity, s in group.items() if not s.own}
+        if not shared:
+            continue
         for identity, label in zip(shared, _labels(list(shared.values())), strict=True):
             wanted = title + label
             # a variant of a distro alone is called as its base would be
