@@ -122,7 +122,7 @@ def export() -> None:
 @options.selectors
 @option(
     "--changed-since",
-    "Only variants whose Dockerfile differs from that commit.",
+    "Only variants with another stage than at that commit.",
     metavar="COMMIT",
     default=None,
 )

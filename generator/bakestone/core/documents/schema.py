@@ -45,7 +45,12 @@ def check_value(value: str, name: str, definition: str, what: str) -> None:
     in the schema says.
     """
     rule = schema(name)["$defs"][definition]
-    if len(value) > rule["maxLength"] or not re.fullmatch(rule["pattern"], value):
+    taken = rule.get("not", {}).get("pattern")
+    if (
+        len(value) > rule["maxLength"]
+        or not re.fullmatch(rule["pattern"], value)
+        or (taken and re.search(taken, value))
+    ):
         shown = '"***"' if "@" in value else _show(value) + _offender(value)  # a login, it seems
         raise fail(f"{what} cannot be {shown}", rule["x-hint"], code=USAGE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from bakestone.core.documents import template
@@ -13,7 +14,7 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
 from bakestone.core.matrix.conditions import python
-from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.core.matrix.variant import INHERITED, Chosen, Variant, slot_rank
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import UID, Environments, labels, seen, stage_context
 from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
@@ -97,21 +98,31 @@ class Renderer:
             ]
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"
-            others = (c for c in variant.slots.values() if c.slot != "distro")
-            brought = sorted(variant.base.provides.items(), key=lambda item: slot_rank(item[0]))
-            marks = [Mark(f"base {slot}", slot, version) for slot, version in brought]
-            marks += [_mark(c) for c in others]
-            inside = [c.text for c in variant.slots.values() if not c.staged]
-            how = self._pins(wanted)
-            contents = ContentsRow(", ".join(inside), how, variant.base.ref)
+            contents = self._base_contents(variant, wanted, vendors)
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
-            last = RenderedStage(title, text, tuple(marks), contents)
-            self._known[key] = (*before, last)
-        return self._known[key]
+            self._known[key] = (*before, RenderedStage(title, text, contents=contents))
+        *before, last = self._known[key]
+        return (*before, last.marked(_base_marks(variant)))
 
-    def _pins(self, packages: PackageSet) -> str:
-        locked = self.lock.packages.get(packages.base)
-        return f"image, packages by {locked.pins}" if locked and packages.names else "image"
+    def _base_contents(
+        self, variant: Variant, wanted: PackageSet, vendors: Sequence[VendorPackages]
+    ) -> tuple[ContentsRow, ...]:
+        """What the image brings, what the distro's archive has, what each vendor's has."""
+        image = [c.text for c in variant.slots.values() if c.method == INHERITED]
+        rows = [ContentsRow(", ".join(image), INHERITED, variant.base.ref)]
+        manager = wanted.distro.package_manager
+        locked = self.lock.packages.get(wanted.base)
+        if locked and wanted.names:
+            named = [c.text for c in variant.slots.values() if c.of_distro]
+            archive = {
+                "snapshot": f"archive as of {locked.snapshot}",
+                "frozen": "frozen archive",
+            }.get(locked.pins, "archive, exact versions")
+            rows.append(ContentsRow(", ".join([*named, "packages"]), manager, archive))
+        for vendor in vendors:
+            hosts = dict.fromkeys(_host(r.line) for r in vendor.packages.repositories)
+            rows.append(ContentsRow(vendor.chosen.text, manager, ", ".join(hosts)))
+        return tuple(rows)
 
     def _vendor_packages(self, vendor: VendorPackages, variant: Variant, stages: ToolStages) -> str:
         """The RUN that installs a component's packages from its vendor's repository, and what its
@@ -141,7 +152,7 @@ class Renderer:
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
-            contents=ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),
+            contents=(ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),),
         )
         return (*builder, keys, toolbox, last)
 
@@ -210,7 +221,7 @@ class Renderer:
         body.append(template.render(text, context, origin=origin).strip("\n"))
         whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
         contents = ContentsRow(chosen.text, chosen.method, _source(stage))
-        last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, contents)
+        last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, (contents,))
         self._known[key] = (*found, last)
         return self._known[key]
 
@@ -271,7 +282,25 @@ def _toolbox(packages: PackageSet) -> RenderedStage:
 
 
 def _mark(chosen: Chosen) -> Mark:
-    return Mark(chosen.slot, chosen.component.name, chosen.version.version)
+    return _mark_of(chosen.slot, chosen.component.name, chosen.version.version)
+
+
+_mark_of = cache(Mark)
+"""A mark, made once: every variant has some for its base."""
+
+
+def _base_marks(variant: Variant) -> tuple[Mark, ...]:
+    """What may tell a variant's base from others: what its image is named for, what that brings
+    besides, then all other slots.
+    """
+    brought = variant.base.provides
+    others = [c for c in variant.slots.values() if c.slot != "distro"]
+    named = [c for c in others if c.method == INHERITED and c.slot not in brought]
+    return (
+        *map(_mark, named),
+        *(_mark_of(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
+        *(_mark(c) for c in others if c not in named),
+    )
 
 
 def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, ...]:
@@ -289,10 +318,15 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
 
 def _source(stage: Stage) -> str:
     """Where a component's files come from, for people."""
-    hosts = dict.fromkeys(a.url.split("/")[2] for a in stage.artifacts)
+    hosts = dict.fromkeys(_host(a.url) for a in stage.artifacts)
     wheels = [wheel.name for wheel in stage.wheels]
     indexed = [f"package index: {few(wheels, 2)}"] if wheels else []
     return ", ".join([*hosts, *indexed])
+
+
+def _host(text: str) -> str:
+    """The host of the first URL in a text."""
+    return text.partition("://")[2].partition("/")[0]
 
 
 def _adds(artifacts: Sequence[Artifact]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -54,7 +54,7 @@ class RenderedStage:
     title: str
     text: str = field(repr=False)
     marks: tuple[Mark, ...] = ()
-    contents: ContentsRow | None = None
+    contents: tuple[ContentsRow, ...] = ()
     own: bool = False
 
     def __eq__(self, other: object) -> bool:
@@ -80,6 +80,24 @@ class RenderedStage:
         """
         return f"@stage:{self.identity}:platform@"
 
+    def alike(self, other: RenderedStage) -> RenderedStage:
+        """The same stage with the marks that it has in another variant as well: what the two differ
+        in does not make it what it is.
+        """
+        versions = {(mark.kind, mark.word): mark.version for mark in other.marks}
+        marks = tuple(
+            mark if mark.version in ("", versions[kind]) else replace(mark, version="")
+            for mark in self.marks
+            if (kind := (mark.kind, mark.word)) in versions
+        )
+        return self if marks == self.marks else self.marked(marks)
+
+    def marked(self, marks: tuple[Mark, ...]) -> RenderedStage:
+        """The same stage with other marks."""
+        found = replace(self, marks=marks)
+        found.__dict__["identity"] = self.identity  # of its text alone, which may be long
+        return found
+
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""
 
@@ -95,12 +113,17 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
     titles: dict[str, dict[str, RenderedStage]] = {}
     for stage in stages:
         titles.setdefault(stage.title, {}).setdefault(stage.identity, stage)
-    taken = {title for title, group in titles.items() if any(s.own for s in group.values())}
-    found: dict[str, str] = {}
+    found = {i: title for title, group in titles.items() for i, s in group.items() if s.own}
+    own = set(found.values())
+    taken = set(own)
     for title, group in titles.items():
-        labels = _labels(list(group.values()))
-        for (identity, stage), label in zip(group.items(), labels, strict=True):
-            name = title if stage.own else _free(title + label, taken)
+        shared = {identity: s for identity, s in group.items() if not s.own}
+        if not shared:
+            continue
+        for identity, label in zip(shared, _labels(list(shared.values())), strict=True):
+            wanted = title + label
+            # a variant of a distro alone is called as its base would be
+            name = _free(f"{wanted}.base" if wanted in own else wanted, taken)
             taken.add(name)
             found[identity] = name
     return found
@@ -110,7 +133,9 @@ def _labels(group: Sequence[RenderedStage]) -> list[str]:
     """What comes after the title, for each stage of a group: of the fewest kinds of marks that tell
     all apart, or of all.
     """
-    kinds = list(dict.fromkeys(mark.kind for stage in group for mark in stage.marks))
+    # in the order of the one that has most: a kind that the others lack keeps its place
+    longest = sorted(group, key=lambda stage: -len(stage.marks))
+    kinds = list(dict.fromkeys(mark.kind for stage in longest for mark in stage.marks))
     labels = [""] * len(group)
     for number in range(len(kinds) + 1):
         for chosen in combinations(kinds, number):
@@ -135,7 +160,7 @@ def _label(mark: Mark | None, marks: Iterable[Mark | None]) -> str:
     common = max(_common(mark.version, other) for other in others)
     end = re.compile(r"[._-]|$").search(mark.version, common + 1)
     short = mark.version[: end.start() if end else None]
-    return f"-{mark.word}{short}" if mark.word else short
+    return f"-{mark.word}{short}" if mark.word or short[:1].isalpha() else short
 
 
 def _common(one: str, other: str) -> int:

@@ -14,11 +14,15 @@ from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
-from bakestone.jobs.library.scaffold import RESERVED, RESERVED_WHY
 
 _READ_BACK = re.compile(r"version=[\"']?\$\{?VERSION\b")
 _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
 """`version=` that is not an assignment."""
+_RUN = re.compile(r"^RUN\b", re.MULTILINE)
+_TOUCHED = re.compile(r"^[^#\n]*\bfind +/out\b[^\n]*\btouch\b", re.MULTILINE)
+"""The times of what a build stage leaves are set."""
+_TIMED = re.compile(r"^[ \t]*\. /tools/timed\.sh\b", re.MULTILINE)
+"""The times of what a RUN in the image itself changes are set."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,12 @@ def check(component: Component, library: Library) -> ComponentReport:
 
     Its files were checked against their schemas as they were read.
     """
-    findings = [*_name(component), *_inventory(component), *_templates(component)]
+    findings = [
+        *_name(component),
+        *_inventory(component),
+        *_templates(component),
+        *_times(component),
+    ]
     rendered = 0
     for version in component.versions.values():
         lacking = list(_version(component, version))
@@ -53,8 +62,6 @@ def _name(component: Component) -> Iterator[Finding]:
     if component.folder.name != component.name:
         why = f"component: {component.name} is in a folder named {component.folder.name}"
         yield Finding(why, "give both one name", name=where)
-    if component.name in RESERVED:
-        yield Finding(RESERVED_WHY.format(component.name), "rename it", name=where)
 
 
 def _inventory(component: Component) -> Iterator[Finding]:
@@ -82,11 +89,40 @@ def _templates(component: Component) -> Iterator[Finding]:
         why = f"install.{method}.j2 belongs to no method"
         hint = "add the method in component.yaml, or remove the file"
         yield Finding(why, hint, name=component.origin)
+    vendors = any("packages" in v.methods.get("apt", ()) for v in component.versions.values())
+    for method in sorted(there & {INHERITED, *PACKAGES}):
+        if method != "apt" or not vendors:
+            why = f"install.{method}.j2 is never used: it is for packages of a vendor only"
+            yield Finding(why, "remove the file; see docs/components.md", name=component.origin)
     offered = {method for version in component.versions.values() for method in version.methods}
     for method in component.methods:
         if component.slot != "distro" and method not in offered:
             hint = "remove it from component.yaml, or add data for it"
             yield Finding(f"no version offers the method {method}", hint, name=component.origin)
+
+
+def _times(component: Component) -> Iterator[Finding]:
+    """Templates that leave the times of their build in a layer: it would be another one each time.
+
+    Read off their text: what a RUN does in truth, `reproduce` shows.
+    """
+    for method in component.methods:
+        if not component.has_template(method):
+            continue
+        text, origin = component.template(method)
+        text = re.sub(r"{#.*?#}", "", text, flags=re.DOTALL).replace("\\\n", " ")
+        runs = _RUN.split(text)[1:]
+        if method in PACKAGES:
+            if not all(map(_TIMED.search, runs)):
+                why = "a RUN does not set the times of what it changes"
+                hint = "begin each with `RUN {{ tools }} <<'EOF'`, then a line `. /tools/timed.sh`"
+                yield Finding(
+                    f"{why}, so its layer is another one in each build", hint, name=origin
+                )
+        elif runs and not _TOUCHED.search(runs[-1]):
+            why = "the last RUN does not set the times of what is in /out"
+            hint = "end it with the line `find /out -exec touch -h -d @315532800 {} +`"
+            yield Finding(f"{why}, so its layer is another one in each build", hint, name=origin)
 
 
 def _version(component: Component, version: Version) -> Iterator[Finding]:

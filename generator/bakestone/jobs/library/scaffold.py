@@ -22,9 +22,6 @@ from bakestone.files import refused, scratch
 from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
 from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
 
-RESERVED = ("gate", "keyrings", "none", "scratch", "tools")
-"""Names that mean something else: stages of every Dockerfile, and the pattern of an empty slot."""
-RESERVED_WHY = "a component cannot be named {}: that is a stage of every Dockerfile, or a pattern"
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 
 _COMPONENT = """\
@@ -59,8 +56,6 @@ Texts = Mapping[str, str]
 def check_name(name: str, library: Library, folder: Path) -> None:
     """Raise when a component cannot be made under this name: a bad one, or one that is taken."""
     schema.check_value(name, "component", "component", "NAME")
-    if name in RESERVED:
-        raise fail(RESERVED_WHY.format(name), "choose another name", code=USAGE)
     path = folder / name
     if library.get(name) is not None and not (path / "component.yaml").exists():
         hint = f"`bakestone component add {name} VERSION --url URL` adds a version to it"

@@ -22,8 +22,8 @@ def matrix(plan: BuildPlan, changed_since: str | None, max_jobs: int) -> str:
     """One line of JSON: `include` with a name and the selectors of each job.
 
     Variants that share stages come into the same job when there are more
-    variants than jobs. With `changed_since`, only variants whose Dockerfile
-    differs from that commit. An empty matrix is `{"include": []}`; a workflow
+    variants than jobs. With `changed_since`, only variants that have another
+    stage than at that commit. An empty matrix is `{"include": []}`; a workflow
     skips the job then, because GitHub refuses an empty one.
     """
     chosen = order(plan.variants)

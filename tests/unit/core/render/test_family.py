@@ -12,7 +12,7 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.render.dockerfile import Renderer
-from bakestone.core.render.family import GENERATED, family_files, reachable
+from bakestone.core.render.family import GENERATED, FamilyFile, family_files, reachable
 from bakestone.project import Project
 from tests.support.samples import FIRST, MANY, ROOT, locked
 from tests.support.stages import stage_texts
@@ -100,6 +100,78 @@ def test_the_table_of_contents_has_each_stage_that_pins_something(made: Project)
             for chosen in variant.slots.values():
                 if variant.name in file.stages and chosen.staged:
                     assert chosen.text in table
+
+
+def contents(file: FamilyFile) -> str:
+    """The table of contents."""
+    return file.text.partition("# STAGE ")[2].partition("\n\n")[0]
+
+
+def test_the_table_of_contents_says_which_version_by_which_method_from_where(
+    library: Library, tmp_path: Path
+) -> None:
+    text = """\
+version: 1
+registry: localhost:5000/base
+accept: [nvidia-eula]
+families:
+  - name: told
+    axes:
+      distro: [ubuntu@22.04]
+      mpi: [openmpi@5.0.10]
+      gpu: [none, {cuda: "12.8.1", cudnn: "9.8.0.87", nccl: "2.25.1"}]
+    methods: {openmpi: source, nccl: wheel}
+  - name: packaged
+    axes:
+      distro: [ubuntu@16.04]
+      gpu: [{cuda: "9.0", cudnn: "7.4.2.24", nccl: "2.4.2"}]
+      git: ["2.7.4"]
+"""
+    families = locked(tmp_path, text, library=library).families
+    rows = [re.split(r" {2,}", row[2:]) for row in contents(families["told"]).splitlines()]
+    assert ["openmpi", "openmpi@5.0.10", "source", "download.open-mpi.org", "all"] in rows
+    assert ["nccl", "nccl@2.25.1", "wheel", "package index: nvidia-nccl-cu12", "2"] in rows
+    at = next(n for n, row in enumerate(rows) if row[0] == "ubuntu22.04-cuda")
+    assert rows[at][1:] == ["ubuntu@22.04, cuda@12.8.1,", "image", "docker.io/nvidia/cuda:", "2"]
+    assert rows[at + 1][1:] == ["cudnn@9.8.0.87", "12.8.1-cudnn-devel-ubuntu22.04"]
+    vendors = "developer.download.nvidia.com"
+    rows = [re.split(r" {2,}", row[2:]) for row in contents(families["packaged"]).splitlines()]
+    at = next(n for n, row in enumerate(rows) if row[1] == "ubuntu@16.04")
+    assert [row[1:] for row in rows[at : at + 5]] == [
+        ["ubuntu@16.04", "image", "docker.io/library/ubuntu:16.04", "all"],
+        ["git@2.7.4, packages", "apt", "frozen archive"],
+        ["cuda@9.0", "apt", vendors],
+        ["cudnn@7.4.2.24", "apt", vendors],
+        ["nccl@2.4.2", "apt", vendors],
+    ]
+
+
+def test_the_table_of_contents_is_120_columns_wide_at_most(made: Project) -> None:
+    own = [Project(ROOT / "images.yaml", ROOT / "images.lock.yaml", ROOT / "dockerfiles")]
+    for project in (made, *own):
+        for file in project.families.values():
+            assert max(map(len, contents(file).splitlines())) <= 120
+
+
+def test_a_base_with_cuda_in_it_is_called_by_its_cuda_not_by_what_changes_more_often(
+    library: Library, tmp_path: Path
+) -> None:
+    text = """\
+version: 1
+registry: localhost:5000/base
+accept: [nvidia-eula]
+families:
+  - name: bases
+    axes:
+      distro: [ubuntu@24.04]
+      gpu:
+        - none
+        - {cuda: "12.8.1", cudnn: "9.8.0.87", nccl: "2.25.1"}
+        - {cuda: "13.0.0", cudnn: "9.12.0.46", nccl: "2.27.7"}
+"""
+    names = locked(tmp_path, text, library=library).families["bases"].names.values()
+    assert {"ubuntu24.04-cuda12", "ubuntu24.04-cuda13"} < set(names)
+    assert {"ubuntu24.04", "ubuntu24.04.base"} < set(names), "a variant is called as its base"
 
 
 def test_names_are_short(made: Project) -> None:

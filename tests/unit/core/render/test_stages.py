@@ -118,7 +118,7 @@ def test_a_variants_own_stage_keeps_its_name_whatever_others_are_called() -> Non
     own = stage("debian12", "b", own=True)
     for order in ([shared, own], [own, shared]):
         found = names(order)
-        assert (found[own.identity], found[shared.identity]) == ("debian12", "debian12-2")
+        assert (found[own.identity], found[shared.identity]) == ("debian12", "debian12.base")
 
 
 def test_a_label_and_a_title_do_not_meet() -> None:
@@ -165,3 +165,27 @@ def test_a_text_is_written_with_the_names_of_its_file() -> None:
     assert last.written(found) == "FROM base AS last\nCOPY --from=base / /\n"
     other = names([base, replace(base, text=base.text + "#\n", marks=(cuda("12"),)), last])
     assert last.written(other) == "FROM base AS last\nCOPY --from=base / /\n"
+
+
+def test_a_stage_of_several_variants_is_called_by_what_these_have_alike() -> None:
+    one = stage("mpi", "a", Mark("cuda", "cuda", "12.6"), Mark("distro", "debian", "12"))
+    same = stage("mpi", "a", Mark("cuda", "cuda", "12.8"), Mark("distro", "debian", "12"))
+    bare = stage("mpi", "a", Mark("distro", "debian", "12"))
+    assert one.alike(same).marks == (Mark("cuda", "cuda"), Mark("distro", "debian", "12"))
+    assert one.alike(bare).marks == (Mark("distro", "debian", "12"),)
+    assert one.alike(one) is one
+    assert one.alike(bare) == one, "marks are no part of what it is"
+
+
+def test_the_kind_that_comes_first_where_all_are_decides() -> None:
+    plain = stage("debian12", "a", Mark("mpi", "openmpi", "5.0.10"))
+    gpu = stage("debian12", "b", Mark("cuda", "cuda", "13.0"), Mark("mpi", "intelmpi", "2021.16"))
+    assert list(names([plain, gpu]).values()) == ["debian12", "debian12-cuda"]
+
+
+def test_a_version_that_begins_with_a_letter_stands_behind_a_dash() -> None:
+    pythons = [stage("conda", v, Mark(VERSION, "", v)) for v in ("py312_1", "py313_1")]
+    assert list(names(pythons).values()) == ["conda-py312", "conda-py313"]
+    assert list(names([pythons[0], stage("conda", "c", Mark(VERSION, "", ""))]).values())[1] == (
+        "conda"
+    )

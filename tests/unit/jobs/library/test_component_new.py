@@ -522,9 +522,12 @@ def test_bad_names_are_refused_with_what_a_name_is(
     assert "lower case letters, digits and dashes" in refused(shown, tmp_path, 2)
 
 
-@pytest.mark.parametrize("name", scaffold.RESERVED)
-def test_names_of_stages_are_refused(name: str, bakestone: Command, tmp_path: Path) -> None:
-    refused(bakestone("component", "new", name, *JQ[3:]), tmp_path, 2)
+@pytest.mark.parametrize("name", ["gate", "keyrings", "none", "scratch", "tools", "my-files"])
+def test_words_that_mean_something_else_are_refused(
+    name: str, bakestone: Command, tmp_path: Path
+) -> None:
+    said = refused(bakestone("component", "new", name, *JQ[3:]), tmp_path, 2)
+    assert "not a word that means another stage or an empty slot" in said
 
 
 @pytest.mark.parametrize("name", ["on", "no", "null", "true", "y"])
@@ -715,6 +718,9 @@ def broken(folder: Path, file: str, before: str, after: str) -> None:
         ),
         ("install.archive.j2", "{{ files }}", "{{ flies }}", "'flies' is undefined"),
         ("install.archive.j2", "{{ files }}", "{% if %}", "the template cannot be filled"),
+        ("install.archive.j2", "find /out ", "# find /out ", "does not set the times"),
+        ("install.archive.j2", "\nEOF\n", "\nEOF\nRUN true\n", "does not set the times"),
+        ("install.archive.j2", "find /out ", ". /tools/timed.sh #", "does not set the times"),
         ("inventory.sh", 'echo "version=$version"', 'echo "$version"', "it prints no `version=`"),
         (
             "inventory.sh",
@@ -742,6 +748,40 @@ def test_check_finds_what_is_broken(
     assert shown.exit_code == 1, shown.output
     assert isinstance(shown.exception, SystemExit)
     assert what in shown.output
+
+
+def test_a_template_that_sets_no_times_is_told_by_its_place_with_what_to_write(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    bakestone(*PROBE, server.file("p.tar.gz", tarball({"p/bin/probe": PROGRAM})))
+    broken(tmp_path, "install.archive.j2", "find /out -exec touch -h -d @315532800 {} +\n", "")
+    assert bakestone("component", "check", "probe").output == (
+        "components/probe/install.archive.j2: the last RUN does not set the times of what is in"
+        " /out, so its layer is another one in each build\n"
+        "    hint: end it with the line `find /out -exec touch -h -d @315532800 {} +`\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "fits"),
+    [
+        ("RUN {{ tools }} <<'EOF'\n. /tools/timed.sh\ntrue\nEOF\n", True),
+        ("RUN <<'EOF'\nset -eu\ntrue\nEOF\n", False),
+        ("RUN {{ tools }} <<'EOF'\n# . /tools/timed.sh\ntrue\nEOF\n", False),
+        ("RUN {{ tools }} <<'EOF'\n. /tools/timed.sh\nEOF\nRUN ln -s a /b\n", False),
+        ("{#- RUN nothing -#}\nRUN {{ tools }} <<'EOF'\n. /tools/timed.sh\ntrue\nEOF\n", True),
+        ("ENV A=b\n", True),
+    ],
+)
+def test_each_run_in_the_image_itself_sets_times(
+    template: str, fits: bool, bakestone: Command, tmp_path: Path
+) -> None:
+    bakestone(*JQ)
+    (tmp_path / "components/jq/install.apt.j2").write_text(template, "utf-8")
+    shown = bakestone("component", "check", "jq").output
+    message = "components/jq/install.apt.j2: a RUN does not set the times of what it changes"
+    assert (message in shown) is not fits
+    assert "install.apt.j2 is never used: it is for packages of a vendor only" in shown
 
 
 def test_check_uses_shellcheck_where_there_is_one(
