@@ -17,9 +17,13 @@ PLATFORM = "platform"
 """The kind of mark that is the platform a stage is for: it comes last, since `by_platform` puts
 another one in its place.
 """
-SELF = "@stage@"
+MARKER = "\0"
+"""Begins and ends what stands for the name of a stage: a character that no file of a component and
+no value may have, so that none is taken for a name.
+"""
+SELF = f"{MARKER}stage{MARKER}"
 """Stands in a stage's text for its own name."""
-_REFERENCE = re.compile(r"@stage(?::([0-9a-f]{64})(:platform)?)?@")
+_REFERENCE = re.compile(rf"{MARKER}stage(?::([0-9a-f]{{64}})(:platform)?)?{MARKER}")
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,14 @@ class RenderedStage:
     @property
     def reference(self) -> str:
         """How other stages' texts name it."""
-        return f"@stage:{self.identity}@"
+        return f"{MARKER}stage:{self.identity}{MARKER}"
 
     @property
     def by_platform(self) -> str:
         """How others name it and its likes for other platforms, each named `...-ARCHITECTURE`: the
         one of the platform that is built.
         """
-        return f"@stage:{self.identity}:platform@"
+        return f"{MARKER}stage:{self.identity}:platform{MARKER}"
 
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""
@@ -100,7 +104,9 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
     for title, group in titles.items():
         labels = _labels(list(group.values()))
         for (identity, stage), label in zip(group.items(), labels, strict=True):
-            name = title if stage.own else _free(title + label, taken)
+            end = _platform(stage) if label.endswith(_platform(stage)) else ""
+            begin = (title + label).removesuffix(end)
+            name = title if stage.own else _free(begin, end, taken)
             taken.add(name)
             found[identity] = name
     return found
@@ -143,10 +149,15 @@ def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def _platform(stage: RenderedStage) -> str:
+    """How the name of a stage for one platform ends; empty for others."""
+    return next((f"-{mark.word}" for mark in stage.marks if mark.kind == PLATFORM), "")
+
+
+def _free(name: str, end: str, taken: Iterable[str]) -> str:
     name = re.sub(r"[^a-z0-9._-]", "-", name.lower())
-    number, free = 1, name
+    number, free = 1, f"{name}{end}"
     while free in taken:
         number += 1
-        free = f"{name}-{number}"
+        free = f"{name}-{number}{end}"
     return free
