@@ -602,6 +602,20 @@ versions:
 """
 
 
+@pytest.mark.parametrize(("one", "other"), [("1.2rc", "1.2RC"), ("1.2", "1.2.image")])
+def test_two_variants_whose_stages_would_have_one_name_are_refused(
+    one: str, other: str, tmp_path: Path
+) -> None:
+    entry = TOOL_VERSIONS.partition("\n")[2]
+    entries = [entry.replace("'1.2':", f"'{version}':") for version in (one, other)]
+    team(tmp_path, "versions:\n" + "".join(entries))
+    text = WITH_TOOL.replace("['1.2']", f"['{one}', '{other}']").replace(
+        "    methods:", "    name_slots: [tool]\n    methods:"
+    )
+    (found,) = refused(lambda: locked(tmp_path, text).dockerfiles)
+    assert f"tool{one} and tool{other} are one name in a Dockerfile" in found.message
+
+
 def test_equal_stages_come_from_equal_inputs_in_any_order(made: Project, matrix: Matrix) -> None:
     def identities(renderer: Renderer, variants: Iterable[Variant]) -> dict[str, list[str]]:
         return {v.name: [stage.identity for stage in renderer.stages(v)] for v in variants}
