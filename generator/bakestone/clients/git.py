@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
+ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+"""What keeps git from asking a remote for an object that it lacks: a repository's configuration may
+name a program for that, and a repository may be anybody's. Before git 2.44 the second one alone.
+"""
+
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """One command of git in a folder. Raises `OSError` where there is no git, or no folder."""
+    """One command of git in a folder, which asks no other machine and runs nothing that the
+    repository's configuration names. Raises `OSError` where there is no git, or no folder.
+    """
     command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, check=False)
+    return subprocess.run(command, capture_output=True, check=False, env=os.environ | ALONE)
 
 
 def commit(folder: Path) -> str:

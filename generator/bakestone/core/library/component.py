@@ -16,8 +16,10 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.version import Version, Versions, checked, patterns, texts
-from bakestone.errors import fail
+from bakestone.errors import fail, read_text
 
+MAX_BYTES = 2**20
+"""Size of a script, a program or a template; real ones have some KB."""
 BUILT_IN = Path(__file__).parents[2] / "components"
 """Bakestone's own components. Their files are checked by the test suite, so a command need not."""
 
@@ -202,19 +204,19 @@ class Component:
     @cached_property
     def programs(self) -> dict[str, str]:
         """The small real programs that the inventory compiles and runs: file name -> text."""
-        files = sorted(self.folder.glob("programs/*"))
-        return {path.name: path.read_text("utf-8") for path in files}
+        files = sorted(path for path in self.folder.glob("programs/*") if not path.is_dir())
+        return {path.name: _text(path, f"the program {path.name}") for path in files}
 
     @cached_property
     def inventory(self) -> str | None:
         """The script that measures the component in the finished image."""
         path = self.folder / "inventory.sh"
-        return path.read_text("utf-8") if path.is_file() else None
+        return _text(path, "the inventory") if path.is_file() else None
 
     @cached_property
     def _templates(self) -> dict[str, str]:
         files = self.folder.glob("install.*.j2")
-        return {path.name.split(".")[1]: path.read_text("utf-8") for path in files}
+        return {path.name.split(".")[1]: _text(path, "the template") for path in files}
 
     def has_template(self, method: str) -> bool:
         """Whether there is an install template of a method."""
@@ -247,6 +249,12 @@ def read(path: Path, origin: str, overlays: tuple[Path, ...] = ()) -> Component:
         origin,
         overlays,
     )
+
+
+def _text(path: Path, what: str) -> str:
+    """The text of a file, with the line breaks of Linux."""
+    text = read_text(path, what, limit=MAX_BYTES)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _rule(entry: Json) -> Rule:

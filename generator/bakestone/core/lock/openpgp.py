@@ -14,11 +14,10 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-_ARMOR = re.compile(
-    rb"-----BEGIN PGP PUBLIC KEY"
-    rb" BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n(.*?)(?:\r?\n=[A-Za-z0-9+/]{4})?\r?\n-----END",
-    re.DOTALL,
-)
+_BEGIN, _END = b"-----BEGIN PGP PUBLIC KEY BLOCK-----", b"-----END"
+_CHECKSUM = re.compile(rb"=[A-Za-z0-9+/]{4}\s*")
+_LARGEST = 0xFFFF
+"""Bytes of a key: what a fingerprint of version 4 has room for."""
 _PRIMARY = 6
 """The packet that holds a primary public key; 14 would be a subkey, which may be anybody's."""
 
@@ -28,7 +27,7 @@ def fingerprints(content: bytes) -> list[str]:
 
     `ValueError` when it is no key file.
     """
-    blocks = _ARMOR.findall(content)
+    blocks = _armored(content)
     if not blocks and content.lstrip()[:1] and not content[:1] >= b"\x80":
         raise ValueError("it is no OpenPGP key")
     try:
@@ -39,11 +38,33 @@ def fingerprints(content: bytes) -> list[str]:
         hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
         for block in binary
         for tag, body in _packets(block)
-        if tag == _PRIMARY and body[:1] == b"\x04"
+        if tag == _PRIMARY and body[:1] == b"\x04" and len(body) <= _LARGEST
     ]
     if not found:
         raise ValueError("it holds no OpenPGP key")
     return [digest.hexdigest().upper() for digest in found]
+
+
+def _armored(content: bytes) -> list[bytes]:
+    """What stands in each block of keys, as base64: line by line, since a file may have a million
+    lines that begin one.
+    """
+    found: list[bytes] = []
+    body: list[bytes] | None = None
+    about = False
+    for line in content.splitlines():
+        if line.startswith(_BEGIN):
+            body, about = [], True  # headers, which end with an empty line
+        elif body is None:
+            continue
+        elif line.startswith(_END):
+            found.append(b"".join(body))
+            body = None
+        elif about:
+            about = bool(line.strip())
+        elif not _CHECKSUM.fullmatch(line):
+            body.append(line)
+    return found
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -73,11 +73,17 @@ def expand(spec: Spec, library: Library) -> Matrix:
 def _duplicates(variants: list[Variant]) -> Iterator[Finding]:
     first: dict[str, Variant] = {}
     for variant in variants:
-        for key in {variant.name, variant.target}:
+        for key in (variant.name, variant.target, *_stages(variant)):
             other = first.setdefault(key, variant)
             if other is not variant:
                 yield _named_alike(other, variant)
                 break
+
+
+def _stages(variant: Variant) -> Iterator[str]:
+    """The names of its own stages in its family's Dockerfile, which has small letters only."""
+    for end in ("", ".image", ".inventory"):
+        yield f"{variant.family.name}:{variant.stage}{end}"
 
 
 def _named_alike(other: Variant, variant: Variant) -> Finding:
@@ -87,7 +93,10 @@ def _named_alike(other: Variant, variant: Variant) -> Finding:
         if filling(other.slots, slot) != filling(variant.slots, slot)
     }
     families = f"they are in the families {other.family.name} and {variant.family.name}"
-    why = f"two variants are named {variant.name}: {'; '.join(differing.values()) or families}"
+    named = f"two variants are named {variant.name}"
+    if other.name != variant.name:
+        named = f"{other.name} and {variant.name} are one name in a Dockerfile or a bake file"
+    why = f"{named}: {'; '.join(differing.values()) or families}"
     hint = "name the slot that differs in `name_slots`, or leave one out with `exclude`"
     places = (chosen.where for slot, chosen in variant.slots.items() if slot in differing)
     return Finding(why, hint, next(places, variant.family.where))

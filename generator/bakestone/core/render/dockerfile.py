@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,7 +23,15 @@ from bakestone.core.render.inventory import GATE, Measures
 from bakestone.core.render.packages import apt
 from bakestone.core.render.packages.by_distro import install, manager_of
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
-from bakestone.core.render.stages import PLATFORM, SELF, VERSION, ContentsRow, Mark, RenderedStage
+from bakestone.core.render.stages import (
+    MARKER,
+    PLATFORM,
+    SELF,
+    VERSION,
+    ContentsRow,
+    Mark,
+    RenderedStage,
+)
 from bakestone.errors import fail
 
 
@@ -133,7 +142,7 @@ class Renderer:
         if chosen.component.has_template(chosen.method):
             body, origin = chosen.component.template(chosen.method)
             context = stage_context(chosen, variant) | {"tools": mounted(stages.tools)}
-            text += template.render(body, context, origin=origin).strip("\n") + "\n"
+            text += _filled(body, context, origin, [stages.tools]) + "\n"
         return text
 
     def _keyrings(self, variant: Variant) -> tuple[RenderedStage, ...]:
@@ -191,6 +200,7 @@ class Renderer:
             tuple(uses),
             variant.platforms,
             *seen(chosen, variant, used_names),
+            python(variant.slots) if any(wheel.tag for wheel in stage.wheels) else None,
         )
         if key in self._known:
             return self._known[key]
@@ -218,7 +228,7 @@ class Renderer:
         artifacts = [{"filename": a.filename, "platform": a.platform} for a in stage.artifacts]
         context: dict[str, object] = {**stage_context(chosen, variant), "data": chosen.data}
         context |= {"artifacts": artifacts, "files": pins, "tools": mounted(toolbox.reference)}
-        body.append(template.render(text, context, origin=origin).strip("\n"))
+        body.append(_filled(text, context, origin, [toolbox.reference, pins]))
         whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
         contents = ContentsRow(chosen.text, chosen.method, _source(stage))
         last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, (contents,))
@@ -242,11 +252,14 @@ class Renderer:
         )
         if len(platforms) == 1 or not any(a.platform for a in stage.artifacts):
             return [RenderedStage(title, scratch + _adds(stage.artifacts) + wheels, marks)]
+        adds = {p: _adds(a for a in stage.artifacts if a.platform in ("", p)) for p in platforms}
+        # no two sets share a stage, which could be named after one of them only
+        whole = hashlib.sha256("\0".join(adds.values()).encode()).hexdigest()
         found = []
         for platform in platforms:
-            fitting = [a for a in stage.artifacts if a.platform in ("", platform)]
+            text = f"# of the set {whole[:12]}\n{scratch}{adds[platform]}{wheels}"
             marked = (*marks, Mark(PLATFORM, platform.split("/")[1]))
-            found.append(RenderedStage(title, scratch + _adds(fitting) + wheels, marked))
+            found.append(RenderedStage(title, text, marked))
         each = ", ".join(one.reference for one in found)
         text = f"# by platform: {each}\nFROM {found[0].by_platform} AS {SELF}\n"
         return [*found, RenderedStage(title, text, marks)]
@@ -329,5 +342,22 @@ def _host(text: str) -> str:
     return text.partition("://")[2].partition("/")[0]
 
 
-def _adds(artifacts: Sequence[Artifact]) -> str:
+def _filled(
+    text: str, context: Mapping[str, object], origin: str, references: Iterable[str]
+) -> str:
+    """A filled template, which may name the stages that it was given, and ends with its last
+    instruction. Raises `BakestoneError` for another one.
+    """
+    filled = rest = template.render(text, context, origin=origin).strip("\n")
+    for reference in references:
+        rest = rest.replace(reference, "")
+    if MARKER in rest:
+        raise fail("the template gives a NUL character", "write it as text", name=origin)
+    if filled.endswith("\\"):
+        hint = "the next stage would be a part of that line: remove the backslash"
+        raise fail("the template ends with a backslash", hint, name=origin)
+    return filled
+
+
+def _adds(artifacts: Iterable[Artifact]) -> str:
     return "".join(f"ADD --checksum=sha256:{a.sha256} {a.url} /{a.filename}\n" for a in artifacts)

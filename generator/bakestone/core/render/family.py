@@ -21,8 +21,8 @@ _WIDTHS = (_COLUMNS, 30, 14, 37)
 _LAST = 12
 """What the last one has at least, however long the name of a stage is."""
 _STAGE = re.compile(r"^FROM (\S+) AS (\S+)$")
-_USED = re.compile(r"(?:--from=|[ ,]from=)([^ ,]+)")
-_HEREDOC = re.compile(r"<<'(\w+)'")
+_USED = re.compile(r"(?:--from=|[ ,=]from=)[\"']?([A-Za-z0-9._-]+)")
+_HEREDOC = re.compile(r"(?<!<)<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_]*)\2")
 
 
 @dataclass(frozen=True)
@@ -108,22 +108,26 @@ def family_files(
 def reachable(text: str, target: str) -> str | None:
     """The stages of a family's Dockerfile that a target needs, in their order; None without it."""
     found: dict[str, list[str]] = {"": []}
+    needs: dict[str, list[str]] = {"": []}
     origins: dict[str, str] = {}
-    name, end = "", ""
-    for line in text.splitlines():
-        stage = None if end else _STAGE.match(line)
-        if stage:
+    name, ends = "", list[tuple[str, str]]()
+    for line in text.split("\n"):  # any other line break is a character of a script
+        if ends:
+            indent, end = ends[0]
+            found[name].append(line)
+            ends = ends[(line.lstrip("\t") if indent else line) == end :]
+            continue
+        if stage := _STAGE.match(line):
             before, name = found[name], stage[2]
             about = len(before)
             while about and before[about - 1].startswith("#"):
                 about -= 1  # a comment right above a FROM is that stage's
             found[name], before[about:] = before[about:], []
-            origins[name] = stage[1]
+            origins[name], needs[name] = stage[1], []
         found[name].append(line)
-        if end:
-            end = "" if line == end else end
-        elif heredoc := _HEREDOC.search(line):
-            end = heredoc[1]
+        if not line.startswith("#"):
+            needs[name] += _USED.findall(line)
+            ends = [(heredoc[1], heredoc[3]) for heredoc in _HEREDOC.finditer(line)]
     if target not in origins:
         return None
     wanted, todo = set[str](), [target]
@@ -131,8 +135,7 @@ def reachable(text: str, target: str) -> str | None:
         name = todo.pop()
         if name not in wanted and name in origins:
             wanted.add(name)
-            todo += _USED.findall("\n".join(found[name]))
-            todo += _origins(origins[name], origins)
+            todo += [*needs[name], *_origins(origins[name], origins)]
     return "\n".join(line for stage in found if stage in wanted for line in found[stage])
 
 

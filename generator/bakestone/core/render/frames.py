@@ -4,16 +4,19 @@ its RUNs call.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bakestone.core.render.stages import MARKER
 from bakestone.errors import fail
 
 HEREDOC = "BAKESTONE_FILE"
 """The word that ends a file inside a Dockerfile."""
 _HERE = Path(__file__).parent
+_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,18 @@ def question(names: Iterable[str], origin: str, run: str, stage: str = "ask") ->
 def heredocs(files: Mapping[str, str], origin: str = "") -> str:
     """COPY instructions that write files, path -> text, into a stage.
 
-    Raises `BakestoneError` for a text that would end its own file; `origin` is where it is from.
+    Raises `BakestoneError` for a text that would end its own file, and for what no instruction can
+    name; `origin` is where it is from.
     """
     for path, text in files.items():
         if HEREDOC in text:
             hint = "that word ends the file inside a Dockerfile: use another"
             raise fail(f"{path} contains {HEREDOC}", hint, name=origin)
+        if not _FILE.fullmatch(path):
+            hint = "letters, digits and . _ + - only"
+            raise fail(f"{path!r} cannot be a file of a Dockerfile", hint, name=origin)
+        if MARKER in text:
+            raise fail(f"{path} has a NUL character", "write it as text", name=origin)
     return "\n".join(
         f"COPY <<'{HEREDOC}' /{path}\n{text}\n{HEREDOC}\n" for path, text in files.items()
     )

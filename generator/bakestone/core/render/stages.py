@@ -17,9 +17,13 @@ PLATFORM = "platform"
 """The kind of mark that is the platform a stage is for: it comes last, since `by_platform` puts
 another one in its place.
 """
-SELF = "@stage@"
+MARKER = "\0"
+"""Begins and ends what stands for the name of a stage: a character that no file of a component and
+no value may have, so that none is taken for a name.
+"""
+SELF = f"{MARKER}stage{MARKER}"
 """Stands in a stage's text for its own name."""
-_REFERENCE = re.compile(r"@stage(?::([0-9a-f]{64})(:platform)?)?@")
+_REFERENCE = re.compile(rf"{MARKER}stage(?::([0-9a-f]{{64}})(:platform)?)?{MARKER}")
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,14 @@ class RenderedStage:
     @property
     def reference(self) -> str:
         """How other stages' texts name it."""
-        return f"@stage:{self.identity}@"
+        return f"{MARKER}stage:{self.identity}{MARKER}"
 
     @property
     def by_platform(self) -> str:
         """How others name it and its likes for other platforms, each named `...-ARCHITECTURE`: the
         one of the platform that is built.
         """
-        return f"@stage:{self.identity}:platform@"
+        return f"{MARKER}stage:{self.identity}:platform{MARKER}"
 
     def alike(self, other: RenderedStage) -> RenderedStage:
         """The same stage with the marks that it has in another variant as well: what the two differ
@@ -120,10 +124,12 @@ def names(stages: Iterable[RenderedStage]) -> dict[str, str]:
         shared = {identity: s for identity, s in group.items() if not s.own}
         if not shared:
             continue
-        for identity, label in zip(shared, _labels(list(shared.values())), strict=True):
-            wanted = title + label
+        labels = _labels(list(shared.values()))
+        for (identity, stage), label in zip(shared.items(), labels, strict=True):
+            end = _platform(stage) if label.endswith(_platform(stage)) else ""
+            begin = (title + label).removesuffix(end)
             # a variant of a distro alone is called as its base would be
-            name = _free(f"{wanted}.base" if wanted in own else wanted, taken)
+            name = _free(f"{begin}.base" if begin in own else begin, end, taken)
             taken.add(name)
             found[identity] = name
     return found
@@ -168,10 +174,15 @@ def _common(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def _platform(stage: RenderedStage) -> str:
+    """How the name of a stage for one platform ends; empty for others."""
+    return next((f"-{mark.word}" for mark in stage.marks if mark.kind == PLATFORM), "")
+
+
+def _free(name: str, end: str, taken: Iterable[str]) -> str:
     name = re.sub(r"[^a-z0-9._-]", "-", name.lower())
-    number, free = 1, name
+    number, free = 1, f"{name}{end}"
     while free in taken:
         number += 1
-        free = f"{name}-{number}"
+        free = f"{name}-{number}{end}"
     return free

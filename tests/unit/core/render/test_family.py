@@ -311,3 +311,31 @@ def test_ours_say_what_is_reached_as_the_renderer_does() -> None:
             found = reachable(file.text, name)
             assert found is not None
             assert set(stage_texts(found)) == set(file.names_of(name))
+
+
+ODD = """\
+FROM scratch AS a
+COPY <<'WORD' /x
+one\x0ctwo\u2028three\x85four
+WORD
+COPY <<-ONE <<"TWO" /y/
+FROM scratch AS c
+\tONE
+FROM scratch AS c
+TWO
+FROM scratch AS b
+RUN --mount=from=a,target=/a true
+FROM scratch AS c
+FROM scratch AS d
+COPY --from=b\\
+  / /
+"""
+
+
+def test_what_a_target_reaches_is_told_whatever_its_files_hold() -> None:
+    found = reachable(ODD, "d")
+    assert found is not None
+    assert found == ODD.replace("\nRUN", "\n\0RUN").replace(
+        "true\nFROM scratch AS c\n", "true\n"
+    ).replace("\0", "")
+    assert reachable(ODD, "c") == "FROM scratch AS c"

@@ -89,6 +89,25 @@ def test_the_gate_and_the_comparison_agree(
     assert (code == 0) == (disagreements(gpu.name, expectations(gpu), parse(written)) == [])
 
 
+def test_what_the_image_had_where_the_measurement_is_made_does_not_get_into_it(
+    gpu: Variant, tmp_path: Path
+) -> None:
+    left = tmp_path / "out" / PLACE
+    left.parent.mkdir(parents=True)
+    left.write_text("before", "utf-8")
+    code, written = gate(gpu, tmp_path, lines(gpu))
+    assert (code, written) == (1, b"before")
+
+
+def test_what_a_component_leaves_beside_the_measurement_does_not_get_into_the_image(
+    gpu: Variant, tmp_path: Path
+) -> None:
+    said, place = lines(gpu), f"{tmp_path}/out/usr/bin"
+    said["mpi"].append(f"ranks=2'; mkdir -p {place}; echo x >{place}/nvcc; : '")
+    code, _ = gate(gpu, tmp_path, said)
+    assert code == 1
+
+
 def test_what_the_gate_lets_pass_is_accepted_for_every_variant_of_ours() -> None:
     made = Project(ROOT / "images.yaml", ROOT / "images.lock.yaml", ROOT / "dockerfiles")
     assert len(made.matrix.variants) > 30

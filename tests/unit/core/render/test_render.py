@@ -373,6 +373,53 @@ def test_a_file_that_would_end_its_heredoc_is_refused(tmp_path: Path) -> None:
     assert f"contains {HEREDOC}" in found.message
 
 
+def test_the_name_of_a_stage_is_no_word_that_a_file_or_a_template_may_have(tmp_path: Path) -> None:
+    """Whatever stands for it while a text is made."""
+    folder = team(tmp_path)
+    words = "@stage@ @stage:" + "0" * 64 + "@"
+    (folder / "inventory.sh").write_text(f"echo version=1.2 # {words}\n", "utf-8")
+    (folder / "install.source.j2").write_text(f"RUN echo {words}\n", "utf-8")
+    (dockerfile,) = locked(tmp_path, WITH_TOOL).dockerfiles.values()
+    assert f"\necho version=1.2 # {words}\n" in dockerfile
+    assert f"\nRUN echo {words}\n" in dockerfile
+
+
+UNFIT = {
+    "a NUL character in a program": ("programs/x.sh", "\0", "x.sh has a NUL character"),
+    "one in a template": (
+        "install.source.j2",
+        "RUN echo {{ '\\x00' }}\n",
+        "the template gives a NUL character",
+    ),
+    "a name with a space": ("programs/a b", "", "'a b' cannot be a file of a Dockerfile"),
+    "a name with a line break": ("programs/a\nRUN id", "", "'a\\nRUN id' cannot be a file"),
+    "an open last line": (
+        "install.source.j2",
+        "RUN id \\\n\n",
+        "the template ends with a backslash",
+    ),
+    "bytes that are no text": ("programs/x", "\udcff", "not UTF-8: byte 0xff"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "message"), UNFIT.values(), ids=list(UNFIT))
+def test_what_would_break_the_dockerfile_is_refused(
+    name: str, text: str, message: str, tmp_path: Path
+) -> None:
+    folder = team(tmp_path)
+    (folder / "programs").mkdir()
+    (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    (found,) = refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)
+    assert message in found.message
+
+
+def test_what_a_program_leaves_beside_it_is_no_program(tmp_path: Path) -> None:
+    left = team(tmp_path) / "programs" / "__pycache__"
+    left.mkdir(parents=True)
+    (left / "model.pyc").write_bytes(b"\xff")
+    assert locked(tmp_path, WITH_TOOL).dockerfiles
+
+
 def test_a_component_that_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     (team(tmp_path) / "inventory.sh").unlink()
     (found,) = refused(lambda: locked(tmp_path, WITH_TOOL).dockerfiles)
@@ -494,6 +541,79 @@ def test_a_teams_component_is_rendered_like_the_others(tmp_path: Path) -> None:
     )
     assert "COPY --link --from=tool /out/ /\n" in dockerfile
     assert "\ntool tool 1.2 /opt/tool version=1.2\n" in dockerfile
+
+
+ONE_EACH = """\
+versions:
+  '1.2':
+    methods:
+      source:
+        artifacts:
+          - {url: https://example.com/a.tgz, sha256: A, platform: linux/amd64,
+             when: {distro: ubuntu@22.04}, filename: tool.tgz}
+          - {url: https://example.com/b.tgz, sha256: B, platform: linux/amd64,
+             when: {distro: ubuntu@24.04}, filename: tool.tgz}
+          - {url: https://example.com/c.tgz, sha256: C, platform: linux/arm64, filename: tool.tgz}
+"""
+
+
+def test_files_for_one_platform_that_two_sets_have_alike_are_found_by_both(tmp_path: Path) -> None:
+    versions = ONE_EACH
+    for letter in "ABC":
+        versions = versions.replace(f"sha256: {letter},", f"sha256: {made_up(letter)},")
+    team(tmp_path, versions)
+    text = WITH_TOOL.replace("[ubuntu@22.04]", "[ubuntu@22.04, ubuntu@24.04]").replace(
+        "    axes:", "    platforms: [linux/amd64, linux/arm64]\n    axes:"
+    )
+    (file,) = locked(tmp_path, text).families.values()
+    begun = set(re.findall(r"^FROM \S+ AS (\S+)$", file.text, re.MULTILINE))
+    asked = re.findall(r"^FROM (\S+-)\$\{TARGETARCH\} AS \S+$", file.text, re.MULTILINE)
+    assert len(asked) == 2
+    assert {f"{name}{arch}" for name in asked for arch in ("amd64", "arm64")} <= begun
+
+
+def test_wheels_for_several_pythons_go_where_each_image_s_own_looks(tmp_path: Path) -> None:
+    """Also where the template does not ask which Python that is."""
+    folder = team(tmp_path, ABI3.replace("sha256: A", f"sha256: {SHA}"))
+    about = (folder / "component.yaml").read_text("utf-8")
+    about = about.replace("source:", "wheel:").replace("distro}", "debian@12}")
+    (folder / "component.yaml").write_text(about, "utf-8")
+    (folder / "install.source.j2").unlink()
+    (folder / "install.wheel.j2").write_text("RUN mv /wheels /out\n", "utf-8")
+    text = WITH_TOOL.replace("[ubuntu@22.04]", "[ubuntu@22.04, ubuntu@24.04]")
+    (file,) = locked(tmp_path, text).families.values()
+    assert set(re.findall(r"^sh /tools/wheels.sh (\S+)", file.text, re.MULTILINE)) == {
+        "3.10",
+        "3.12",
+    }
+
+
+ABI3 = """\
+versions:
+  '1.2':
+    methods:
+      wheel:
+        wheels:
+          - name: tool
+            version: "1.2"
+            files:
+              linux/amd64: {filename: tool-1.2-cp38-abi3-manylinux_2_17_x86_64.whl, sha256: A}
+        source: the index
+"""
+
+
+@pytest.mark.parametrize(("one", "other"), [("1.2rc", "1.2RC"), ("1.2", "1.2.image")])
+def test_two_variants_whose_stages_would_have_one_name_are_refused(
+    one: str, other: str, tmp_path: Path
+) -> None:
+    entry = TOOL_VERSIONS.partition("\n")[2]
+    entries = [entry.replace("'1.2':", f"'{version}':") for version in (one, other)]
+    team(tmp_path, "versions:\n" + "".join(entries))
+    text = WITH_TOOL.replace("['1.2']", f"['{one}', '{other}']").replace(
+        "    methods:", "    name_slots: [tool]\n    methods:"
+    )
+    (found,) = refused(lambda: locked(tmp_path, text).dockerfiles)
+    assert f"tool{one} and tool{other} are one name in a Dockerfile" in found.message
 
 
 def test_equal_stages_come_from_equal_inputs_in_any_order(made: Project, matrix: Matrix) -> None:

@@ -156,6 +156,21 @@ def test_a_stage_by_platform_is_named_after_those_of_its_platforms(extra: tuple[
         assert [found[one.identity] for one in each] == [begin + p for p in PLATFORMS]
 
 
+def test_what_no_mark_tells_apart_is_numbered_before_its_platform() -> None:
+    groups: list[list[RenderedStage]] = []
+    for number in range(3):
+        each = [stage("x.pins", f"{number} {p}", Mark(PLATFORM, p)) for p in PLATFORMS]
+        text = f"# {number}\nFROM {each[0].by_platform} AS {SELF}\n"
+        groups.append([*each, RenderedStage("x.pins", text)])
+    found = names([one for group in groups for one in group])
+    assert [[found[one.identity] for one in group] for group in groups] == [
+        ["x.pins-amd64", "x.pins-arm64", "x.pins"],
+        ["x.pins-2-amd64", "x.pins-2-arm64", "x.pins-2"],
+        ["x.pins-3-amd64", "x.pins-3-arm64", "x.pins-3"],
+    ]
+    assert groups[2][-1].written(found).endswith("FROM x.pins-3-${TARGETARCH} AS x.pins-3\n")
+
+
 def test_a_text_is_written_with_the_names_of_its_file() -> None:
     base = stage("base")
     last = RenderedStage(

@@ -7,11 +7,15 @@ shift 2
 failed=0
 folder=/tmp/o/usr/share/bakestone
 out=$folder/inventory.json
-mkdir -p "$folder"
 wrong() {
   echo "bakestone: inventory: $1" >&2
   failed=1
 }
+# all that is there gets into the image: what somebody left before would too
+if ! mkdir /tmp/o || ! mkdir -p "$folder"; then
+  wrong "/tmp/o must be new"
+  exit 1
+fi
 
 # measure SLOT COMPONENT VERSION PREFIX KEY=EXPECTED...
 measure() {
@@ -54,5 +58,7 @@ done
 printf '\n  }\n}\n' >>"$out"
 cat "$out"
 sh /tools/packages.sh >"$folder/packages.tsv" || wrong "the packages of the image cannot be listed"
+others=$(find /tmp/o ! -type d ! -path "$out" ! -path "$folder/packages.tsv")
+[ -z "$others" ] || wrong "these would get into the image: $others"
 find /tmp/o -exec touch -h -d @315532800 {} +
 exit "$failed"
