@@ -56,8 +56,10 @@ def test_two_ranks_run_in_the_working_directory_whoever_asks(
     assert engine.run(image, f"{RANKS} && locale charmap", *options).split() == [*MET, "UTF-8"]
 
 
-def test_its_own_user_needs_no_home(image: str, engine: Engine) -> None:
-    assert engine.run(image, f"env -u HOME {RANKS}").split() == MET
+def test_without_a_home_tools_answer_and_open_mpi_takes_any(image: str, engine: Engine) -> None:
+    tools = "git --version && gcc --version && mpicc --version"
+    assert engine.run(image, f"env -u HOME sh -c '{tools}' >/dev/null && echo met") == "met\n"
+    assert engine.run(image, f"HOME=/tmp {RANKS}").split() == MET
 
 
 def test_group_0_may_write_the_home(image: str, engine: Engine) -> None:

@@ -152,7 +152,9 @@ def test_fingerprint_tags_are_on_whole_indexes(published: Workspace) -> None:
     repository = published.repository("mpi")
     for tag in repository.fingerprints:
         index = raw_index(published, f"{repository.name}:{tag}")
-        assert index["annotations"] == {"io.bakestone.attestations": "provenance,sbom"}
+        assert index["annotations"]["io.bakestone.attestations"] == "provenance,sbom"
+        assert index["annotations"]["org.opencontainers.image.created"].endswith("Z")
+        assert index["annotations"]["org.opencontainers.image.base.name"].endswith("debian:12")
         (image, _) = index["manifests"]
         said = json.loads(image["annotations"]["io.bakestone.inventory"])
         (known,) = (i for i in published.release()["images"] if f"fp-{i['fingerprint']}" == tag)
