@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def flipped(workspace: Workspace, chosen: Callable[[ArchivedBlob], bool]) -> Pat
     return path
 
 
+def forget(inside: Workspace) -> None:
+    """Have the engine forget all builds. What it still lets go of the one before would be lost, and
+    named for ever after: "failed to commit ...: snapshot ... does not exist".
+    """
+    time.sleep(10)
+    inside.engine.docker("builder", "prune", "--all", "--force")
+
+
 @pytest.mark.parametrize(
     "chosen",
     [
@@ -106,7 +115,7 @@ def test_one_flipped_bit_fails_on_the_digest_and_nothing_is_pushed(
         found = inside.bakestone("archive", "verify", "archive", code=1)
         assert f"{path}" in found.err.replace("archive/blobs", f"{inside.folder}/archive/blobs")
         assert f"is altered; without it {NAME} cannot be built" in found.err
-        inside.engine.docker("builder", "prune", "--all", "--force")
+        forget(inside)
         result = inside.bakestone("build", "--push", "--site", "archive-site/site.yaml", code=1)
         assert HINT in result.err
         assert "no floating tag was moved" in result.out
@@ -120,7 +129,7 @@ def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(
     isolated: tuple[IsolatedNetwork, Workspace],
 ) -> None:
     here, inside = isolated
-    inside.engine.docker("builder", "prune", "--all", "--force")
+    forget(inside)
     inside.bakestone("generate", "--check", "--site", "archive-site/site.yaml")
     inside.bakestone("build", "--push", "--site", "archive-site/site.yaml")
     project = Project(inside.matrix, inside.lock, inside.folder / "dockerfiles")

@@ -48,6 +48,10 @@ _OURS = re.compile(
 Others are the engine's own: measured, two merges at once that take each
 other's snapshot ("failed to commit ...: snapshot ... does not exist"), and "no such job"
 (buildx#3810)."""
+_LOST = re.compile(r"failed to (?:commit|stat|prepare) .*snapshot .*not (?:exist|found)", re.DOTALL)
+"""BuildKit's words for a snapshot that it removed while a record still named it: measured when a
+cache was cleared right after a build that failed.
+"""
 _FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _BUSY = re.compile(r"\b429\b|toomanyrequests|too many requests", re.IGNORECASE)
 _LOCKED = re.compile(
@@ -280,6 +284,12 @@ _CAUSES = (
         "the step was killed, as the system does when memory runs out: give the engine more, or"
         " build fewer variants in one call (`--jobs 1`)",
         _LASTS,
+    ),
+    _Cause(
+        lambda f: _LOST.search(f.error),
+        "the builder lost a part of its own cache: restart it, or clear what it keeps with `docker"
+        " builder prune --all`",
+        _HEALS,
     ),
     _Cause(
         lambda f: _BUSY.search(_text(f)),

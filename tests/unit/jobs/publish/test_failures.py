@@ -121,6 +121,12 @@ HINTS = {
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",),
         "does not have the checksum in the lock",
     ),
+    "a snapshot that the builder lost": (
+        "failed to commit a to b during finalize: failed to stat active key during commit: snapshot"
+        " a does not exist: not found",
+        (),
+        "restart it",
+    ),
     "a version that left": (
         EXIT,
         ("E: Version '1.0' for 'git' was not found",),
