@@ -247,7 +247,7 @@ def test_a_build_stops_where_another_key_is_served(
 ) -> None:
     time.sleep(FORGET)
     _serve(nvidia, repositories / "2")
-    # a lock that was made when the key's server did not answer, so that gpg is who tells: a key file
+    # a lock that was made when the key's server did not answer, so that gpg is who tells: a file
     # with a checksum is taken from the cache, or refused by its checksum
     locked = pinned.lock.read_text("utf-8")
     begin, keyrings, end = locked.partition("\nkeyrings:\n")
