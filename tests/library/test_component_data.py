@@ -265,7 +265,7 @@ def test_packages_of_a_vendor_come_at_their_versions_from_a_repository_with_one_
         "keyring-tools",
         "keyrings",
         "smallos1",
-        "measure-tool",  # and the distro's: the scripts are equal
+        "measure-smallos",  # and the tool's: the scripts are equal
         "smallos1.measure",
         "tool.measure",
         "gate",
