@@ -4,21 +4,18 @@ and a runtime without privileges.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e import certificate_authority
 from tests.e2e.engine import Engine
 from tests.e2e.workspace import MakeWorkspace
-from tests.support.realregistry import START, free_port
+from tests.support import certificates, realregistry
 
 NAME = "openmpi5.0.10-debian13"
 RANKS = "mpirun --oversubscribe -n 2 sh -c 'echo ranks=$OMPI_COMM_WORLD_SIZE'"
@@ -78,37 +75,22 @@ def test_every_package_of_the_image_is_listed(image: str, engine: Engine) -> Non
 @pytest.fixture
 def https_registry(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """A registry that speaks HTTPS, as Charliecloud wants it: its address, and who vouches."""
-    authority = certificate_authority.make(tmp_path, "127.0.0.1")
-    address = f"127.0.0.1:{free_port('127.0.0.1')}"
-    settings = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "data")}},
-        "http": {"addr": address, **authority.registry},
-    }
-    (tmp_path / "registry.yml").write_text(json.dumps(settings), "utf-8")  # JSON is YAML
-    program = shutil.which("docker-registry", path=os.environ["PATH"] + ":/usr/sbin")
-    if not program:
-        pytest.skip("this machine has no docker-registry")
-    command = [program, "serve", str(tmp_path / "registry.yml")]
-    with (tmp_path / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    time.sleep(min(2, START))
-    yield address, authority.certificate
-    process.terminate()
-    process.wait(START)
+    tls = certificates.make(tmp_path, "127.0.0.1")
+    with realregistry.running(realregistry.debian(), tmp_path, realregistry.Login(), tls) as port:
+        yield f"127.0.0.1:{port}", tls.certificate
 
 
 @pytest.fixture(scope="module")
 def charliecloud() -> None:
     """Debian's own package, with what its Python part imports."""
     if shutil.which("ch-image") is None or not Path("/usr/lib/python3/dist-packages/lark").is_dir():
-        if os.geteuid() or shutil.which("apt-get") is None:
-            pytest.skip("charliecloud is not installed, and cannot be")
         install = ["apt-get", "-q", "install", "-y", "--no-install-recommends"]
-        packages = ["charliecloud", "python3-lark", "python3-requests"]
-        done = subprocess.run([*install, *packages], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"charliecloud cannot be installed: {done.stderr[-200:]}")
+        install += ["charliecloud", "python3-lark", "python3-requests"]
+        if os.geteuid() or shutil.which("apt-get") is None:
+            pytest.skip(
+                f"Charliecloud is not here, and only root of a Debian can `{' '.join(install)}`"
+            )
+        _run(install, dict(os.environ))
 
 
 @pytest.mark.usefixtures("charliecloud")

@@ -143,7 +143,7 @@ class Builder(Engine):
         self.order: list[str] = []
 
     def abilities(self) -> Abilities:
-        return Abilities(True, self.way, layouts=True, name="a stand-in")
+        return Abilities(self.way, "a stand-in")
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
         stages = {name: str(t["target"]) for name, t in definition["target"].items()}

@@ -111,6 +111,7 @@ class Progress(ExitStack):
         detail = self.detail[name]
         mark = (name, f"{self.status[name]} {detail.split(' ')[0]}")  # each stage is said once
         quiet = self.status[name] == Status.WAITING or detail.startswith("waiting")
+        quiet |= ": COPY <<" in detail  # files that stand in the Dockerfile take no time
         if mark not in self._said and not quiet:
             self._said.add(mark)
             text = f"{self.status[name]} {self.detail[name]}".strip()

@@ -30,14 +30,18 @@ _OWN_BUILDER = "use a builder of its own (`docker buildx create`, `builder` in t
 class Abilities:
     """What a builder can do, and how its images come to a registry.
 
-    `attests` tells whether it writes attestations, `delivery` is one of the three ways, `layouts`
-    whether it exports OCI layouts.
+    `delivery` is one of the three ways.
     """
 
-    attests: bool
     delivery: str
-    layouts: bool
     name: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it exports OCI layouts and writes attestations: what pushes under tags does
+        neither.
+        """
+        return self.delivery != BY_TAG
 
 
 def pushed(name: str, compression: Compression = GZIP, *, by_digest: bool, plain_http: bool) -> str:
@@ -66,14 +70,14 @@ def abilities(
     driver, name = _driver(client, builder)
     if driver != "docker":
         way = LAYOUT if export else BY_DIGEST
-        return Abilities(True, way, layouts=True, name=f"the builder {name}")
+        return Abilities(way, f"the builder {name}")
     if compression.kind == "estargz":
         hint = f"{_OWN_BUILDER}, or another `compression` in the site file"
         raise fail("Docker's builtin builder does not write estargz", hint, code=ENVIRONMENT)
     info = client.info()
     docker = f"Docker {info.server_version or '0'}"
     if "io.containerd.snapshotter" in str(info.driver_status):
-        return Abilities(True, LAYOUT, layouts=True, name=docker)
+        return Abilities(LAYOUT, docker)
     docker += " without the containerd image store"
     if compression != GZIP:
         hint = "use Docker's containerd image store or a builder of its own (docs/reproducible.md)"
@@ -86,7 +90,7 @@ def abilities(
         )
         said = f"{docker} cannot export images, as `push: export` asks"
         raise fail(said, hint, code=ENVIRONMENT)
-    return Abilities(False, BY_TAG, layouts=False, name=docker)
+    return Abilities(BY_TAG, docker)
 
 
 def _driver(client: DockerClient, builder: str) -> tuple[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
 from bakestone.core.documents import template
@@ -111,7 +111,7 @@ class Renderer:
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             self._known[key] = (*before, RenderedStage(title, text, contents=contents))
         *before, last = self._known[key]
-        return (*before, last.marked(_base_marks(variant)))
+        return (*before, replace(last, marks=_base_marks(variant)))
 
     def _base_contents(
         self, variant: Variant, wanted: PackageSet, vendors: Sequence[VendorPackages]
@@ -295,11 +295,7 @@ def _toolbox(packages: PackageSet) -> RenderedStage:
 
 
 def _mark(chosen: Chosen) -> Mark:
-    return _mark_of(chosen.slot, chosen.component.name, chosen.version.version)
-
-
-_mark_of = cache(Mark)
-"""A mark, made once: every variant has some for its base."""
+    return Mark(chosen.slot, chosen.component.name, chosen.version.version)
 
 
 def _base_marks(variant: Variant) -> tuple[Mark, ...]:
@@ -311,7 +307,7 @@ def _base_marks(variant: Variant) -> tuple[Mark, ...]:
     named = [c for c in others if c.method == INHERITED and c.slot not in brought]
     return (
         *map(_mark, named),
-        *(_mark_of(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
+        *(Mark(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
         *(_mark(c) for c in others if c not in named),
     )
 

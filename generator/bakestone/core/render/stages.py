@@ -94,13 +94,7 @@ class RenderedStage:
             for mark in self.marks
             if (kind := (mark.kind, mark.word)) in versions
         )
-        return self if marks == self.marks else self.marked(marks)
-
-    def marked(self, marks: tuple[Mark, ...]) -> RenderedStage:
-        """The same stage with other marks."""
-        found = replace(self, marks=marks)
-        found.__dict__["identity"] = self.identity  # of its text alone, which may be long
-        return found
+        return self if marks == self.marks else replace(self, marks=marks)
 
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""

@@ -20,6 +20,8 @@ WHY = 200
 
 _COMMAND = re.compile(r'process ".*" did not complete successfully: exit code: (\d+)', re.DOTALL)
 _INVENTORY = "bakestone: inventory: "
+_CONTRACT = "bakestone: contract: "
+"""How the gate's scripts begin what they find."""
 _METADATA = "load metadata for "
 """How BuildKit names the step that asks a registry for a base image."""
 _REGISTRY = re.compile(
@@ -224,13 +226,18 @@ def _reason(state: State) -> str:
 
 
 def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVariant:
-    wrong = [line.partition(_INVENTORY)[2] for line in failure.log if line.startswith(_INVENTORY)]
-    if wrong:
-        lines = "\n".join(f"    {line}" for line in wrong)
-        hint = "nothing was pushed; correct the version in images.yaml or the component's data"
-        said = f"the image is not what its name says:\n{lines}"
-        return FailedVariant(Finding(said, hint, name=variant.title), False)
     tail = "".join(f"\n    | {line}" for line in failure.log[-LOG_TAIL:])
+    if wrong := _told(_INVENTORY, failure):
+        hint = "nothing was pushed; correct the version in images.yaml or the component's data"
+        said = f"the image is not what its name says:{wrong}"
+        return FailedVariant(Finding(said, hint, name=variant.title), False)
+    if wrong := _told(_CONTRACT, failure):
+        hint = (
+            "nothing was pushed; docs/consumers.md has what every image keeps to, and"
+            " programs/contract.sh of a component what is asked of it"
+        )
+        said = f"the image does not work for every user:{wrong}{tail}"
+        return FailedVariant(Finding(said, hint, name=variant.title), False)
     reason = _COMMAND.sub(r"exit code \1", failure.error).strip()[:600]
     message = f"the stage {failure.stage or 'sources'} failed: {reason}{tail}"
     cause = next(cause for cause in _CAUSES if cause.applies(failure))
@@ -244,6 +251,12 @@ def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVari
         )
     line = next(filter(_NETWORK_WORD.search, reversed(failure.log)), "").strip()
     return FailedVariant(Finding(message, hint, name=variant.title), environment, heals, line)
+
+
+def _told(begin: str, failure: Failure) -> str:
+    """The lines of a step's log that begin so, without that, each below the other."""
+    found = (line.removeprefix(begin) for line in failure.log if line.startswith(begin))
+    return "".join(f"\n    {line}" for line in found)
 
 
 def _is_altered(failure: Failure) -> bool:

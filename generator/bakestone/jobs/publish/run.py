@@ -173,7 +173,7 @@ class _Run:
     def limit(self, abilities: Abilities) -> None:
         """Leave out what the builder cannot write, and look again then."""
         self.way = abilities.delivery
-        if self.plan.attest and not abilities.attests:
+        if self.plan.attest and not abilities.whole:
             self.watcher.warn(_plain(abilities))
             self.plan = self.plan.unattested()
             for before in (self.images, self.floating, self.failed):

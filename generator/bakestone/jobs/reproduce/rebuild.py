@@ -108,7 +108,7 @@ def reproduce(
     if plan.compression.kind == "zstd":
         compressed.need_zstd()  # layers that differ are looked into
     abilities = engine.abilities()
-    if not abilities.layouts:
+    if not abilities.whole:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
         raise fail(f"{abilities.name} cannot export images", hint, code=ENVIRONMENT)
     with temporary("bakestone-reproduce-") as folder:

@@ -98,7 +98,7 @@ def test_how_images_come_to_the_registry(
 ) -> None:
     found = abilities(docker(driver, containerd=containerd), "", export=asked)
     assert found.delivery == way
-    assert found.attests == found.layouts == (way != BY_TAG)
+    assert found.whole == (way != BY_TAG)
     assert found.name.startswith("Docker 28.5.2" if driver == "docker" else "the builder name")
 
 

@@ -45,7 +45,7 @@ def run(folder: Path) -> subprocess.CompletedProcess[bytes]:
     """The tool in an image whose files are in root/, and whose programs in bin/."""
     (folder / "root").mkdir(exist_ok=True)
     (folder / "bin").mkdir(exist_ok=True)
-    for name in ("sh", "mktemp", "rm", "sed", "find", "xargs", "sort", "grep", "cat", "wc"):
+    for name in ("sh", "mktemp", "rm", "sed", "find", "xargs", "sort", "grep", "cat", "cut", "wc"):
         if not (folder / "bin" / name).exists():
             (folder / "bin" / name).symlink_to(f"/usr/bin/{name}")
     return subprocess.run(

@@ -31,7 +31,7 @@ def root(tmp_path: Path) -> Path:
     return made
 
 
-def run(root: Path, script: str) -> subprocess.CompletedProcess[str]:
+def run(root: Path, script: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """A script that begins as a RUN does, in this root."""
     began = root.parent / "began"
     text = tool("timed.sh").replace("/dev/shm/began", str(began))
@@ -40,7 +40,7 @@ def run(root: Path, script: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["sh", "-c", f"{text}\n{script}"],
         cwd=root,
-        env={"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": str(EPOCH)},
+        env={"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": str(EPOCH), **settings},
         capture_output=True,
         text=True,
         check=False,
@@ -85,3 +85,14 @@ def test_a_link_is_not_followed(root: Path) -> None:
 @pytest.mark.parametrize("script", ["exit 7", "(exit 7)", "sh -c 'exit 7'"])
 def test_a_script_that_fails_fails_the_step(root: Path, script: str) -> None:
     assert run(root, f"echo x > new\n{script}\n").returncode == 7
+
+
+def test_a_stage_that_says_no_time_is_told_before_anything_is_done(root: Path) -> None:
+    done = run(root, "echo x > new", SOURCE_DATE_EPOCH="")
+    assert done.returncode == 2
+    assert "ARG SOURCE_DATE_EPOCH" in done.stderr
+    assert not (root / "new").exists()
+
+
+def test_times_that_cannot_be_set_fail_the_step(root: Path) -> None:
+    assert run(root, "touch() { :; }; PATH=/nowhere; : >new").returncode != 0

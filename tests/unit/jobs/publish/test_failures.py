@@ -82,6 +82,19 @@ def test_a_wrong_measurement_shows_expected_and_measured(made: Project) -> None:
     assert f"{name} ({made.path_of(made.matrix.variants[0])})" in found[name].text
 
 
+def test_a_promise_that_is_not_kept_is_told_with_what_the_component_said(made: Project) -> None:
+    told = "bakestone: contract: mpi: openmpi 4.1.8 does not work for a user of another id"
+    found = said(made, "inventory", EXIT, "not found: libucp.so.0 of /opt/openmpi/lib/x.so", told)
+    (one,) = found.values()
+    assert one.message.splitlines() == [
+        "the image does not work for every user:",
+        "    mpi: openmpi 4.1.8 does not work for a user of another id",
+        "    | not found: libucp.so.0 of /opt/openmpi/lib/x.so",
+        f"    | {told}",
+    ]
+    assert "docs/consumers.md" in one.hint
+
+
 def test_a_failed_stage_shows_its_last_lines_for_every_variant_that_has_it(made: Project) -> None:
     found = said(made, "miniforge", EXIT, *[f"line {n}" for n in range(40)])
     assert set(found) == {v.name for v in made.matrix.variants if v.family.name == "cpu"}

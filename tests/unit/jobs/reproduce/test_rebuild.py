@@ -35,7 +35,7 @@ class Forgetful(Engine):
         self.failures, self.name, self.kept, self.calls = failures, name, kept, 0
 
     def abilities(self) -> Abilities:
-        return Abilities(True, LAYOUT, layouts=True, name="a builder")
+        return Abilities(LAYOUT, "a builder")
 
     def bake(self, definition: Definition, *, watch: Watch | None = None) -> tuple[State, bool]:
         state = State(tuple(definition["target"]))

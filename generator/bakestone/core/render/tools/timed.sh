@@ -3,6 +3,7 @@
 # systems are left aside, and so are the files that the builder mounts. What is older keeps its time: compiled Python
 # modules know the time of their source.
 set -eu
+: "${SOURCE_DATE_EPOCH:?timed.sh needs it: ARG SOURCE_DATE_EPOCH in the stage, as the stage of the distro has it}"
 began=/dev/shm/began
 : >"$began"
 sleep 0.05 # the clock of the file system goes in steps of some milliseconds

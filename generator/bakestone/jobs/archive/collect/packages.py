@@ -33,8 +33,8 @@ _FILENAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+%~-]{0,250}")
 _SOURCES_CACHE = (
     "--mount=type=cache,id=bakestone-archive,target=/var/cache/apt/archives,sharing=locked"
 )
-"""apt keeps what it has downloaded there, and checks it again: a run that was interrupted goes on
-where it stopped.
+"""apt keeps what it has downloaded there, and takes it again where its size is right: a run that
+was interrupted goes on where it stopped.
 """
 _OLD_HTTPS = ["apt-transport-https", "ca-certificates"]
 _INDEXES = (Path(__file__).parent / "programs" / "indexes.sh").read_text("utf-8").splitlines()
