@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures the CUDA runtime libraries in the finished image; no GPU is needed. A C program that gcc links with libcudart
+# Measures the CUDA runtime libraries in the finished image; no GPU is needed. A C program that gcc linked with libcudart
 # asks it for its version; another opens the other libraries the way a program finds them, and has NVRTC compile a kernel.
 set -eu
 
@@ -13,17 +13,16 @@ library() {
   fail "there is no lib$1 below $PREFIX."
 }
 
-cudart=$(library cudart)
-gcc "$PROGRAMS/runtime.c" "-I$PREFIX/include" -o runtime "$cudart" >&2 || fail "gcc cannot compile runtime.c and link it with $cudart."
 version=$(./runtime) || fail "libcudart does not answer: is it on LD_LIBRARY_PATH or in ldconfig's cache?"
 
-gcc "$PROGRAMS/libraries.c" -o libraries -ldl >&2 || fail "gcc cannot compile libraries.c."
 set --
 for name in cublas cufft curand nvrtc; do
   file=$(library "$name")
   set -- "$@" "$(basename "$file")"
 done
 measured=$(./libraries "$@") || fail "one of $* cannot be opened or does not work."
+toolkit=$(echo "$measured" | sed -n 's/^toolkit=//p')
+case ${toolkit:-$version} in "${version%%.*}".*) ;; *) fail "cuBLAS was built for CUDA $toolkit, and the image has CUDA $version." ;; esac
 
 echo "version=$version"
 echo "$measured"

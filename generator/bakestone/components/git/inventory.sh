@@ -7,12 +7,10 @@ version="$(git --version)"
 version="${version#git version }"
 version="${version%% *}"
 case "$version" in [0-9]*.[0-9]*) ;; *) fail "git --version printed '$version'" ;; esac
-
 helpers="$(git --exec-path)"
 helper="$helpers/git-remote-https"
 [ -x "$helper" ] || fail "no https helper in $helpers"
 if ldd "$helper" 2>/dev/null | grep 'not found' >&2; then fail "the https helper lacks the libraries above"; fi
-
 export HOME="$PWD" GIT_CONFIG_NOSYSTEM=1
 git init -q work >&2
 cd work
@@ -22,5 +20,4 @@ git -c user.name=bakestone -c user.email=bakestone@localhost commit -q -m first 
 [ "$(git rev-list --count HEAD)" = 1 ] || fail "the commit is not there"
 git clone -q . ../copy >&2 || fail "a clone failed"
 cmp -s file ../copy/file || fail "the clone differs from its origin"
-
 echo "version=$version"

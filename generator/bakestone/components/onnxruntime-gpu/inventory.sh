@@ -30,10 +30,13 @@ for provider, part in parts.items():
     missing = [line.split()[0] for line in lines if "not found" in line and "libcuda.so" not in line]
     assert not missing, "libonnxruntime_providers_%s.so does not find %s" % (part, ", ".join(missing))
 assert any(opens("libcudnn.so.%d" % major) for major in (9, 8)), "no cuDNN 8 or 9 can be opened"
+toolkit = getattr(onnxruntime, "cuda_version", "") or ""  # the package's own word, where it has one
+assert toolkit.split(".")[0] in ("", sys.argv[2].split(".")[0]), "it was built for CUDA %s, and the image has CUDA %s" % (toolkit, sys.argv[2])
 print("version=" + onnxruntime.__version__)
 print("python=%d.%d" % sys.version_info[:2])
 print("providers=" + "+".join(providers))
 PY
-python3 report.py "$PREFIX" > report || fail "its parts for CUDA do not fit this image"
+read -r _ _ cuda _ <"$PROGRAMS/../cuda/expected"
+python3 report.py "$PREFIX" "$cuda" > report 2> reason || { cat reason >&2; fail "its parts for CUDA do not fit this image: $(tail -n 1 reason)"; }
 python3 "$PROGRAMS/model.py" CPUExecutionProvider >&2 || fail "a small model does not run"
 cat report

@@ -43,6 +43,7 @@ int main(int argc, char **argv)
     int (*get_property)(int, int *), (*get_version)(int *), (*nvrtc_version)(int *, int *);
     int (*create)(void **, const char *, const char *, int, const char **, const char **);
     int (*compile)(void *, int, const char **), (*ptx_size)(void *, size_t *), (*ptx)(void *, char *);
+    size_t (*get_toolkit)(void);
     int major = 0, minor = 0, patch = 0;
     void *library, *program = NULL;
     size_t size = 0;
@@ -56,6 +57,8 @@ int main(int argc, char **argv)
     check(get_property(1, &minor), "cublasGetProperty");
     check(get_property(2, &patch), "cublasGetProperty");
     printf("cublas=%d.%d.%d\n", major, minor, patch);
+    if ((*(void **)&get_toolkit = dlsym(library, "cublasGetCudartVersion")))
+        printf("toolkit=%zu.%zu\n", get_toolkit() / 1000, get_toolkit() / 10 % 100);
 
     /* cufft.h, curand.h: major * 1000 + minor * 100 + patch */
     *(void **)&get_version = find(open_library(argv[2]), "cufftGetVersion");

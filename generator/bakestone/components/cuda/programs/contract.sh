@@ -1,5 +1,5 @@
 #!/bin/sh
-# The compiler answers; every library opens, with those of what is installed beside it.
+# The compiler answers, where the image has it; every library opens, with those of what is installed beside it.
 set -eu
-nvcc --version
+if [ "$ROLE" = devel ]; then nvcc --version; fi
 if [ -d "$PREFIX/targets" ]; then sh /tools/libraries.sh "$PREFIX/targets"; fi

@@ -1,0 +1,2 @@
+#!/bin/sh
+gcc "$PROGRAMS/version.c" -o version -ldl

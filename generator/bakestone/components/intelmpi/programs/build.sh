@@ -1,0 +1,2 @@
+#!/bin/sh
+mpicc "$PROGRAMS/hello.c" -o hello
