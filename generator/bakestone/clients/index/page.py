@@ -27,10 +27,17 @@ _JSON = "application/vnd.pypi.simple.v1+json"
 
 @dataclass(frozen=True)
 class Listed:
-    """A file that a page lists: its URL, and its SHA-256, empty when the page does not say."""
+    """A file that a page lists: its URL, and its SHA-256, empty when the page does not say.
+
+    `size` in bytes and `published` (a day, ISO 8601) are known where the index says them (PEP 700);
+    `withdrawn` is why the publisher took it back (PEP 592), None for a file that counts.
+    """
 
     url: str
     sha256: str
+    size: int | None = None
+    published: str = ""
+    withdrawn: str | None = None
 
 
 def project_page(index: str, name: str) -> str:
@@ -57,7 +64,10 @@ def listed(body: bytes, kind: str, url: str) -> dict[str, Listed]:
 
 
 def _listed(file: DistributionPackage) -> Listed:
-    return Listed(file.url, file.digests.get("sha256", ""))
+    day = file.upload_time.date().isoformat() if file.upload_time else ""
+    withdrawn = (file.yanked_reason or "") if file.is_yanked else None
+    checksum = file.digests.get("sha256", "")
+    return Listed(file.url, checksum, file.size, day, withdrawn)
 
 
 def versions(filenames: Iterable[str]) -> list[str]:

@@ -6,14 +6,17 @@ A `components/` folder beside images.yaml is searched first, then Bakestone's ow
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.component import BUILT_IN, Component, read
-from bakestone.errors import fail
+from bakestone.core.library.own_base import OwnBase
+from bakestone.errors import Finding, Position, fail
 
 
 class Library:
@@ -22,6 +25,7 @@ class Library:
     def __init__(self, *folders: Path) -> None:
         self.folders = [f for f in folders if f.is_dir()]
         self._loaded: dict[str, Component] = {}
+        self._own: dict[tuple[str, str], tuple[OwnBase, Component]] = {}
 
     @classmethod
     def beside(cls, folder: Path) -> Library:
@@ -53,18 +57,43 @@ class Library:
         """
         if name not in self._loaded and name in self.names:
             folders = [root / name for root in self.folders]
-            defined = [(folder / "component.yaml").is_file() for folder in folders].index(True)
+            # whatever stands under that name: reading it says what is wrong
+            files = [folder / "component.yaml" for folder in folders]
+            defined = [path.is_symlink() or path.exists() for path in files].index(True)
             overlays = [folder / "versions.yaml" for folder in reversed(folders[:defined])]
             self._loaded[name] = read(
                 folders[defined] / "component.yaml",
                 f"components/{name}",
-                tuple(path for path in overlays if path.is_file()),
+                tuple(path for path in overlays if path.is_symlink() or path.exists()),
+                self.get,
             )
         return self._loaded.get(name)
 
     def components(self) -> Iterator[Component]:
         """Every component, by name; each is read when it is its turn."""
         return filter(None, map(self.get, self.names))
+
+    def own_base(self, own: OwnBase, where: Position) -> Component | Finding:
+        """The distro of a base image that images.yaml names, or what is wrong with it."""
+        if odd := own.odd(where):
+            return odd
+        name, _, version = own.like.partition("@")
+        like = self.get(name)
+        if like is None or like.slot != "distro":
+            known = [c.name for c in self.of_slot("distro")]
+            hint = near(name, known, f"one of: {', '.join(known)}")
+            return Finding(f"{name} is no distro of the library", hint, where)
+        if lacking := not_to_be_had(like, version):
+            return Finding(*lacking, where)
+        if own.component in self.names:
+            why = f"the library has a component {own.component} already"
+            return Finding(why, "give the image another name: `name: golden`", where)
+        key = own.component, own.release
+        first, component = self._own.setdefault(key, (own, own.distro(like)))
+        if (first.image, first.like) != (own.image, own.like):
+            why = f"{own.component}@{own.release} is {first.image} like {first.like} as well"
+            return Finding(why, "say another `name` or `version` for one of them", where)
+        return component
 
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""
@@ -100,15 +129,32 @@ def not_to_be_had(component: Component, version: str) -> tuple[str, str] | None:
     return f"{name} has no version {version[:60]}", nearest_version(component, version)
 
 
+_FEW = 3
+"""How far apart the first number that differs may be for a version to be meant by another one: a
+minor or two, and not the `12.44` of a typing error.
+"""
+
+
+def _apart(one: str, other: str) -> tuple[int, ...]:
+    """How far apart two versions are, number by number."""
+    numbers = ([int(n) for n in re.findall("[0-9]{1,9}", text)] for text in (one, other))
+    return tuple(abs(a - b) for a, b in zip_longest(*numbers, fillvalue=0))
+
+
 def nearest_version(component: Component, version: str) -> str:
-    """A hint for an unknown version: the known one that is nearest in digits, else in order."""
+    """A hint for an unknown version: one that it begins, of its minor, a few numbers away; else
+    the one that looks most like it.
+    """
     known = list(component.versions)
     if not known:
         return f"{component.name} has no versions"
     starting = [v for v in known if v.startswith(version + ".")]
     closest = difflib.get_close_matches(version, known, n=1, cutoff=0.6)
     parts = version.split(".")
-    same_minor = [v for v in known if v.split(".")[:2] == parts[:2]]
-    best = (starting or same_minor[:1] or closest or known)[0]
+    apart = {v: _apart(version, v) for v in known}
+    by_number = sorted(known, key=apart.__getitem__)
+    same_minor = [v for v in by_number if v.split(".")[:2] == parts[:2]]
+    few = [v for v in by_number[:1] if next(filter(None, apart[v]), 0) <= _FEW]
+    best = (starting or same_minor or few or closest or by_number)[0]
     listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
     return f"did you mean {best}? known: {listed}"

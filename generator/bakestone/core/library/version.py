@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -65,6 +66,17 @@ class Base:
             note=data.get("note", ""),
         )
 
+    @property
+    def epoch(self) -> int:
+        """Midnight UTC of a serial such as jammy-20260901.2, in seconds since 1970; 0 when there is
+        no date in it.
+        """
+        found = re.search(r"(?<!\d)20\d{6}(?!\d)", self.serial)
+        try:
+            return int(datetime.fromisoformat(f"{found[0]}T00:00:00Z").timestamp()) if found else 0
+        except ValueError:
+            return 0
+
 
 @dataclass(frozen=True)
 class Version:
@@ -91,6 +103,10 @@ class Version:
     def minor(self) -> str:
         """The first two parts: 13.0 of 13.0.2."""
         return ".".join(self.version.split(".")[:2])
+
+    def made_for(self, platform: str) -> bool:
+        """Whether it may exist for a platform: nothing says that it does not."""
+        return not self.platforms or platform in self.platforms
 
     def known(self, key: str) -> str | None:
         """An attribute such as `glibc` of a distro; None when nobody knows it."""
@@ -189,7 +205,9 @@ def checked(path: Path, component: str, needed: Set[str]) -> Json:
     `needed` is what each entry must have.
     """
     hint = "every component needs one: see docs/components.md"
-    document = yamldoc.load(path, "the component's versions.yaml", hint=hint)
+    # below the folder that `components` is in, as all files of a component
+    within = path.absolute().parents[2]
+    document = yamldoc.load(path, "the component's versions.yaml", hint=hint, within=within)
     schema.check(document, "versions")
     findings = list(_no_wheels(document))
     for name, data in document.data["versions"].items():

@@ -17,9 +17,9 @@ from bakestone.core.documents import schema
 from bakestone.core.library.component import Component
 from bakestone.errors import USAGE, fail
 from bakestone.files import scratch
-from bakestone.jobs.library import additions, scaffold
+from bakestone.jobs.library import additions, overlaps, scaffold
 from bakestone.jobs.library.additions import FetchedFile, filename_of
-from bakestone.jobs.library.contents import Contents, contents
+from bakestone.jobs.library.contents import Contents, checksums, contents
 from bakestone.jobs.library.scaffold import About, Texts
 from bakestone.jobs.library.unpacking import FileLayout
 
@@ -98,15 +98,24 @@ def add(
     Raises `BakestoneError`; nothing is written then.
     """
     additions.check_new(component, version)
-    method = additions.method_for(component, method)
+    method = additions.method_for(component, method, source.urls)
     measure = additions.measure(measures, version)
     platforms = additions.platforms_for(component, method, source.urls, source.platforms)
     named = [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)]
     additions.entry(component, method, named, measure)  # what is wrong is told at once
-    files = tuple(source.fetch(index, platform) for index, platform in enumerate(platforms))
+    files: list[FetchedFile] = []
+    brought: dict[str, dict[str, int]] = {}
+    with scratch("file") as temporary:
+        for index, platform in enumerate(platforms):
+            keep = temporary / "file" if method == "wheel" else None
+            file = source.fetch(index, platform, keep)
+            files.append(file)
+            if keep:
+                brought[file.filename] = checksums(keep, file.filename)
     entry = additions.entry(component, method, files, measure)
+    overlaps.refuse(entry["methods"][method].get("wheels", []), brought)
     path = additions.write(folder, component, version, entry)
-    return AddedVersion(path, component.name, version, method, files)
+    return AddedVersion(path, component.name, version, method, tuple(files))
 
 
 def component(about: About, version: str, program: str, source: Downloads) -> NewComponent:

@@ -6,9 +6,11 @@ certainty is left alone, and the entry is shown instead.
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import yaml
@@ -22,7 +24,7 @@ from packaging.utils import (
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.patterns import version_key
-from bakestone.core.documents.yaml import Document
+from bakestone.core.documents.yaml import Document, Json
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Version
 from bakestone.core.matrix.methods import FETCHED
@@ -35,6 +37,8 @@ _HEADER = (
     "# Versions of {name} besides Bakestone's own. Added by `bakestone component add`; may be"
     " edited.\n"
 )
+_INLINE = ("when", "measure")
+_CHECKSUM = "[0-9a-f]{64}"
 Entry = dict[str, object]
 """What versions.yaml says of a version, or a part of it."""
 
@@ -43,7 +47,8 @@ Entry = dict[str, object]
 class FetchedFile:
     """A file that was fetched and hashed.
 
-    `platform` is empty when it fits all; `source` says where the checksum comes from.
+    `platform` is empty when it fits all; `source` says where the checksum comes from. `size` in
+    bytes, 0 where nobody says it; `published` is a day (ISO 8601), or empty.
     """
 
     url: str
@@ -52,6 +57,7 @@ class FetchedFile:
     platform: str
     source: str
     confidence: str
+    published: str = ""
 
     @property
     def filename(self) -> str:
@@ -89,9 +95,14 @@ def _newest(component: Component, method: str) -> Version | None:
     return next((v for v in component.versions.values() if method in v.methods), None)
 
 
-def method_for(component: Component, wanted: str) -> str:
-    """The method that a file is for: the one that was `wanted`, else the component's only one."""
+def method_for(component: Component, wanted: str, urls: Sequence[str]) -> str:
+    """The method that files are for: the one that was `wanted`, else the only one that takes such
+    files: wheels, or others.
+    """
     taking = [m for m in component.methods if m in (*FETCHED, "wheel")]
+    wheels = all(filename_of(url).endswith(".whl") for url in urls)
+    if fitting := [m for m in taking if not wanted and (m == "wheel") is wheels]:
+        taking = fitting
     if wanted in taking or (not wanted and len(taking) == 1):
         return wanted or taking[0]
     if not taking:
@@ -149,7 +160,7 @@ def check_new(component: Component, version: str) -> None:
 
 def entry(
     component: Component, method: str, files: Sequence[FetchedFile], measured: Mapping[str, str]
-) -> Entry:
+) -> Json:
     """The data of a version, as it stands in versions.yaml."""
     data = _wheels(component, files) if method == "wheel" else artifacts(files)
     return ({"measure": dict(measured)} if measured else {}) | {"methods": {method: data}}
@@ -160,14 +171,17 @@ def artifacts(files: Sequence[FetchedFile]) -> Entry:
     entries = [
         {"url": f.url, "sha256": f.sha256, "filename": f.filename}
         | ({"platform": f.platform} if f.platform else {})
-        | {"size": f.size, "source": f.source, "confidence": f.confidence}
+        | ({"size": f.size} if f.size else {})
+        | ({"published": f.published} if f.published else {})
+        | {"source": f.source, "confidence": f.confidence}
         for f in files
     ]
     return {"artifacts": entries}
 
 
-def wheels(files: Sequence[FetchedFile], known: Iterable[str]) -> Entry:
-    """Files as the data of the method `wheel`; `known` are names as the component has them already.
+def wheels(files: Sequence[FetchedFile], known: Mapping[str, Json]) -> Entry:
+    """Files as the data of the method `wheel`; `known` are wheels that the component has already,
+    by name, whose conditions hold for these as well.
 
     Wheels are fetched by name from the package index; the URL is where their checksums were
     computed.
@@ -179,7 +193,12 @@ def wheels(files: Sequence[FetchedFile], known: Iterable[str]) -> Entry:
         entries = found.setdefault((names.get(name, name), version), {})
         about = {"filename": file.filename, "sha256": file.sha256, "size": file.size}
         entries.update({platform: dict(about) for platform in platforms})
-    listed = [{"name": n, "version": v, "files": entries} for (n, v), entries in found.items()]
+    listed = [
+        {"name": n, "version": v}
+        | ({"when": dict(known[n]["when"])} if "when" in known.get(n, {}) else {})
+        | {"files": entries}
+        for (n, v), entries in found.items()
+    ]
     sources = list(dict.fromkeys(file.source for file in files))
     return {"wheels": listed, "source": sources[0] if len(sources) == 1 else sources}
 
@@ -204,15 +223,34 @@ def _wheel(file: FetchedFile) -> tuple[NormalizedName, str, tuple[str, ...]]:
 
 
 def _wheels(component: Component, files: Sequence[FetchedFile]) -> Entry:
-    """As `wheels`; all those that the newest version has must be there."""
+    """As `wheels`; those that the newest version has for every image must be there, and of those
+    that it has for some images the ones that were published.
+
+    A wheel that is new to a component whose others have conditions is refused: it would be
+    installed over them.
+    """
     newest = _newest(component, "wheel")
-    names = {w["name"] for w in newest.methods["wheel"]["wheels"]} if newest else set()
-    data = wheels(files, names)
+    known: dict[str, Json] = {}
+    for version in component.versions.values():  # the newest comes first
+        for wheel in version.methods.get("wheel", {}).get("wheels", []):
+            known.setdefault(str(wheel["name"]), wheel)
+    data = wheels(files, known)
     given = {_wheel(file)[0] for file in files}
-    lacking = sorted(name for name in names if canonicalize_name(name) not in given)
+    before = newest.methods["wheel"]["wheels"] if newest else []
+    lacking = sorted(
+        str(wheel["name"])
+        for wheel in before
+        if "when" not in wheel and canonicalize_name(wheel["name"]) not in given
+    )
     if newest and lacking:
         why = f"{component.name} {newest.version} also has {', '.join(lacking)}"
         raise fail(why, "give --url once for each wheel", code=USAGE)
+    strange = sorted(given - {canonicalize_name(name) for name in known})
+    if strange and any("when" in wheel for wheel in before):
+        there = ", ".join(str(wheel["name"]) for wheel in before)
+        why = f"nobody says which images {strange[0]} is for: {component.name} has {there}"
+        hint = "is it the right file? Else write the entry by hand, with `when`"
+        raise fail(why, hint, code=USAGE)
     return data
 
 
@@ -235,27 +273,124 @@ def inserted(text: str, version: str, data: Entry, name: str) -> str:
     Raises `BakestoneError` with the entry to add by hand when the text has a form in which that is
     not certain.
     """
-    end = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines()
-    if all(line.lstrip().startswith("#") for line in lines if line.strip()):
-        return end.join([*lines, "versions:", _entry_text(version, data, "  ", end), ""])
-    document = yamldoc.parse(text, name)
-    before = document.data.get("versions") if isinstance(document.data, dict) else None
-    if not isinstance(before, dict) or not before:
+    if all(line.lstrip().startswith("#") for line in text.splitlines() if line.strip()):
+        end = _line_end(text)
+        return end.join(
+            [*text.splitlines(), "versions:", _entry_text(version, data, "  ", end), ""]
+        )
+    document = _versions_of(text, name)
+    if document is None:
         raise _by_hand(version, data, name)
-    if version in before:
+    if version in document.data["versions"]:
         why = f"{version} is there already"
         raise fail(why, "edit it", where=document.position(("versions", version), key=True))
-    place, indent = _place(document, lines, version)
-    lines.insert(place, _entry_text(version, data, indent, end))
-    new = end.join(lines) + end
-    try:
-        after = yamldoc.parse(new, name).data
-    except BakestoneError as problem:
-        raise _by_hand(version, data, name) from problem
-    if after != document.data | {"versions": {**before, version: data}}:
-        raise _by_hand(version, data, name)  # something that was there is not what it was
+    new = _edited(text, document, {version: data}, {})
+    if new is None:
+        raise _by_hand(version, data, name)
     return new
+
+
+Methods = Mapping[str, Mapping[str, Entry]]
+"""Version -> method -> its data."""
+
+
+def updated(text: str, added: Mapping[str, Entry], methods: Methods, name: str) -> str:
+    """The text of a versions.yaml with further entries, and with other data of some methods in
+    entries that are there.
+
+    Raises `BakestoneError` when the text has a form in which that is not certain.
+    """
+    document = _versions_of(text, name)
+    new = _edited(text, document, added, methods) if document else None
+    if new is None:
+        versions = ", ".join([*added, *methods])
+        raise fail("its form is too unusual to edit", f"write by hand: {versions}", name=name)
+    return new
+
+
+def _line_end(text: str) -> str:
+    return "\r\n" if "\r\n" in text else "\n"
+
+
+def _versions_of(text: str, name: str) -> Document | None:
+    """What a versions.yaml says; None when it has no versions."""
+    document = yamldoc.parse(text, name)
+    known = document.data.get("versions") if isinstance(document.data, dict) else None
+    return document if isinstance(known, dict) and known else None
+
+
+def _edited(
+    text: str, document: Document, added: Mapping[str, Entry], methods: Methods
+) -> str | None:
+    """The edited text; None when something else would not be what it was."""
+    end, lines = _line_end(text), text.splitlines()
+    edits: list[tuple[int, int, list[str]]] = []
+    for version in sorted(added, key=version_key):
+        place, indent = _place(document, lines, version)
+        edits.append((place, place, [_entry_text(version, added[version], indent, end)]))
+    for version, changes in methods.items():
+        for method, data in changes.items():
+            edits.append(_method_edit(document, lines, (version, method), data))
+    # from the bottom up; of entries for one place the newest comes last, and so stands first
+    for first, last, new in sorted(edits, key=itemgetter(0), reverse=True):
+        lines[first:last] = new
+    edited = end.join(lines) + end
+    versions = copy.deepcopy(document.data["versions"]) | dict(added)
+    for version, changes in methods.items():
+        versions[version]["methods"] |= changes
+    try:
+        after = yamldoc.parse(edited, document.path).data
+    except BakestoneError:
+        return None
+    return edited if after == document.data | {"versions": versions} else None
+
+
+def _method_edit(
+    document: Document, lines: Sequence[str], named: tuple[str, str], data: Entry
+) -> tuple[int, int, list[str]]:
+    """The lines that a method of an entry takes, and those that are to stand there; where nothing
+    but items of its list come to it, the place behind that list and these items.
+    """
+    version, method = named
+    methods = ("versions", version, "methods")
+    before = document.data["versions"][version]["methods"].get(method)
+    if before and (further := _further_items(before, data)):
+        key, items = further
+        inside = (*methods, method, key)
+        indent = document.position((*inside, 0)).column - 3
+        below = [path for path in document.values if path[: len(inside)] == inside]
+        place = max(document.position(path).line for path in below)
+        return place, place, _indented(items, indent)
+    where = document.position((*methods, method) if before else methods, key=True)
+    first, indent = where.line - 1, where.column - 1
+    if not before:  # the first method, before the others
+        first, indent = first + 1, indent + 2
+    last = first
+    while before and (last == first or _further_in(lines[last : last + 1], indent)):
+        last += 1
+    return first, last, _indented({method: data}, indent)
+
+
+def _further_items(before: Json, data: Entry) -> tuple[str, list[object]] | None:
+    """The one list of a method to which items come at its end, and these; None where more than
+    that is another.
+    """
+    others = [key for key in data if data[key] != before.get(key)]
+    if len(others) != 1 or before.keys() != data.keys():
+        return None
+    old, new = before[others[0]], data[others[0]]
+    if not isinstance(old, list) or not isinstance(new, list) or new[: len(old)] != old:
+        return None
+    return others[0], new[len(old) :]
+
+
+def _indented(data: object, indent: int) -> list[str]:
+    body = yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=True)
+    return [f"{' ' * indent}{line}" for line in body.splitlines()]
+
+
+def _further_in(line: Sequence[str], indent: int) -> bool:
+    return bool(line and line[0].strip()) and len(line[0]) - len(line[0].lstrip()) > indent
 
 
 def _by_hand(version: str, data: Entry, name: str) -> BakestoneError:
@@ -280,11 +415,34 @@ def _place(document: Document, lines: Sequence[str], version: str) -> tuple[int,
     return place, indent
 
 
+def shown(version: str, data: Entry) -> str:
+    """An entry as it stands in versions.yaml."""
+    return _entry_text(version, data, "  ", "\n")
+
+
 class _Dumper(yaml.SafeDumper):
     # - the library's own signature
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         """Lists stand further in than their key, as in the other files."""
         super().increase_indent(flow, False)
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """What begins like a number stands in quotes, as in the other files."""
+        style = '"' if re.match(r"[0-9<>=]", text) and not re.fullmatch(_CHECKSUM, text) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+    def represent_plain(self, plain: Entry) -> yaml.MappingNode:
+        """Conditions and measures stand in one line."""
+        node = self.represent_dict(plain)
+        items = [
+            (k, yaml.MappingNode(v.tag, v.value, flow_style=True) if k.value in _INLINE else v)
+            for k, v in node.value
+        ]
+        return yaml.MappingNode(node.tag, items, flow_style=False)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+_Dumper.add_representer(dict, _Dumper.represent_plain)
 
 
 def _entry_text(version: str, data: Entry, indent: str, end: str) -> str:

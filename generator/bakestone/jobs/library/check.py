@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
-from bakestone.core.library.component import Component
+from bakestone.core.library.component import Component, Option
 from bakestone.core.library.version import ENTRIES, Version
 from bakestone.core.lock import samples
 from bakestone.core.matrix.methods import Obstacle
 from bakestone.core.matrix.variant import INHERITED, PACKAGES
 from bakestone.core.render.dockerfile import Renderer
 from bakestone.errors import BakestoneError, Finding
+from bakestone.jobs.library import overlaps
 
 _READ_BACK = re.compile(r"version=[\"']?\$\{?VERSION\b")
 _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
@@ -21,6 +23,7 @@ _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
 _RUN = re.compile(r"^RUN\b", re.MULTILINE)
 _TOUCHED = re.compile(r"^[^#\n]*\bfind +/out\b[^\n]*\btouch\b", re.MULTILINE)
 """The times of what a build stage leaves are set."""
+_JOINED = re.compile(r"[^\n]{0,40}[ \t]\\[ \t]+\S+")
 _TIMED = re.compile(r"^[ \t]*\. /tools/timed\.sh\b", re.MULTILINE)
 """The times of what a RUN in the image itself changes are set."""
 
@@ -43,6 +46,7 @@ def check(component: Component, library: Library) -> ComponentReport:
         *_inventory(component),
         *_templates(component),
         *_times(component),
+        *_options(component),
     ]
     rendered = 0
     for version in component.versions.values():
@@ -52,6 +56,11 @@ def check(component: Component, library: Library) -> ComponentReport:
             continue
         for method in version.methods or ([""] if component.slot == "distro" else []):
             hindering = list(_rendered(component, version, method, library))
+            findings += hindering
+            rendered += not hindering
+    for option in component.options.values() if not findings else ():
+        for method in option.methods:
+            hindering = list(_with_option(component, option, method, library))
             findings += hindering
             rendered += not hindering
     return ComponentReport(tuple(findings), rendered)
@@ -101,6 +110,23 @@ def _templates(component: Component) -> Iterator[Finding]:
             yield Finding(f"no version offers the method {method}", hint, name=component.origin)
 
 
+def _options(component: Component) -> Iterator[Finding]:
+    """Names in its options that name nothing."""
+    known, where = component.options, f"{component.origin}/component.yaml"
+    for option in known.values():
+        named = (
+            ("method", option.methods, component.methods),
+            ("option", option.conflicts, {key for key in known if key != option.name}),
+            ("program", option.programs, component.programs),
+        )
+        for what, words, there in named:
+            for word in words:
+                if word not in there:
+                    why = f"the option {option.name} names the {what} {word}, which is not there"
+                    hint = near(word, there, f"there is {', '.join(sorted(there)) or 'none'}")
+                    yield Finding(why, hint, name=where)
+
+
 def _times(component: Component) -> Iterator[Finding]:
     """Templates that leave the times of their build in a layer: it would be another one each time.
 
@@ -137,6 +163,7 @@ def _version(component: Component, version: Version) -> Iterator[Finding]:
             hint = f"add the method there; it has {', '.join(component.methods)}"
             why = f"it offers the method {method}, which component.yaml does not have"
             yield Finding(why, hint, name=name)
+        yield from overlaps.findings(data.get("wheels", []), name)
         for entry in data.get(ENTRIES.get(method, ""), []):
             if not (entry.get("source") or data.get("source") or version.data.get("source")):
                 what = entry.get("url") or entry.get("ref") or entry.get("name") or "its packages"
@@ -152,10 +179,46 @@ def _rendered(
     try:
         found = samples.find(component, version, method, library)
         if not isinstance(found, Obstacle):
-            Renderer(library, samples.lock([found], library)).stages(found)
+            stages = Renderer(library, samples.lock([found], library)).stages(found)
+            yield from _lines(component, method, (stage.text for stage in stages))
             return
         why = f"method {method}: no combination was found that it can be installed in: {found}"
         name = f"{component.name}@{version.version}"
         yield Finding(why, "see its rules and conditions", name=name, severity="warning")
     except BakestoneError as problem:
         yield from problem.findings
+
+
+def _lines(component: Component, method: str, texts: Iterable[str]) -> Iterator[Finding]:
+    """A backslash that no longer ends its line: the shell makes an argument of one blank of it."""
+    for text in texts:
+        if found := _JOINED.search(text):
+            yield Finding(
+                f"its lines run together behind a backslash: {found[0].strip()[:80]}",
+                "take the minus out of `{%- if` and `{%- endif`, or collect words by set --",
+                name=f"{component.origin}/install.{method}.j2",
+            )
+            return
+
+
+def _with_option(
+    component: Component, option: Option, method: str, library: Library
+) -> Iterator[Finding]:
+    """What hinders rendering with an option, in the newest version that can have it so."""
+    obstacle = Obstacle("no version offers the method")
+    for version in component.versions.values():
+        if method not in version.methods:
+            continue
+        found = samples.find(component, version, method, library, options=(option,))
+        if isinstance(found, Obstacle):
+            obstacle = found
+            continue
+        try:
+            stages = Renderer(library, samples.lock([found], library)).stages(found)
+            yield from _lines(component, method, (stage.text for stage in stages))
+        except BakestoneError as problem:
+            yield from problem.findings
+        return
+    why = f"the option {option.name} by {method}: no version can have it: {obstacle}"
+    hint = "see its require and packages"
+    yield Finding(why, hint, name=component.origin, severity="warning")

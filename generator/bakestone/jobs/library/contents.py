@@ -20,6 +20,8 @@ MAX_UNPACKED = 64 * 2**30
 _USUAL = {"bin", "lib", "lib64", "libexec", "share", "include", "etc", "usr", "opt"}
 """Folders that are part of what is installed, not a wrapper around it."""
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError)
+_DATA = {"scripts": "bin/", "data": "", "headers": "include/"}
+"""Where pip puts a folder of a wheel's data."""
 _PROGRAM = (b"\x7fELF", b"#!")
 
 
@@ -90,15 +92,45 @@ def _zip(path: Path, filename: str) -> Iterator[tuple[str, bool]]:
 
 
 def _wheel(members: Iterator[tuple[str, bool]]) -> Iterator[tuple[str, bool]]:
-    """As pip installs them (PEP 427): scripts may be executed below `bin`; metadata is left out."""
+    """As pip installs them (PEP 427): scripts may be executed below `bin`, data keeps its path;
+    metadata is left out.
+    """
     for name, executable in members:
         top, _, rest = name.partition("/")
         if top.endswith(".data"):
             place, _, path = rest.partition("/")
             if place == "scripts":
                 yield f"bin/{path}", True
+            elif place == "data" and path:
+                yield path, executable
         elif not top.endswith(".dist-info") and rest:
             yield name, executable
+
+
+def checksums(path: Path, filename: str) -> dict[str, int]:
+    """Path -> CRC-32 of every file that pip installs of the wheel at `path`, whose name was
+    `filename`; those of its packages begin with `/`, since they are in another folder than its
+    data (PEP 427). Its own metadata is left out.
+
+    Raises `BakestoneError` when it cannot be read.
+    """
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+    except (*_BROKEN, OSError, ValueError) as problem:
+        hint = "is it whole, and what its name says?"
+        raise fail(f"{filename} cannot be read: {problem}", hint, name=filename) from problem
+    for member in members:
+        top, _, rest = member.filename.partition("/")
+        place, _, data = rest.partition("/")
+        if not top.endswith(".data"):
+            installed = "" if top.endswith(".dist-info") else f"/{member.filename}"
+        else:
+            installed = f"/{data}" if place.endswith("lib") else f"{_DATA.get(place, place)}{data}"
+        if installed:
+            found[installed] = member.CRC
+    return found
 
 
 def _limit(filename: str, count: int, size: int) -> None:

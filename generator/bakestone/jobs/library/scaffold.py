@@ -20,9 +20,16 @@ from bakestone.core.library.catalog import Library, nearest_version
 from bakestone.errors import USAGE, BakestoneError, fail
 from bakestone.files import refused, scratch
 from bakestone.jobs.library.additions import Entry, FetchedFile, artifacts, inserted, wheels
-from bakestone.jobs.library.unpacking import FileLayout, install, method_lines, started
+from bakestone.jobs.library.unpacking import (
+    FileLayout,
+    install,
+    method_lines,
+    python_lines,
+    started,
+)
 
 _WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
 
 _COMPONENT = """\
 component: {name}
@@ -35,6 +42,14 @@ prefix: {prefix}
   {method}:
     summary: {summary}
 """
+_PYTHON = """\
+packages:
+  debian: [libgcc-s1, libstdc++6, python3]
+  ubuntu: [libgcc-s1, libstdc++6, python3]
+  rocky: [libgcc, libstdc++, python3]
+  ubi: [libgcc, libstdc++, python3]
+"""
+"""What compiled wheels need of every distro (PEP 513 and PEP 600 let them ask for it)."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,27 @@ class About:
     homepage: str
     licence: str
     ask: str = "--version"
+
+
+@dataclass(frozen=True)
+class PythonPackage:
+    """A package of the index: what the index calls it, the module that the gate imports, and the
+    Pythons of the images (3.11) that it is for.
+    """
+
+    project: str
+    module: str
+    pythons: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise unless all of it can stand in the files."""
+        for option, value, pattern, hint in (
+            ("--project", self.project, r"[A-Za-z0-9]+([._-][A-Za-z0-9]+)*", "a name for pip"),
+            ("--import", self.module, rf"{_NAME}(\.{_NAME})*", "a module, such as jax or a.b"),
+            *(("--python", p, r"3\.[0-9]{1,2}", "a minor, such as 3.11") for p in self.pythons),
+        ):
+            if len(value) > 100 or not re.fullmatch(pattern, value):
+                raise fail(f"{option} cannot be {value[:60]!r}", hint, code=USAGE)
 
 
 Texts = Mapping[str, str]
@@ -74,13 +110,28 @@ def from_files(about: About, version: str, files: list[FetchedFile], layout: Fil
     place = f'path: ["{{{{ prefix }}}}{"/" + directory if directory else ""}"]\n'
     method, summary, data = "archive", "the files as published", artifacts(files)
     if layout.kind == "wheel":
-        method, summary, data = "wheel", "the wheel of the Python package index", wheels(files, ())
+        method, summary, data = "wheel", "the wheel of the Python package index", wheels(files, {})
     component = _component(about, method, f"/opt/{about.name}", place, summary)
     return {
         "component.yaml": component + method_lines(layout, [f.filename for f in files]),
         "versions.yaml": _versions({version: {"methods": {method: data}}}),
         f"install.{method}.j2": install(layout),
         "inventory.sh": _inventory("files", about, layout.program, version),
+    }
+
+
+def from_python(
+    about: About, package: PythonPackage, version: str, filenames: Sequence[str], data: Entry
+) -> Texts:
+    """The folder of a component that is a Python package with all that it needs (`closure`)."""
+    summary = "the wheels of the Python package index, for the image's Python"
+    component = _component(about, "wheel", f"/opt/{about.name}", _PYTHON, summary)
+    named = {"name": about.name, "project": package.project, "module": package.module}
+    return {
+        "component.yaml": component + python_lines(filenames, package.pythons),
+        "versions.yaml": _versions({version: {"methods": {"wheel": data}}}),
+        "install.wheel.j2": started("install.python.j2", **named),
+        "inventory.sh": started("inventory.python.sh", **named),
     }
 
 

