@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bakestone.errors import Position
+
 LIBRARY, REGISTRY, IMAGE, SNAPSHOT, CLOCK = "library", "registry", "image", "snapshot", "clock"
+INDEX = "index"
 """Where an entry is from: the component library, a registry, the package manager inside the base
-image, a snapshot service that was asked, and the clock where no snapshot service answered.
+image, a snapshot service that was asked, the clock where no snapshot service answered, and a
+package index.
 """
 
 
@@ -28,7 +32,7 @@ class LockedBase:
 
     def origin(self, ref: str) -> str:
         """What stands behind FROM: its reference, with the digest where one is known."""
-        return f"{ref}@{self.digest}" if self.digest else ref
+        return f"{ref.partition('@')[0]}@{self.digest}" if self.digest else ref
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,27 @@ class LockedKeyring:
     resolved: str = ""
 
 
+@dataclass(frozen=True)
+class LockedFramework:
+    """What a framework's wheel asks for: its file, the SHA-256 of its METADATA, the Pythons that it
+    says (`>=3.10`) and has wheels for, and its requirements for slots, as pip writes them.
+    """
+
+    wheel: str
+    sha256: str
+    python: str = ""
+    pythons: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    resolved_from: str = ""
+    resolved: str = ""
+
+
 @dataclass
 class Lock:
-    """The whole file. `selection` is what it was made for; empty means every variant."""
+    """The whole file. `selection` is what it was made for; empty means every variant.
+
+    `places` says where each entry of a section stands in the file that it was read from.
+    """
 
     inputs: str = ""
     selection: tuple[str, ...] = ()
@@ -96,3 +118,5 @@ class Lock:
     artifacts: dict[str, LockedArtifact] = field(default_factory=dict)
     wheels: dict[str, LockedWheel] = field(default_factory=dict)
     keyrings: dict[str, LockedKeyring] = field(default_factory=dict)
+    frameworks: dict[str, LockedFramework] = field(default_factory=dict)
+    places: dict[tuple[str, str], Position] = field(default_factory=dict, compare=False, repr=False)

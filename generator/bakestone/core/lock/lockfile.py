@@ -17,11 +17,12 @@ import yaml
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.documents.yaml import Json
+from bakestone.core.documents.yaml import Document, Json
 from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
     LockedBase,
+    LockedFramework,
     LockedKeyring,
     LockedPackages,
     LockedWheel,
@@ -34,19 +35,34 @@ HEADER = (
 )
 MAX_BYTES = 10_000_000
 """Size of a lock that is read: some 200,000 pinned packages."""
+SECTIONS = ("bases", "packages", "artifacts", "wheels", "keyrings", "frameworks")
+"""The parts of a lock that have entries."""
 _ORIGIN = ("from", "resolved")
 _BASE = ("digest", "platforms", "provides", *_ORIGIN, "epoch", "note")
 _PACKAGES = ("pins", "distro", *_ORIGIN, "snapshot", "note")
 _ARTIFACT = ("component", "sha256", "size", *_ORIGIN)
 _KEYRING = ("url", "fingerprint", "sha256", *_ORIGIN)
+_FRAMEWORK = ("wheel", "sha256", "python", "pythons", "requires", *_ORIGIN)
 """The keys of an entry, in the order of the file."""
 _HINT = "run `bakestone lock --update`; a lock is not edited by hand"
 
 
 def load(path: Path) -> Lock:
-    """Read a lock. Raises `BakestoneError` when it is missing or holds what is not a pin."""
+    """Read a lock. Raises `BakestoneError` when it is missing or holds what is not a pin;
+    `NewerFormatError` when a newer Bakestone wrote it.
+    """
     hint = "run `bakestone lock` to make it"
-    document = yamldoc.load(path, "the lock", hint=hint, limit=MAX_BYTES)
+    return _read(yamldoc.load(path, "the lock", hint=hint, limit=MAX_BYTES))
+
+
+def parse(text: str, name: str) -> Lock:
+    """Like `load`, from a text; `name` is used in messages."""
+    if len(text.encode()) > MAX_BYTES:
+        raise fail(f"the lock is too large: more than {MAX_BYTES} bytes", name=name)
+    return _read(yamldoc.parse(text, name, "the lock"))
+
+
+def _read(document: Document) -> Lock:
     findings = [replace(f, hint=_HINT) for f in schema.findings_of(document, "lock")]
     if findings:
         raise BakestoneError(findings)
@@ -62,6 +78,12 @@ def load(path: Path) -> Lock:
         {url: LockedArtifact(**{"size": 0, **_fields(a)}) for url, a in data["artifacts"].items()},
         {text: _wheel(**_fields(entry)) for text, entry in data["wheels"].items()},
         {name: LockedKeyring(**_fields(k)) for name, k in data.get("keyrings", {}).items()},
+        {name: _framework(**_fields(f)) for name, f in data.get("frameworks", {}).items()},
+        {
+            (section, key): document.position((section, key), key=True)
+            for section in SECTIONS
+            for key in data.get(section, {})
+        },
     )
 
 
@@ -123,8 +145,9 @@ def dump(lock: Lock) -> str:
         "artifacts": {url: _plain(a, _ARTIFACT) for url, a in sorted(lock.artifacts.items())},
         "wheels": {text: _plain_wheel(w) for text, w in sorted(lock.wheels.items())},
         "keyrings": {name: _plain(k, _KEYRING) for name, k in sorted(lock.keyrings.items())},
+        "frameworks": {name: _plain_framework(f) for name, f in sorted(lock.frameworks.items())},
     }
-    for optional in ("selection", "keyrings"):
+    for optional in ("selection", "keyrings", "frameworks"):
         if not plain[optional]:
             del plain[optional]
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -183,3 +206,14 @@ def _plain_wheel(wheel: LockedWheel) -> Json:
 def _wheel(resolved_from: str = "", resolved: str = "", **files: Json) -> LockedWheel:
     found = {p: (f["filename"], f["sha256"], f.get("size", 0)) for p, f in files.items()}
     return LockedWheel(found, resolved_from, resolved)
+
+
+def _plain_framework(framework: LockedFramework) -> Json:
+    plain = _plain(framework, _FRAMEWORK)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+
+
+def _framework(
+    requires: Iterable[str], pythons: Iterable[str] = (), **said: Any
+) -> LockedFramework:
+    return LockedFramework(**said, requires=tuple(requires), pythons=tuple(pythons))

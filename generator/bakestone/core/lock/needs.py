@@ -33,9 +33,17 @@ class Distro:
     def snapshot_sources(self, time: str) -> list[str]:
         """The source list of its archive as of a time; empty without a snapshot service."""
         about = self.component.data.get("snapshot") or {"sources": []}
+        return self._filled(about["sources"], time)
+
+    def archive_sources(self, platform: str) -> list[str]:
+        """The source list of its archive as it is; empty where the library does not know it."""
+        about = self.component.data.get("archive") or {"sources": {}}
+        return self._filled(about["sources"].get(platform, []), "")
+
+    def _filled(self, lines: list[str], time: str) -> list[str]:
         context = {"time": time, "codename": self.version.data.get("codename", "")}
         origin = f"{self.component.origin}/component.yaml"
-        return [template.render(line, context, origin=origin) for line in about["sources"]]
+        return [template.render(line, context, origin=origin) for line in lines]
 
 
 @dataclass(frozen=True)
@@ -132,9 +140,25 @@ class Needs:
     bases: dict[str, Base] = field(default_factory=dict)
     platforms: dict[str, set[str]] = field(default_factory=dict)
     packages: dict[str, dict[tuple[str, ...], PackageSet]] = field(default_factory=dict)
+    packages_for: dict[tuple[str, tuple[str, ...]], set[str]] = field(default_factory=dict)
+    """Base and names of a package set -> its platforms, where they are fewer than the base's: a set
+    of variants that leave some out.
+    """
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     wheels: dict[str, Wheel] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
+    frameworks: dict[str, None] = field(default_factory=dict)
+    asked_by: dict[tuple[str, ...], Chosen] = field(default_factory=dict)
+    """Section and name of an entry (`artifacts`, URL; `packages`, base, names...) -> the first
+    component that asks for it; packages of an image itself have none.
+    """
+
+    def sets_on(self, ref: str, platform: str) -> tuple[PackageSet, ...]:
+        """The package sets that are installed on a base for a platform, by their names."""
+        sets = sorted(self.packages.get(ref, {}).items())
+        return tuple(
+            one for names, one in sets if platform in self.packages_for.get((ref, names), platform)
+        )
 
     def fingerprint(self) -> str:
         """`sha256:...` over all names and checksums: what makes a lock stale."""
@@ -149,10 +173,16 @@ class Needs:
             "artifacts": {url: a.sha256 for url, a in sorted(self.artifacts.items())},
             "wheels": {text: sorted(w.files) for text, w in sorted(self.wheels.items())},
         }
+        if self.packages_for:
+            plain["packages for"] = [
+                [*key, sorted(platforms)] for key, platforms in sorted(self.packages_for.items())
+            ]
         if self.repositories:
             plain["repositories"] = {
                 name: [r.line, r.key, r.fingerprint, r.platform]
                 for name, r in sorted(self.repositories.items())
             }
+        if self.frameworks:
+            plain["frameworks"] = sorted(self.frameworks)
         canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -27,22 +27,31 @@ def fingerprints(content: bytes) -> list[str]:
 
     `ValueError` when it is no key file.
     """
-    blocks = _armored(content)
-    if not blocks and content.lstrip()[:1] and not content[:1] >= b"\x80":
-        raise ValueError("it is no OpenPGP key")
-    try:
-        binary = [base64.b64decode(block) for block in blocks] or [content]
-    except binascii.Error as problem:
-        raise ValueError("its armor is broken") from problem
     found = [
         hashlib.sha1(b"\x99" + len(body).to_bytes(2, "big") + body, usedforsecurity=False)
-        for block in binary
+        for block in _blocks(content)
         for tag, body in _packets(block)
         if tag == _PRIMARY and body[:1] == b"\x04" and len(body) <= _LARGEST
     ]
     if not found:
         raise ValueError("it holds no OpenPGP key")
     return [digest.hexdigest().upper() for digest in found]
+
+
+def keyring(content: bytes) -> bytes:
+    """The keys of a file, armored or not, as gpgv takes them. `ValueError` as above."""
+    return b"".join(_blocks(content))
+
+
+def _blocks(content: bytes) -> list[bytes]:
+    """Each block of keys, without its armor."""
+    blocks = _armored(content)
+    if not blocks and content.lstrip()[:1] and not content[:1] >= b"\x80":
+        raise ValueError("it is no OpenPGP key")
+    try:
+        return [base64.b64decode(block) for block in blocks] or [content]
+    except binascii.Error as problem:
+        raise ValueError("its armor is broken") from problem
 
 
 def _armored(content: bytes) -> list[bytes]:

@@ -7,11 +7,12 @@ together; its digests are nobody's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice, product, zip_longest
 
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
-from bakestone.core.library.component import Component
+from bakestone.core.library.component import Component, Option
 from bakestone.core.library.version import ENTRIES, Patterns, Version, patterns
 from bakestone.core.lock import survey
 from bakestone.core.lock.lock import (
@@ -26,9 +27,9 @@ from bakestone.core.lock.lock import (
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix import methods
 from bakestone.core.matrix.checks import rules
-from bakestone.core.matrix.conditions import all_hold, slots_of
+from bakestone.core.matrix.conditions import PYTHONS, all_hold, slots_of
 from bakestone.core.matrix.methods import Obstacle
-from bakestone.core.matrix.spec import Family
+from bakestone.core.matrix.spec import PLATFORMS, Family, User
 from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
 from bakestone.errors import Position
 
@@ -44,23 +45,32 @@ _Combination = tuple[dict[str, Chosen], dict[str, str]]
 
 
 def find(
-    component: Component, version: Version, method: str, library: Library, distro: str = ""
+    component: Component,
+    version: Version,
+    method: str,
+    library: Library,
+    distro: str = "",
+    options: tuple[Option, ...] = (),
 ) -> Variant | Obstacle:
     """A variant with this version by this method; or why the last combination does not pass.
 
-    `distro` (component@version) is the only one to try; all when empty.
+    `distro` (component@version) is the only one to try; all when empty. `options` are what it is
+    built with besides.
     """
     obstacle = Obstacle("there is no distro for it")
-    for slots, asked in islice(_combinations(component, version, method, library, distro), TRIED):
+    own = replace(_chosen(component, version), options=options)
+    for slots, asked in islice(_combinations(own, method, library, distro), TRIED):
         wanted = asked | ({component.name: method} if method else {})
-        for platform in ("linux/amd64", "linux/arm64"):
+        for platform in PLATFORMS:
             family = Family(
-                "rehearsal", "", (platform,), "dockeruser", (), (), (), wanted, {}, (), (), _NOWHERE
+                "rehearsal", "", (platform,), User(), (), (), (), wanted, {}, (), (), _NOWHERE
             )
             refused = list(rules.refusals(slots, family.host))
             settled, base, problems = methods.settle(family, slots)
             if not problems and not refused:
-                return Variant(f"{component.name}{version.label}", family, settled, base)
+                return Variant(
+                    f"{component.name}{version.label}", family, settled, base, family.platforms
+                )
             obstacle = Obstacle([*problems, *refused][0].message)
     return obstacle
 
@@ -78,12 +88,14 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
             repository.key, repository.fingerprint, _MADE_UP.removeprefix("sha256:")
         )
     for ref, base in wanted.bases.items():
-        sets, platforms = wanted.packages[ref], sorted(wanted.platforms[ref])
+        platforms = sorted(wanted.platforms[ref])
         digests = dict.fromkeys(platforms, _MADE_UP)
         out.bases[ref] = LockedBase(base.digest or _MADE_UP, digests, LIBRARY, "", 0, "made up")
-        closures = {names: _closure(packages) for names, packages in sets.items()}
-        distro = next(iter(sets.values())).distro.text
-        versions = dict.fromkeys(platforms, closures)
+        distro = next(iter(wanted.packages[ref].values())).distro.text
+        versions = {
+            platform: {one.names: _closure(one) for one in wanted.sets_on(ref, platform)}
+            for platform in platforms
+        }
         out.packages[ref] = LockedPackages("versions", distro, "", versions=versions)
     return out
 
@@ -100,10 +112,10 @@ def _chosen(component: Component, version: Version) -> Chosen:
 
 
 def _combinations(
-    component: Component, version: Version, method: str, library: Library, wanted: str
+    own: Chosen, method: str, library: Library, wanted: str
 ) -> Iterator[_Combination]:
     """With the images that have the version, or alone on each distro; with what it asks for."""
-    own = _chosen(component, version)
+    component, version = own.component, own.version
     if component.slot == "distro":
         yield {"distro": own}, {}
         return
@@ -166,7 +178,8 @@ def _needed(own: Chosen, method: str, when: Patterns, library: Library) -> list[
         for component in library.of_slot(slot):
             newest = next(iter(component.versions.values()), None)
             found |= _missing(_chosen(component, newest)) if newest else set()
-    return sorted(found - {"distro", own.slot})
+    # the first is tried least: a Python besides the distro's after everything else
+    return sorted(found - {"distro", own.slot}, key=lambda slot: (slot not in PYTHONS, slot))
 
 
 def _missing(alone: Chosen) -> set[str]:
@@ -177,7 +190,7 @@ def _missing(alone: Chosen) -> set[str]:
 def _choices(slot: str, own: Chosen, when: Patterns, library: Library) -> list[Chosen | None]:
     """The newest versions of another slot that go with it and `when`; of a Python also none."""
     asked = {key: wanted for key, wanted in when.items() if key.partition(".")[0] == slot}
-    found: list[Chosen | None] = [None] if slot == "conda" and not asked else []
+    found: list[Chosen | None] = [None] if slot in PYTHONS and not asked else []
     for component in library.of_slot(slot):
         offered = (_chosen(component, version) for version in component.versions.values())
         found += islice((c for c in offered if _go_together(own, c, asked)), _EACH)

@@ -28,12 +28,17 @@ class Scope:
     packages: set[str] = field(default_factory=set)
     artifacts: set[str] = field(default_factory=set)
     keyrings: set[str] = field(default_factory=set)
+    frameworks: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(needs: Needs) -> Scope:
         """Everything that is needed."""
         return Scope(
-            set(needs.bases), set(needs.packages), set(needs.artifacts), set(needs.repositories)
+            set(needs.bases),
+            set(needs.packages),
+            set(needs.artifacts),
+            set(needs.repositories),
+            set(needs.frameworks),
         )
 
     def __ior__(self, other: Scope) -> Scope:
@@ -41,6 +46,7 @@ class Scope:
         self.packages |= other.packages
         self.artifacts |= other.artifacts
         self.keyrings |= other.keyrings
+        self.frameworks |= other.frameworks
         return self
 
 
@@ -59,7 +65,7 @@ def named(
     scope, selectors = Scope(), []
     sets = [s for of_base in needs.packages.values() for s in of_base.values()]
     chosen = [c for variant in variants for c in variant.slots.values()]
-    components = sorted({used.text for used in chosen} | {s.distro.text for s in sets})
+    components = sorted({used.pin for used in chosen} | {s.distro.text for s in sets})
     for word in words:
         refs = {ref for ref in needs.bases if fnmatchcase(ref, word)} if "/" in word else set()
         texts = {text for text in components if _is_component(word, text)}
@@ -90,7 +96,7 @@ def _of_components(texts: set[str], variants: Iterable[Variant], needs: Needs) -
             scope |= Scope({ref}, {ref})
     for variant in variants:
         for chosen in variant.slots.values():
-            if chosen.text not in texts:
+            if chosen.pin not in texts:
                 continue
             known = chosen.component.repositories
             scope |= Scope(keyrings={name for name in needs.repositories if name in known})

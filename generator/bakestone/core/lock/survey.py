@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import packages_for
 from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import LockedBase
 from bakestone.core.lock.needs import (
@@ -21,7 +23,7 @@ from bakestone.core.lock.needs import (
 )
 from bakestone.core.matrix.checks import profiles
 from bakestone.core.matrix.methods import FETCHED
-from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
+from bakestone.core.matrix.variant import DEVEL, Chosen, Variant, slot_rank
 from bakestone.errors import fail
 
 WHEEL_TOOLS = ("ca-certificates", "python3-pip")
@@ -48,19 +50,24 @@ def collect(variants: Iterable[Variant], library: Library, survey: Survey | None
     needs, survey = Needs(), survey or Survey(library)
     seen: set[int] = set()  # stages by identity: the survey keeps them, and gives equal ones once
     for variant in variants:
-        _add_packages(needs, variant, variant.base, survey.base_packages(variant))
+        for one in (variant,) if variant.role == DEVEL else (variant, variant.devel):
+            _add_packages(needs, variant, variant.base, survey.base_packages(one))
         for vendor in survey.vendor_packages(variant):
             _add_packages(needs, variant, variant.base, vendor.packages)
+            needs.asked_by.setdefault(_entry_of(vendor.packages), vendor.chosen)
         keyrings = survey.keyrings(variant)
         if keyrings:
             _add_packages(needs, variant, keyrings.builder, keyrings.packages)
             needs.repositories.update({r.name: r for r in keyrings.repositories})
+        needs.frameworks.update(dict.fromkeys(variant.family.frameworks))
         for stage in survey.stages(variant):
             if id(stage) not in seen:
                 seen.add(id(stage))
                 _add_packages(needs, variant, stage.builder, stage.packages)
                 needs.artifacts.update({a.url: a for a in stage.artifacts})
                 needs.wheels.update({w.key: w for w in stage.wheels})
+                for entry in _entries_of(stage):
+                    needs.asked_by.setdefault(entry, stage.chosen)
     return needs
 
 
@@ -75,12 +82,13 @@ class Survey:
     def base_packages(self, variant: Variant) -> PackageSet:
         """The distro packages of the finished image."""
         asking = tuple(
-            (c.text if c.of_distro or c.version.packages else c.component.name)
+            (c.text if c.of_distro or c.version.packages or c.options else c.component.name)
             for c in variant.slots.values()
         )
-        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking)
+        role = variant.role
+        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking, role)
         if key not in self._packages:
-            names = tuple(sorted(profiles.packages(variant.family, variant.slots)))
+            names = tuple(sorted(profiles.packages(variant.family, variant.slots, role)))
             self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), names)
         return self._packages[key]
 
@@ -113,6 +121,17 @@ class Survey:
         return Keyrings(base, packages, tuple(used[name] for name in sorted(used)))
 
 
+def _entries_of(stage: Stage) -> Iterator[tuple[str, ...]]:
+    """The entries of a lock that a stage asks for, as `Needs.asked_by` has them."""
+    yield _entry_of(stage.packages)
+    yield from (("artifacts", artifact.url) for artifact in stage.artifacts)
+    yield from (("wheels", wheel.key) for wheel in stage.wheels)
+
+
+def _entry_of(packages: PackageSet) -> tuple[str, ...]:
+    return ("packages", packages.base, *packages.names)
+
+
 def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageSet) -> None:
     known = needs.bases.setdefault(base.ref, base)
     if known.provides != base.provides:
@@ -127,7 +146,17 @@ def _add_packages(needs: Needs, variant: Variant, base: Base, packages: PackageS
             where=variant.family.where,
         )
     needs.platforms.setdefault(base.ref, set()).update(variant.platforms)
-    needs.packages.setdefault(base.ref, {})[packages.names] = packages
+    sets = needs.packages.setdefault(base.ref, {})
+    before = sets.get(packages.names)
+    if before:  # of a variant for other platforms, maybe
+        repositories = dict.fromkeys((*before.repositories, *packages.repositories))
+        packages = replace(packages, repositories=tuple(repositories))
+    sets[packages.names] = packages
+    key = (base.ref, packages.names)
+    if not variant.left_out:
+        needs.packages_for.pop(key, None)
+    elif before is None or key in needs.packages_for:
+        needs.packages_for.setdefault(key, set()).update(variant.platforms)
 
 
 def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
@@ -151,8 +180,7 @@ def _vendor_set(chosen: Chosen, variant: Variant) -> PackageSet:
 
 def _uses(chosen: Chosen, variant: Variant) -> tuple[tuple[str, ...], bool]:
     """The slots whose stages' files a build needs; whether it needs the stage `base` for others."""
-    uses = chosen.recipe.uses
-    wanted = [slot for slot, also in uses.items() if {slot, *also} <= variant.slots.keys()]
+    wanted = chosen.used(variant.slots)
     staged = tuple(sorted((slot for slot in wanted if variant.slots[slot].staged), key=slot_rank))
     return staged, len(staged) < len(wanted)
 
@@ -166,8 +194,11 @@ def _stage(
     else:
         distro = _distro_of(library, recipe.builder, chosen.component.origin)
     base = variant.base if on_base else distro.version.base
+    line, used = distro.component.line(distro.version.version), chosen.used(variant.slots)
     names = {
-        *chosen.component.packages(recipe.packages, distro.component.name, distro.version.version),
+        *(packages_for(recipe.packages, line) or ()),
+        *(name for option in chosen.options for name in packages_for(option.build, line) or ()),
+        *(name for use in used.values() for name in packages_for(use.build, line) or ()),
         *(WHEEL_TOOLS if by_wheel else ()),
     }
     packages = PackageSet(base.ref, distro, tuple(sorted(names)))
@@ -178,7 +209,7 @@ def _stage(
             data.get("filename") or data["url"].rsplit("/", 1)[-1],
             data.get("platform", ""),
             int(data.get("size") or 0),
-            chosen.text,
+            chosen.pin,
         )
         for data in (chosen.data["artifacts"] if chosen.method in FETCHED else ())
         if data.get("platform", "") in ("", *variant.platforms)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from bakestone.clients.registry.client import Manifest, Reference, Registry
@@ -67,14 +66,5 @@ def _epoch(reference: str, digest: str, registry: Registry) -> int:
 def _from_library(base: Base, why: str, now: str) -> LockedBase:
     origin = "digest from the component library" if base.digest else "without a digest"
     note = "; ".join(text for text in (f"{origin}: {why}", base.note) if text)
-    platforms, epoch = dict(base.platforms), _serial_epoch(base.serial)
+    platforms, epoch = dict(base.platforms), base.epoch
     return LockedBase(base.digest, platforms, LIBRARY, now, epoch, note, dict(base.provides))
-
-
-def _serial_epoch(serial: str) -> int:
-    """Midnight UTC of a serial such as jammy-20260901.2; 0 when there is no date in it."""
-    found = re.search(r"(?<!\d)20\d{6}(?!\d)", serial)
-    try:
-        return int(datetime.fromisoformat(f"{found[0]}T00:00:00Z").timestamp()) if found else 0
-    except ValueError:
-        return 0

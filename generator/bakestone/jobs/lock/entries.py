@@ -2,46 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from packaging.requirements import Requirement
+
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.http.ask import QUICK, Asker
 from bakestone.clients.http.session import Session
+from bakestone.clients.index import frameworks
+from bakestone.clients.index.pages import Pages
 from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry.client import Registry
 from bakestone.core.documents.words import Say, count
+from bakestone.core.library.projects import shown
 from bakestone.core.library.version import Base
+from bakestone.core.lock.askers import askers, sentence
 from bakestone.core.lock.lock import (
     CLOCK,
     IMAGE,
+    INDEX,
     LIBRARY,
     REGISTRY,
     Lock,
     LockedArtifact,
     LockedBase,
+    LockedFramework,
     LockedKeyring,
     LockedPackages,
     LockedWheel,
 )
-from bakestone.core.lock.needs import Needs
+from bakestone.core.lock.needs import Distro, Needs
 from bakestone.core.lock.scope import Scope
 from bakestone.core.lock.survey import keyring_origin
+from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError
-from bakestone.jobs.lock import bases, keys, packages, snapshot
+from bakestone.jobs.lock import archives, bases, keys, packages, snapshot
+from bakestone.jobs.lock.archives import Archive
 from bakestone.jobs.lock.journal import Journal
 from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.project import Project
 
-_Entry = TypeVar("_Entry", LockedArtifact, LockedKeyring, LockedPackages, LockedWheel)
+_Entry = TypeVar(
+    "_Entry", LockedArtifact, LockedFramework, LockedKeyring, LockedPackages, LockedWheel
+)
 
 
 @dataclass
 class Entries:
-    """`old` is the present lock, `again` what of it is not kept, `journal` what an earlier run had.
+    """`old` is the present lock, `again` what of it is not kept, `journal` what an earlier run had,
+    `variants` those that the lock is for, by which messages say who asks for a package.
 
     `problems` has an error for each name that could not be resolved; `asked` counts the questions.
     """
@@ -52,6 +65,7 @@ class Entries:
     journal: Journal
     time: datetime
     say: Say
+    variants: Sequence[Variant] = ()
     problems: dict[str, BakestoneError] = field(default_factory=dict)
     asked: int = 0
     _snapshots: dict[str, LockedPackages] = field(default_factory=dict)
@@ -60,7 +74,8 @@ class Entries:
         site = self.project.site
         self.now = self.time.strftime("%Y-%m-%dT%H:%M:%SZ")
         self.registry, self.engine = Registry(site), Engine(site)
-        self.asker = Asker(Session(site, give_up=1), QUICK)
+        self.session = Session(site, give_up=1)
+        self.asker = Asker(self.session, QUICK)
 
     def resolve(self, wanted: Needs) -> Lock:
         """A lock for these needs; it is not whole when there are `problems`."""
@@ -76,6 +91,7 @@ class Entries:
                 for key, wheel in wanted.wheels.items()
             },
             keyrings=self._keyrings(wanted),
+            frameworks=self._frameworks(wanted),
         )
 
     def _bases(self, wanted: Needs) -> dict[str, LockedBase]:
@@ -128,12 +144,14 @@ class Entries:
     def _packages(self, wanted: Needs, found: dict[str, LockedBase]) -> dict[str, LockedPackages]:
         """How the packages on each base are pinned: as the site says, else as the distro's data."""
         locked: dict[str, LockedPackages] = {}
-        questions = []
-        for ref, sets in wanted.packages.items():
+        questions, by_lists = [], []
+        for ref in wanted.packages:
             if ref not in found:
                 continue  # told already
-            ordered = tuple(sets[names] for names in sorted(sets))
-            item = WantedPackages(ref, found[ref], ordered, tuple(sorted(wanted.platforms[ref])))
+            on = {p: wanted.sets_on(ref, p) for p in sorted(wanted.platforms[ref])}
+            distro = next(iter(wanted.packages[ref].values())).distro.text
+            asked_by = partial(self._askers, ref, distro)
+            item = WantedPackages(ref, found[ref], on, asked_by)
             try:
                 entry = self._without_asking(item)
             except BakestoneError as problem:
@@ -141,8 +159,10 @@ class Entries:
                 continue
             if entry:
                 locked[ref] = entry
+                by_lists += [item] if entry.pins != "versions" else []
             else:
                 questions.append(item)
+        self._look_up(by_lists, locked)
         if questions:
             library = self.project.matrix.library
             keyrings = keyring_origin(library, found) if wanted.repositories else ""
@@ -152,10 +172,8 @@ class Entries:
     def _without_asking(self, item: WantedPackages) -> LockedPackages | None:
         """The entry of a base, or None when its package manager must be asked."""
         distro, ref = item.distro, item.ref
-        pins = self.project.site.pins_for(
-            distro.component.name, distro.version.version
-        ) or distro.version.data.get("pins", "versions")
         kept, base = self.old.packages.get(ref), self.old.bases.get(ref)
+        pins = self._pins(ref, distro, kept)
         if (
             kept
             and base
@@ -170,12 +188,28 @@ class Entries:
             earlier = self.journal.packages(ref, item.base)
             return _only(earlier, item) if earlier and earlier.distro == distro.text else None
         if pins == "snapshot":
-            return replace(self._snapshot(item), resolved=self.now, install=item.names)
+            chosen = self._snapshot(item)
+            # what was not verified of another base's packages is no word on these
+            note = chosen.note if chosen.resolved_from == CLOCK else ""
+            return replace(chosen, resolved=self.now, install=item.names, note=note)
         names = {name for one in item.names for name in one}
         known = {str(k): str(v) for k, v in distro.version.data.get("apt", {}).items()}
         pinned = {name: version for name, version in known.items() if name in names}
         entry = LockedPackages(pins, distro.text, self.now, resolved_from=LIBRARY)
         return _as_before(replace(entry, known=pinned, install=item.names), kept)
+
+    def _pins(self, ref: str, distro: Distro, kept: LockedPackages | None) -> str:
+        """How the packages of a base are pinned: as the site file says, else as they are, else as
+        is usual for the distro; in an archive that no longer changes nothing else is left.
+        """
+        said, usual = self.project.pins_of(distro), distro.version.data.get("pins", "versions")
+        before = kept.pins if kept and kept.distro == distro.text else ""
+        stays = before if before != "frozen" and usual != "frozen" else ""
+        pins = str(said or stays or usual)
+        if before and before != pins:
+            why = "as the site file says" if said else f"as is usual for {distro.text}"
+            self.say(f"{ref}: its packages are pinned by {pins} now, {why}; by {before} before")
+        return pins
 
     def _snapshot(self, item: WantedPackages) -> LockedPackages:
         """One time for all bases of a distro: the lock's, if it may stay and no base is newer."""
@@ -193,6 +227,42 @@ class Entries:
             why = f": {chosen.note}" if chosen.note else ", which its snapshot service has"
             self.say(f"{distro.text}: the archive as of {chosen.snapshot}{why}")
         return self._snapshots[distro.text]
+
+    def _look_up(self, items: Sequence[WantedPackages], locked: dict[str, LockedPackages]) -> None:
+        """Look up the packages that are not pinned by version in their archives, each list read
+        once: one that is not there is a problem, and what nobody could say is noted.
+
+        What the present lock asks for in the same archive was looked up when it came in.
+        """
+        new: list[tuple[WantedPackages, set[str]]] = []
+        wanted: dict[Archive, set[str]] = {}
+        for item in items:
+            entry, kept, words = locked[item.ref], self.old.packages.get(item.ref), item.of_distro
+            if kept and item.ref not in self.again.packages and _same_archive(kept, entry):
+                words = words.difference(*kept.install)
+                locked[item.ref] = _as_before(replace(entry, note=kept.note), kept)
+            if words and entry.resolved_from != CLOCK:  # that service did not answer
+                new.append((item, words))
+                for archive in _archives(item, entry):
+                    wanted.setdefault(archive, set()).update(words)
+        for archive, names in wanted.items():
+            when = f"as of {archive.time}" if archive.time else "as it is"
+            found = count(len(names), "package")
+            self.say(f"{archive.distro.text}: looking up {found} in the archive {when}")
+        self.asked += len(wanted)
+        looked = archives.look(wanted, self.session)
+        for item, words in new:
+            for archive in _archives(item, locked[item.ref]):
+                answer = looked[archive]
+                if missing := sorted(words.intersection(answer.missing)):
+                    self.problems[item.ref] = packages.absent(item, archive.platform, missing)
+                elif answer.unasked:
+                    note = f"nobody verified that its packages are there: {answer.unasked}"
+                    locked[item.ref] = replace(locked[item.ref], note=note)
+
+    def _askers(self, ref: str, distro: str, names: Iterable[str]) -> str:
+        library = self.project.matrix.library
+        return sentence(askers(self.variants, library, ref, names), distro)
 
     def _ask(
         self, questions: Sequence[WantedPackages], locked: dict[str, LockedPackages], keyrings: str
@@ -263,6 +333,35 @@ class Entries:
                 found[name] = _as_before(entry, before)
         return found
 
+    def _frameworks(self, wanted: Needs) -> dict[str, LockedFramework]:
+        """What the wheels of frameworks ask for; a wheel on an index is never another one, so that
+        an entry stays until `--update`.
+        """
+        old = self.old.frameworks
+        todo = [n for n in wanted.frameworks if n not in old or n in self.again.frameworks]
+        self.asked += len(todo)
+        site = self.project.site
+        index = Pages(site, Asker(Session(site)))
+        found = {name: old[name] for name in wanted.frameworks if name in old}
+        for name, answer in in_parallel(lambda n: frameworks.read(Requirement(n), index), todo):
+            if isinstance(answer, BakestoneError):
+                self.problems[name] = answer
+                continue
+            if answer.withdrawn is not None:
+                why = answer.withdrawn or "for no reason given"
+                self.say(f"{name}: its publisher withdrew this version: {why}")
+            entry = LockedFramework(
+                answer.filename,
+                answer.sha256,
+                answer.requires_python,
+                answer.pythons,
+                tuple(map(shown, answer.wanted)),
+                INDEX,
+                self.now,
+            )
+            found[name] = _as_before(entry, old.get(name))
+        return found
+
 
 def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:
     """Whether an entry can stay: it has a digest, for these platforms, and of the contents that are
@@ -278,6 +377,16 @@ def _still_right(locked: LockedBase, base: Base, platforms: set[str]) -> bool:
     return not locked.platforms or platforms <= set(locked.platforms)
 
 
+def _archives(item: WantedPackages, entry: LockedPackages) -> list[Archive]:
+    """Where the packages of an entry come from, for each platform."""
+    return [Archive(item.distro, entry.snapshot, platform) for platform in item.on]
+
+
+def _same_archive(one: LockedPackages, other: LockedPackages) -> bool:
+    """Whether two entries take packages from one archive, as of one time."""
+    return (one.pins, one.distro, one.snapshot) == (other.pins, other.distro, other.snapshot)
+
+
 def _only(locked: LockedPackages, item: WantedPackages) -> LockedPackages | None:
     """An entry without the sets and platforms that nothing needs any more; None when it lacks one.
 
@@ -286,7 +395,10 @@ def _only(locked: LockedPackages, item: WantedPackages) -> LockedPackages | None
     if locked.pins != "versions":
         return replace(locked, install=item.names, resolved_from=locked.resolved_from or CLOCK)
     try:
-        versions = {p: {n: locked.versions[p][n] for n in item.names} for p in item.platforms}
+        versions = {
+            p: {one.names: locked.versions[p][one.names] for one in sets}
+            for p, sets in item.on.items()
+        }
     except KeyError:
         return None
     return replace(locked, resolved_from=locked.resolved_from or IMAGE, versions=versions)

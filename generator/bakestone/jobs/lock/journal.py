@@ -18,7 +18,7 @@ from bakestone.clients.site.site import Site
 from bakestone.core.documents.words import Say
 from bakestone.core.lock import lockfile
 from bakestone.core.lock.lock import Lock, LockedBase, LockedPackages
-from bakestone.errors import BakestoneError
+from bakestone.errors import BakestoneError, fail
 
 MAX_AGE = timedelta(days=1)
 PAUSE = 1.0
@@ -51,6 +51,9 @@ class Journal:
     def _load(self, now: datetime, say: Say) -> Lock:
         """What an earlier run left; nothing when it is no lock, as it is made again."""
         nothing = Lock(self.inputs)
+        if self.path.is_dir():
+            why = "a folder is where an unfinished run would keep what it has resolved"
+            raise fail(why, "move it away", name=str(self.path))
         try:
             found = lockfile.load(self.path) if self.path.exists() else nothing
         except BakestoneError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +22,21 @@ CHUNK = 32
 
 @dataclass(frozen=True, eq=False)
 class WantedPackages:
-    """The package sets that are wanted on one base, for platforms."""
+    """The package sets that are wanted on one base: `on` each platform those of its variants.
+
+    `asked_by` ends the sentence that some of the packages are not there: who asks for them.
+    """
 
     ref: str
     base: LockedBase
-    sets: tuple[PackageSet, ...]
-    platforms: tuple[str, ...]
+    on: Mapping[str, tuple[PackageSet, ...]]
+    asked_by: Callable[[Iterable[str]], str] = lambda _: ""
+
+    @property
+    def sets(self) -> tuple[PackageSet, ...]:
+        """All of them, by their names."""
+        found = {one.names: one for sets in self.on.values() for one in sets}
+        return tuple(found[names] for names in sorted(found))
 
     @property
     def distro(self) -> Distro:
@@ -38,6 +47,12 @@ class WantedPackages:
     def names(self) -> tuple[tuple[str, ...], ...]:
         """The names of each set."""
         return tuple(packages.names for packages in self.sets)
+
+    @property
+    def of_distro(self) -> set[str]:
+        """The names of the distro's own: of sets that come from its archive alone."""
+        sets = (packages for packages in self.sets if not packages.repositories)
+        return {name for packages in sets for name in packages.names}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +73,7 @@ class _Question:
         """The build that answers it."""
         wanted, platform = self.wanted, self.platform
         origin = wanted.base.origin(wanted.ref)
-        asked = PackagesQuestion(origin, wanted.sets, platform, now, keyrings)
+        asked = PackagesQuestion(origin, wanted.on[platform], platform, now, keyrings)
         return BuildQuestion(self.manager.question(asked), platform)
 
 
@@ -78,7 +93,7 @@ def resolve_versions(
     asked = [
         _Question(f"q{n}-{i}", item, platform, manager_of(item.distro))
         for n, item in enumerate(wanted)
-        for i, platform in enumerate(sorted(item.platforms))
+        for i, platform in enumerate(sorted(item.on))
     ]
     answers: dict[WantedPackages, dict[str, Closures]] = {}
     failed: set[WantedPackages] = set()
@@ -97,7 +112,7 @@ def resolve_versions(
                 say(f"{item.ref}: {count(len(names), 'package')} for {platform}")
                 versions = answers.setdefault(item, {})
                 versions[platform] = answer
-                if item not in failed and len(versions) == len(item.platforms):
+                if item not in failed and len(versions) == len(item.on):
                     entry = LockedPackages("versions", item.distro.text, now)
                     yield item, replace(entry, versions=versions, resolved_from=IMAGE)
             # what was cancelled is asked again, from the cache if it was done
@@ -128,7 +143,8 @@ def _read(question: _Question, folder: Path) -> Closures:
     wanted, closure = question.wanted, question.manager.closure
     try:
         came = texts(folder)
-        return {names: closure(came[str(n)]) for n, names in enumerate(wanted.names)}
+        sets = wanted.on[question.platform]
+        return {one.names: closure(came[str(n)]) for n, one in enumerate(sets)}
     except (OSError, KeyError, ValueError) as problem:
         manager = wanted.distro.package_manager
         raise fail(
@@ -139,11 +155,20 @@ def _read(question: _Question, folder: Path) -> Closures:
         ) from problem
 
 
+def absent(wanted: WantedPackages, platform: str, names: Sequence[str]) -> BakestoneError:
+    """That the distro of a base has no packages of these names for a platform."""
+    who = wanted.asked_by(names)
+    return fail(
+        f"there is no package {', '.join(names)} for {wanted.ref} ({platform}){who}",
+        "correct `packages` in images.yaml or in the component",
+        name=wanted.ref,
+    )
+
+
 def _problem(question: _Question, why: Unanswered) -> BakestoneError:
     manager, ref, where = question.manager, question.wanted.ref, question.where
     if unknown := sorted(manager.unknown(why.log)):
-        hint = "correct `packages` in images.yaml or in the component"
-        return fail(f"there is no package {', '.join(unknown)} for {where}", hint, name=ref)
+        return absent(question.wanted, question.platform, unknown)
     if refused := manager.distrusted(why.log):
         return fail(
             f"packages for {where} come with a key or signature that is not the library's:"

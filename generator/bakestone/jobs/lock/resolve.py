@@ -7,6 +7,7 @@ from collections.abc import Sequence, Sized
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bakestone.core.documents.schema import NewerFormatError
 from bakestone.core.documents.words import Say, count, few
 from bakestone.core.lock import lockfile, scope, survey
 from bakestone.core.lock.lock import Lock
@@ -55,7 +56,7 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
         again = scope.named(words, variants, wanted, project.matrix.library) if update else Scope()
         now = datetime.now(UTC)
         earlier = Journal(project.lock_path, project.site, now, say)
-        entries = Entries(project, present, again, earlier, now, say)
+        entries = Entries(project, present, again, earlier, now, say, variants)
         try:
             new = entries.resolve(wanted)
         finally:
@@ -73,13 +74,16 @@ def resolve(project: Project, words: Sequence[str], *, update: bool, say: Say) -
 
 
 def _present(project: Project, *, replace: bool, say: Say) -> Lock:
-    """The lock as it is; one that cannot be read is replaced, or else an error."""
+    """The lock as it is; one that cannot be read is replaced, or else an error.
+
+    What a newer Bakestone wrote can be read, but not here: it is never replaced.
+    """
     if not project.lock_path.is_file():
         return Lock()
     try:
         return lockfile.load(project.lock_path)
-    except BakestoneError:
-        if not replace:
+    except BakestoneError as problem:
+        if not replace or isinstance(problem, NewerFormatError):
             raise
         say(f"{project.lock_path}: it cannot be read, so it is made anew, for all variants")
         return Lock()

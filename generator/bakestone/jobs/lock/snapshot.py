@@ -56,7 +56,8 @@ def releases(distro: Distro, time: str) -> Iterator[str]:
     component, version = distro.component, distro.version
     about = component.data.get("snapshot") or {"versions": []}
     served = about.get("versions", ["*"])
-    if not any(matches(pattern, component.name, version.version) for pattern in served):
+    line = component.line(version.version)
+    if not any(matches(pattern, *one) for pattern in served for one in line):
         hint = "choose `versions` or `frozen` under `pins` in the site file"
         raise fail(f"{distro.text} has no snapshot service", hint, name=distro.text)
     for source in distro.snapshot_sources(time):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import lzma
 import os
 import re
 import resource
@@ -22,9 +23,10 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
-from bakestone.core.lock import lockfile
+from bakestone.core.lock import lockfile, survey
 from bakestone.core.lock.lock import Lock
 from bakestone.jobs.lock import journal, resolve
+from bakestone.project import Project
 from tests.support.command import Command
 from tests.support.registryserver import RegistryServer
 from tests.support.samples import ROOT
@@ -514,9 +516,15 @@ def test_a_full_disk_leaves_the_old_lock_and_says_so(
 def test_a_snapshot_is_asked_of_its_service_once_a_distro_and_kept(
     server: RegistryServer, lock: Runs, tmp_path: Path
 ) -> None:
+    project = Project(tmp_path / "images.yaml", tmp_path / "images.lock.yaml", tmp_path)
+    wanted = survey.collect(project.matrix.variants, project.matrix.library).packages.values()
+    names = {name for of_base in wanted for names in of_base for name in names}
+    packages = lzma.compress("".join(f"Package: {name}\n" for name in names).encode())
+
     def suite(request: BaseHTTPRequestHandler) -> None:
         name = request.path.rpartition("/dists/")[2].partition("/")[0]
-        body(f"Origin: Debian\nCodename: {name}\n".encode())(request)
+        release = f"Origin: Debian\nCodename: {name}\n".encode()
+        body(packages if request.path.endswith(".xz") else release)(request)
 
     server.server.otherwise = suite
     (tmp_path / "site.yaml").write_text(
@@ -526,13 +534,18 @@ def test_a_snapshot_is_asked_of_its_service_once_a_distro_and_kept(
         ),
         "utf-8",
     )
-    assert "debian@12: the archive as of " in lock()
+    said = lock()
+    assert "debian@12: the archive as of " in said
+    assert "debian@12: looking up " in said
     entries = written(tmp_path).packages
     assert {(p.resolved_from, p.note) for p in entries.values()} == {("snapshot", "")}
     assert len({p.snapshot for p in entries.values()}) == 1
-    assert len([path for path in server.server.asked if "/dists/" in path]) == 9, (
-        "three suites of three distros"
-    )
+    assert Counter(
+        path.rpartition("/")[2] for path in server.server.asked if "/dists/" in path
+    ) == {
+        "InRelease": 9,  # three suites of three distros
+        "Packages.xz": 3,  # all is in the first list of each
+    }
     before, asked = text(tmp_path), len(server.server.asked)
     lock()
     assert (text(tmp_path), len(server.server.asked)) == (before, asked)

@@ -24,7 +24,7 @@ from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 from bakestone.jobs.lock import bases, entries, packages, resolve
 from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.project import Project
-from tests.support.samples import MANY, NOW, made_up, project, refused
+from tests.support.samples import FIRST, MANY, NOW, made_up, project, refused
 
 BASE = Base(
     "docker.io/library/debian:12",
@@ -209,6 +209,24 @@ def test_exact_versions_are_what_apt_would_install(
     assert made.dockerfiles
 
 
+@pytest.mark.parametrize(
+    ("site", "pins"), [("", "snapshot"), ("pins: {debian: versions}\n", "versions")]
+)
+def test_a_base_of_ones_own_is_pinned_as_what_it_is_like(
+    site: str, pins: str, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = f"registry.example.com/golden@sha256:{made_up('golden')}"
+    text = FIRST.replace("ubuntu@22.04", f"{{image: '{ref}', like: debian@12}}")
+    made = project(tmp_path, text, library=library, site=f"version: 1\n{site}")
+    resolved(made, monkeypatch)
+    lock = lockfile.load(made.lock_path)
+    assert (lock.packages[ref].pins, lock.packages[ref].distro) == (pins, "golden@12")
+    assert lock.bases[ref].origin(ref) == ref
+    assert resolved(made, monkeypatch).endswith("; nothing changed")
+    (text,) = made.dockerfiles.values()
+    assert f"\nFROM {ref} AS " in text
+
+
 def test_a_snapshot_is_one_time_for_all_bases_of_a_distro(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,8 +357,7 @@ def wanted_on(library: Library, tmp_path: Path, refs: list[str]) -> list[WantedP
         WantedPackages(
             ref,
             LockedBase(f"sha256:{made_up(ref)}", {}, "registry", NOW),
-            (first,),
-            ("linux/amd64",),
+            {"linux/amd64": (first,)},
         )
         for ref in refs
     ]

@@ -1,0 +1,188 @@
+"""The difference between two locks in words: each change once, with the images that it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+from bakestone.core.documents.words import count
+from bakestone.core.lock.demand import Demand, Users
+from bakestone.core.lock.lock import Lock, LockedPackages
+
+
+@dataclass(frozen=True)
+class LockDifference:
+    """`what` was `old` and is `new`; either is empty for what came or went.
+
+    `kind` is a section of the lock in the singular. `bases` are the base images on which packages
+    changed, `variants` those that use any of it, in the order of the matrix.
+    """
+
+    kind: str
+    what: str
+    old: str
+    new: str
+    bases: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """`libc6 2.36-9+deb12u10 -> 2.36-9+deb12u11 in 3 bases, 14 variants`."""
+        if self.old and self.new:
+            said = f"{self.what} {self.old} -> {self.new}"
+        else:
+            said = f"{self.what} {self.new or self.old} {'is new' if self.new else 'is gone'}"
+        on = f" in {count(len(self.bases), 'base')}" if self.bases else ""
+        return f"{said}{on}, {count(len(self.variants), 'variant')}"
+
+    def as_dict(self) -> dict[str, object]:
+        """For `--format json`."""
+        return asdict(self)
+
+
+def differences(old: Lock, new: Lock, demand: Demand) -> list[LockDifference]:
+    """What is otherwise in `new`, kind by kind; `demand` says which variants use what of it.
+
+    What nothing uses any more has no variants.
+    """
+    return [
+        *_bases(old, new, demand),
+        *_packages(old, new, demand),
+        *_files(old, new, demand),
+        *_wheels(old, new, demand),
+        *_keyrings(old, new, demand),
+        *_frameworks(old, new, demand),
+    ]
+
+
+def _names(users: Mapping[str, Users], ref: str) -> tuple[str, ...]:
+    return users[ref].names if ref in users else ()
+
+
+def _bases(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    for ref in sorted({*old.bases, *new.bases}):
+        one, other = old.bases.get(ref), new.bases.get(ref)
+        users = _names(demand.bases, ref)
+        before, after = (b and (b.digest[:19] or "without a digest") for b in (one, other))
+        if before != after:
+            yield LockDifference("base", ref, before or "", after or "", variants=users)
+        if one and other and one.epoch != other.epoch:
+            times = (str(b.epoch) for b in (one, other))
+            what = f"SOURCE_DATE_EPOCH of {ref}"
+            yield LockDifference("base", what, next(times), next(times), variants=users)
+        if one and other and one.digest == other.digest and one.platforms != other.platforms:
+            for platform in sorted({*one.platforms, *other.platforms}):
+                digests = (b.platforms.get(platform, "")[:19] for b in (one, other))
+                was, now = digests
+                if was != now:
+                    yield LockDifference("base", f"{ref} for {platform}", was, now, variants=users)
+
+
+def _packages(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    changed: dict[tuple[str, str, str], dict[str, None]] = {}
+    for ref in sorted({*old.packages, *new.packages}):
+        one, other = old.packages.get(ref), new.packages.get(ref)
+        if one and other and _pinned(one) != _pinned(other):
+            key = (f"packages of {other.distro}", _pinned(one), _pinned(other))
+            changed.setdefault(key, {})[ref] = None
+        elif one and other:
+            for name, versions in _versions(one, other):
+                changed.setdefault((name, *versions), {})[ref] = None
+        elif other or one:
+            said = (
+                f"packages on {ref}",
+                _pinned(one) if one else "",
+                _pinned(other) if other else "",
+            )
+            changed.setdefault(said, {})[ref] = None
+    for (name, was, now), refs in changed.items():
+        users = demand.base_users(ref for ref in refs if ref in demand.bases)
+        yield LockDifference("package", name, was, now, tuple(refs), users)
+
+
+def _pinned(packages: LockedPackages) -> str:
+    """How they are pinned: `as of 20261122T000000Z`, `by versions`, `frozen`."""
+    if packages.pins == "snapshot":
+        return f"as of {packages.snapshot}"
+    return "by versions" if packages.pins == "versions" else packages.pins
+
+
+def _versions(one: LockedPackages, other: LockedPackages) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Name of a package -> its versions before and now, where they differ; several are listed."""
+    old, new = _of(one), _of(other)
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield name, (", ".join(sorted(old.get(name, ()))), ", ".join(sorted(new.get(name, ()))))
+
+
+def _of(packages: LockedPackages) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {name: {version} for name, version in packages.known.items()}
+    for sets in packages.versions.values():
+        for closure in sets.values():
+            for name, version in closure.items():
+                found.setdefault(name, set()).add(version)
+    return found
+
+
+def _files(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    for url in sorted({*old.artifacts, *new.artifacts}):
+        one, other = old.artifacts.get(url), new.artifacts.get(url)
+        was, now = (f"sha256:{a.sha256[:12]}" if a else "" for a in (one, other))
+        if was != now:
+            owner = other or one
+            users = demand.artifacts[url][1].names if url in demand.artifacts else ()
+            what = f"{owner.component if owner else ''}: {url.rsplit('/', 1)[-1]}"
+            yield LockDifference("file", what, was, now, variants=users)
+
+
+def _wheels(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    gone = {key for key in old.wheels if key not in new.wheels}
+    come = [key for key in new.wheels if key not in old.wheels]
+
+    def users(key: str) -> tuple[str, ...]:
+        return demand.wheels[key][1].names if key in demand.wheels else ()
+
+    for key in sorted(come):
+        name, version = _wheel(key)
+        before = sorted(k for k in gone if _wheel(k)[0] == name)
+        gone -= set(before[:1])
+        was = _wheel(before[0])[1] if before else ""
+        yield LockDifference("wheel", name, was, version, variants=users(key))
+    for key in sorted(gone):
+        yield LockDifference("wheel", _wheel(key)[0], _wheel(key)[1], "", variants=users(key))
+    for key in sorted(old.wheels.keys() & new.wheels.keys()):
+        one, other = old.wheels[key].files, new.wheels[key].files
+        for platform in sorted({*one, *other}):
+            was, now = (
+                f"sha256:{w[platform][1][:12]}" if platform in w else "" for w in (one, other)
+            )
+            if was != now:
+                yield LockDifference("file", f"{key} for {platform}", was, now, variants=users(key))
+
+
+def _wheel(key: str) -> tuple[str, str]:
+    """Name with its Python, and version: `numpy==2.4.6 cp313`."""
+    name, _, rest = key.partition("==")
+    version, _, tag = rest.partition(" ")
+    return f"{name} {tag}".rstrip(), version
+
+
+def _keyrings(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    for name in sorted({*old.keyrings, *new.keyrings}):
+        one, other = old.keyrings.get(name), new.keyrings.get(name)
+        users = demand.repositories[name][1].names if name in demand.repositories else ()
+        was, now = (k.fingerprint if k else "" for k in (one, other))
+        if was != now:
+            yield LockDifference("key", f"key of {name}", was, now, variants=users)
+        elif one and other and one.sha256 != other.sha256:
+            was, now = (f"sha256:{k.sha256[:12]}" if k.sha256 else "" for k in (one, other))
+            yield LockDifference("key", f"file of the key of {name}", was, now, variants=users)
+
+
+def _frameworks(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    for name in sorted({*old.frameworks, *new.frameworks}):
+        one, other = old.frameworks.get(name), new.frameworks.get(name)
+        users = tuple(v.name for v in demand.variants if name in v.family.frameworks)
+        was, now = (", ".join((f.wheel, f.python, *f.requires)) if f else "" for f in (one, other))
+        if was != now:
+            yield LockDifference("framework", name, was, now, variants=users)
