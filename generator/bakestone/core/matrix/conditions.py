@@ -1,9 +1,11 @@
 """What rules and conditions look at in a combination: its slots, and what is known of them.
 
-A key is a slot (`cuda`), an attribute of what fills it (`distro.glibc`: a key of `measure` or
-`facts` in its versions.yaml), `python` (the minor of the image's Python: conda's where there is
-one, else the distro's), or `host.driver` (the oldest driver of the machines, when the family states
-it).
+A key is a slot (`cuda`; `distro` is also what the distro is like), an attribute of what fills it
+(`distro.glibc`: a key of `measure` or `facts` in its versions.yaml, or of `measure` of an option
+that it has), `python` (the minor of the image's Python: that in the slot `python` or conda's where
+there is one, else the distro's), or what the family states of the machines: `host.driver` (their
+oldest driver), `host.oldest_sm` and `host.newest_sm` (compute capabilities of their GPUs, without
+dots).
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from dataclasses import dataclass
 from functools import cache
 
 from bakestone.core.documents.patterns import matches
-from bakestone.core.matrix.variant import Chosen
+from bakestone.core.matrix.variant import Chosen, akin
 from bakestone.errors import Position
 
 HOST = "host."
 """Attributes of the machines, not of the image: what is not stated holds."""
+
+PYTHONS = ("python", "conda")
+"""The slots whose Python is in front of the distro's on PATH; an image has one of the two."""
 
 Slots = Mapping[str, Chosen]
 
@@ -37,7 +42,7 @@ class Refusal:
 def slots_of(key: str) -> tuple[str, ...]:
     """The slots that a key depends on; those of the host on none."""
     if key == "python":
-        return ("distro", "conda")
+        return ("distro", *PYTHONS)
     return () if key.startswith(HOST) else (key.partition(".")[0],)
 
 
@@ -56,19 +61,22 @@ def subject(slots: Slots, key: str, host: Mapping[str, str]) -> tuple[str | None
             return None, None
         if not dot:
             return chosen.component.name, chosen.version.version
-        value = chosen.version.known(name)
+        value = chosen.known(name)
     return (None, None) if value is None else ("", value)
 
 
 def python(slots: Slots) -> str | None:
     """The minor version of the image's Python, such as 3.11; None when nobody knows it."""
-    if "conda" in slots:  # its Python is in front on PATH, also where nobody knows which it is
-        return slots["conda"].version.known("python_minor")
+    for slot in PYTHONS:
+        if slot in slots:  # it is in front on PATH, also where nobody knows which it is
+            return slots[slot].version.known("python_minor")
     return slots["distro"].version.known("python") if "distro" in slots else None
 
 
 def holds(slots: Slots, key: str, patterns: Iterable[str], host: Mapping[str, str]) -> bool:
     """Whether one of the patterns matches. What is not stated of the host holds."""
+    if key == "distro" and key in slots:
+        return any(akin(pattern, slots[key]) for pattern in patterns)
     component, version = subject(slots, key, host)
     if component is None and key.startswith(HOST):
         return True
@@ -84,7 +92,7 @@ def shown(slots: Slots, key: str, host: Mapping[str, str]) -> str:
     """A key as a person reads it: `cuda@12.8.1`, `no cuda`, `glibc 2.23 of ubuntu@16.04`."""
     component, version = subject(slots, key, host)
     if key.startswith(HOST):
-        return f"{key.removeprefix(HOST)} {version} of the machines"
+        return f"{key.removeprefix(HOST).replace('_', ' ')} {version} of the machines"
     if key == "python":
         return f"Python {version}" if version else "no known Python"
     slot, dot, name = key.partition(".")

@@ -7,26 +7,21 @@ Pure: no network, no clock, no disk beyond the library's own data.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from itertools import product
 
-from bakestone.core.documents import template
 from bakestone.core.documents.patterns import TAG
+from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library, not_to_be_had
+from bakestone.core.library.component import Component, Option
 from bakestone.core.matrix import methods, nearest
-from bakestone.core.matrix.checks import names, profiles, rules, terms
-from bakestone.core.matrix.spec import Family, Pick, Spec
-from bakestone.core.matrix.variant import (
-    Chosen,
-    Excluded,
-    Variant,
-    filling,
-    fits,
-    slot_context,
-    slot_rank,
-)
+from bakestone.core.matrix.checks import names, profiles, rules, terms, users
+from bakestone.core.matrix.methods import Settled
+from bakestone.core.matrix.naming import Names
+from bakestone.core.matrix.spec import PLATFORMS, Family, Pick, Spec
+from bakestone.core.matrix.variant import DEVEL, Chosen, Excluded, Variant, filling, fits, slot_rank
 from bakestone.errors import BakestoneError, Finding, Position
 
 MAX_VARIANTS = 20_000
@@ -82,7 +77,7 @@ def _duplicates(variants: list[Variant]) -> Iterator[Finding]:
 
 def _stages(variant: Variant) -> Iterator[str]:
     """The names of its own stages in its family's Dockerfile, which has small letters only."""
-    for end in ("", ".image", ".inventory"):
+    for end in ("", ".image", ".inventory", ".programs"):
         yield f"{variant.family.name}:{variant.stage}{end}"
 
 
@@ -92,14 +87,41 @@ def _named_alike(other: Variant, variant: Variant) -> Finding:
         for slot in sorted({*other.slots, *variant.slots}, key=slot_rank)
         if filling(other.slots, slot) != filling(variant.slots, slot)
     }
-    families = f"they are in the families {other.family.name} and {variant.family.name}"
+    twice = f"they are in the families {other.family.name} and {variant.family.name}"
+    where = variant.added or variant.family.where
+    if differing:
+        hint = _how_to_differ(other, variant, list(differing))
+    elif other.family is not variant.family:
+        hint = "take it out of one of the families"
+    elif variant.added:
+        twice, hint = "an include gives what is there already", "remove the include"
+    else:
+        again = (c for slot, c in variant.slots.items() if c.where != other.slots[slot].where)
+        where = next(again, variant.distro).where
+        twice, hint = "one value stands on an axis twice", "remove one of them"
     named = f"two variants are named {variant.name}"
     if other.name != variant.name:
         named = f"{other.name} and {variant.name} are one name in a Dockerfile or a bake file"
-    why = f"{named}: {'; '.join(differing.values()) or families}"
-    hint = "name the slot that differs in `name_slots`, or leave one out with `exclude`"
+    why = f"{named}: {'; '.join(differing.values()) or twice}"
     places = (chosen.where for slot, chosen in variant.slots.items() if slot in differing)
-    return Finding(why, hint, next(places, variant.family.where))
+    return Finding(why, hint, next(places, where))
+
+
+def _how_to_differ(other: Variant, variant: Variant, differing: list[str]) -> str:
+    """What to do about one name of variants that differ in these slots."""
+    for family in (variant.family, other.family):
+        named = Names(family).slots
+        lacking = [slot for slot in differing if slot not in named]
+        if lacking:
+            # `rocm` is in every name that has it, and nothing to say where nothing has it
+            there = [slot for slot in named if slot != "rocm" or slot in variant.slots]
+            *before, last = there
+            slots = ", ".join([*before, lacking[0], last])
+            where = f" in {family.name}" if variant.family is not other.family else ""
+            return f"write `name_slots: [{slots}]`{where}, or leave one out with `exclude`"
+    if other.family is not variant.family:
+        return "put both into one family, whose names tell them apart, or leave one out"
+    return "leave one of them out with `exclude`"
 
 
 class Expansion:
@@ -114,10 +136,11 @@ class Expansion:
         self.variants: list[Variant] = []
         self.excluded: list[Excluded] = []
         self.findings: list[Finding] = []
+        self.names = Names(family)
+        self._kept: list[tuple[_Slots, Settled, Position | None]] = []
         self._told: set[str] = set()
         self._decisions: methods.Decisions = {}
         self._verdicts: rules.Verdicts = {}
-        self._labels: dict[tuple[str, ...], str] = {}
 
     def run(self) -> None:
         """Fill `variants`, `excluded` and `findings`."""
@@ -125,6 +148,10 @@ class Expansion:
         self.findings += names.check(family, self.library)
         axes = [[self.resolved(value.picks) for value in axis.values] for axis in family.axes]
         included = [(entry, self.resolved(entry.picks)) for entry in family.include]
+        for slots in (*(slots for axis in axes for slots in axis), *(own for _, own in included)):
+            self.check_user(slots.get("distro"))
+            for chosen in slots.values():
+                self.names.know(chosen)
         if self.findings:
             return
         count = math.prod(map(len, axes))
@@ -143,21 +170,29 @@ class Expansion:
             used.update(hits)
             if hits:
                 rule = family.exclude[hits[0]]
-                self.excluded.append(Excluded(self.name(slots), family, rule))
+                self.excluded.append(Excluded(self.names.of(slots), family, rule))
             else:
                 self.keep(slots)
         for extra, slots in included:
             if "distro" in slots:
-                self.keep(slots)
+                self.keep(slots, extra.where)
             else:
                 hint = "add `distro: component@version`"
                 self.findings.append(Finding("an include entry needs a distro", hint, extra.where))
+        for name, kept in zip(
+            self.names.distinct([k[0] for k in self._kept]), self._kept, strict=True
+        ):
+            for role in self.family.roles or (DEVEL,):
+                self.add(name, kept[1], role, kept[2])
         for index, entry in enumerate(family.exclude):
             if index not in used:
                 what = ", ".join(f"{slot}: {pattern}" for slot, pattern in entry.patterns.items())
                 why = f"this exclude matches no combination ({what})"
                 hint = "remove it, or correct its patterns"
                 self.findings.append(Finding(why, hint, entry.where))
+        if self.excluded and not (self.variants or self.findings):
+            why = f"{family.name} has no variant left: its excludes take all of them"
+            self.tell(why, "remove an exclude, or the family", family.where)
 
     def tell(self, message: str, hint: str | Callable[[], str], where: Position | None) -> None:
         """Add a finding, once for each message: many combinations are refused for one reason.
@@ -184,27 +219,44 @@ class Expansion:
                     slots[slot] = found
         return slots
 
-    def keep(self, slots: _Slots) -> None:
-        """Settle methods and base, apply the rules, and add the variant."""
-        settled, base, problems = methods.settle(self.family, slots, self._decisions)
+    def check_user(self, distro: Chosen | None) -> None:
+        """Tell of a user that the base image has, and that the build could not make."""
+        for finding in users.check(self.family, distro) if distro else ():
+            self.tell(finding.message, finding.hint, finding.where)
+
+    def keep(self, slots: _Slots, added: Position | None = None) -> None:
+        """Settle methods and base, apply the rules, and keep the combination; `added` is where an
+        include gives it.
+        """
+        settled = methods.settle_where_possible(self.family, slots, self._decisions)
         refused = list(rules.refusals(slots, self.family.host, self._verdicts))
-        for refusal in refused or problems:
+        for refusal in refused or settled.problems:
             way_out = partial(self.way_out, slots, refusal.slots)
             self.tell(refusal.message, way_out, refusal.where)
-        if refused or problems:
+        if refused or settled.problems:
             return
-        unfit = list(profiles.refusals(self.family, settled, self.profiles))
+        unfit = list(profiles.refusals(self.family, settled.slots, self.profiles))
         for lack in unfit:
             # each is told for itself: what else the profile lacks is no obstacle to its way out
             others = frozenset(other.asks for other in unfit if other.asks != lack.asks)
             self.tell(lack.message, partial(self.remedy, slots, lack, others), lack.where)
-        for finding in terms.findings(self.family, settled):
+        for finding in terms.findings(self.family, settled.slots):
             self.tell(finding.message, finding.hint, finding.where)
         if not unfit:
-            name = self.name(slots)
-            if not TAG.fullmatch(name):
-                self.no_tag(name, slots)
-            self.variants.append(Variant(name, self.family, settled, base))
+            self._kept.append((slots, settled, added))
+
+    def add(self, name: str, settled: Settled, role: str, added: Position | None) -> None:
+        """The variant of a role, which its name ends with where the family has several."""
+        name += f"-{role}" if len(self.family.roles) > 1 else ""
+        if not TAG.fullmatch(name):
+            self.no_tag(name, settled.slots)
+        whole = _inseparable(settled.slots) if role != DEVEL else None
+        if whole:
+            why = f"{whole.text} by {whole.method} comes with its compilers and headers"
+            how = "choose another method under `methods`, another component, or leave the role out"
+            self.tell(f"{why}: images of the role {role} are without", how, whole.where)
+        made = (settled.slots, settled.base, settled.platforms, settled.left_out)
+        self.variants.append(Variant(name, self.family, *made, role, added))
 
     def remedy(
         self, slots: _Slots, lack: profiles.Unfit, others: frozenset[tuple[str, str]]
@@ -223,7 +275,21 @@ class Expansion:
         """What to do about a refused combination: the nearest that passes, or an exclude."""
         found = nearest.nearest(slots, changeable, passes or self.passes, self.library)
         leave = "leave the combination out with `exclude`"
+        if nearest.another(slots, found) and (there := self.elsewhere(slots)):
+            return f"{self.on_platforms(there)}; or {leave}"
+        if nearest.adds(slots, found):
+            return f"add {nearest.text(found)}; or {leave}"
         return f"nearest that passes: {nearest.text(found)}; or {leave}" if found else leave
+
+    def elsewhere(self, slots: _Slots) -> list[str]:
+        """The platforms on which a refused combination would pass."""
+        return [p for p in PLATFORMS if self.passes(slots, platforms=(p,))]
+
+    def on_platforms(self, there: list[str]) -> str:
+        """What to do about a combination that would pass on platforms."""
+        if any(platform in self.family.platforms for platform in there):
+            return f"it is there for {', '.join(there)}: take `every_platform` out of the family"
+        return f"it is there for {', '.join(there)}: add that to `platforms`"
 
     def no_tag(self, name: str, slots: _Slots) -> None:
         """A variant's name is its image's tag, so it must be one."""
@@ -234,52 +300,48 @@ class Expansion:
         hint = f"give {chosen.text} a `label` in its versions.yaml, or choose other `name_slots`"
         self.tell(f"{name} cannot be the tag of an image ({why})", hint, chosen.where)
 
-    def passes(self, slots: _Slots, but: frozenset[tuple[str, str]] = frozenset()) -> bool:
+    def passes(
+        self,
+        slots: _Slots,
+        but: frozenset[tuple[str, str]] = frozenset(),
+        platforms: tuple[str, ...] = (),
+    ) -> bool:
         """Whether a combination breaks no rule, can be installed, and fits the profiles, apart from
-        the requirements in `but`.
+        the requirements in `but`; on the family's platforms, or others.
         """
         if any(True for _ in rules.refusals(slots, self.family.host, self._verdicts)):
             return False
-        settled, _, problems = methods.settle(self.family, slots, self._decisions)
+        settled, _, problems = methods.settle(self.family, slots, self._decisions, platforms)
         return not problems and all(
             unfit.asks in but for unfit in profiles.refusals(self.family, settled, self.profiles)
         )
 
-    def name(self, slots: _Slots) -> str:
-        """The variant's name: its `name_slots` in order, then every axis with a choice that is not
-        among them.
-        """
-        context = slot_context(slots)
-        return "-".join(
-            self.label(slots[slot], context[slot]) for slot in self._named if slot in slots
-        )
 
-    @cached_property
-    def _named(self) -> list[str]:
-        wanted = list(self.family.name_slots)
-        for axis in self.family.axes:
-            if len(axis.values) > 1 and not axis.slots & set(wanted):
-                wanted += sorted(axis.slots, key=slot_rank)
-        return wanted
+def _meant(text: str, fitting: Sequence[Component]) -> str:
+    """A hint for a value without a component: those that have this version, or are called so."""
+    named = [f"{c.name}@{next(iter(c.versions))}" for c in fitting if c.name == text and c.versions]
+    having = [f"{c.name}@{text}" for c in fitting if text in c.versions]
+    write = " or ".join(f'"{one}"' for one in named or having)
+    return f"write {write}" if write else f"none of them has a version {text[:60]}"
 
-    def label(self, chosen: Chosen, context: dict[str, str]) -> str:
-        """A component's part of the name, such as cudnn7."""
-        key = (*context.values(),)
-        if key not in self._labels:
-            text = chosen.component.data.get("label") or "{{ component }}{{ version }}"
-            origin = f"{chosen.component.origin}/component.yaml"
-            self._labels[key] = template.render(
-                text, {**context, "version": context["label"]}, origin=origin
-            )
-        return self._labels[key]
+
+def _inseparable(slots: _Slots) -> Chosen | None:
+    """What cannot leave out what programs are made with, by the method that was chosen for it."""
+    chosen = (c for c in slots.values() if c.method in c.component.development.inseparable)
+    return next(chosen, None)
 
 
 def _resolve(slot: str, pick: Pick, version: str, library: Library) -> Chosen | Finding:
     """A pick as a component and version of the library, or what is wrong with it."""
+    if pick.own:
+        own = library.own_base(pick.own, pick.where)
+        if isinstance(own, Finding):
+            return own
+        return Chosen(slot, own, own.versions[version], pick.where)
     fitting = library.meant(slot)
     if not pick.component and len(fitting) != 1:
         why = f"{slot} can be {', '.join(c.name for c in fitting)}: say which"
-        return Finding(why, f'write "{fitting[0].name}@{version}"', pick.where)
+        return Finding(why, _meant(version, fitting), pick.where)
     component = library.get(pick.component) if pick.component else fitting[0]
     if component is None:
         why = f"unknown component {pick.component!r}"
@@ -289,4 +351,21 @@ def _resolve(slot: str, pick: Pick, version: str, library: Library) -> Chosen | 
         return Finding(why, f"move it to the axis {component.slot}", pick.where)
     if lacking := not_to_be_had(component, version):
         return Finding(*lacking, pick.where)
-    return Chosen(slot, component, component.versions[version], pick.where)
+    options = _options(component, pick)
+    if isinstance(options, Finding):
+        return options
+    return Chosen(slot, component, component.versions[version], pick.where, options=options)
+
+
+def _options(component: Component, pick: Pick) -> tuple[Option, ...] | Finding:
+    """The options of a pick in the component's order, or what is wrong with one of them."""
+    known, name = component.options, component.name
+    for option, where in pick.options.items():
+        if option not in known:
+            there = f"it has {', '.join(known)}" if known else "it has none: leave `with` out"
+            return Finding(f"{name} has no option {option!r}", near(option, known, there), where)
+        for other in known[option].conflicts:
+            if other in pick.options:
+                why = f"{name} has either the option {option} or {other}, not both"
+                return Finding(why, "leave one of them out", where)
+    return tuple(option for key, option in known.items() if key in pick.options)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from bakestone.core.documents.yaml import Json
-from bakestone.core.library.component import Method
+from bakestone.core.library.component import Line, Method, packages_for
 from bakestone.core.library.version import ENTRIES, Base, patterns
 from bakestone.core.matrix.checks.rules import seen
 from bakestone.core.matrix.conditions import Refusal, all_hold, condition, shown, slots_of
 from bakestone.core.matrix.spec import Family
-from bakestone.core.matrix.variant import INHERITED, PACKAGES, Chosen, fits, slot_rank
+from bakestone.core.matrix.variant import INHERITED, PACKAGES, Chosen, LeftOut, akin, slot_rank
 
 FETCHED = ("source", "installer", "archive")
 """Methods whose files are fetched by URL and checksum."""
@@ -27,6 +28,7 @@ class _Wish:
     slots: _Slots
     family: Family
     base: Base
+    platforms: tuple[str, ...]
 
     @property
     def distro(self) -> Chosen:
@@ -36,6 +38,12 @@ class _Wish:
     def asked(self) -> str:
         """The method that the family asks for, if any."""
         return self.family.methods.get(self.chosen.component.name, "")
+
+    @property
+    def place(self) -> str:
+        """Where it is wanted, as a sentence says it."""
+        fewer = self.platforms != self.family.platforms
+        return f"for {', '.join(self.platforms)}" if fewer else "here"
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,70 @@ Decisions = dict[tuple[object, ...], _Decision]
 """Decisions of one family that were made before: most combinations share most of theirs."""
 
 
-def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Result:
+@dataclass(frozen=True)
+class Settled:
+    """How a combination is installed: its slots with their methods, the base image, and the
+    platforms that it is for; `left_out` are the family's others, and `problems` what cannot be
+    installed on any.
+    """
+
+    slots: _Slots
+    base: Base
+    platforms: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    problems: tuple[Refusal, ...] = ()
+
+
+def settle_where_possible(family: Family, slots: _Slots, known: Decisions | None = None) -> Settled:
+    """Settle for as many of the family's platforms as have every component; `every_platform` in
+    the family asks for all of them.
+
+    Where none has, the problems are those of the attempt with fewest. `known` as for `settle`.
+    """
+    attempts = []
+    for platforms in _subsets(family):
+        found, base, problems = settle(family, slots, known, platforms)
+        if not problems:
+            left_out = tuple(
+                _left_out(family, slots, known, platform, platforms)
+                for platform in family.platforms
+                if platform not in platforms
+            )
+            return Settled(found, base, platforms, left_out)
+        attempts.append(Settled(found, base, platforms, problems=tuple(problems)))
+    return min(attempts, key=lambda attempt: len(attempt.problems))
+
+
+def _subsets(family: Family) -> Iterator[tuple[str, ...]]:
+    """The platforms of a family: all of them, then fewer, in the family's order."""
+    most = len(family.platforms)
+    for number in range(most, most - 1 if family.every_platform else 0, -1):
+        yield from combinations(family.platforms, number)
+
+
+def _left_out(
+    family: Family, slots: _Slots, known: Decisions | None, platform: str, beside: tuple[str, ...]
+) -> LeftOut:
+    """Why a platform is left out: what it lacks by itself, else together with the others."""
+    together = tuple(p for p in family.platforms if p in (*beside, platform))
+    problems = (
+        settle(family, slots, known, (platform,))[2] or settle(family, slots, known, together)[2]
+    )
+    return LeftOut(platform, "; ".join(p.message for p in problems), problems[0].where)
+
+
+def settle(
+    family: Family, slots: _Slots, known: Decisions | None = None, platforms: tuple[str, ...] = ()
+) -> _Result:
     """Choose the base image and a method for every slot.
 
     Gives the slots with their methods, the base, and problems: what cannot
     be installed in this combination (the base is then the distro's own).
-    `known` keeps decisions from one call to the next, of the same family and library.
+    `known` keeps decisions from one call to the next, of the same family and library; `platforms`
+    are those that it is for, the family's when empty.
     """
     known = {} if known is None else known
+    platforms = platforms or family.platforms
     problems: list[Refusal] = []
     out: _Slots = {}
     base = slots["distro"].version.base
@@ -75,12 +139,13 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
             chosen.where,
             slots["distro"].text,
             base.ref,
+            platforms,
             tuple(base.provides.items()),
             tuple(seen(slots, chosen.version.companions)),
             conditions,
         )
         if key not in known:
-            known[key] = _decide(_Wish(chosen, slots, family, base), conditions)
+            known[key] = _decide(_Wish(chosen, slots, family, base, platforms), conditions)
         decision, base = known[key]
         if isinstance(decision, Refusal):
             problems.append(decision)
@@ -91,7 +156,8 @@ def settle(family: Family, slots: _Slots, known: Decisions | None = None) -> _Re
 
 def _keys(chosen: Chosen) -> tuple[str, ...]:
     """The slots and attributes that decide how a component can be installed."""
-    return (*chosen.component.method_keys, *chosen.version.conditions)
+    of_options = (key for option in chosen.options for key in option.require)
+    return (*chosen.component.method_keys, *of_options, *chosen.version.conditions)
 
 
 def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
@@ -100,16 +166,29 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
     """
     chosen, base = wish.chosen, wish.base
     if chosen.slot == "distro":
+        made_for = chosen.component.data.get("platforms", wish.platforms)
+        if missing := [p for p in wish.platforms if p not in made_for]:
+            return _cannot(wish, f"is not for {', '.join(missing)}"), base
         return replace(chosen, method=INHERITED, why="the base image"), base
+    named = [chosen.component.packages, chosen.component.development.packages]
+    for option in chosen.options:
+        named += [option.packages, option.development]
+    unknown = (_unknown_packages(mapping, wish.distro.line) for mapping in named)
+    if lacking := next(filter(None, unknown), ""):
+        changeable = tuple(dict.fromkeys((chosen.slot, "distro")))
+        why = f"{chosen.text} cannot be installed {wish.place} ({lacking})"
+        return Refusal(why, chosen.where, changeable), base
     known = chosen.component.methods
+    if missing := [p for p in wish.platforms if not chosen.version.made_for(p)]:
+        return _cannot(wish, f"is not for {', '.join(missing)}"), base
     data = {name: _selected(name, wish) for name in known if name in chosen.version.methods}
     offered = {name: _offer(method, data.get(name), wish) for name, method in known.items()}
     usable = [name for name, obstacle in offered.items() if obstacle is None]
     if wish.asked and wish.asked not in usable:
         obstacle = offered.get(wish.asked) or Obstacle("it is not a method of this component")
-        return _cannot(wish, {wish.asked: obstacle}), base
+        return _cannot(wish, _not_installed(wish, {wish.asked: obstacle})), base
     if not usable:
-        return _cannot(wish, offered), base
+        return _cannot(wish, _not_installed(wish, offered)), base
     method = wish.asked or usable[0]
     if method == INHERITED and data[method].get("images"):
         base = Base.of(_image(data[method], wish) or {})
@@ -139,10 +218,13 @@ def _listed(offered: Iterable[tuple[str, Obstacle | None]]) -> str:
     return "; ".join(f"{name}: {obstacle}" for name, obstacle in offered)
 
 
-def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Refusal:
-    chosen, slots = wish.chosen, wish.slots
+def _not_installed(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> str:
     reasons = _listed(offered.items()) or "it has no method"
-    why = f"{chosen.text} cannot be installed here ({reasons})"
+    return f"cannot be installed {wish.place} ({reasons})"
+
+
+def _cannot(wish: _Wish, why: str) -> Refusal:
+    chosen, slots = wish.chosen, wish.slots
     # those whose images may bring it
     hosts = [slot for slot in slots if chosen.slot in slots[slot].version.companions]
     changeable = [chosen.slot]
@@ -150,7 +232,8 @@ def _cannot(wish: _Wish, offered: Mapping[str, Obstacle | None]) -> Refusal:
         changeable += slots_of(key)
     for slot in (chosen.slot, *hosts):
         changeable += (slot, *slots[slot].version.companions)
-    return Refusal(why, chosen.where, tuple(dict.fromkeys((*changeable, "distro"))))
+    changeable.append("distro")
+    return Refusal(f"{chosen.text} {why}", chosen.where, tuple(dict.fromkeys(changeable)))
 
 
 def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
@@ -158,15 +241,27 @@ def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
     version, host = wish.chosen.version, wish.family.host
     if data is None:
         return Obstacle(f"not offered for {version.version}")
-    missing = [p for p in wish.family.platforms if version.platforms and p not in version.platforms]
-    if missing:
-        return Obstacle(f"not for {', '.join(missing)}")
-    if method.distros and not any(fits(pattern, wish.distro) for pattern in method.distros):
+    if method.distros and not any(akin(pattern, wish.distro) for pattern in method.distros):
         return Obstacle(f"made for {', '.join(method.distros)}")
-    for key, wanted in method.require.items():
-        if not all_hold(wish.slots, {key: wanted}, host):
-            why = f"needs {condition({key: wanted})}, not {shown(wish.slots, key, host)}"
-            return Obstacle(f"{why}: {method.because}" if method.because else why)
+    options = wish.chosen.options
+    for option in options:
+        if method.name not in option.methods:
+            return Obstacle(f"the option {option.name} is there by {', '.join(option.methods)}")
+    uses = replace(wish.chosen, method=method.name).used(wish.slots).values()
+    builds = (
+        *((f"the option {o.name}: ", o.build) for o in options),
+        *(("", u.build) for u in uses),
+    )
+    for asker, packages in (("", method.packages), *builds):
+        if lacking := _unknown_packages(packages, _builder(method, wish)):
+            return Obstacle(f"{asker}{lacking}")
+    asking = [("", method.require, method.because)]
+    asking += [(f"{option.name} ", option.require, option.because) for option in options]
+    for who, require, because in asking:
+        for key, wanted in require.items():
+            if not all_hold(wish.slots, {key: wanted}, host):
+                why = f"{who}needs {condition({key: wanted})}, not {shown(wish.slots, key, host)}"
+                return Obstacle(f"{why}: {because}" if because else why)
     key = ENTRIES.get(method.name, "")
     entries = version.methods[method.name].get(key)
     if entries and not data[key]:
@@ -175,6 +270,28 @@ def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
         return Obstacle(f"there for {'; '.join([*there[:4], *more])}")
     check = _CHECKS.get(method.name)
     return check(data, wish) if check else None
+
+
+def _builder(method: Method, wish: _Wish) -> Line:
+    """The distro that a method's stage starts from, and what it is like."""
+    name, _, version = method.builder.partition("@")
+    fixed = wish.chosen.component.others(name) if version else None
+    # one that the library does not have is an error of the survey
+    return fixed.line(version) if fixed else wish.distro.line
+
+
+def _unknown_packages(mapping: Mapping[str, tuple[str, ...]], line: Line) -> str:
+    """Why nobody knows what a distro calls the packages of a `packages:` mapping; empty when
+    somebody does, or there are none.
+    """
+    if not mapping or packages_for(mapping, line) is not None:
+        return ""
+    (name, version), *others = line
+    like = "".join(f", which is like {other}@{its}" for other, its in others)
+    return (
+        f"its packages are known for {', '.join(mapping)}, not for {name}@{version}{like}: a distro"
+        " says with `like` in its component.yaml which of them it is like"
+    )
 
 
 def _image_offer(data: Json, wish: _Wish) -> Obstacle | None:
@@ -224,22 +341,25 @@ def _together(image: Json, slots: _Slots) -> bool:
 def _package_offer(data: Json, wish: _Wish) -> Obstacle | None:
     if "packages" in data:
         return _vendor_offer(data["packages"], wish)
-    if any(fits(pattern, wish.distro) for pattern in data.get("versions", {})):
+    if any(akin(pattern, wish.distro) for pattern in data.get("versions", {})):
         return None
     return Obstacle(f"{wish.distro.text} has another version")
 
 
 def _vendor_offer(entries: list[Json], wish: _Wish) -> Obstacle | None:
-    """Packages of the vendor's repository: the same ones for every platform of the family."""
-    found: dict[str, dict[str, str]] = {platform: {} for platform in wish.family.platforms}
+    """Packages of the vendor's repository: the same ones for every platform of the family that it
+    has any for.
+    """
+    asked = dict.fromkeys((*wish.family.platforms, *wish.platforms))
+    found: dict[str, dict[str, str]] = {platform: {} for platform in asked}
     for entry in entries:
         for platform in found:
             if entry.get("platform", platform) == platform:
                 found[platform] |= entry["install"]
-    lacking = [platform for platform, packages in found.items() if not packages]
+    lacking = [platform for platform in wish.platforms if not found[platform]]
     if lacking:
         return Obstacle(f"no packages for {', '.join(lacking)}")
-    first, *others = found.values()
+    first, *others = filter(None, found.values())
     if any(packages != first for packages in others):
         return Obstacle("its packages are others on each platform")
     return None
@@ -247,7 +367,7 @@ def _vendor_offer(entries: list[Json], wish: _Wish) -> Obstacle | None:
 
 def _wheel_offer(data: Json, wish: _Wish) -> Obstacle | None:
     files = [wheel["files"] for wheel in data["wheels"]]
-    lacking = sorted(p for p in wish.family.platforms if not all(p in file for file in files))
+    lacking = sorted(p for p in wish.platforms if not all(p in file for file in files))
     return Obstacle(f"no wheel for {', '.join(lacking)}") if lacking else None
 
 
@@ -255,7 +375,7 @@ def _fetched_offer(data: Json, wish: _Wish) -> Obstacle | None:
     platforms = {a.get("platform") for a in data.get("artifacts", [])}
     if not platforms:
         return Obstacle("no file with a checksum is known")
-    lacking = [p for p in wish.family.platforms if platforms.isdisjoint((None, p))]
+    lacking = [p for p in wish.platforms if platforms.isdisjoint((None, p))]
     if not lacking:
         return None
     methods = wish.chosen.version.methods

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from dataclasses import replace
+from itertools import chain, combinations, islice, product
 
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
@@ -24,16 +25,23 @@ _Passes = Callable[[_Slots], bool]
 def nearest(slots: _Slots, candidates: Iterable[str], passes: _Passes, library: Library) -> Changes:
     """The smallest change that passes; empty when none was found.
 
-    Tried in this order: another version in one of the `candidates`, near in the list of known
+    Tried in this order: filling empty slots with what a base image has that brings one of them;
+    another version in one of the `candidates`, near in the list of known
     versions before far; another version in one of them and in a second slot; what a base image with
-    one of them has, where the images of the method `image` alone would do; another component;
-    leaving the slot empty.
+    one of them has, where the images of the method `image` alone would do; filling one or two empty
+    slots among the candidates; the same without one of its options; another component; leaving the
+    slot empty.
     """
-    wanted = [slot for slot in dict.fromkeys(candidates) if slot in slots]
+    candidates = tuple(dict.fromkeys(candidates))
+    wanted = [slot for slot in candidates if slot in slots]
+    images = list(_as_an_image(slots, wanted, library))
     tries = chain(
+        (changes for changes in images if not changes.keys() & slots.keys()),
         _one(slots, wanted),
         _two(slots, wanted),
-        _as_an_image(slots, wanted, library),
+        images,
+        _filling(slots, candidates, library),
+        _without_an_option(slots, wanted),
         _other_component(slots, wanted, library),
         ({slot: None} for slot in wanted if slot != "distro"),
     )
@@ -44,6 +52,23 @@ def applied(slots: _Slots, changes: Changes) -> _Slots:
     """The combination with the changes."""
     merged = {**slots, **changes}
     return {slot: chosen for slot, chosen in merged.items() if chosen is not None}
+
+
+def another(slots: _Slots, changes: Changes) -> bool:
+    """Whether nothing was found, or something that a person did not ask for: another component in
+    the place of one, or none.
+    """
+    replaced = (
+        slot
+        for slot, chosen in changes.items()
+        if slot in slots and (not chosen or chosen.component.name != slots[slot].component.name)
+    )
+    return not changes or any(True for _ in replaced)
+
+
+def adds(slots: _Slots, changes: Changes) -> bool:
+    """Whether nothing is changed but empty slots."""
+    return bool(changes) and not changes.keys() & slots.keys()
 
 
 def text(changes: Changes) -> str:
@@ -95,14 +120,39 @@ def _as_an_image(slots: _Slots, wanted: list[str], library: Library) -> Iterator
                 brought = [_named(library, slot, str(version), host) for slot, version in provides]
                 known = [chosen for chosen in brought if chosen]
                 if len(known) == len(brought):
-                    there = {chosen.text for chosen in slots.values()}
-                    found.append({c.slot: c for c in known if c.text not in there})
+                    there = {chosen.pin for chosen in slots.values()}
+                    found.append({c.slot: c for c in known if c.pin not in there})
     yield from sorted(filter(None, found), key=len)
 
 
 def _named(library: Library, slot: str, version: str, host: Chosen) -> Chosen | None:
     component = next((c for c in library.of_slot(slot) if version in c.versions), None)
     return Chosen(slot, component, component.versions[version], host.where) if component else None
+
+
+def _filling(slots: _Slots, candidates: Iterable[str], library: Library) -> Iterator[Changes]:
+    """What empty slots could hold, the newest first: one of them, then two."""
+    empty = [slot for slot in candidates if slot not in slots]
+    found = {
+        slot: [
+            {slot: Chosen(slot, component, version, slots["distro"].where)}
+            for component in library.of_slot(slot)
+            for version in islice(component.versions.values(), PAIRED)
+        ]
+        for slot in empty
+    }
+    yield from chain.from_iterable(found.values())
+    for one, other in combinations(empty, 2):
+        for first, second in product(found[one], found[other]):
+            yield {**first, **second}
+
+
+def _without_an_option(slots: _Slots, wanted: list[str]) -> Iterator[Changes]:
+    for slot in wanted:
+        options = slots[slot].options
+        for one in options:
+            left = tuple(option for option in options if option != one)
+            yield {slot: replace(slots[slot], options=left)}
 
 
 def _other_component(slots: _Slots, wanted: list[str], library: Library) -> Iterator[Changes]:
@@ -122,4 +172,4 @@ def neighbours(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:
     others = sorted(range(len(known)), key=lambda index: (abs(index - here), -index))[1 : limit + 1]
     for index in others:
         version = chosen.component.versions[known[index]]
-        yield abs(index - here), Chosen(chosen.slot, chosen.component, version, chosen.where)
+        yield abs(index - here), replace(chosen, version=version)

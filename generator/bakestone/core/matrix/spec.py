@@ -12,11 +12,16 @@ from typing import Any
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
-from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json, Path_
+from bakestone.core.library.own_base import OwnBase
+from bakestone.core.matrix import gpus
 from bakestone.errors import BakestoneError, Finding, Position
 
-DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "distro")
+PLATFORMS = ("linux/amd64", "linux/arm64")
+"""What images can be built for, as in schemas/images.schema.json."""
+DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "rocm", "distro")
+OPTIONS = "with"
+"""The key of a value that has a component with options: `{openmpi: "5.0.10", with: [fortran]}`."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,15 @@ class Pick:
     """One slot filled by hand: `component@version`, a version alone, or nothing (`version` None).
 
     `component` is empty when only a version was written; the library knows
-    which component the slot has.
+    which component the slot has. `own` is a base image of a team's own, for the slot distro;
+    `options` are what the component is built with besides, each with its place.
     """
 
     component: str
     version: str | None
     where: Position
+    own: OwnBase | None = None
+    options: dict[str, Position] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,18 +86,49 @@ class MaxAge:
 
 
 @dataclass(frozen=True)
+class MaxSize:
+    """How large an image may be: `900MB` or `8.5GB`, in decimal units, and where that stands."""
+
+    text: str
+    where: Position
+
+    @property
+    def bytes(self) -> int:
+        """The compressed bytes that it means."""
+        return round(float(self.text[:-2]) * {"MB": 10**6, "GB": 10**9}[self.text[-2:]])
+
+
+UID = 10001
+"""User id of the images' user: above the ids that distros and cloud images hand out (Ubuntu 24.04
+has 1000 taken).
+"""
+
+
+@dataclass(frozen=True)
+class User:
+    """The user that images run as; `where` it is said, None where nothing says it."""
+
+    name: str = "dockeruser"
+    uid: int = UID
+    gid: int = UID
+    where: Position | None = None
+
+
+@dataclass(frozen=True)
 class Family:
     """A named matrix.
 
     `accept` are the terms accepted for it, by the file or by itself, and `profiles` what it is for,
-    each with its place; `host` is what is stated of the machines (driver); `max_age` is its own, or
-    else the file's.
+    each with its place; `host` is what is stated of the machines (driver, oldest_sm, newest_sm);
+    `max_age` is its own, or else the file's; `roles` are empty when the family does not divide its
+    images; `frameworks` are those that the images are for, as pip takes them, each with its place;
+    with `every_platform` a component that lacks one is refused, and does not leave it out.
     """
 
     name: str
     description: str
     platforms: tuple[str, ...]
-    user: str
+    user: User
     axes: tuple[Axis, ...]
     exclude: tuple[Exclude, ...]
     include: tuple[Combination, ...]
@@ -103,6 +142,10 @@ class Family:
     end_of_life: str = "warn"
     host: dict[str, str] = field(default_factory=dict)
     max_age: MaxAge | None = None
+    roles: tuple[str, ...] = ()
+    max_size: MaxSize | None = None
+    frameworks: dict[str, Position] = field(default_factory=dict)
+    every_platform: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +196,7 @@ class _Reader:
             name=data["name"],
             description=data.get("description", ""),
             platforms=tuple(data.get("platforms", ["linux/amd64"])),
-            user=data.get("user", "dockeruser"),
+            user=self.user(at, data),
             axes=tuple(self.axis((*at, "axes", name), name, values) for name, values in axes),
             exclude=tuple(starmap(self.exclude, self.entries(at, data, "exclude"))),
             include=tuple(starmap(self.include, self.entries(at, data, "include"))),
@@ -165,9 +208,35 @@ class _Reader:
             accept=self.listed((), self.data, "accept") | self.listed(at, data, "accept"),
             profiles=self.listed(at, data, "profiles"),
             end_of_life=data.get("end_of_life", "warn"),
-            host={"driver": data["driver"]} if "driver" in data else {},
+            host=self.host(at, data),
             max_age=self.max_age(at, data),
+            roles=tuple(data.get("roles", ())),
+            max_size=self.max_size(at, data),
+            frameworks=self.listed(at, data, "frameworks"),
+            every_platform=data.get("every_platform", False),
         )
+
+    def host(self, at: Path_, data: Json) -> dict[str, str]:
+        """What is stated of the machines: their oldest driver, and the ends of their GPUs."""
+        sms = list(data.get("sm", []))
+        for place, name in self.entries(at, data, "gpus"):
+            sm = gpus.capability(name)
+            if sm is None:
+                why = f"unknown GPU {name!r}"
+                self.findings.append(Finding(why, gpus.hint(name), self.position(place)))
+            else:
+                sms.append(sm)
+        driver = {"driver": data["driver"]} if "driver" in data else {}
+        return driver | gpus.host(sms)
+
+    def user(self, at: Path_, data: Json) -> User:
+        """The user by name alone, or with ids; its group has the id of the user unless said."""
+        said = data.get("user", {})
+        about: Json = {"name": said} if isinstance(said, str) else said
+        where = self.position((*at, "user")) if said else None
+        uid: int = about.get("uid", UID)
+        gid: int = about.get("gid", uid)
+        return User(about.get("name", User.name), uid, gid, where)
 
     def entries(self, at: Path_, data: Json, key: str) -> Iterator[tuple[Path_, Any]]:
         """Place and value of each entry of a list that may not be there."""
@@ -183,38 +252,53 @@ class _Reader:
         text = said.get("max-age", "none")
         return None if text == "none" else MaxAge(text, self.position((*path, "max-age")))
 
-    def include(self, at: Path_, entry: dict[str, str]) -> Combination:
+    def max_size(self, at: Path_, data: Json) -> MaxSize | None:
+        text = data.get("max-size")
+        return MaxSize(text, self.position((*at, "max-size"))) if text else None
+
+    def include(self, at: Path_, entry: Json) -> Combination:
         return self.combination(at, {k: v for k, v in entry.items() if k != "because"})
 
     def exclude(self, at: Path_, entry: dict[str, str]) -> Exclude:
         where = self.position(at)
         patterns = {slot: pattern for slot, pattern in entry.items() if slot != "because"}
-        for pattern in patterns.values():
-            try:
-                matches(pattern, "component", "1")
-            except ValueError as problem:
-                self.findings.append(Finding(str(problem), "write a range as >=12.0,<13", where))
         return Exclude(patterns, entry["because"], where)
 
     def axis(self, at: Path_, name: str, values: list[Any]) -> Axis:
         out = []
-        linked = any(isinstance(value, dict) for value in values)
+        linked = any(isinstance(value, dict) and OPTIONS not in value for value in values)
         for index, value in enumerate(values):
             place = (*at, index)
             if linked and value == "none":  # beside mappings it leaves all their slots empty
                 value = {}
-            if isinstance(value, dict):
+            if isinstance(value, dict) and "image" in value:
+                out.append(self.own_base(place, name, value))
+            elif isinstance(value, dict) and OPTIONS not in value:
                 out.append(self.combination(place, value))
             else:
                 picks = {name: self.pick(place, value)}
                 out.append(Combination(picks, self.position(place)))
         return Axis(name, tuple(out), self.position(at, key=True))
 
-    def combination(self, at: Path_, data: dict[str, str]) -> Combination:
+    def combination(self, at: Path_, data: Json) -> Combination:
         picks = {slot: self.pick((*at, slot), value) for slot, value in data.items()}
         return Combination(picks, self.position(at))
 
-    def pick(self, at: Path_, value: str) -> Pick:
+    def own_base(self, at: Path_, axis: str, data: dict[str, str]) -> Combination:
+        where, own = self.position(at), OwnBase(**data)
+        if axis != "distro":
+            why, hint = (
+                "a base image of your own fills the slot distro",
+                "move it to the axis distro",
+            )
+            self.findings.append(Finding(why, hint, where))
+        return Combination({axis: Pick(own.component, own.release, where, own)}, where)
+
+    def pick(self, at: Path_, value: str | Json) -> Pick:
+        if isinstance(value, dict):  # its other key is the component
+            ((component, version),) = ((k, v) for k, v in value.items() if k != OPTIONS)
+            options = self.listed(at, value, OPTIONS)
+            return Pick(component, version, self.position((*at, component)), options=options)
         component, _, version = value.rpartition("@")
         return Pick(component, None if value == "none" else version, self.position(at))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
 from bakestone.core.documents import template
 from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
-from bakestone.core.library.component import Component, Method
+from bakestone.core.library.component import Component, Line, Method, Option, Use
 from bakestone.core.library.version import Base, Version
 from bakestone.core.matrix.spec import Exclude, Family
 from bakestone.errors import Position
@@ -21,9 +21,18 @@ SLOT_ORDER = (
     "cudnn",
     "nccl",
     "tensorrt",
+    "cusparselt",
+    "rocm",
+    "gdrcopy",
+    "libfabric",
+    "ofi_nccl",
     "ucx",
+    "pmix",
     "mpi",
+    "nvshmem",
+    "oneapi",
     "conda",
+    "python",
     "onnxruntime",
     "git",
 )
@@ -41,12 +50,19 @@ vendor's.
 """
 
 
+DEVEL, RUNTIME = "devel", "runtime"
+"""The roles of an image: with what programs are made with (compilers, headers, static libraries),
+and with what they run with alone.
+"""
+
+
 @dataclass(frozen=True)
 class Chosen:
     """A filled slot.
 
     `data` is what versions.yaml says for the method, with the entries whose conditions hold;
-    `seen` is what those conditions looked at.
+    `seen` is what those conditions looked at; `options` are what it is built with besides, in the
+    order of the component.
     """
 
     slot: str
@@ -57,11 +73,59 @@ class Chosen:
     why: str = ""
     data: Json = field(default_factory=dict, compare=False, repr=False)
     seen: tuple[str, ...] = ()
+    options: tuple[Option, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def pin(self) -> str:
+        """`component@version`."""
+        return f"{self.component.name}@{self.version.version}"
 
     @cached_property
     def text(self) -> str:
-        """`component@version`."""
-        return f"{self.component.name}@{self.version.version}"
+        """`component@version`, with its options: `openmpi@5.0.10 (fortran, pmix)`."""
+        options = ", ".join(option.name for option in self.options)
+        return f"{self.pin} ({options})" if options else self.pin
+
+    @cached_property
+    def measure(self) -> dict[str, str]:
+        """What the inventory must find: of its version, and of the options that it has or has not
+        by its method.
+        """
+        found = dict(self.version.measure)
+        for option in self.component.options.values():
+            if option in self.options:
+                found |= option.measure
+            elif self.method in option.methods:
+                found = option.otherwise | found
+        return found
+
+    def known(self, key: str) -> str | None:
+        """An attribute such as `glibc` of a distro or `pmix` of an option; None when nobody knows
+        it.
+        """
+        of_options = (option.measure[key] for option in self.options if key in option.measure)
+        return next(of_options, self.version.known(key))
+
+    @property
+    def uses(self) -> dict[str, Use]:
+        """The slots whose files its build stage needs where they are filled."""
+        found = dict(self.recipe.uses)
+        for option in self.options:
+            found |= option.uses
+        return found
+
+    def used(self, filled: Container[str]) -> dict[str, Use]:
+        """Those of `uses` that an image with the slots `filled` has, with all that they need."""
+        return {
+            slot: use
+            for slot, use in self.uses.items()
+            if all(one in filled for one in (slot, *use.slots))
+        }
+
+    @property
+    def line(self) -> Line:
+        """Of a distro: itself, and what it is like."""
+        return self.component.line(self.version.version)
 
     @property
     def recipe(self) -> Method:
@@ -84,7 +148,9 @@ class Chosen:
         return self.method not in (INHERITED, *PACKAGES)
 
     def context(self, before: dict[str, dict[str, str]]) -> dict[str, str]:
-        """What templates see of the slot. The prefix may use those of the slots `before`."""
+        """What templates see of the slot, of a distro also its package manager. The prefix may use
+        those of the slots `before`.
+        """
         key = tuple(
             (slot, *before[slot].values())
             for slot in template.names(self._prefix)
@@ -99,6 +165,8 @@ class Chosen:
                 "label": self.version.label,
                 "method": self.method,
             }
+            if self.slot == "distro":
+                facts["package_manager"] = str(self.component.data.get("package_manager", "apt"))
             origin = f"{self.component.origin}/component.yaml"
             prefix = template.render(self._prefix, {**before, **facts}, origin=origin)
             self._contexts[key] = {**facts, "prefix": prefix}
@@ -115,13 +183,38 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A platform of the family that a variant is not built for, and the component that is not
+    there for it.
+    """
+
+    platform: str
+    because: str
+    where: Position
+
+
+@dataclass(frozen=True)
 class Variant:
-    """One combination: one image per platform."""
+    """One combination: one image for each of its `platforms`. `added` is where an include gives it;
+    None for one of the product of the axes.
+    """
 
     name: str
     family: Family
     slots: dict[str, Chosen]
     base: Base
+    platforms: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    role: str = DEVEL
+    added: Position | None = None
+
+    @cached_property
+    def devel(self) -> Variant:
+        """The same image with what programs are made with; itself where it has that."""
+        if self.role == DEVEL:
+            return self
+        name = self.name.removesuffix(f"-{self.role}")
+        return replace(self, name=f"{name}-{DEVEL}", role=DEVEL)
 
     @property
     def distro(self) -> Chosen:
@@ -133,15 +226,21 @@ class Variant:
         """What fills its slots, in their order."""
         return tuple(sorted(self.slots.values(), key=lambda chosen: slot_rank(chosen.slot)))
 
-    @property
-    def platforms(self) -> tuple[str, ...]:
-        """What the variant is built for."""
-        return self.family.platforms
-
     @cached_property
     def context(self) -> dict[str, dict[str, str]]:
         """Slot -> {component, version, major, minor, label, method, prefix}, for templates."""
         return slot_context(self.slots)
+
+    def asked(self, chosen: Chosen) -> tuple[tuple[str, str], ...]:
+        """What must be measured of a component in this image, its version first; without what only
+        compilers tell, where there are none.
+        """
+        wanted = dict(chosen.measure)
+        for use in chosen.used(self.slots).values():
+            wanted |= use.measure
+        without = chosen.component.development.measures if self.role != DEVEL else ()
+        asked = (item for item in wanted.items() if item[0] not in without)
+        return tuple(sorted(asked, key=lambda item: (item[0] != "version", item)))
 
     @property
     def driver(self) -> dict[str, str]:
@@ -194,6 +293,11 @@ def fits(pattern: str, chosen: Chosen | None) -> bool:
     if chosen is None:
         return matches(pattern, None, None)
     return matches(pattern, chosen.component.name, chosen.version.version)
+
+
+def akin(pattern: str, distro: Chosen) -> bool:
+    """Whether a distro or what it is like matches a pattern. Raises `ValueError`, as `matches`."""
+    return any(matches(pattern, *one) for one in distro.line)
 
 
 def filling(slots: Mapping[str, Chosen], slot: str) -> str:

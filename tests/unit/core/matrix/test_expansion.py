@@ -60,7 +60,7 @@ def test_azureml_2020_has_what_the_table_says_in_each_cell(
     assert slots["distro"].text == "ubuntu@16.04"
     assert azureml[name].base.ref == "docker.io/library/ubuntu:16.04"
     assert azureml[name].platforms == ("linux/amd64",)
-    assert azureml[name].family.user == "dockeruser"
+    assert azureml[name].family.user.name == "dockeruser"
     if cuda is None:
         assert set(slots) == {"distro", "mpi", "conda", "git"}
         return

@@ -27,6 +27,13 @@ CASES = {
     ("family=gpu",): 1,
     ("family=*",): 4,
     ("family=cpu", "openmpi5*"): 2,
+    ("mpi!=4.1.*",): 3,
+    ("cuda!=none",): 1,
+    ("family!=gpu", "openmpi5*"): 2,
+    ("mpi=4.1.*,5.*",): 4,
+    ("distro=22.04,24.04", "cuda=none"): 3,
+    ("openmpi4*,openmpi5*",): 4,
+    ("role=devel",): 4,
 }
 
 
@@ -57,6 +64,13 @@ WRONG = {
     "family=gpuu": ("no variant has family=gpuu", "there is cpu, gpu"),
     "cuda=>=": ("not a range", "write a range as >=12.0,<13"),
     "cuda=12.*": ("no variant has cuda=12.*", "there is cuda@13.0.2, none"),
+    "cuda>=12": ("cuda>=12 is no selector: a range comes after =", "as 'cuda=>=12'"),
+    "cuda<13": ("cuda<13 is no selector", "as 'cuda=<13'"),
+    "mpi=openmpi,intelmpi": ("no variant has mpi=intelmpi", "leave it out: mpi=openmpi; there is"),
+    "mpi!=mpich,openmpi@5.*": ("no variant has mpi=mpich", "leave it out: mpi!=openmpi@5.*; there"),
+    "mpi!=intelmpi": ("no variant has mpi=intelmpi", "there is openmpi@4.1.8"),
+    "mpi=openmpi,": ("no variant has mpi=", "there is openmpi@4.1.8"),
+    "role=runtime": ("no variant has role=runtime", "there is devel"),
 }
 
 

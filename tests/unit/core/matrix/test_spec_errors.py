@@ -211,7 +211,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "version without component": (
         HEAD + "      conda: [«26.3.2-3»]\n",
         "conda can be miniconda, miniforge: say which",
-        "miniconda@26.3.2-3",
+        "miniforge@26.3.2-3",
     ),
     "a slot set twice": (
         MPI + "      «more»: [{mpi: openmpi@4.1.8}]\n",
@@ -254,8 +254,8 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "text instead of a mapping": ("«hello»\n", "the file must be a mapping", "indentation"),
     "a later version of the format": (
         FIRST.replace("version: 1", "version: «2»"),
-        "version cannot be 2",
-        "one of: 1",
+        "it was made by a newer bakestone: its format is 2, and this one knows 1",
+        "upgrade bakestone",
     ),
     "tag": (
         HEAD + "      mpi: «!!python/object:os.system [x]»\n",
@@ -266,6 +266,53 @@ WRONG: dict[str, tuple[str, str, str]] = {
         MPI + "    «axes»: {}\n",
         "the key 'axes' is there twice (first on line 5)",
         "remove one",
+    ),
+    "an axis value that is empty": (
+        HEAD + "      gpu: [«null»]\n",
+        "gpu must be text, and null is empty in YAML",
+        "write none",
+    ),
+    "an axis that is empty": (
+        HEAD + "      gpu: «~»\n",
+        "gpu must be a list, and ~ is empty in YAML",
+        "write [none]",
+    ),
+    "a version that two components could have": (
+        HEAD + "      mpi: [«5.0.10»]\n",
+        "mpi can be intelmpi, mpich, openmpi: say which",
+        'write "openmpi@5.0.10"',
+    ),
+    "a component without its version": (
+        HEAD + "      mpi: [«openmpi»]\n",
+        "mpi can be intelmpi, mpich, openmpi: say which",
+        'write "openmpi@5.',
+    ),
+    "excludes of everything": (
+        MPI.replace("- name: first", "- name: «first»")
+        + "    exclude:\n      - {mpi: openmpi, because: a reason}\n",
+        "first has no variant left: its excludes take all of them",
+        "remove an exclude",
+    ),
+    "an include of what is there": (
+        MPI
+        + "    include:\n      - «{distro: ubuntu@22.04, mpi: openmpi@5.0.10, because: we do}»\n",
+        "an include gives what is there already",
+        "remove the include",
+    ),
+    "a user of the base": (
+        MPI + "    user: «www-data»\n",
+        "has a user www-data already",
+        "choose another name",
+    ),
+    "a version of the same minor": (
+        MPI + '      nccl: [«"2.27.4"»]\n',
+        "nccl has no version 2.27.4",
+        "did you mean 2.27.5?",
+    ),
+    "a version a few numbers away": (
+        MPI + '      cuda: ["13.0.2"]\n      cudnn: [«9.19.0.57»]\n',
+        "cudnn has no version 9.19.0.57",
+        "did you mean 9.19.0.56?",
     ),
     "merge key": (
         "x: &x {user: me}\n" + MPI + "    «<<»: *x\n",
@@ -310,9 +357,19 @@ BUGS: dict[str, tuple[str, str, str]] = {
         "HOST",
     ),
     "a range that is none": (
-        MPI + "    exclude:\n      - «{mpi: '>=', because: a reason}»\n",
-        "not a range",
-        "range",
+        MPI + "    exclude:\n      - {mpi: «'>='», because: a reason}\n",
+        'mpi cannot be ">=": what begins as a range is none',
+        "a range such as >=12.0,<13",
+    ),
+    "a range with a part that is none": (
+        MPI + "    exclude:\n      - {mpi: «'>=5,garbage!'», because: a reason}\n",
+        'mpi cannot be ">=5,garbage!": what begins as a range is none',
+        "a range such as >=12.0,<13",
+    ),
+    "a range of a component that is none": (
+        MPI + "    exclude:\n      - {mpi: «'openmpi>=5,x'», because: a reason}\n",
+        "what begins as a range is none",
+        "a range such as >=12.0,<13",
     ),
     "unknown slot in an include": (
         MPI + "    include:\n      - «{foo: '1', distro: ubuntu@24.04, because: a reason}»\n",
@@ -339,6 +396,14 @@ def test_an_unknown_slot_is_told_once(library: Library, tmp_path: Path) -> None:
         lambda: project(tmp_path, MPI + "      gitt: ['2.53.0']\n", library=library).matrix
     )
     assert [f.message for f in found] == ["there is no slot 'gitt'"]
+
+
+def test_an_axis_of_none_fills_nothing_whatever_it_is_called(
+    library: Library, tmp_path: Path
+) -> None:
+    """It is what the hint for an empty axis says."""
+    (variant,) = project(tmp_path, HEAD + "      gpu: [none]\n", library=library).matrix.variants
+    assert set(variant.slots) == {"distro"}
 
 
 NO_DISTRO = {

@@ -19,7 +19,9 @@ def check(family: Family, library: Library) -> Iterator[Finding]:
     for axis in family.axes:
         for slot in sorted(axis.slots):
             if slot not in known:
-                yield _no_slot(slot, known, axis.where)
+                # `gpu: [none]` fills nothing, whatever the axis is called
+                if any(v.picks[slot].version for v in axis.values if slot in v.picks):
+                    yield _no_slot(slot, known, axis.where)
             elif slot in set_slots:
                 why = f"the slot {slot} is set by two axes, {set_slots[slot]} and {axis.name}"
                 yield Finding(why, "set it in one of them", axis.where)

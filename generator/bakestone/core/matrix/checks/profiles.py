@@ -16,10 +16,11 @@ from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import packages_for
 from bakestone.core.library.version import patterns, texts
 from bakestone.core.matrix.conditions import HOST, Refusal, Slots, holds, shown, slots_of
 from bakestone.core.matrix.spec import Family
-from bakestone.core.matrix.variant import Chosen
+from bakestone.core.matrix.variant import DEVEL, Chosen
 from bakestone.errors import BakestoneError, Finding, Position
 
 BUILT_IN = Path(__file__).parents[3] / "profiles"
@@ -160,20 +161,29 @@ def _fillings(slot: str, where: Position, library: Library) -> Iterator[Chosen]:
                 yield Chosen(slot, component, version, where)
 
 
-def packages(family: Family, slots: Mapping[str, Chosen]) -> set[str]:
-    """The distro packages that a combination asks for in the finished image;
+def packages(family: Family, slots: Mapping[str, Chosen], role: str = DEVEL) -> set[str]:
+    """The distro packages that a combination asks for in the finished image of a role;
 
     `slots` with their methods settled.
     """
-    distro = slots["distro"]
-    name, version = distro.component.name, distro.version.version
-    found = set(family.packages)
+    return {name for _, names in askers(family, slots, role) for name in names}
+
+
+def askers(
+    family: Family, slots: Mapping[str, Chosen], role: str
+) -> Iterator[tuple[str, Iterable[str]]]:
+    """The same, each with who asks for it: the family, or a component."""
+    line = slots["distro"].line
+    yield f"family {family.name}", family.packages
     for chosen in slots.values():
-        for wanted in (None, chosen.version.packages):
-            found.update(chosen.component.packages(wanted, name, version))
+        made_with = chosen.component.development.packages if role == DEVEL else {}
+        asked = [chosen.component.packages, made_with, chosen.version.packages]
+        for option in chosen.options:
+            asked += [option.packages, option.development if role == DEVEL else {}]
+        for wanted in asked:
+            yield chosen.text, packages_for(wanted, line) or ()
         if chosen.of_distro:
-            found.add(chosen.data["package"])
-    return found
+            yield chosen.text, (chosen.data["package"],)
 
 
 def _read(name: str, folder: Path, library: Library) -> Profile:
@@ -206,7 +216,7 @@ def _wrong(document: yamldoc.Document, name: str, library: Library) -> Iterator[
         why = f"the profile {data['profile']} is in the file of {name}"
         hint = f"write `profile: {name}`, or rename the file"
         yield Finding(why, hint, position(("profile",)))
-    choices = [*library.slots, "python", f"{HOST}driver"]
+    choices = [*dict.fromkeys((*library.slots, "python")), f"{HOST}driver"]
     seen: dict[str, int] = {}
     for index, entry in enumerate(data["requirements"]):
         at = ("requirements", index)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bakestone.core.documents.words import count
 from bakestone.core.library.component import Rule
 from bakestone.core.matrix.conditions import Refusal, Slots, all_hold, holds, shown, slots_of
-from bakestone.core.matrix.variant import Chosen
+from bakestone.core.matrix.variant import Chosen, Variant
+from bakestone.errors import Finding
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,42 @@ no rule looks at.
 def refusals(
     slots: Slots, host: Mapping[str, str], known: Verdicts | None = None
 ) -> Iterator[BrokenRule]:
-    """Every rule of the combination's own components that it breaks.
+    """Every rule of the combination's own components that it breaks and that refuses it.
 
     `known` keeps verdicts from one call to the next.
     """
+    return (broken for broken in _all(slots, host, known) if broken.rule.refuses)
+
+
+def doubts(
+    slots: Slots, host: Mapping[str, str], known: Verdicts | None = None
+) -> Iterator[BrokenRule]:
+    """Every rule that it breaks and that refuses nothing: the vendor says that it works, and nobody
+    packaged it so.
+    """
+    return (broken for broken in _all(slots, host, known) if not broken.rule.refuses)
+
+
+def warnings(variants: Iterable[Variant]) -> list[Finding]:
+    """The doubts about some variants: one for a family and what does not meet."""
+    found: dict[tuple[str, str], tuple[BrokenRule, list[Variant]]] = {}
+    known: dict[str, Verdicts] = {}
+    for variant in variants:
+        family = variant.family
+        for doubt in doubts(variant.slots, family.host, known.setdefault(family.name, {})):
+            found.setdefault((family.name, doubt.message), (doubt, []))[1].append(variant)
+    return [
+        Finding(
+            f"{doubt.message}; {count(len(those), 'variant')} of {those[0].family.name}",
+            "it is built all the same; `bakestone explain VARIANT` shows what is known of it",
+            doubt.where,
+            severity="warning",
+        )
+        for doubt, those in found.values()
+    ]
+
+
+def _all(slots: Slots, host: Mapping[str, str], known: Verdicts | None) -> Iterator[BrokenRule]:
     known = {} if known is None else known
     for chosen in slots.values():
         if chosen.component.rules:
@@ -54,7 +88,8 @@ def _broken(chosen: Chosen, slots: Slots, host: Mapping[str, str]) -> Iterator[B
                     against = _against(chosen, rule, key)
                     found = ", ".join(shown(slots, other, host) for other in against)
                     about = f"rule {rule.id}; source: {rule.source}"
-                    why = f"{chosen.text} does not go with {found}: {rule.because} ({about})"
+                    goes = "does not go" if rule.refuses else "is not packaged together"
+                    why = f"{chosen.text} {goes} with {found}: {rule.because} ({about})"
                     changeable = dict.fromkeys(
                         slot for other in (key, *against, chosen.slot) for slot in slots_of(other)
                     )
