@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from bakestone.errors import ENVIRONMENT, USAGE, fail
+
 ALONE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 """What keeps git from asking a remote for an object that it lacks: a repository's configuration may
 name a program for that, and a repository may be anybody's. Before git 2.44 the second one alone.
@@ -18,6 +20,26 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(command, capture_output=True, check=False, env=os.environ | ALONE)
+
+
+def before(path: Path, commit: str, option: str) -> bytes:
+    """A file as it was at a commit; nothing where it was not there.
+
+    `option` is what on the command line named the commit. Raises `BakestoneError` when git does not
+    know it, or is not there.
+    """
+    if not commit or commit.startswith("-"):
+        raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=USAGE)
+    folder = path.parent if path.parent.is_dir() else Path()
+    try:
+        if run(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").returncode:
+            hint = "fetch it first: `git fetch --depth=1 origin COMMIT`"
+            said = f"git does not know the commit {commit}"
+            raise fail(said, hint, name=commit, code=ENVIRONMENT)
+        return run(folder, "show", f"{commit}:./{path.name}").stdout
+    except FileNotFoundError as problem:
+        hint = f"{option} compares with a commit"
+        raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
 
 
 def commit(folder: Path) -> str:

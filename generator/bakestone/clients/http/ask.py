@@ -94,6 +94,13 @@ class Asker:
         part = {"Range": f"bytes=0-{count - 1}"}
         return self._ask(Request("GET", url, part), count, whole=False)
 
+    def part(
+        self, url: str, first: int, count: int, proxies: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Some bytes of a file, from byte `first` on; status 206 where the server gives parts."""
+        part = {"Range": f"bytes={first}-{first + count - 1}"}
+        return self._ask(Request("GET", url, part, proxies=proxies), count, whole=False)
+
     def page(
         self,
         url: str,

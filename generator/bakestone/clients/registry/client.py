@@ -64,6 +64,7 @@ __all__ = [
     "ImmutableTagError",
     "Manifest",
     "Reference",
+    "RefusedError",
     "Registry",
 ]
 
@@ -87,6 +88,8 @@ _FIXED = re.compile(
     r"immutab|already ?exist|overwrit|not allow|disallow|may not be (moved|updated)"
 )
 """What registries say of a tag that may not move: docs/registries.md has their words."""
+_REFUSED = (400, 405, 406, 415, 422, 501)
+"""Answers of a registry that does not take a manifest of this form."""
 _BROKEN_PARTS = re.compile(r"manifest_blob_unknown|blob_unknown|manifest_unknown|unknown blob")
 _MIRROR = "name a mirror under `mirrors.registries` in the site file"
 _BETWEEN = f"is a proxy in between? {_MIRROR.capitalize()}"
@@ -108,8 +111,16 @@ class ImmutableTagError(BakestoneError):
         self.reference = reference
 
 
+class RefusedError(BakestoneError):
+    """A registry that does not take a manifest as it is: another form of it may pass."""
+
+
 class Registry:
-    """Reads and writes images. One instance serves every host and repository of a command."""
+    """Reads and writes images. One instance serves every host and repository of a command.
+
+    `warnings` are what a registry could not do, and nothing depends on: by its name and the kind
+    of reason.
+    """
 
     def __init__(self, site: Site, session: Session | None = None) -> None:
         self.site = site
@@ -119,6 +130,7 @@ class Registry:
         self._writable: dict[str, bool] = {}
         self._probing = threading.Lock()
         self._headless: set[str] = set()
+        self.warnings: dict[tuple[str, type[BakestoneError]], Finding] = {}
 
     # what is there
 
@@ -216,7 +228,14 @@ class Registry:
     def push_manifest(self, reference: str, raw: bytes, media_type: str) -> str:
         """Bring a manifest or index under the tag or digest of `reference`. Gives its digest.
 
-        Raises `ImmutableTagError` when the tag is on another one, and may not move.
+        Raises `ImmutableTagError` when the tag is on another one, and may not move, and
+        `RefusedError` for a form that the registry does not take.
+        """
+        return self.put_manifest(reference, raw, media_type)[0]
+
+    def put_manifest(self, reference: str, raw: bytes, media_type: str) -> tuple[str, str]:
+        """Like `push_manifest`; gives the digest, and the subject under which the registry lists
+        it by itself (its header OCI-Subject), or nothing.
         """
         place, digest = Reference.parse(reference), digest_of(raw)
         headers = {"Content-Type": media_type}
@@ -226,7 +245,7 @@ class Registry:
             if status == 201:
                 stated = response.headers.get("Docker-Content-Digest", digest)
                 if has_digest(raw, stated):
-                    return digest
+                    return digest, response.headers.get("OCI-Subject", "")
                 why = f"made another digest of {place.path}: {stated}"
                 raise _wrong(place, why[:200], _OPERATORS)
             words = said(response)
@@ -234,16 +253,18 @@ class Registry:
         if not place.digest and status in (400, 405, 409, 412):
             there = self.head(reference)
             if there == digest:  # it need not move
-                return digest
+                return digest, ""
             if there and (status != 400 or _FIXED.search(words.lower())):
                 raise ImmutableTagError(reference, place.host, words)
         parts = _BROKEN_PARTS.search(words.lower())
-        if media_type in INDEX_TYPES and status in (400, 405, 406, 415, 422, 501) and not parts:
+        if media_type in INDEX_TYPES and status in _REFUSED and not parts:
             hint = "--no-attest publishes images without attestations, which need none"
             why = f"takes no index of images ({status})" + (f": {words[:160]}" if words else "")
-            raise _wrong(place, why, hint)
+            refused = _wrong(place, why, hint)
         if status == 404:
             refused = _absent(place)
+        if status in _REFUSED:
+            raise RefusedError(refused.findings, refused.code)
         raise refused
 
     def tag(self, source: str, tag: str) -> str:

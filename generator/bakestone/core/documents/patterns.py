@@ -1,7 +1,7 @@
 """Patterns over versions, the one little language of rules, excludes and selectors; what a tag is.
 
 `none` an empty slot; `*` a filled one; `openmpi` a component; `openmpi@5.*`,
-`5.*`, `5.0.10` a version (with * and ?); `>=12.0,<13` a range.
+`5.*`, `5.0.10` a version (with * and ?); `>=12.0,<13` a range, `debian>=12` one of a component.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from itertools import zip_longest
 
+from bakestone.errors import fail
+
 _HOLDS = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -21,6 +23,9 @@ _HOLDS = {
     ">": operator.gt,
     "=": operator.eq,
 }
+_RANGED = ("<", ">", "=", "!")
+"""What a range begins with."""
+_OF_COMPONENT = re.compile(r"([a-z][a-z0-9-]*)@?([<>=!].*)")
 _PART = re.compile(rf"({'|'.join(_HOLDS)})\s*([0-9A-Za-z._+~-]+)")
 
 VersionKey = tuple[tuple[int, int, str], ...]
@@ -59,15 +64,22 @@ def compare(left: str, right: str) -> int:
 def in_range(version: str, text: str) -> bool:
     """Whether a version lies in a range such as `>=12.0,<13`.
 
-    A malformed range raises `ValueError`.
+    Raises `BakestoneError` for what is no range, wherever its wrong part stands.
     """
-    for part in text.split(","):
-        found = _PART.fullmatch(part.strip())
-        if not found:
-            raise ValueError(f"not a range: {text!r}")
-        if not _HOLDS[found[1]](compare(version, found[2]), 0):
-            return False
-    return True
+    parts = [_PART.fullmatch(part.strip()) for part in text.split(",")]
+    if not all(parts):
+        raise fail(f"not a range: {text!r}", "write a range as >=12.0,<13", name=text)
+    return all(_HOLDS[part[1]](compare(version, part[2]), 0) for part in parts if part)
+
+
+def understood(pattern: str) -> bool:
+    """Whether `matches` takes a pattern: what looks like a range is one."""
+    text = pattern.strip()
+    of_component = _OF_COMPONENT.fullmatch(text)
+    range_ = of_component[2] if of_component else text.rpartition("@")[2]
+    if not range_.startswith(_RANGED):
+        return True
+    return all(_PART.fullmatch(part.strip()) for part in range_.split(","))
 
 
 @cache
@@ -78,6 +90,8 @@ def matches(pattern: str, component: str | None, version: str | None) -> bool:
         return pattern == "none" and component is None
     if pattern == "*":
         return True
+    if ranged := _OF_COMPONENT.fullmatch(pattern):
+        return component == ranged[1] and in_range(version, ranged[2])
     wanted, mark, rest = pattern.partition("@")
     if mark:
         return fnmatchcase(component, wanted) and _version_matches(rest, version)
@@ -85,6 +99,6 @@ def matches(pattern: str, component: str | None, version: str | None) -> bool:
 
 
 def _version_matches(pattern: str, version: str) -> bool:
-    if pattern.startswith(("<", ">", "=", "!")):
+    if pattern.startswith(_RANGED):
         return in_range(version, pattern)
     return fnmatchcase(version, pattern)

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bakestone.core.documents.patterns import understood
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Document, Json, Path_
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
@@ -33,8 +34,16 @@ def schema(name: str) -> Json:
     raise FileNotFoundError(f"schemas/{name}.schema.json is not installed with bakestone")
 
 
+class NewerFormatError(BakestoneError):
+    """A file of a format that a later Bakestone writes: nothing of it is understood, and it is
+    never written over.
+    """
+
+
 def check(document: Document, name: str) -> None:
-    """Raise `BakestoneError` with every place where `document` does not follow a schema."""
+    """Raise `BakestoneError` with every place where `document` does not follow a schema;
+    `NewerFormatError` when it is of a later format.
+    """
     findings = list(findings_of(document, name))
     if findings:
         raise BakestoneError(findings)
@@ -44,27 +53,38 @@ def check_value(value: str, name: str, definition: str, what: str) -> None:
     """Raise `BakestoneError` (wrong usage) when a value of the command line is not as `definition`
     in the schema says.
     """
-    rule = schema(name)["$defs"][definition]
-    taken = rule.get("not", {}).get("pattern")
-    if (
-        len(value) > rule["maxLength"]
-        or not re.fullmatch(rule["pattern"], value)
-        or (taken and re.search(taken, value))
-    ):
+    if not fits(value, name, definition):
+        rule = schema(name)["$defs"][definition]
         shown = '"***"' if "@" in value else _show(value) + _offender(value)  # a login, it seems
         raise fail(f"{what} cannot be {shown}", rule["x-hint"], code=USAGE)
+
+
+def fits(value: str, name: str, definition: str) -> bool:
+    """Whether a text is as `definition` in a schema says."""
+    rule = schema(name)["$defs"][definition]
+    taken = rule.get("not", {}).get("pattern")
+    return (
+        len(value) <= rule["maxLength"]
+        and bool(re.fullmatch(rule["pattern"], value))
+        and not (taken and re.search(taken, value))
+    )
 
 
 def findings_of(document: Document, name: str) -> Iterator[Finding]:
     """The findings of `check`, without raising.
 
     Of a part that is `x-private`, where somebody may have written a secret, neither a value nor its
-    line is shown.
+    line is shown. Raises `NewerFormatError` when the file's `version` is above the schema's.
     """
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    checker = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    _check_format(document, name)
+    keywords = {"pattern": _pattern, "format": _format}
+    # 1.0 is no integer: it would be written as it is read
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
+    usual = Draft202012Validator
+    checker = extend(usual, keywords, type_checker=types)  # type: ignore[no-untyped-call]
     errors = checker(schema(name)).iter_errors(document.data)
     about = schema(name).get("properties", {})
     seen: set[tuple[str, str]] = set()
@@ -75,6 +95,32 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
             if (str(where), message) not in seen:
                 seen.add((str(where), message))
                 yield Finding(message, hint, replace(where, text="") if private else where)
+
+
+def _check_format(document: Document, name: str) -> None:
+    data = document.data
+    known = schema(name).get("properties", {}).get("version", {}).get("const")
+    said = data.get("version") if isinstance(data, dict) else None
+    if type(known) is int and type(said) is int and said > known:
+        why = f"it was made by a newer bakestone: its format is {said}, and this one knows {known}"
+        hint = "upgrade bakestone; the file is left as it is"
+        raise NewerFormatError([Finding(why, hint, document.position(("version",)))])
+
+
+def _format(_validator: Any, name: str, value: Any, _schema: Any) -> Iterator[Any]:
+    """The keyword `format`: for `date-time` and `date`, in the forms of ISO 8601 (a pattern lets
+    the 30th of February pass), and for our `slot-pattern`.
+    """
+    from jsonschema import ValidationError
+
+    reader = {"date-time": datetime, "date": date}.get(name)
+    if name == "slot-pattern" and isinstance(value, str) and not understood(value):
+        yield ValidationError("no range")
+    if reader and isinstance(value, str):
+        try:
+            reader.fromisoformat(value)
+        except ValueError:
+            yield ValidationError(f"there is no such {name}")
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
@@ -128,6 +174,11 @@ def _explain(
         yield message, in_unit if type(value) is int and "x-unit" in about else general, here
     elif rule == "pattern":
         yield f"{cannot}{_offender(value)}", hint or f"it must match {wanted}", here
+    elif rule == "format":
+        if re.fullmatch(about.get("pattern", ".*"), value):  # else told already
+            missing = {"date": "there is no such day", "date-time": "there is no such time"}
+            why = missing.get(wanted, "what begins as a range is none")
+            yield f"{cannot}: {why}", hint, here
     elif rule in ("enum", "const"):
         allowed = wanted if rule == "enum" else [wanted]
         yield cannot, near(str(value), allowed, f"one of: {', '.join(map(str, allowed))}"), here
@@ -171,7 +222,14 @@ def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any) -> tup
     if wanted == "string" and not isinstance(value, (list, dict)):
         raw = document.raw.get(path, "")
         kind = _KINDS.get(type(value), "a number")
+        if value is None:
+            empty = "write none, which leaves the slot empty, or " if "axes" in path else "write "
+            return f"{must}, and {raw or 'this'} is empty in YAML", f"{empty}a text in quotes"
         return f"{must}, and {raw or 'this'} is {kind} in YAML", f'write it in quotes: "{raw}"'
+    if value is None and "axes" in path:
+        raw = document.raw.get(path, "") or "this"
+        empty = "write [none], which leaves the slot empty, or take the axis out"
+        return f"{must}, and {raw} is empty in YAML", empty
     return must, "look at the indentation of this line and the next"
 
 

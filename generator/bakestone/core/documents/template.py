@@ -32,7 +32,7 @@ def names(text: str) -> frozenset[str]:
     """
     try:
         return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
-    except TemplateError:  # `render` says what is wrong with it
+    except (TemplateError, RecursionError):  # `render` says what is wrong with it
         return frozenset()
 
 
@@ -41,7 +41,9 @@ def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
     if "{" not in text:
         return text
     try:
-        return _compiled(text).render(context)
+        filled = _compiled(text).render(context)
+        filled.encode()  # a text that is none would be told when it is written
+        return filled
     except Exception as problem:  # a template computes what it likes, so it can raise anything
         line = getattr(problem, "lineno", None) or _line_of(problem) or 1
         lines = text.splitlines() or [""]

@@ -61,11 +61,14 @@ class Document:
         return Position(self.path, line, column, text, width)
 
 
-def load(path: Path, what: str, *, hint: str = "", limit: int = MAX_BYTES) -> Document:
-    """Read a YAML file. Raises `BakestoneError` with positions for everything that is not plain
-    data.
+def load(
+    path: Path, what: str, *, hint: str = "", limit: int = MAX_BYTES, within: Path | None = None
+) -> Document:
+    """Read a YAML file, which must lie below `within` where that is given.
+
+    Raises `BakestoneError` with positions for everything that is not plain data.
     """
-    return parse(read_text(path, what, limit=limit, hint=hint), _shown(path), what)
+    return parse(read_text(path, what, limit=limit, hint=hint, within=within), _shown(path), what)
 
 
 def _shown(path: Path) -> str:
@@ -80,6 +83,7 @@ def parse(text: str, name: str, what: str = "file") -> Document:
     """Like `load`, from a string; `name` is used in messages."""
     document = Document(name, {}, text.splitlines())
     _check_characters(document, text)
+    _check_conflict(document)
     try:
         _check_depth(document, text)
         node = yaml.compose(text, _Loader)
@@ -121,6 +125,19 @@ def _check_characters(document: Document, text: str) -> None:
         where = Position(document.path, line, column, shown[line - 1].rstrip("\r"))
         hint = "remove it; was the file saved as text, in UTF-8?"
         raise fail(f"a control character (0x{ord(found[0]):02x}) is not allowed", hint, where=where)
+
+
+def _check_conflict(document: Document) -> None:
+    """Marks that git left at a line's begin; the parser would blame quotes or colons near them."""
+    marks = ("<<<<<<< ", ">>>>>>> ")
+    for number, line in enumerate(document.lines, 1):
+        if line.startswith(marks):
+            why = "a merge conflict was left here"
+            hint = (
+                "keep one side and take the marks out; of a lock take either side whole"
+                " (`git checkout --ours FILE`), then run `bakestone lock`"
+            )
+            raise fail(why, hint, where=document.at(number, 1, 7))
 
 
 def _check_depth(document: Document, text: str) -> None:
@@ -190,7 +207,7 @@ class _Converter:
         self.document.raw[path] = node.value
         try:
             return self.constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError):
+        except (yaml.YAMLError, ValueError, KeyError, AttributeError):  # `!!bool x`
             self.report(node, f"cannot read {node.value!r}", "put the value in quotes")
             return None
 

@@ -15,11 +15,11 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
 from bakestone.core.matrix.conditions import python
-from bakestone.core.matrix.variant import INHERITED, Chosen, Variant, slot_rank
+from bakestone.core.matrix.variant import DEVEL, INHERITED, Chosen, Variant, slot_rank
 from bakestone.core.render.bakefile import epoch
-from bakestone.core.render.environment import UID, Environments, labels, seen, stage_context
+from bakestone.core.render.environment import Environments, labels, seen, stage_context
 from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
-from bakestone.core.render.inventory import GATE, Measures
+from bakestone.core.render.inventory import GATE, Measures, listed, option_marks
 from bakestone.core.render.packages import apt
 from bakestone.core.render.packages.by_distro import install, manager_of
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
@@ -33,6 +33,9 @@ from bakestone.core.render.stages import (
     RenderedStage,
 )
 from bakestone.errors import fail
+
+RUNTIME_TOOLS = RenderedStage("runtime-tools", tools(["runtime.sh", "files.sh"], SELF))
+"""The stage of the script that leaves out what programs are made with."""
 
 
 class Renderer:
@@ -53,9 +56,40 @@ class Renderer:
 
         Raises `BakestoneError` when the lock lacks something.
         """
+        whole = variant.devel
+        found, base, made, measured = self._built(whole)
+        image = self._image(whole, base, made.values())
+        if variant is whole:
+            gate = self._measures.gate(variant, image, measured)
+            return (*found, image, gate, self._last(variant, image, gate))
+        programs = self._measures.programs(whole, image, measured)
+        before = self._base(variant)
+        lean = {slot: self._without_development(made[slot], variant, slot) for slot in made}
+        found |= dict.fromkeys((*before, *(s for stages in lean.values() for s in stages)))
+        measures: dict[str, RenderedStage] = {}
+        for chosen in variant.filled:
+            slot = chosen.slot
+            stages = [*self._measures.stages(chosen, variant)]
+            if slot in lean:
+                stages.append(listed(chosen, stages[-1], lean[slot][-1]))
+            found |= dict.fromkeys(stages)
+            measures[slot] = stages[-1]
+        small = self._image(variant, before[-1], [stages[-1] for stages in lean.values()])
+        gate = self._measures.gate(variant, small, measures, programs)
+        return (*found, image, programs, small, gate, self._last(variant, small, gate))
+
+    def _built(
+        self, variant: Variant
+    ) -> tuple[
+        dict[RenderedStage, None], RenderedStage, dict[str, RenderedStage], dict[str, RenderedStage]
+    ]:
+        """All that goes before the image: the stages in their order, which of them is the base, and
+        by slot what is copied from and what measures.
+        """
         found = dict.fromkeys(self._base(variant))
         base = next(reversed(found))
         measures = {c.slot: self._measures.stages(c, variant) for c in variant.filled}
+        measured = {slot: stages[-1] for slot, stages in measures.items()}
         for chosen in variant.filled:
             if not chosen.staged:
                 found |= dict.fromkeys(measures[chosen.slot])
@@ -66,12 +100,26 @@ class Renderer:
             *before, last = self._component(stage, variant, uses, base)
             programs, expected = measures[slot]
             # what a version changes, one after the other
-            found |= dict.fromkeys((programs, *before, expected, last))
+            measured[slot] = listed(stage.chosen, expected, last)
+            found |= dict.fromkeys((programs, *before, expected, last, measured[slot]))
             made[slot] = last
         found[GATE] = None
-        image = self._image(variant, base, list(made.values()))
-        gate = self._measures.gate(variant, image, {s: m[-1] for s, m in measures.items()})
-        return (*found, image, gate, self._last(variant, image, gate))
+        return found, base, made, measured
+
+    def _without_development(
+        self, stage: RenderedStage, variant: Variant, slot: str
+    ) -> tuple[RenderedStage, ...]:
+        """A component's stage without what programs are made with, after its tool."""
+        chosen = variant.slots[slot]
+        patterns = chosen.component.development.files
+        if not patterns:
+            return (stage,)
+        prefix = variant.context[slot]["prefix"]
+        words = " ".join([prefix, *(f"'{pattern}'" for pattern in patterns)])
+        run = f"RUN {mounted(RUNTIME_TOOLS.reference)} sh /tools/runtime.sh {words}\n"
+        text = f"FROM {stage.reference} AS {SELF}\n{run}"
+        title = f"{stage.title}.runtime"
+        return (RUNTIME_TOOLS, RenderedStage(title, text, stage.marks))
 
     def origin(self, base: Base) -> str:
         """What stands behind FROM: the reference with its locked digest."""
@@ -94,16 +142,16 @@ class Renderer:
             variant.family.user,
         )
         if key not in self._known:
-            toolbox = _toolbox(wanted)
+            toolbox, user = _toolbox(wanted), variant.family.user
             before = [toolbox, *self._keyrings(variant)]
             stages = ToolStages(toolbox.reference, before[-1].reference, timed=True)
             texts = [
                 f"FROM {self.origin(variant.base)} AS {SELF}\n"
                 f"ARG SOURCE_DATE_EPOCH={epoch(variant, self.lock)}",
-                install(wanted, self.lock, variant.platforms, stages),
+                install(wanted, self.lock, self._platforms(wanted, variant), stages),
                 *(self._vendor_packages(vendor, variant, stages) for vendor in vendors),
                 f"RUN {mounted(toolbox.reference)} <<'EOF'\n# user\n. /tools/timed.sh\n"
-                f"sh /tools/user.sh {variant.family.user} {UID}\nEOF",
+                f"sh /tools/user.sh {user.name} {user.uid} {user.gid}\nEOF",
             ]
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"
@@ -145,6 +193,28 @@ class Renderer:
             text += _filled(body, context, origin, [stages.tools]) + "\n"
         return text
 
+    def _platforms(self, packages: PackageSet, variant: Variant) -> tuple[str, ...]:
+        """The platforms that a step installs packages for: those of the variant, and others of the
+        family for which the lock has them, so that variants that leave one out have the steps of
+        those that do not.
+        """
+        locked = self.lock.packages.get(packages.base)
+        there = locked.versions if locked else {}
+        return tuple(
+            platform
+            for platform in variant.family.platforms
+            if platform in variant.platforms or packages.names in there.get(platform, {})
+        )
+
+    def _platforms_of_wheels(self, stage: Stage, variant: Variant) -> tuple[str, ...]:
+        """The same of a step that unpacks wheels."""
+        known = [self.lock.wheels[w.key].files for w in stage.wheels if w.key in self.lock.wheels]
+        return tuple(
+            platform
+            for platform in variant.family.platforms
+            if platform in variant.platforms or all(platform in files for files in known)
+        )
+
     def _keyrings(self, variant: Variant) -> tuple[RenderedStage, ...]:
         """The keyrings of vendors' repositories, after what they are made of; none when no package
         of a vendor is installed.
@@ -153,7 +223,9 @@ class Renderer:
         if wanted is None:
             return ()
         files = "".join(self._key(r.name) for r in wanted.repositories)
-        keys = RenderedStage("keyring-files", f"FROM scratch AS {SELF}\n{files}")
+        keys = RenderedStage(
+            "keyring-files", f"FROM scratch AS {SELF}\n{files}", _platform_marks(variant)
+        )
         toolbox = RenderedStage("keyring-tools", tools(apt.KEYRING_TOOLS, SELF))
         builder = self._builder(wanted.builder, wanted.packages, variant, "keyrings")
         locked = [(r.name, self.lock.keyrings[r.name].fingerprint) for r in wanted.repositories]
@@ -161,6 +233,7 @@ class Renderer:
         last = RenderedStage(
             "keyrings",
             f"FROM {builder[-1].reference} AS {SELF}\n{run}",
+            _platform_marks(variant),
             contents=(ContentsRow("keyrings", "by fingerprint", ", ".join(n for n, _ in locked)),),
         )
         return (*builder, keys, toolbox, last)
@@ -177,11 +250,13 @@ class Renderer:
     ) -> tuple[RenderedStage, ...]:
         """A distro with the packages that something is built with, after its tools."""
         toolbox = _toolbox(packages)
-        run = install(packages, self.lock, variant.platforms, ToolStages(toolbox.reference))
+        platforms = self._platforms(packages, variant)
+        run = install(packages, self.lock, platforms, ToolStages(toolbox.reference))
         distro = f"{packages.distro.component.name}{packages.distro.version.version}"
         word = "pip" if packages.names == WHEEL_TOOLS else purpose
         text = f"FROM {self.origin(base)} AS {SELF}\n{run}"
-        return (toolbox, RenderedStage(f"{distro}-builder", text, (Mark("purpose", word),)))
+        marks = (*_platform_marks(variant), Mark("purpose", word))
+        return (toolbox, RenderedStage(f"{distro}-builder", text, marks))
 
     def _component(
         self, stage: Stage, variant: Variant, uses: Sequence[RenderedStage], base: RenderedStage
@@ -211,24 +286,27 @@ class Renderer:
         builder = base.reference
         if stage.on_base:
             found.append(toolbox)
-            run = install(
-                stage.packages, self.lock, variant.platforms, ToolStages(toolbox.reference)
-            )
+            platforms = self._platforms(stage.packages, variant)
+            run = install(stage.packages, self.lock, platforms, ToolStages(toolbox.reference))
         else:
             run = ""
-            found += self._builder(stage.builder, stage.packages, variant, name)
+            purpose = "-".join((name, *(option.name for option in chosen.options)))
+            found += self._builder(stage.builder, stage.packages, variant, purpose)
             builder = found[-1].reference
-        found += self._pin_stages(stage, variant.platforms, marks)
+        found += self._pin_stages(stage, variant, marks)
         pins = found[-1].reference
         body = [run]
         body += [f"COPY --from={used.reference} /out/ /\n" for used in uses]
         if stage.wheels:
             version, place = python(variant.slots) or "", PipStages(toolbox.reference, pins)
-            body.append(unpack(stage.wheels, self.lock, variant.platforms, version, place))
+            files = self._platforms_of_wheels(stage, variant)
+            body.append(unpack(stage.wheels, self.lock, files, version, place))
         artifacts = [{"filename": a.filename, "platform": a.platform} for a in stage.artifacts]
         context: dict[str, object] = {**stage_context(chosen, variant), "data": chosen.data}
         context |= {"artifacts": artifacts, "files": pins, "tools": mounted(toolbox.reference)}
+        context["options"] = {option.name: option.configure for option in chosen.options}
         body.append(_filled(text, context, origin, [toolbox.reference, pins]))
+        body.append(f"RUN {mounted(toolbox.reference)} sh /tools/files.sh\n")
         whole = "\n".join(part.rstrip("\n") + "\n" for part in body if part)
         contents = ContentsRow(chosen.text, chosen.method, _source(stage))
         last = RenderedStage(name, f"FROM {builder} AS {SELF}\n{whole}", marks, (contents,))
@@ -236,17 +314,18 @@ class Renderer:
         return self._known[key]
 
     def _pin_stages(
-        self, stage: Stage, platforms: tuple[str, ...], marks: tuple[Mark, ...]
+        self, stage: Stage, variant: Variant, marks: tuple[Mark, ...]
     ) -> list[RenderedStage]:
         """The stages of the files and wheels that a component is made of; with files for one
         platform each, one stage a platform.
         """
-        title = f"{stage.chosen.component.name}.pins"
+        title, platforms = f"{stage.chosen.component.name}.pins", variant.platforms
+        files = self._platforms_of_wheels(stage, variant)
         marks = tuple(sorted(marks, key=lambda mark: mark.kind != VERSION))
-        about = f"# {stage.chosen.text}, {stage.chosen.method}\n"
+        about = f"# {stage.chosen.pin}, {stage.chosen.method}\n"
         scratch = f"{about}FROM scratch AS {SELF}\n"
         wheels = (
-            heredocs({"requirements.txt": requirements(stage.wheels, self.lock, platforms)})
+            heredocs({"requirements.txt": requirements(stage.wheels, self.lock, files)})
             if stage.wheels
             else ""
         )
@@ -265,14 +344,14 @@ class Renderer:
         return [*found, RenderedStage(title, text, marks)]
 
     def _image(
-        self, variant: Variant, base: RenderedStage, made: list[RenderedStage]
+        self, variant: Variant, base: RenderedStage, made: Iterable[RenderedStage]
     ) -> RenderedStage:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
             f"ENV {pairs(self._environments.of(variant), 'ENV')}\n"
-            f"WORKDIR /home/{variant.family.user}\nUSER {UID}\n"
+            f"WORKDIR /home/{variant.family.user.name}\nUSER {variant.family.user.uid}\n"
         )
         return RenderedStage(f"{variant.stage}.image", text, own=True)
 
@@ -290,7 +369,7 @@ class Renderer:
 def _toolbox(packages: PackageSet) -> RenderedStage:
     """The stage of the tools that RUNs on a distro call."""
     manager = packages.distro.package_manager
-    text = tools(manager_of(packages.distro).TOOLS, SELF)
+    text = tools([*manager_of(packages.distro).TOOLS, "files.sh"], SELF)
     return RenderedStage("tools", text, (Mark("manager", manager),))
 
 
@@ -306,9 +385,12 @@ def _base_marks(variant: Variant) -> tuple[Mark, ...]:
     others = [c for c in variant.slots.values() if c.slot != "distro"]
     named = [c for c in others if c.method == INHERITED and c.slot not in brought]
     return (
+        *_platform_marks(variant),
+        *([Mark("role", variant.role)] if variant.role != DEVEL else []),
         *map(_mark, named),
         *(Mark(f"base {slot}", slot, brought[slot]) for slot in sorted(brought, key=slot_rank)),
         *(_mark(c) for c in others if c not in named),
+        *(mark for c in others for mark in option_marks(c)),
     )
 
 
@@ -319,10 +401,18 @@ def _marks(stage: Stage, variant: Variant, used: frozenset[str]) -> tuple[Mark, 
     others = [slot for slot in variant.slots if slot in used or slot in stage.uses]
     distro = stage.packages.distro
     return (
+        *_platform_marks(variant),
         *(_mark(variant.slots[slot]) for slot in others if slot != stage.chosen.slot),
+        *option_marks(stage.chosen),
         Mark("distro", distro.component.name, distro.version.version),
         Mark(VERSION, "", stage.chosen.version.version),
     )
+
+
+def _platform_marks(variant: Variant) -> tuple[Mark, ...]:
+    """What tells the stages of a variant that leaves platforms out from those for all of them."""
+    names = "-".join(platform.split("/")[1] for platform in variant.platforms)
+    return (Mark("platforms", names),) if variant.left_out else ()
 
 
 def _source(stage: Stage) -> str:

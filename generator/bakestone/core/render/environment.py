@@ -11,13 +11,9 @@ from collections.abc import Sequence
 from bakestone.core.documents import template
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.checks.terms import accepted
-from bakestone.core.matrix.conditions import python
+from bakestone.core.matrix.conditions import PYTHONS, python
 from bakestone.core.matrix.variant import Chosen, Variant
 
-UID = 10001
-"""User id of the images' user: above the ids that distros and cloud images hand out (Ubuntu 24.04
-has 1000 taken).
-"""
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -60,18 +56,36 @@ class Environments:
             data = component.data
             variables = {name: fill(value) for name, value in data.get("environment", {}).items()}
             kinds = ("path", "library_path")
-            paths = {kind: [fill(value) for value in data.get(kind, [])] for kind in kinds}
+            paths = {k: [path for text in data.get(k, []) if (path := fill(text))] for k in kinds}
             self._settings[key] = variables | chosen.version.environment, paths
         return self._settings[key]
 
 
 def stage_context(chosen: Chosen, variant: Variant) -> dict[str, object]:
-    """What a component's templates see: its facts, every other slot under its name, `python`."""
+    """What a component's templates see: its facts, every other slot under its name, `python`,
+    `python_home`.
+    """
     return {
         **variant.context,
         **variant.context[chosen.slot],
         "python": python(variant.slots) or "",
+        "python_home": python_home(variant),
     }
+
+
+def python_home(variant: Variant) -> str:
+    """Where the image's Python looks for packages that are not its distro's: in its own prefix
+    (conda's, one from source), or below /usr/local for the distro's; empty when nobody knows which
+    it is.
+    """
+    minor = python(variant.slots)
+    if minor is None:
+        return ""
+    own = next((slot for slot in PYTHONS if slot in variant.slots), "")
+    if own and not variant.slots[own].of_distro:
+        return f"{variant.context[own]['prefix']}/lib/python{minor}/site-packages"
+    apt = variant.context["distro"]["package_manager"] == "apt"
+    return f"/usr/local/lib/python{minor}/{'dist' if apt else 'site'}-packages"
 
 
 def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[object, ...]:
@@ -81,12 +95,14 @@ def seen(chosen: Chosen, variant: Variant, names: frozenset[str]) -> tuple[objec
     context = variant.context
     others = ((slot, *context[slot].values()) for slot in names if slot in context)
     known = python(variant.slots) or "" if "python" in names else ""
+    home = python_home(variant) if "python_home" in names else ""
     return (
         chosen.text,
         chosen.method,
         chosen.seen,
         variant.context[chosen.slot]["prefix"],
         known,
+        home,
         *others,
     )
 
@@ -116,6 +132,13 @@ def labels(variant: Variant, lock: Lock) -> dict[str, str]:
     terms = accepted(variant)
     if terms:
         found["io.bakestone.accepted"] = ",".join(terms)
+    built_with = [
+        f"{c.component.name}={'+'.join(o.name for o in c.options)}" for c in filled if c.options
+    ]
+    if built_with:
+        found["io.bakestone.with"] = ",".join(built_with)
+    if variant.family.roles:
+        found["io.bakestone.role"] = variant.role
     if variant.family.profiles:
         found["io.bakestone.profiles"] = ",".join(variant.family.profiles)
     return found

@@ -27,10 +27,13 @@ _HEREDOC = re.compile(r"(?<!<)<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_]*)\2")
 
 @dataclass(frozen=True)
 class FamilyFile:
-    """The Dockerfile of a family; `stages` are those of each variant, by its name."""
+    """The Dockerfile of a family; `stages` are those of each variant, by its name, and `fewer` the
+    platforms of those that are not for all of the family's.
+    """
 
     family: Family
     stages: Mapping[str, Sequence[RenderedStage]] = field(repr=False)
+    fewer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -86,11 +89,17 @@ class FamilyFile:
             f"# {self.family.name}: {count(len(self.stages), 'variant')} for {platforms};"
             " one is built by `docker build --target VARIANT - < Dockerfile`.",
             "#",
-            *(f"# {number:2} {name}" for number, name in enumerate(self.stages, 1)),
+            *(
+                f"# {number:2} {name}{self._only(name)}"
+                for number, name in enumerate(self.stages, 1)
+            ),
             "#",
             *_table(rows),
         ]
         return "\n".join(lines) + "\n"
+
+    def _only(self, name: str) -> str:
+        return f", for {', '.join(self.fewer[name])} only" if name in self.fewer else ""
 
 
 def family_files(
@@ -99,10 +108,16 @@ def family_files(
     """Family name -> its file, of variants and their stages."""
     families: dict[str, Family] = {}
     found: dict[str, dict[str, Sequence[RenderedStage]]] = {}
+    fewer: dict[str, dict[str, tuple[str, ...]]] = {}
     for variant, own in variants:
         families[variant.family.name] = variant.family
         found.setdefault(variant.family.name, {})[variant.name] = own
-    return {name: FamilyFile(family, found[name]) for name, family in families.items()}
+        if variant.left_out:
+            fewer.setdefault(variant.family.name, {})[variant.name] = variant.platforms
+    return {
+        name: FamilyFile(family, found[name], fewer.get(name, {}))
+        for name, family in families.items()
+    }
 
 
 def reachable(text: str, target: str) -> str | None:

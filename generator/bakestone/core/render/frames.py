@@ -80,7 +80,7 @@ def heredocs(files: Mapping[str, str], origin: str = "") -> str:
             raise fail(f"{path!r} cannot be a file of a Dockerfile", hint, name=origin)
         if MARKER in text:
             raise fail(f"{path} has a NUL character", "write it as text", name=origin)
-    return "\n".join(
+    return "\n".join(  # hadolint wants the empty line after a file
         f"COPY <<'{HEREDOC}' /{path}\n{text}\n{HEREDOC}\n" for path, text in files.items()
     )
 

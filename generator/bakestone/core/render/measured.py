@@ -43,12 +43,7 @@ class MeasuredPart:
 def expectations(variant: Variant) -> tuple[Expected, ...]:
     """What the gate of a variant's Dockerfile asks, slot by slot."""
     return tuple(
-        Expected(
-            chosen.slot,
-            chosen.component.name,
-            chosen.version.version,
-            tuple(sorted(chosen.version.measure.items(), key=lambda i: (i[0] != "version", i))),
-        )
+        Expected(chosen.slot, chosen.component.name, chosen.version.version, variant.asked(chosen))
         for chosen in sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot))
     )
 

@@ -30,7 +30,8 @@ _HINT = "`bakestone build --push` writes it: take it from the last run, or remov
 class ReleasedImage:
     """A published image, as the registry has it.
 
-    `size` is the compressed size of the first platform's layers in bytes.
+    `size` is the compressed size of the first platform's layers in bytes, `layers` are these, with
+    digest, size and, where it is known, what they are.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ReleasedImage:
     base: str
     slots: Mapping[str, str]
     inventory: Json = field(repr=False)
+    layers: tuple[Json, ...] = field(default=(), repr=False)
 
     @property
     def pinned(self) -> str:
@@ -78,7 +80,7 @@ class ReleasedImage:
             "base": {"ref": self.base},
             "slots": dict(self.slots),
             "inventory": self.inventory,
-        }
+        } | ({"layers": list(self.layers)} if self.layers else {})
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,13 @@ def check_inventory(inventory: Json) -> None:
         raise ValueError(f"in its inventory {reason}")
 
 
+def check_layers(layers: object) -> None:
+    """Raise `ValueError` for layers that no record may hold."""
+    reason = _misshapen(layers, "#/$defs/layers")
+    if reason:
+        raise ValueError(f"in its layers {reason}")
+
+
 def _unfit(path: Path, reason: str) -> BakestoneError:
     return fail(f"the release is no record of ours: {reason}", _HINT, name=str(path))
 
@@ -181,7 +190,10 @@ def _validator(part: str) -> Draft202012Validator:
 
 def _image(plain: Mapping[str, object]) -> ReleasedImage:
     """An entry whose shape was checked."""
-    values = {name: plain[name] for name in ReleasedImage.__dataclass_fields__ if name != "base"}
+    others = ("base", "layers")
+    values = {n: plain[n] for n in ReleasedImage.__dataclass_fields__ if n not in others}
+    layers = plain.get("layers", [])
+    values["layers"] = tuple(layers) if isinstance(layers, list) else ()
     base = plain["base"]
     ref = str(base["ref"]) if isinstance(base, dict) else ""
     return ReleasedImage(**values, base=ref)  # type: ignore[arg-type]

@@ -19,14 +19,15 @@ class FoundPlatform:
     """The image of one platform: its manifest's digest, the compressed size of its layers in bytes,
     and what was measured in it.
 
-    `packages` is None where they were not read, or an earlier version made the image, which has no
-    list of them.
+    `layers` are as release.json has them; none where they were not read. `packages` is None where
+    they were not read, or an earlier version made the image, which has no list of them.
     """
 
     digest: str
     size: int
     inventory: Json = field(repr=False)
     packages: tuple[MeasuredPackage, ...] | None = field(default=None, repr=False)
+    layers: tuple[Json, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ Limits (docs.github.com, "usage limits"): 256 jobs a matrix, 1 MB a job's output
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from bakestone.clients import git
 from bakestone.core.render import family
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.errors import ENVIRONMENT, fail
+from bakestone.errors import fail
 from bakestone.jobs.publish.order import order
 
 MAX_OUTPUT = 1_000_000
@@ -47,18 +46,6 @@ def matrix(plan: BuildPlan, changed_since: str | None, max_jobs: int) -> str:
 
 def _differs(variant: PlannedVariant, commit: str) -> bool:
     """Whether a variant's own stages are others than at `commit`, or were not there."""
-    path = variant.path
-    if commit.startswith("-"):
-        raise fail(f"{commit!r} is not a commit", "name a branch, a tag or a commit", code=2)
-    folder = path.parent if path.parent.is_dir() else Path()
-    try:
-        if git.run(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}").returncode:
-            hint = "fetch it first: `git fetch --depth=1 origin COMMIT`"
-            said = f"git does not know the commit {commit}"
-            raise fail(said, hint, name=commit, code=ENVIRONMENT)
-        old = git.run(folder, "show", f"{commit}:./{path.name}")
-    except FileNotFoundError as problem:
-        hint = "--changed-since compares with a commit"
-        raise fail("git is not installed", hint, code=ENVIRONMENT) from problem
-    before = family.reachable(old.stdout.decode("utf-8", "replace"), variant.stage)
+    old = git.before(variant.path, commit, "--changed-since")
+    before = family.reachable(old.decode("utf-8", "replace"), variant.stage)
     return before != family.reachable(variant.file.text, variant.stage)

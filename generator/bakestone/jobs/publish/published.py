@@ -24,16 +24,21 @@ from bakestone.core.render.measured import Json
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.core.render.release import ReleasedImage
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
+from bakestone.jobs.publish import sizes
 from bakestone.jobs.publish.attest import index
 from bakestone.jobs.publish.failures import FailedVariant, VariantError
 from bakestone.jobs.publish.found import INVENTORY, PACKAGES, Found, FoundPlatform
 
 MAX_INVENTORY = 1_000_000
-"""Bytes of the layer that holds what was measured, and of each file in it; real ones have some tens
-of KB.
+"""Bytes of each file that is read of the layer which holds what was measured; real ones have some
+tens of KB.
 """
-MAX_UNPACKED = 4_000_000
-"""Bytes of that layer when it is unpacked: the files and what tar puts around them."""
+MAX_LAYER = 4_000_000
+"""Bytes of that layer; with the list of the files of Miniconda it has some hundreds of KB."""
+MAX_UNPACKED = 16_000_000
+"""Bytes of that layer when it is unpacked: the lists, of which that of files has 12 MB at most
+(tools/inventory.sh), and what tar puts around them.
+"""
 MAX_MEMBERS = 20
 """Files and folders of that layer; real ones have five."""
 MAX_LAYERS = 1000
@@ -85,6 +90,10 @@ def read(variant: PlannedVariant, reference: str, registry: Registry) -> Found |
         raise _refused(finding, environment=True) from problem
     if any(wrong.values()):
         raise _refused(_disagreement(variant, reference, wrong), environment=False)
+    for platform, image in platforms.items():
+        too_large = sizes.exceeded(variant, platform, image.size, image.layers)
+        if too_large:
+            raise _refused(too_large, environment=False)
     return Found(top, platforms)
 
 
@@ -101,15 +110,20 @@ def released(variant: PlannedVariant, found: Found, digest: str) -> ReleasedImag
         {platform: image.digest for platform, image in found.platforms.items()},
         first.size,
         variant.variant.base.ref,
-        {chosen.slot: chosen.text for chosen in slots},
+        {chosen.slot: chosen.pin for chosen in slots},
         first.inventory,
+        first.layers,
     )
 
 
 def is_known(variant: PlannedVariant, image: ReleasedImage) -> bool:
-    """Whether an entry of a release is of what a variant is now, and agrees with it."""
+    """Whether an entry of a release is of what a variant is now, and agrees with it. Where a family
+    has a budget each image is looked at: the entry has the sizes of one platform alone.
+    """
     then = (image.name, image.repository, image.fingerprint, set(image.platforms))
     now = (variant.name, variant.repository, variant.fingerprint, set(variant.platforms))
+    if variant.variant.family.max_size is not None:
+        return False
     try:
         return then == now and not measured.disagreements(
             variant.name, variant.expected, image.inventory
@@ -167,7 +181,8 @@ def _noted(top: Manifest, entry: Json) -> FoundPlatform | None:
     note = index.note(entry) if index.is_done(top.data) else None
     if note is None:
         return None
-    return FoundPlatform(str(entry["digest"]), note[1], _inventory(note[0]))
+    layers = sizes.parse(index.annotation(entry, index.LAYERS))
+    return FoundPlatform(str(entry["digest"]), note[1], _inventory(note[0]), layers=layers)
 
 
 def _measured(variant: PlannedVariant, entry: Json, registry: Registry) -> FoundPlatform:
@@ -178,7 +193,7 @@ def _measured(variant: PlannedVariant, entry: Json, registry: Registry) -> Found
     size = sum(layer.size for layer in layers)
     if not size or len(layers) > MAX_LAYERS:
         raise ValueError("it has no layers")
-    if layers[-1].size > MAX_INVENTORY:
+    if layers[-1].size > MAX_LAYER:
         raise ValueError("its last layer holds more than what was measured")
     blob = registry.blob(f"{where}@{layers[-1].digest}")
     files = _unpacked(blob)
@@ -186,7 +201,9 @@ def _measured(variant: PlannedVariant, entry: Json, registry: Registry) -> Found
         raise ValueError(f"its last layer has no {INVENTORY}")
     listed = files.get(PACKAGES)
     packages = None if listed is None else packagelist.parse(listed)
-    return FoundPlatform(digest, size, _inventory(files[INVENTORY]), packages)
+    config = registry.blob(f"{where}@{image.config.digest}") if image.config else b""
+    told = sizes.layers(variant.variant, [(one.digest, one.size) for one in layers], config)
+    return FoundPlatform(digest, size, _inventory(files[INVENTORY]), packages, told)
 
 
 def _inventory(content: bytes | str) -> Json:
@@ -199,7 +216,7 @@ def _unpacked(blob: bytes) -> dict[str, bytes]:
     """What was measured, by the names of the files."""
     found: list[tuple[str, bytes]] = []
     try:
-        if len(blob) > MAX_INVENTORY:
+        if len(blob) > MAX_LAYER:
             raise ValueError
         with compressed.opened(io.BytesIO(blob)) as stream:
             raw = stream.read(MAX_UNPACKED + 1)

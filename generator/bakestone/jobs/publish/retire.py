@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from bakestone.clients.registry import referrers
 from bakestone.clients.registry.client import Registry
 from bakestone.core.render import release
 from bakestone.core.render.plan import FINGERPRINT_TAG
@@ -70,7 +71,7 @@ def _judge(image: ReleasedImage, place: str, registry: Registry) -> Retirement:
     """What is to become of a tag; `release.read` checked that family and name are such."""
     if image.repository != f"{place}/{image.family}":
         return Retirement(image, Fate.LEFT, f"{image.repository} is not of {place}")
-    if FINGERPRINT_TAG.fullmatch(image.name):
+    if FINGERPRINT_TAG.fullmatch(image.name) or referrers.TAG.fullmatch(image.name):
         return Retirement(image, Fate.LEFT, "its name is none of a variant")
     there = registry.head(image.floating)
     if there is None:

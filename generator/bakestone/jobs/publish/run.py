@@ -309,6 +309,8 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """What became of it all; a whole selection becomes the release."""
+        for warning in self.registry.warnings.values():
+            self.watcher.warn(warning)
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and len(images) == len(self.plan.variants)
         path = self.options.release

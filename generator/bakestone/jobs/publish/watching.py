@@ -56,7 +56,7 @@ class Watcher(Protocol):
     """Who looks on."""
 
     def warn(self, finding: Finding) -> None:
-        """Take a warning, before what it warns of is done."""
+        """Take a warning, as soon as it is known."""
 
     def say(self, text: str) -> None:
         """Take a line about what is waited for; called by several threads."""

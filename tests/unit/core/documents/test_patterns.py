@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakestone.core.documents.patterns import compare, in_range, matches, version_key
+from bakestone.core.documents.patterns import compare, in_range, matches, understood, version_key
+from bakestone.errors import BakestoneError
 
 VERSIONS = st.lists(st.integers(0, 5000).map(str), min_size=1, max_size=5).map(".".join)
 ODD = st.from_regex(r"[0-9A-Za-z]+([.+_~-][0-9A-Za-z]+){0,4}", fullmatch=True)
@@ -95,10 +98,32 @@ def test_a_pattern_is_a_component_a_version_or_a_range(pattern: str, holds: bool
     assert matches(pattern, "openmpi", "5.0.10") is holds
 
 
-@pytest.mark.parametrize("text", [">=", ">=1,", "12.0", ">= 1 2", "=>1", ">=1;<2", ""])
-def test_a_malformed_range_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a range"):
-        in_range("1.0", text)
+@pytest.mark.parametrize(
+    "text", [">=", ">=1,", "12.0", ">= 1 2", "=>1", ">=1;<2", "", ">=5,garbage!", "<1,>"]
+)
+def test_a_malformed_range_is_refused_whatever_the_version(text: str) -> None:
+    for version in ("1.0", "9.0"):
+        with pytest.raises(BakestoneError, match="not a range"):
+            in_range(version, text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "well"),
+    [
+        (">=5,<6", True),
+        ("openmpi>=5", True),
+        ("openmpi@>=5,<6", True),
+        ("5.*", True),
+        ("none", True),
+        (">=5,garbage!", False),
+        ("openmpi>=5,x", False),
+        ("openmpi@>=", False),
+    ],
+)
+def test_what_is_understood_is_what_can_be_asked(pattern: str, well: bool) -> None:
+    assert understood(pattern) is well
+    with nullcontext() if well else pytest.raises(BakestoneError, match="not a range"):
+        matches(pattern, "openmpi", "5.0.10")
 
 
 @pytest.mark.parametrize("pattern", ["", "openmpi@", "@", "@5.0.10", "none@1"])

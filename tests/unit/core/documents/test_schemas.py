@@ -41,7 +41,16 @@ def check_text(text: str, name: str) -> None:
 
 
 def test_there_is_a_schema_for_every_file() -> None:
-    assert SCHEMAS == ["component", "images", "lock", "profile", "release", "site", "versions"]
+    assert SCHEMAS == [
+        "component",
+        "images",
+        "index",
+        "lock",
+        "profile",
+        "release",
+        "site",
+        "versions",
+    ]
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
@@ -51,6 +60,21 @@ def test_a_schema_is_valid_itself(name: str) -> None:
     assert loaded["$id"] == f"https://bakestone.dev/schemas/{name}.schema.json"
     assert loaded["title"]
     assert loaded["description"]
+
+
+def test_a_base_of_ones_own_is_named_as_a_component_is() -> None:
+    """The library checks a name and a version that follow from the image by these rules."""
+    said = schema.schema("images")["$defs"]["ownBase"]["properties"]
+    for key, (name, definition) in {
+        "name": ("component", "component"),
+        "version": ("versions", "version"),
+        "like": ("component", "like"),
+    }.items():
+        rule = schema.schema(name)["$defs"][definition]
+        same = {k: said[key].get(k) for k in ("not", "maxLength")}
+        assert same == {k: rule.get(k) for k in same}, key
+        pattern = rule["pattern"].replace("(@", "@").replace(")?$", "$") if key == "like" else ""
+        assert said[key]["pattern"] == (pattern or rule["pattern"]), key
 
 
 def fields(part: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -127,7 +151,7 @@ def test_the_committed_bake_file_is_well_formed() -> None:
 
 @pytest.mark.parametrize("path", LIBRARY_FILES, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_the_library_follows_its_schemas(path: Path) -> None:
-    check(path, "versions" if path.name == "versions.yaml" else "component")
+    check(path, path.stem)
 
 
 def test_examples_of_the_tests_follow_their_schemas() -> None:

@@ -15,7 +15,7 @@ from bakestone.core.lock import samples
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.frames import HEREDOC, tool
 from bakestone.core.render.inventory import Measures
-from bakestone.core.render.measured import disagreements, expectations, parse, sentence
+from bakestone.core.render.measured import disagreements, expectations, parse, parts, sentence
 from bakestone.core.render.stages import RenderedStage
 from bakestone.project import Project
 from tests.support.builder import PLACE, inventory
@@ -34,14 +34,18 @@ def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[in
     stages = {slot: measures.stages(c, variant)[-1] for slot, c in variant.slots.items()}
     for slot, stage in stages.items():
         place = folder / "measure" / slot
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
         expected = stage.text.partition("/expected\n")[2].partition(f"\n{HEREDOC}\n")[0]
         (place / "expected").write_text(expected + "\n", "utf-8")
         lines = "\n".join(f"echo '{line}'" for line in said[slot])
         (place / "inventory.sh").write_text(lines + "\n", "utf-8")
     script = tool("inventory.sh").replace("/tmp/o", str(folder / "out"))
     script = script.replace("/measure/", f"{folder / 'measure'}/")
-    script = script.replace("$(id -un)", variant.family.user).replace("/tools/", f"{folder}/")
+    user = variant.family.user
+    for asked, answer in (("-un", user.name), ("-u", user.uid), ("-g", user.gid)):
+        script = script.replace(f"$(id {asked})", str(answer))
+    script = script.replace("/tools/", f"{folder}/")
+    (folder / "programs.sh").write_text("# none is compiled\n", "utf-8")
     (folder / "packages.sh").write_text("# of this machine: none\n", "utf-8")
     (folder / "inventory.sh").write_text(script + "\n", "utf-8")
     (folder / "bin").mkdir()
@@ -87,6 +91,37 @@ def test_the_gate_and_the_comparison_agree(
     change(said)
     code, written = gate(gpu, tmp_path, said)
     assert (code == 0) == (disagreements(gpu.name, expectations(gpu), parse(written)) == [])
+
+
+def test_files_of_components_are_told_and_counted(gpu: Variant, tmp_path: Path) -> None:
+    """By the gate, out of the lists of the stages that they come from."""
+    for slot, text in (("cuda", "7\t/usr/local/a\n5\t/usr/local/b\n"), ("mpi", "0\t/opt/c\n")):
+        (tmp_path / "measure" / slot).mkdir(parents=True)
+        (tmp_path / "measure" / slot / "files.tsv").write_text(text, "utf-8")
+    code, written = gate(gpu, tmp_path, lines(gpu))
+    assert code == 0
+    measured = {s: part.values.get("bytes") for s, part in parts(parse(written)).items()}
+    assert (measured["cuda"], measured["mpi"], measured["distro"]) == ("12", "0", None)
+    cuda, mpi = gpu.slots["cuda"].text, gpu.slots["mpi"].text
+    assert (tmp_path / "out" / PLACE).with_name("files.tsv").read_text("utf-8") == (
+        f"cuda\t{cuda}\t7\t/usr/local/a\ncuda\t{cuda}\t5\t/usr/local/b\nmpi\t{mpi}\t0\t/opt/c\n"
+    )
+
+
+def test_a_component_that_brings_no_file_has_no_bytes(gpu: Variant, tmp_path: Path) -> None:
+    (tmp_path / "measure" / "mpi").mkdir(parents=True)
+    (tmp_path / "measure" / "mpi" / "files.tsv").write_text("", "utf-8")
+    code, written = gate(gpu, tmp_path, lines(gpu))
+    assert code == 0
+    assert parts(parse(written))["mpi"].values["bytes"] == "0"
+
+
+def test_a_file_that_two_components_bring_is_refused(gpu: Variant, tmp_path: Path) -> None:
+    for slot in ("cuda", "nccl"):
+        (tmp_path / "measure" / slot).mkdir(parents=True)
+        (tmp_path / "measure" / slot / "files.tsv").write_text("7\t/usr/local/a\n", "utf-8")
+    code, _ = gate(gpu, tmp_path, lines(gpu))
+    assert code == 1
 
 
 def test_what_the_image_had_where_the_measurement_is_made_does_not_get_into_it(

@@ -13,24 +13,14 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock.lock import Lock, LockedBase
 from bakestone.core.matrix.expansion import Matrix
+from bakestone.core.matrix.spec import UID
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.dockerfile import Renderer
-from bakestone.core.render.environment import UID
 from bakestone.core.render.frames import HEREDOC, tool
 from bakestone.core.render.inventory import STRANGER
 from bakestone.core.render.stages import SELF
 from bakestone.project import Project
-from tests.support.samples import (
-    EPOCH,
-    FIRST,
-    MANY,
-    ROOT,
-    locked,
-    made_up,
-    made_up_lock,
-    project,
-    refused,
-)
+from tests.support.samples import FIRST, MANY, ROOT, locked, made_up, made_up_lock, project, refused
 from tests.support.stages import stage_texts
 
 FAMILIES = MANY.partition("families:\n")
@@ -160,9 +150,13 @@ def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
         stages = stage_texts(made.dockerfiles[variant.name])
         gate = stages[f"{variant.name}.inventory"].rpartition("\nRUN ")[2]
         asked = gate.rpartition(" /tools/inventory.sh ")[2].split()
-        assert asked == [variant.name, variant.family.user, *variant.slots]
+        user = variant.family.user
+        measured = f"{user.name}:{user.uid}:{user.gid}"
+        assert asked == [variant.name, measured, *variant.slots]
         for slot, chosen in variant.slots.items():
             (place,) = re.findall(rf"from=(\S+),target=/measure/{slot} ", gate)
+            if chosen.staged:
+                (place,) = re.findall(r"^FROM (\S+)", stages[place])
             (expected,) = re.findall(
                 rf" /expected\n{slot} {chosen.component.name} {re.escape(chosen.version.version)}"
                 rf" (/\S+ .*)\n{HEREDOC}$",
@@ -172,7 +166,7 @@ def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
                 assert f" {key}={value}" in expected
             (programs,) = re.findall(r"^FROM (\S+)", stages[place])
             assert chosen.component.inventory
-            assert chosen.component.inventory.rstrip() in stages[programs]
+            assert chosen.component.inventory.partition("\n")[2].rstrip() in stages[programs]
 
 
 def test_images_run_as_their_user(made: Project) -> None:
@@ -180,7 +174,7 @@ def test_images_run_as_their_user(made: Project) -> None:
         dockerfile = made.dockerfiles[variant.name]
         stages = stage_texts(dockerfile)
         user = variant.family.user
-        assert f"\nsh /tools/user.sh {user} {UID}\n" in dockerfile
+        assert f"\nsh /tools/user.sh {user.name} {UID} {UID}\n" in dockerfile
         users = {
             name: re.findall(r"^USER (\S+)$", stage, re.MULTILINE) for name, stage in stages.items()
         }
@@ -191,7 +185,7 @@ def test_images_run_as_their_user(made: Project) -> None:
         }
         # and the inventory checks whose number it is: see test_measured.py
         gate = stages[f"{variant.name}.inventory"].partition(f"\nUSER {UID}\n")[2]
-        assert f" sh /tools/inventory.sh {variant.name} {user} " in gate
+        assert f" sh /tools/inventory.sh {variant.name} {user.name}:{UID}:{UID} " in gate
 
 
 def test_only_real_folders_are_copied_over_the_image(made: Project) -> None:
@@ -265,7 +259,8 @@ def base_of(made: Project, name: str) -> str:
 def test_the_times_of_what_is_in_an_image_are_set_in_its_own_runs(made: Project) -> None:
     for variant in made.matrix.variants:
         base = base_of(made, variant.name)
-        assert f"\nARG SOURCE_DATE_EPOCH={EPOCH}\n" in base
+        epoch = made.lock.bases[variant.base.ref].epoch or 315532800
+        assert f"\nARG SOURCE_DATE_EPOCH={epoch}\n" in base
         scripts = re.findall(r"^RUN (.*)<<'EOF'\n(?:# .*\n)?(.*)$", base, re.MULTILINE)
         assert len(scripts) >= 2
         for mounts, first in scripts:

@@ -4,6 +4,7 @@ stands for the root.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import os
@@ -148,20 +149,28 @@ def test_old_apt_gets_https_first(tmp_path: Path) -> None:
 # wheels.sh
 
 
-def wheel(name: str, text: str) -> bytes:
-    """A wheel that holds one file with this text."""
+def wheel(name: str, text: str, **more: str) -> bytes:
+    """A wheel that holds one file with this text, and more, with two underscores for a slash."""
     about = f"{name}-1.dist-info"
     files = {
         f"{name}/text": text,
+        **{path.replace("__", "/"): content for path, content in more.items()},
         f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
         f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
-    files[f"{about}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{about}/RECORD"])
+    rows = [f'"{path}",{_recorded(content)},{len(content)}\n' for path, content in files.items()]
+    files[f"{about}/RECORD"] = "".join([*rows, f"{about}/RECORD,,\n"])
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w") as archive:
         for path, content in files.items():
             archive.writestr(path, content)
     return raw.getvalue()
+
+
+def _recorded(content: str) -> str:
+    """A hash as it stands in a RECORD."""
+    raw = hashlib.sha256(content.encode()).digest()
+    return f"sha256={base64.urlsafe_b64encode(raw).decode().rstrip('=')}"
 
 
 def digest(content: bytes) -> str:
@@ -317,6 +326,54 @@ def test_wheels_of_one_python_go_where_that_one_looks(wheels: Wheels) -> None:
     assert (wheels.root / "wheels/lib/python3.12/site-packages/one/text").is_file()
 
 
+SPLIT = [(), ("3.12", "manylinux_2_17_x86_64")]
+"""As pip installs wheels, and those of one Python."""
+
+
+@pytest.mark.parametrize("words", SPLIT, ids=["prefix", "one Python"])
+@pytest.mark.parametrize("place", ["shared__lib.so", "two-1.data__data__lib__lib.so"])
+def test_a_file_that_two_wheels_bring_with_other_bytes_ends_the_stage(
+    wheels: Wheels, words: tuple[str, ...], place: str
+) -> None:
+    """As CUDA 12's and CUDA 13's wheels of one library do."""
+    one = wheel("one", "1", **{place.replace("two", "one"): "for CUDA 12"})
+    two = wheel("two", "2", **{place: "for CUDA 13"})
+    wheels.serve("one", one)
+    wheels.serve("two", two)
+    lines = [f"{name}==1 --hash=sha256:{digest(raw)}" for name, raw in (("one", one), ("two", two))]
+    done = wheels.run(*lines, words=words)
+    assert done.returncode != 0
+    said = r"/lib\.so is in (one|two)-1 and, with other bytes, in (?!\1)(one|two)-1: one would over"
+    assert re.search(rf"bakestone: wheels: /\S*{said}write the other$", done.stderr, re.MULTILINE)
+
+
+def test_a_file_that_two_wheels_bring_with_the_same_bytes_is_no_overwrite(wheels: Wheels) -> None:
+    """The __init__.py of a namespace."""
+    lines = []
+    for name in ("one", "two"):
+        raw = wheel(name, name, **{"shared__x, y.py": "", "shared__z.py": "z"})
+        wheels.serve(name, raw)
+        lines.append(f"{name}==1 --hash=sha256:{digest(raw)}")
+    done = wheels.run(*lines)
+    assert done.returncode == 0, done.stderr
+    assert wheels.unpacked() == {"one": "one", "two": "two"}
+
+
 def test_wheels_are_taken_by_hash_and_with_nothing_else() -> None:
     for word in ("--require-hashes", "--no-deps", "--only-binary :all:", "--no-index"):
         assert word in tool("wheels.sh")
+
+
+# user.sh
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("root", "54321"), ("bakestone-nobody-has", "0")], ids=["name", "number"]
+)
+def test_a_user_that_the_base_has_is_named(name: str, number: str, tmp_path: Path) -> None:
+    done = shell(tool("user.sh"), name, number, path=stand_in(tmp_path, "useradd"))
+    assert done.returncode == 1
+    assert re.match(
+        r"bakestone: user: the base image has root:x?:0:0:.*: say another `user`\n$", done.stderr
+    )
+    assert done.stdout == "", "no user is made"

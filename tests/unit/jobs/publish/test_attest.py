@@ -20,7 +20,7 @@ from bakestone.jobs.publish.failures import VariantError
 from bakestone.jobs.publish.found import FoundPlatform
 from bakestone.project import Project
 from tests.support.builder import LISTED, inventory
-from tests.support.samples import EPOCH, MANY, locked, made_up
+from tests.support.samples import MANY, locked, made_up
 
 DIGEST = f"sha256:{made_up('image')}"
 
@@ -160,9 +160,9 @@ def test_an_sbom_names_base_components_files_and_wheels(made: Project) -> None:
         measured={"mpi": {"version": "5.0.10", "ranks": "2"}},
     )
     by_name = {p["name"]: p for p in document["packages"]}
-    assert by_name["docker.io/library/debian:12"]["checksums"][0]["checksumValue"] == made_up(
-        "docker.io/library/debian:12", "linux/amd64"
-    )
+    base = "docker.io/library/debian:12"
+    digest = made.lock.bases[base].platforms["linux/amd64"]
+    assert by_name[base]["checksums"][0]["checksumValue"] == digest.removeprefix("sha256:")
     wheel = made.lock.wheels["nvidia-nccl-cu13==2.27.7"].files["linux/amd64"]
     assert by_name["nvidia-nccl-cu13"]["checksums"] == [
         {"algorithm": "SHA256", "checksumValue": wheel[1]}
@@ -186,14 +186,16 @@ def test_an_sbom_names_base_components_files_and_wheels(made: Project) -> None:
 
 
 def test_an_sbom_has_the_time_of_the_lock_and_is_the_same_every_time(made: Project) -> None:
-    name = made.matrix.variants[0].name
+    variant = made.matrix.variants[0]
+    name, epoch = variant.name, made.lock.bases[variant.base.ref].epoch
     assert sbom(made, name) == sbom(made, name)
     assert sbom(made, name)["creationInfo"]["created"] == datetime.datetime.fromtimestamp(
-        EPOCH, datetime.UTC
+        epoch, datetime.UTC
     ).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def test_the_index_keeps_the_images_and_names_each_attestation() -> None:
+@pytest.mark.parametrize("listed", [True, False], ids=["as an artifact", "without a subject"])
+def test_the_index_keeps_the_images_and_names_each_attestation(listed: bool) -> None:
     image = {
         "digest": DIGEST,
         "size": 5,
@@ -201,15 +203,28 @@ def test_the_index_keeps_the_images_and_names_each_attestation() -> None:
         "platform": {"os": "linux", "architecture": "amd64"},
     }
     statement = index.statement("https://spdx.dev/Document", "pkg:docker/x", DIGEST, {"a": 1})
-    manifest, config = index.manifest([("https://spdx.dev/Document", statement.descriptor)])
+    statements = [("https://spdx.dev/Document", statement.descriptor)]
+    subject = {key: image[key] for key in ("mediaType", "digest", "size")}
+    if listed:
+        manifest, config = index.manifest(statements, subject)
+    else:
+        manifest, config = index.plain_manifest(statements)
     top = json.loads(index.index([image], {DIGEST: manifest}).content)
     assert index.images(top) == [image]
     assert index.attested_by(top, DIGEST) == [manifest.digest]
     assert index.is_done(top)
     assert not index.is_done({"manifests": top["manifests"]})
     held = json.loads(manifest.content)
-    assert held["config"] == config.descriptor
-    assert json.loads(config.content)["rootfs"]["diff_ids"] == [statement.digest]
+    (layer,) = held["layers"]
+    assert layer["annotations"] == {"in-toto.io/predicate-type": "https://spdx.dev/Document"}
+    assert layer["digest"] == statement.digest
+    if listed:
+        assert held["config"] == config.descriptor | {"data": "e30="}
+        assert (held["artifactType"], held["subject"]) == (index.ARTIFACT, subject)
+    else:
+        assert held["config"] == config.descriptor
+        assert json.loads(config.content)["rootfs"]["diff_ids"] == [statement.digest]
+        assert not {"artifactType", "subject"} & held.keys()
     assert json.loads(statement.content)["subject"] == [
         {"name": "pkg:docker/x", "digest": {"sha256": DIGEST.removeprefix("sha256:")}}
     ]

@@ -85,7 +85,8 @@ def test_the_index_says_it_and_the_images_keep_their_digests(
 ) -> None:
     variant = plan.variants[0]
     where = variant.repository.partition("/")[2]
-    raw = json.dumps({"schemaVersion": 2, "mediaType": index.MANIFEST, "layers": []}).encode()
+    data = {"schemaVersion": 2, "mediaType": index.MANIFEST, "config": index.EMPTY, "layers": []}
+    raw = json.dumps(data).encode()
     digest = shelf.put(where, raw)
     content = inventory(variant.variant)
     found = Found(

@@ -90,6 +90,48 @@ def test_the_fingerprint_tag_is_put_once_and_last(
         )
 
 
+@pytest.mark.parametrize("lists", [True, False], ids=["lists them", "has a tag for them"])
+def test_attestations_refer_to_their_image(
+    lists: bool, plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    shelf.lists = lists
+    publish(plan, shelf, path)
+    for variant in plan.variants:
+        repository = variant.repository.partition("/")[2]
+        kept, tags = shelf.contents[repository], shelf.tags[repository]
+        top = json.loads(kept[tags[variant.tag]])
+        for entry in index.images(top):
+            digest = str(entry["digest"])
+            (attested,) = index.attested_by(top, digest)
+            manifest = json.loads(kept[attested])
+            about = {"mediaType": index.MANIFEST, "digest": digest, "size": len(kept[digest])}
+            assert (manifest["subject"], manifest["artifactType"]) == (about, index.ARTIFACT)
+            tag = digest.replace(":", "-")
+            assert (tag in tags) is not lists
+            if not lists:
+                (listed,) = json.loads(kept[tags[tag]])["manifests"]
+                assert (listed["digest"], listed["artifactType"]) == (attested, index.ARTIFACT)
+
+
+def test_a_registry_that_takes_no_artifacts_gets_attestations_without_a_subject_told_once(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    shelf.no_artifacts = 400
+    watcher = Onlooker()
+    outcome = push(plan, Builder(shelf, plan), path, watcher)
+    assert len(outcome.images) == len(plan.variants)
+    (warning,) = watcher.warnings
+    assert "in the index of each image alone" in warning.message
+    assert "MANIFEST_INVALID" in warning.message
+    for variant in plan.variants:
+        repository = variant.repository.partition("/")[2]
+        top = json.loads(shelf.contents[repository][shelf.tags[repository][variant.tag]])
+        for entry in index.images(top):
+            (attested,) = index.attested_by(top, str(entry["digest"]))
+            assert "https://spdx.dev/Document" in _predicates(shelf, repository, attested)
+            assert "subject" not in json.loads(shelf.contents[repository][attested])
+
+
 def _predicates(shelf: WritableRegistry, repository: str, digest: str) -> list[str]:
     layers = json.loads(shelf.contents[repository][digest])["layers"]
     return [layer["annotations"]["in-toto.io/predicate-type"] for layer in layers]
@@ -483,7 +525,7 @@ def shelve(shelf: WritableRegistry, variant: PlannedVariant, **notes: object) ->
     }
     entry: Any = index.noted(described, content, sum(one["size"] for one in manifest["layers"]))
     entry["annotations"] |= notes
-    attested, _ = index.manifest([])
+    attested, _ = index.plain_manifest([])
     top = index.index([entry], {made.top: attested}).content
     repository = variant.repository.partition("/")[2]
     made.put(shelf, repository)

@@ -96,7 +96,10 @@ def test_a_tag_that_is_gone_already_leaves_the_record(
     assert record.images == ()
 
 
-@pytest.mark.parametrize("what", ["registry", "family", "path", "fingerprint", "moved", "not kept"])
+ELSEWHERE = ["registry", "family", "path", "fingerprint", "referrers", "moved", "not kept"]
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
 def test_what_a_record_points_at_elsewhere_is_left_alone(
     what: str, shelf: WritableRegistry, place: str, tmp_path: Path
 ) -> None:
@@ -109,6 +112,8 @@ def test_what_a_record_points_at_elsewhere_is_left_alone(
         image = replace(image, repository=f"{place}/first/more")
     elif what == "fingerprint":
         image = entry(shelf, place, f"fp-{made_up(GONE)}")
+    elif what == "referrers":  # a list of what hangs on an image, kept by clients
+        image = entry(shelf, place, f"sha256-{made_up(GONE)}")
     elif what == "not kept":  # it was pushed by something else, or would be lost
         del shelf.tags["base/first"][f"fp-{image.fingerprint}"]
     else:

@@ -2,6 +2,7 @@
 # directory, and each component does what its contract.sh says. HOME is /, as engines set it for such a user; the image's
 # own user is measured without any.
 set -u
+export ROLE="${ROLE:-devel}"
 failed=0
 wrong() {
   echo "bakestone: contract: $1" >&2

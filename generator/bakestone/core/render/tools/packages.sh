@@ -5,7 +5,6 @@ export LC_ALL=C
 tab=$(printf '\t')
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
 # rows TYPE: from the lines `KEY: VALUE` of packages, each of which ends with a full stop; of a key the first one counts
 rows() {
   name='' version='' subdir='' url='' licence='' text='' classes=''
@@ -30,7 +29,6 @@ rows() {
     esac
   done
 }
-
 if command -v dpkg-query >/dev/null; then
   # shellcheck disable=SC2016 # dpkg-query's own variables
   columns='deb\t${Package}\t${Version}\t${Architecture}\t${source:Package} ${source:Version}\t'
@@ -42,10 +40,7 @@ if command -v rpm >/dev/null; then
   rpm -qa --qf "$columns" >"$work/rpm" || [ -s "$work/rows" ] # on Debian rpm may lack a database
   sed -e '/^rpm\tgpg-pubkey\t/d; s/(none)//g' "$work/rpm" >>"$work/rows"
 fi
-if ! [ -s "$work/rows" ]; then
-  echo "bakestone: packages: neither dpkg nor rpm knows a package" >&2
-  exit 1
-fi
+[ -s "$work/rows" ] || { echo "bakestone: packages: neither dpkg nor rpm knows a package" >&2 && exit 1; }
 # what the image's user may not read is left out, and so are other file systems
 find / -xdev -type f \( -path '*/conda-meta/*.json' -fprint0 "$work/conda" -o \
   \( -path '*.dist-info/METADATA' -o -path '*.egg-info/PKG-INFO' -o -name '*.egg-info' \) -fprint0 "$work/python" \) 2>/dev/null || true
@@ -68,7 +63,6 @@ xargs -0 -r sed -s -n '1h; 1!{0,/^\r\{0,1\}$/H}; $!d; x; s/\r//g; s/\n[ \t]\{1,\
   :version
   s/^\(Version: [A-Za-z0-9._+!-]*\)[^A-Za-z0-9._+!-]\{1,\}/\1-/; t version
   p' | rows pypi >>"$work/rows"
-
 sed 's/[^ -~\t]/?/g; s/ *\t */\t/g; s/ *$//' "$work/rows" | sort -u >"$work/list"
 # as packagelist.py reads it; grep takes seconds to count as far as that
 word='[A-Za-z0-9._+~^!:-]' text="${tab}[^${tab}]*"
@@ -77,10 +71,9 @@ if grep -Evx "(deb|rpm|conda|pypi)${tab}${word}+${tab}${word}*${tab}[A-Za-z0-9_-
   exit 1
 fi
 for limit in 2:200 3:200 4:40 5:2000 6:2000; do
-  if [ "$(cut -f "${limit%:*}" "$work/list" | wc -L)" -gt "${limit#*:}" ]; then
-    cat "$work/list" >&2
-    echo "bakestone: packages: something in column ${limit%:*} has more than ${limit#*:} characters" >&2
-    exit 1
-  fi
+  [ "$(cut -f "${limit%:*}" "$work/list" | wc -L)" -gt "${limit#*:}" ] || continue
+  cat "$work/list" >&2
+  echo "bakestone: packages: something in column ${limit%:*} has more than ${limit#*:} characters" >&2
+  exit 1
 done
 cat "$work/list"

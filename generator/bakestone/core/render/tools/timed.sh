@@ -7,7 +7,6 @@ set -eu
 began=/dev/shm/began
 : >"$began"
 sleep 0.05 # the clock of the file system goes in steps of some milliseconds
-
 settle() {
   status=$?
   [ "$status" = 0 ] || exit "$status"

@@ -1,6 +1,8 @@
-# user NAME ID: the user of the image. Its home is the working directory, so everybody may enter it, and group 0 may write
-# it: OpenShift runs images with an id of its own choice in that group.
+# user NAME ID GROUP: the image's user, in the group of that id. Its home is the working directory: all may enter, and group 0
+# write, as OpenShift's own ids.
 set -eu
-useradd --no-log-init --create-home --shell /bin/bash --uid "$2" "$1"
-chgrp 0 "/home/$1"
-chmod 0775 "/home/$1"
+taken="$(getent passwd "$1" "$2" || :)" # of a base that is not the distro's own, nobody can know before
+if [ -n "$taken" ]; then echo "bakestone: user: the base image has $taken: say another \`user\`" >&2 && exit 1; fi
+getent group "$3" >/dev/null || groupadd --gid "$3" "$1"
+useradd --no-log-init --create-home --shell /bin/bash --uid "$2" --gid "$3" "$1"
+chgrp 0 "/home/$1" && chmod 0775 "/home/$1"

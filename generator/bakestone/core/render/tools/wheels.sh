@@ -1,11 +1,9 @@
 # wheels [PYTHON TAG...]: unpack the wheels of /pins/requirements.txt below /wheels; pip refuses one whose hash is not there.
 # With PYTHON (3.11) they go where that one looks for packages, whatever Python is here; TAGs are the platforms that pip
 # accepts, since it does not know that manylinux_2_28 runs what manylinux_2_17 does. Without, they go below /wheels as pip
-# would install them: `--target` drops their `data/lib`.
-#
-# What was fetched is kept by the builder, each wheel in a folder named by its hash, so that a step that broke off goes on
-# with what is missing. A kept wheel is compared here, and once more by pip. pip's own cache would not do: pip 23.1 and
-# later install from it what says of itself that it has the right hash, and a server's headers decide what is in it.
+# would install them: `--target` drops their `data/lib`. What was fetched is kept by the builder, each wheel in a folder
+# named by its hash, so that a step that broke off goes on with what is missing. A kept wheel is compared here, and once more
+# by pip. pip's own cache would not do: from 23.1 on it installs what says of itself that it has the right hash.
 set -eu
 if [ -f /run/secrets/pip ]; then export PIP_CONFIG_FILE=/run/secrets/pip; fi
 if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
@@ -15,17 +13,13 @@ mkdir -p "$kept"
 find "$kept" -maxdepth 1 -name 'run.*' -mmin +1440 -exec rm -rf {} + # of steps that were killed
 run=$(mktemp -d "$kept/run.XXXXXX")
 trap 'rm -rf "$run"' EXIT
-
 where=--prefix=/wheels
 if [ "$#" != 0 ]; then
-  python=$1
-  shift
-  tags=$*
-  where=--target=/wheels/lib/python$python/site-packages
+  python=$1 && shift
+  where=--target=/wheels/lib/python$python/site-packages tags=$*
   set -- --implementation cp --python-version "$python"
   for tag in $tags; do set -- "$@" --platform "$tag"; done
 fi
-
 # pip WORD...: pip as this step wants it
 pip() {
   command=$1
@@ -33,30 +27,24 @@ pip() {
   python3 -m pip "$command" --disable-pip-version-check --timeout 180 --retries 5 --progress-bar off --no-cache-dir \
     --no-deps --only-binary :all: --require-hashes "$@" </dev/null
 }
-
 # known LINE: link the wheel of this line that is kept, if its hash is the one of its folder
 known() {
   for word in $1; do
     hash=${word#--hash=sha256:}
     for wheel in "$kept/$hash"/*.whl; do
-      if [ -f "$wheel" ] && echo "$hash  $wheel" | sha256sum --check --status; then
-        ln "$wheel" "$run/"
-        return
-      fi
+      if [ -f "$wheel" ] && echo "$hash  $wheel" | sha256sum --check --status; then ln "$wheel" "$run/" && return; fi
     done
   done
   return 1
 }
-
 while read -r line || [ -n "$line" ]; do
   if known "$line"; then continue; fi
   mkdir "$run/new"
   printf '%s\n' "$line" >"$run/one.txt"
   tries=1
   until pip download "$@" --dest "$run/new" -r "$run/one.txt"; do # an older pip takes half a wheel for an altered one
-    if [ "$tries" = 3 ]; then exit 1; fi
-    tries=$((tries + 1))
-    sleep 5
+    [ "$tries" -lt 3 ] || exit 1
+    tries=$((tries + 1)) && sleep 5
   done
   for wheel in "$run/new"/*.whl; do
     hash=$(sha256sum "$wheel" | cut -d ' ' -f 1)
@@ -66,6 +54,15 @@ while read -r line || [ -n "$line" ]; do
   done
   rmdir "$run/new"
 done </pins/requirements.txt
-
 pip install "$@" "$where" --no-index --find-links "$run" --no-compile --root-user-action ignore --ignore-installed \
   -r /pins/requirements.txt
+# A file that two wheels bring is of whichever comes last; equal bytes lose nothing, and namespaces share their __init__.py.
+# A wheel's RECORD has PATH,HASH,SIZE of each of its files.
+find /wheels -path '*.dist-info/RECORD' -exec awk -F, '
+  FNR == 1 { folder = wheel = FILENAME; sub("[^/]*/RECORD$", "", folder); sub("[.]dist-info/.*", "", wheel); sub(".*/", "", wheel) }
+  { path = folder $0; gsub("\"|,[^,]*,[^,]*$", "", path); while (sub("[^/]*/[.][.]/", "", path)); hash = $(NF - 1) }
+  path in of && (hash == "" || hash != hashes[path]) {
+    print "bakestone: wheels: " path " is in " of[path] " and, with other bytes, in " wheel ": one would overwrite the other"
+    exit 1
+  }
+  { of[path] = wheel; hashes[path] = hash }' {} + >&2

@@ -2,8 +2,9 @@
 inspect` reads. Pure.
 
 moby/buildkit, docs/attestations/attestation-storage.md: beside each image manifest an attestation
-manifest, whose layers are in-toto statements; it names its image by an annotation, so the image's
-own digest does not change.
+manifest, whose layers are in-toto statements. The index names its image in an annotation, and the
+manifest has it as its subject (BuildKit's option oci-artifact; image-spec, manifest.md), so that
+registries list it as a referrer of the image. The image's own digest does not change.
 """
 
 from __future__ import annotations
@@ -18,6 +19,16 @@ from bakestone.clients.registry.manifest import INDEX_TYPES, MANIFEST_TYPES, Jso
 
 INDEX, MANIFEST = INDEX_TYPES[0], MANIFEST_TYPES[0]
 CONFIG = "application/vnd.oci.image.config.v1+json"
+ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json"
+EMPTY: Json = {
+    "mediaType": "application/vnd.oci.empty.v1+json",
+    "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+    "size": 2,
+    "data": "e30=",
+}
+"""The configuration of what has none: `{}` (image-spec, manifest.md, "Guidance for an Empty
+Descriptor").
+"""
 IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v0.1"
 TYPE, SUBJECT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
@@ -28,8 +39,9 @@ PREDICATE_TYPE = "in-toto.io/predicate-type"
 DONE = "io.bakestone.attestations"
 """Annotation of an index that has everything that belongs into it."""
 INVENTORY, SIZE = "io.bakestone.inventory", "io.bakestone.size"
-"""Annotations of an image in such an index: what was measured in it, as JSON, and the bytes of its
-layers, so that a later run need not read it once more.
+LAYERS = "io.bakestone.layers"
+"""Annotations of an image in such an index: what was measured in it, as JSON, the bytes of its
+layers, and each of them, so that a later run need not read it once more.
 """
 MAX_INVENTORY = 64 * 1024
 """Bytes of an inventory that is written there; real ones have two thousand, an index takes 4 MB."""
@@ -61,15 +73,22 @@ def statement(predicate_type: str, name: str, digest: str, predicate: Json) -> B
     return _blob(IN_TOTO, about | {"predicate": predicate})
 
 
-def manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
-    """The attestation manifest of an image, and its configuration.
+def manifest(statements: Sequence[tuple[str, Json]], image: Json) -> tuple[Blob, Blob]:
+    """The attestation manifest of an image, which is its subject, and its configuration.
 
-    `statements` are predicate types and descriptors of in-toto statements.
+    `statements` are predicate types and descriptors of in-toto statements, `image` is the image's
+    media type, digest and size.
     """
-    layers = []
-    for kind, told in statements:
-        layer = {"mediaType": IN_TOTO, "digest": told["digest"], "size": told["size"]}
-        layers.append(layer | {"annotations": {PREDICATE_TYPE: kind}})
+    about = {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": ARTIFACT, "config": EMPTY}
+    whole = about | {"layers": _layers(statements), "subject": image}
+    return _blob(MANIFEST, whole), Blob(str(EMPTY["mediaType"]), b"{}")
+
+
+def plain_manifest(statements: Sequence[tuple[str, Json]]) -> tuple[Blob, Blob]:
+    """The same without a subject, with an image's configuration: for registries that know no
+    artifacts.
+    """
+    layers = _layers(statements)
     files = {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]}
     config = _blob(CONFIG, NOWHERE | {"config": {}, "rootfs": files})
     about = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config.descriptor}
@@ -92,12 +111,14 @@ def index(
     return _blob(INDEX, whole | {"annotations": {**(about or {}), DONE: "provenance,sbom"}})
 
 
-def noted(image: Json, inventory: Json, size: int) -> Json:
+def noted(image: Json, inventory: Json, size: int, layers: Sequence[Json] = ()) -> Json:
     """An image's descriptor with what was read in it; without, where that is too much."""
-    about = {k: v for k, v in _annotations(image).items() if k not in (INVENTORY, SIZE)}
-    text = json.dumps(inventory, separators=(",", ":"))
+    about = {k: v for k, v in _annotations(image).items() if k not in (INVENTORY, SIZE, LAYERS)}
+    text, of_layers = (json.dumps(one, separators=(",", ":")) for one in (inventory, list(layers)))
     if len(text) <= MAX_INVENTORY:
         about |= {INVENTORY: text, SIZE: str(size)}
+        if layers and len(of_layers) <= MAX_INVENTORY:
+            about |= {LAYERS: of_layers}
     return image | {"annotations": about} if about else image
 
 
@@ -144,6 +165,14 @@ def attested_by(top: Json, image: str) -> list[str]:
 def images(top: Json) -> list[Json]:
     """The descriptors of the images in an index; none in the manifest of one image."""
     return [e for e in top.get("manifests", []) if annotation(e, TYPE) != ATTESTATION]
+
+
+def _layers(statements: Sequence[tuple[str, Json]]) -> list[Json]:
+    return [
+        {"mediaType": IN_TOTO, "digest": told["digest"], "size": told["size"]}
+        | {"annotations": {PREDICATE_TYPE: kind}}
+        for kind, told in statements
+    ]
 
 
 def _annotations(entry: Json) -> Json:

@@ -4,12 +4,13 @@ added, and an index names them all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from packageurl import PackageURL
 
-from bakestone.clients.registry import blobs
-from bakestone.clients.registry.client import INDEX_TYPES, Manifest, Registry
+from bakestone.clients.registry import blobs, referrers
+from bakestone.clients.registry.client import INDEX_TYPES, Manifest, RefusedError, Registry
 from bakestone.core.render.measured import Json, parts
 from bakestone.core.render.metadata import Metadata
 from bakestone.core.render.packagelist import MeasuredPackage
@@ -58,7 +59,7 @@ def complete(
     for entry in index.images(top.data) or [_entry(top, variant)]:
         digest = str(entry["digest"])
         platform, image = by_digest[digest]
-        noted = index.noted(entry, image.inventory, image.size)
+        noted = index.noted(entry, image.inventory, image.size, image.layers)
         entries.append(index.described(noted, about))
         predicate = sbom(plan, variant, platform, image)
         namespace, _, name = where.rpartition("/")
@@ -71,11 +72,10 @@ def complete(
             for one in _statements(registry, where, attested)
             if one[0] != spdx.PREDICATE
         ]
-        manifest, config = index.manifest([*kept, (spdx.PREDICATE, statement.descriptor)])
-        for blob in (statement, config):
-            blobs.push(registry, where, blob.content, blob.digest, len(blob.content))
-        _push(registry, where, manifest)
-        manifests[digest] = manifest
+        _push_blob(registry, where, statement)
+        statements = [*kept, (spdx.PREDICATE, statement.descriptor)]
+        read = registry.need(f"{where}@{digest}")  # which was measured: it is at hand
+        manifests[digest] = _attest(registry, where, statements, _descriptor(read))
     whole = index.index(entries, manifests, about)
     _push(registry, where, whole)
     return Manifest(whole.digest, INDEX_TYPES[0], whole.content)
@@ -110,8 +110,12 @@ def _entry(top: Manifest, variant: PlannedVariant) -> Json:
     """The descriptor of an image that was pushed without an index."""
     system, _, architecture = variant.platforms[0].partition("/")
     platform = {"architecture": architecture, "os": system}
-    descriptor = {"mediaType": top.media_type, "digest": top.digest, "size": len(top.raw)}
-    return descriptor | {"platform": platform}
+    return _descriptor(top) | {"platform": platform}
+
+
+def _descriptor(manifest: Manifest) -> Json:
+    size = len(manifest.raw)
+    return {"mediaType": manifest.media_type, "digest": manifest.digest, "size": size}
 
 
 def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, Json]]:
@@ -120,6 +124,28 @@ def _statements(registry: Registry, where: str, digest: str) -> list[tuple[str, 
     found = [layer for layer in data.get("layers", []) if layer.get("mediaType") == index.IN_TOTO]
     kinds = [(index.annotation(layer, index.PREDICATE_TYPE), layer) for layer in found]
     return [(kind, layer) for kind, layer in kinds if kind]
+
+
+def _attest(
+    registry: Registry, where: str, statements: Sequence[tuple[str, Json]], image: Json
+) -> Blob:
+    """Put the attestation manifest of an image, and have it listed as a referrer of the image; one
+    without a subject where the registry takes no other.
+    """
+    manifest, config = index.manifest(statements, image)
+    try:
+        _push_blob(registry, where, config)
+        referrers.push(registry, where, manifest.content)
+    except RefusedError as problem:
+        manifest, config = index.plain_manifest(statements)
+        _push_blob(registry, where, config)
+        _push(registry, where, manifest)
+        referrers.warn(registry, problem)
+    return manifest
+
+
+def _push_blob(registry: Registry, where: str, blob: Blob) -> None:
+    blobs.push(registry, where, blob.content, blob.digest, len(blob.content))
 
 
 def _push(registry: Registry, where: str, blob: Blob) -> None:
