@@ -12,13 +12,26 @@ or a name, a reason and a hint. Findings of one run travel together in a
 from __future__ import annotations
 
 import os
+import re
 import stat
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 INPUT, USAGE, ENVIRONMENT = 1, 2, 3
+_DIGEST = "sha256:[0-9a-f]{64}"
+_ACCOUNT = re.compile(
+    # in a URL all up to the last @ of the word: a password may hold what it should not
+    rf"(?<=//)(?:[^\s/:@\"]*:[^\s\"]*|[^\s/@\"]+)@(?!{_DIGEST})"
+    # elsewhere only what stands in front of a host: openmpi:5.0@x is a slip of the pen
+    rf"|(?<![\w.@])[^\s/@:'\"\[\]{{}}]+:[^\s/@'\"]+@(?!{_DIGEST})"
+    r"(?=[\w-]+(?:\.[\w-]+)*(?:\.[A-Za-z]{2,}|:\d+|/)|\[[0-9a-fA-F:]+\])"
+)
+"""`user:password@` in front of a host; a tag in front of a digest is none."""
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)", re.MULTILINE)
+"""How a workflow command of GitHub begins (github.com/actions/runner, ActionCommand.cs)."""
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 110
 """Columns of a wrong line that are shown at most: what is beside the place says little."""
 
@@ -53,11 +66,11 @@ class Finding:
 
     def as_dict(self) -> dict[str, object]:
         """The finding for `--format json`: empty fields are left out."""
-        out: dict[str, object] = {"severity": self.severity, "message": self.message}
+        out: dict[str, object] = {"severity": self.severity, "message": masked(self.message)}
         if self.hint:
-            out["hint"] = self.hint
+            out["hint"] = masked(self.hint)
         if self.name:
-            out["name"] = self.name
+            out["name"] = masked(self.name)
         if self.where:
             out |= {"file": self.where.file, "line": self.where.line, "column": self.where.column}
         return out
@@ -66,12 +79,12 @@ class Finding:
 class BakestoneError(Exception):
     """One or more findings that end a command, with its exit code.
 
-    They are in the order of the file that they are about. What led to them is the `__cause__`:
-    `raise fail(...) from problem`.
+    They are in the order of the file that they are about, each once. What led to them is the
+    `__cause__`: `raise fail(...) from problem`.
     """
 
     def __init__(self, findings: Iterable[Finding] = (), code: int = INPUT) -> None:
-        self.findings = tuple(sorted(findings, key=_place))
+        self.findings = tuple(sorted(dict.fromkeys(findings), key=_place))
         self.code = code
         super().__init__(self.findings, code)
 
@@ -96,12 +109,19 @@ def fail(
     return BakestoneError([Finding(message, hint, where, name)], code)
 
 
-def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
+def read_text(
+    path: Path, what: str, *, limit: int, hint: str = "", within: Path | None = None
+) -> str:
     """Read a UTF-8 text file that a person wrote.
 
-    `limit` is in bytes. Raises `BakestoneError` when the file is missing, too large, a FIFO or a
-    device, or not UTF-8 (with the position of the first wrong byte).
+    `limit` is in bytes. `within` is the folder that it must really lie below: in what comes from
+    others, a link could bring a reader's own files into an image. Raises `BakestoneError` when the
+    file is missing, too large, elsewhere, a FIFO or a device, or not UTF-8 (with the position of
+    the first wrong byte).
     """
+    if within and not _lies_below(path, within):
+        why = f"{what} is a link that leads out of {within}"
+        raise fail(why, "put the file itself there", name=str(path))
     try:
         with open(path, "rb", opener=_at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -132,6 +152,13 @@ def read_text(path: Path, what: str, *, limit: int, hint: str = "") -> str:
         ) from problem
 
 
+def _lies_below(path: Path, folder: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link in a circle
+        return False
+
+
 def _at_once(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NONBLOCK)  # nobody may ever write to a FIFO
 
@@ -144,11 +171,17 @@ def render(findings: Iterable[Finding], width: int = 0) -> str:
     return "\n".join(_render_one(finding, width) for finding in findings)
 
 
+def masked(text: str, instead: Callable[[re.Match[str]], str] = lambda _: "***@") -> str:
+    """A text without the accounts (`user:password@`) of the URLs and registries in it."""
+    return _ACCOUNT.sub(instead, text)
+
+
 def visible(text: str) -> str:
-    """A text of others without what would steer a terminal, or turn the order of its letters."""
-    return "".join(
-        c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    """A text of others as it may go out: without what would steer a terminal, turn the order of its
+    letters, or be a command to a CI system that reads it line by line; and without accounts.
+    """
+    shown = "".join(c if c in "\n\t" or c.isprintable() else _REPLACED for c in masked(text))
+    return _COMMAND.sub(lambda found: f"{found[1] or ''}{_REPLACED}", shown)
 
 
 def _render_one(finding: Finding, width: int) -> str:
@@ -166,7 +199,7 @@ def _render_one(finding: Finding, width: int) -> str:
         lines += [f"    {text}", f"    {pad}{'^' * room}"]
     if finding.hint:
         lines.append(_filled(f"    hint: {finding.hint}", width, 10))
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def _filled(text: str, width: int, indent: int) -> str:
@@ -182,6 +215,8 @@ def _filled(text: str, width: int, indent: int) -> str:
 
 def _window(text: str, column: int, width: int) -> tuple[str, int]:
     """The part of a long line around a column, and the column within that part."""
+    # as long as it was, for the carets below it
+    text = masked(text, lambda found: "*" * (len(found[0]) - 1) + "@")
     printable = visible(text.replace("\n", "\0"))
     if len(printable) <= width:
         return printable, column

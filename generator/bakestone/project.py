@@ -16,11 +16,11 @@ from bakestone.clients.registry import limits
 from bakestone.clients.site import site
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import budget, lockfile, staleness, survey
+from bakestone.core.lock import budget, frameworks, lockfile, staleness, survey
 from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import Needs
+from bakestone.core.lock.needs import Distro, Needs
 from bakestone.core.matrix import expansion, spec
-from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.checks import drivers, lifecycle, platforms, rules
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render import bakefile
@@ -80,7 +80,7 @@ class Project:
 
     def warnings(self) -> list[Finding]:
         """What is allowed but worth knowing: bases that cannot be pinned, because nobody knows
-        their digest.
+        their digest, combinations that nobody packaged, and platforms that variants leave out.
 
         Raises `BakestoneError` when the registry cannot take the images.
         """
@@ -89,7 +89,7 @@ class Project:
         for variant in self.matrix.variants:
             if not variant.base.digest:
                 unknown.setdefault(variant.base.ref, []).append(variant.name)
-        return [
+        unpinned = [
             Finding(
                 f"no digest is known for {ref}, the base of {', '.join(names)}",
                 "it is pinned as soon as `bakestone lock` finds it in its registry or a mirror",
@@ -97,6 +97,22 @@ class Project:
             )
             for ref, names in unknown.items()
         ]
+        variants = self.matrix.variants
+        noted = rules.warnings(variants) + drivers.warnings(variants) + platforms.notes(variants)
+        return unpinned + noted + self._environments()
+
+    def _environments(self) -> list[Finding]:
+        """Where libraries differ from what the families' frameworks ask for, by the lock as it is;
+        without one that can be read, that it is not known yet.
+        """
+        asking = [v for v in self.matrix.variants if v.family.frameworks]
+        if not asking:
+            return []
+        try:
+            lock = lockfile.load(self.lock_path)
+        except BakestoneError:  # told by the commands that need it
+            lock = Lock()
+        return frameworks.warnings(asking, lock) + frameworks.unknown(asking, lock)
 
     def ends(self, at: datetime.date, ahead: datetime.timedelta = lifecycle.AHEAD) -> list[Finding]:
         """Warnings about parts whose support has ended at a date, or will within `ahead`.
@@ -116,8 +132,17 @@ class Project:
     def lock(self) -> Lock:
         """The lock, checked against the matrix: a stale one is an error."""
         loaded, needs = self._load_lock()
-        staleness.check_fresh(loaded, needs, self.lock_path)
+        now = datetime.datetime.now(datetime.UTC)
+        staleness.check_fresh(loaded, needs, self.lock_path, now, self.pins_of)
         return loaded
+
+    def pins_of(self, distro: Distro) -> str:
+        """How the site file wants the packages of a distro pinned; empty when it does not say.
+
+        An image of a team's own is pinned as what it is like, where the file does not name it.
+        """
+        line = distro.component.line(distro.version.version)
+        return next(filter(None, (self.site.pins_for(*one) for one in line)), "")
 
     def _load_lock(self) -> tuple[Lock, Needs]:
         """The lock as it is, and what the variants need that it was made for."""
@@ -131,7 +156,10 @@ class Project:
         Raises `BakestoneError` when it cannot be read.
         """
         loaded, needs = self._load_lock()
-        found = staleness.stale(loaded, needs, self.lock_path) + budget.unpinned(loaded)
+        now = datetime.datetime.now(datetime.UTC)  # `at` may be any day
+        found = staleness.stale(loaded, needs, self.lock_path, now, self.pins_of) + budget.unpinned(
+            loaded
+        )
         variants = self.select(loaded.selection)
         return loaded, found + budget.findings(loaded, variants, self.matrix.library, at)
 

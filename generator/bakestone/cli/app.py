@@ -12,8 +12,15 @@ import click
 from bakestone import __version__
 from bakestone.cli import INTERRUPTED, archive, build, library, matrix, pins
 from bakestone.cli.options import FORMAT, command, epilog, option
-from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
+from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail, visible
 
+_NAME = 200
+"""Characters of a path that are shown."""
+_OF_A_PATH = {
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE),
+}
+"""What the system answers of a path that somebody named, and of a disk: no fault of ours."""
 DEBUG = "bakestone.debug"
 """Key of click's context under which it is kept whether errors are told with what led to them."""
 
@@ -35,6 +42,15 @@ class _Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             sys.exit(ENVIRONMENT)
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """What is wrong in the words before a command is told without accounts and control
+        characters, as all messages are.
+        """
+        try:
+            return super().make_context(*args, **options)
+        except click.UsageError as problem:
+            raise _masked(problem) from problem
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; wrong input, and a fault of ours, is a message, never a traceback."""
         try:
@@ -42,6 +58,8 @@ class _Commands(click.Group):
         except KeyboardInterrupt as problem:
             click.echo(INTERRUPTED, err=True)
             raise click.exceptions.Exit(130) from problem
+        except click.UsageError as problem:
+            raise _masked(problem) from problem
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own
         except Exception as problem:
@@ -49,14 +67,24 @@ class _Commands(click.Group):
                 raise
             from bakestone.cli.views import problems
 
-            told = problem if isinstance(problem, BakestoneError) else _fault(ctx, problem)
+            told = problem if isinstance(problem, BakestoneError) else _told(ctx, problem)
             problems.findings(told.findings, as_json=ctx.meta.get(FORMAT) == "json")
             if ctx.meta.get(DEBUG):
                 problems.what_led_to(problem)
             raise click.exceptions.Exit(told.code) from problem
 
 
-def _fault(ctx: click.Context, problem: Exception) -> BakestoneError:
+def _masked(problem: click.UsageError) -> click.UsageError:
+    """The same, with the words of others as they may go out."""
+    return click.UsageError(visible(problem.format_message()), problem.ctx)
+
+
+def _told(ctx: click.Context, problem: Exception) -> BakestoneError:
+    if isinstance(problem, OSError) and problem.errno in _OF_A_PATH:
+        name = str(problem.filename or "the output")
+        why = f"the system cannot use it: {problem.strerror}"
+        shown = name if len(name) <= _NAME else f"{name[:_NAME]}..."
+        return fail(why, "is it the right place?", name=shown, code=ENVIRONMENT)
     again = f"bakestone --debug {ctx.invoked_subcommand or ''}".strip()
     message = (
         f"a fault of bakestone itself ({type(problem).__name__}):"

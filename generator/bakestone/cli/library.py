@@ -5,8 +5,9 @@ call, print.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,11 @@ from bakestone.cli.options import command, option, several
 from bakestone.errors import USAGE, BakestoneError, fail
 
 if TYPE_CHECKING:
+    from bakestone.clients.http.download import Limits
+    from bakestone.clients.site.site import Site
     from bakestone.core.library.catalog import Library
     from bakestone.core.library.component import Component
     from bakestone.jobs.library.acquire import Downloads
-
-    Fetching = Callable[[tuple[str, ...]], AbstractContextManager[Downloads]]
 
 name_argument = click.argument("name", shell_complete=options.complete_components)
 
@@ -36,6 +37,25 @@ def _component(library: Library, name: str) -> Component:
 
 def _seconds(longest: int) -> click.FloatRange:
     return click.FloatRange(0, longest, min_open=True)
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """What the options of `download_options` say; called with URLs it gives their `Downloads`."""
+
+    sums: tuple[str, ...]
+    platforms: tuple[str, ...]
+    limits: Limits
+    site: Site
+
+    @contextmanager
+    def __call__(self, urls: tuple[str, ...]) -> Iterator[Downloads]:
+        """The downloads, with bars while a person waits."""
+        from bakestone.cli.views.bars import downloads
+        from bakestone.jobs.library.acquire import Downloads
+
+        with downloads() as tell:
+            yield Downloads(urls, self.sums, self.platforms, self.limits, self.site, tell)
 
 
 def download_options(function: options.Function) -> options.Function:
@@ -58,19 +78,11 @@ def download_options(function: options.Function) -> options.Function:
     @options.site
     @wraps(function)
     def with_downloads(sums: tuple[str, ...], **given: Any) -> Any:
-        from bakestone.cli.views.bars import downloads
         from bakestone.clients.http.download import Limits
-        from bakestone.jobs.library.acquire import Downloads
 
         lower = tuple(text.lower() for text in sums)
         limits = Limits(*(given.pop(name) for name in ("max_size", "timeout", "max_time")))
-        platforms, site = given.pop("platforms"), given.pop("site")
-
-        @contextmanager
-        def fetching(urls: tuple[str, ...]) -> Iterator[Downloads]:
-            with downloads() as tell:  # bars while a person waits
-                yield Downloads(urls, lower, platforms, limits, site, tell)
-
+        fetching = Fetching(lower, given.pop("platforms"), limits, given.pop("site"))
         return function(fetching=fetching, **given)
 
     return with_downloads  # type: ignore[return-value]  # click calls it in the function's place
@@ -81,16 +93,33 @@ def download_options(function: options.Function) -> options.Function:
     "bakestone versions",
     "bakestone versions openmpi",
     "bakestone versions cuda --distro ubuntu@22.04 --format json",
+    "bakestone versions --for torch==2.9.1",
 )
 @click.argument("component", required=False, shell_complete=options.complete_components)
 @option("--distro", "Only what can be installed there.", metavar="NAME@VERSION")
+@option(
+    "--for framework",
+    "Instead: what a framework's wheel pins of CUDA, cuDNN and NCCL.",
+    metavar="NAME==VERSION",
+    default=None,
+)
 @options.at
 @options.matrix
+@options.site
 @options.as_json
 def versions(
-    component: str | None, distro: str, at: datetime.date, matrix_path: Path, as_json: bool
+    component: str | None,
+    distro: str,
+    framework: str | None,
+    at: datetime.date,
+    matrix_path: Path,
+    site: Site,
+    as_json: bool,
 ) -> None:
     """Show every component of the library, a team's own among them; or every version of COMPONENT.
+
+    With --for it is what a wheel of PyTorch, TensorFlow, JAX, vLLM or ONNX Runtime itself asks for,
+    as the package index has it, and what the library has of that, ready to paste.
 
     A version's checksums are as trustworthy as their sources: high where two agree or the
     publisher says so, low where Bakestone computed them from what a server sent, - where the
@@ -100,6 +129,13 @@ def versions(
     from bakestone.jobs.library import browse, scaffold
 
     library = options.library_beside(matrix_path)
+    if framework is not None:
+        from bakestone.jobs.library import frameworks
+
+        if component or distro:
+            raise fail("--for stands alone", "bakestone versions --for torch==2.9.1", code=USAGE)
+        library_view.framework(frameworks.ask(framework, library, site), as_json=as_json)
+        return
     if component is None:
         if distro:
             hint = "name it: bakestone versions cuda --distro ubuntu@22.04"
@@ -239,7 +275,71 @@ def new(
 
 
 @command(
+    "Make a component of a Python package and all that it needs.",
+    "bakestone component python jax requirements.txt --python 3.11 --homepage"
+    " https://docs.jax.dev/",
+    "bakestone component python ort requirements.txt --python 3.11 --project onnxruntime --homepage"
+    " https://onnxruntime.ai/",
+    group=component,
+)
+@click.argument("name")
+@click.argument("requirements", type=options.FILE)
+@several("--python pythons", "X.Y", "A Python of the images; several for several.", required=True)
+@option("--project", "What the package index calls the package.  [default: NAME]")
+@option("--import module", "What the gate imports.  [default: the package's name]")
+@option("--slot", "The role it fills.  [default: its name]")
+@option("--title", "What people call it.  [default: NAME]")
+@option("--homepage", "The project's page.", required=True, metavar="URL")
+@option("--licence", "Its licence.", default="LicenseRef-unknown", metavar="SPDX")
+@options.matrix
+@options.site
+def python(
+    name: str,
+    requirements: Path,
+    pythons: tuple[str, ...],
+    project: str,
+    module: str,
+    slot: str,
+    title: str,
+    homepage: str,
+    licence: str,
+    matrix_path: Path,
+    site: Site,
+) -> None:
+    """Make components/NAME beside images.yaml from a REQUIREMENTS file that has each version with
+    its hashes, as `uv pip compile --generate-hashes` and `pip-compile --generate-hashes` write it.
+
+    The package index is asked which wheels these are; nothing is downloaded. The build unpacks them
+    by their hashes below /opt/NAME, and the image's Python imports the package in the gate.
+    """
+    from bakestone.cli.views import library as library_view
+    from bakestone.clients.http.ask import Asker
+    from bakestone.clients.http.session import Session
+    from bakestone.clients.index.pages import Pages
+    from bakestone.jobs.library import closure, scaffold
+
+    library, folder = options.library_beside(matrix_path), matrix_path.parent / "components"
+    scaffold.check_name(name, library, folder)
+    project = project or name
+    module = module or project.replace("-", "_")
+    package = scaffold.PythonPackage(project, module, pythons)
+    package.check()
+    slot = slot or name.replace("-", "_")
+    about = scaffold.About(name, slot, title or name, homepage, licence)
+    scaffold.check_about(about, "")
+    index, today = Pages(site, Asker(Session(site))), datetime.datetime.now(datetime.UTC).date()
+    made = closure.component(about, package, requirements, index, today)
+    for filename in made.filenames:
+        click.echo(filename)
+    scaffold.write(folder, name, made.texts)
+    library_view.written(folder / name, made.texts)
+    _check(options.library_beside(matrix_path), name, as_json=False)
+    library_view.next_step(slot, f"{name}@{made.version}")
+
+
+@command(
     "Add a version that the library does not have.",
+    "bakestone component add nccl 2.32.4",
     "bakestone component add openmpi 5.0.99 --url https://HOST/openmpi-5.0.99.tar.bz2 --sha256 HEX",
     "bakestone component add miniforge 27.1.0-0 --measure version=27.1.0 --url"
     " https://HOST/Miniforge3-27.1.0-0-Linux-x86_64.sh",
@@ -270,15 +370,22 @@ def add(
     Its checksum is computed, so its confidence is low; medium when --sha256 said the same. A file
     that is not what --sha256 says is refused, and nothing is written. Bakestone's own components
     are left as they are: the team's file adds to them.
-    """
-    from bakestone.cli.views import library as library_view
-    from bakestone.jobs.library import acquire
 
-    found = _component(options.library_beside(matrix_path), name)
+    Without --url the version is looked for where `library update` looks; its checksum is that of
+    the index or list, and a file is fetched where that has none.
+    """
+    from bakestone.cli.terminal import say
+    from bakestone.cli.views import library as library_view
+    from bakestone.jobs.library import acquire, update
+
+    library = options.library_beside(matrix_path)
+    found, folder = _component(library, name), matrix_path.parent / "components"
+    if not urls and update.finds(found, method):
+        updater = update.Updater(library, fetching.site, folder, options.today(), say)
+        library_view.added_from_index(updater.add(found, version), name, version)
+        return
     with fetching(urls) as source:
-        added = acquire.add(
-            found, version, method, measures, source, matrix_path.parent / "components"
-        )
+        added = acquire.add(found, version, method, measures, source, folder)
     library_view.added(added)
 
 
@@ -313,4 +420,58 @@ def _check(library: Library, name: str, *, as_json: bool) -> None:
     library_view.checked(found, report.rendered, findings, as_json=as_json)
 
 
-COMMANDS = (component, search, versions)
+@click.group(short_help="Keep the component library up to date.")
+def library() -> None:
+    """The component library: what exists of each component (docs/library.md)."""
+
+
+@command(
+    "Read index, publishers and vendors, and add what is new.",
+    "bakestone library update",
+    "bakestone library update nccl cudnn",
+    "bakestone library update --check --format json",
+    group=library,
+)
+@click.argument("components", nargs=-1, shell_complete=options.complete_components)
+@option(
+    "--folder",
+    "The folder of components that is written.  [default: components beside images.yaml]",
+    type=options.FOLDER,
+    default=None,
+)
+@options.flag("--check", "Write nothing; exit 1 when there is something new.")
+@options.matrix
+@options.site
+@options.as_json
+def update(
+    components: tuple[str, ...],
+    folder: Path | None,
+    check: bool,
+    matrix_path: Path,
+    site: Site,
+    as_json: bool,
+) -> None:
+    """Ask the package index of the site (pip's own by default), publishers' lists of releases and
+    vendors' package repositories what they have of COMPONENTS, or of all that say where they come
+    from, and write new versions to components/NAME/versions.yaml beside images.yaml: files,
+    checksums, sizes, days and conditions, newest first.
+
+    What is there stays as it is. A file that was withdrawn, is gone, or is another one under the
+    same name is told. Two runs on one day write the same bytes.
+    """
+    from bakestone.cli.terminal import say
+    from bakestone.cli.views import library as library_view
+    from bakestone.jobs.library import update
+
+    known = options.library_beside(matrix_path)
+    chosen = update.components(known, components)
+    place = folder or matrix_path.parent / "components"
+    updater = update.Updater(known, site, place, options.today(), say)
+    done = updater.update_all(chosen, write=not check)
+    library_view.updates(done.components, write=not check, as_json=as_json)
+    done.check()
+    if check and done.new:
+        raise SystemExit(1)
+
+
+COMMANDS = (component, library, search, versions)

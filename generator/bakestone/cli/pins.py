@@ -41,6 +41,8 @@ def _end_of_day(
     "bakestone lock --update debian             only Debian's bases and packages",
     "bakestone lock --update family=gpu         only what these variants need",
     "bakestone lock --check --at 2027-01-31     is it whole, and fresh enough on that day?",
+    "bakestone lock --verify                    is each entry what the world says?",
+    "bakestone lock --diff origin/main          what a pull request changes in it",
     "bakestone lock family=debian --lock build/demo/images.lock.yaml",
 )
 @click.argument(
@@ -57,6 +59,16 @@ def _end_of_day(
     "--check",
     "Resolve and write nothing: fail when the lock is stale, not pinned, or older than max-age.",
 )
+@flag(
+    "--verify",
+    "Resolve and write nothing: ask registries, indexes and archives whether each entry is so.",
+)
+@option(
+    "--diff",
+    "Resolve and write nothing: what changed since the lock at a commit, in words.",
+    metavar="COMMIT",
+    default=None,
+)
 @option(
     "--at",
     "With --check: judge its age as at the end of that day.  [default: now]",
@@ -69,6 +81,8 @@ def lock(
     words: tuple[str, ...],
     update: bool,
     check: bool,
+    verify: bool,
+    diff: str | None,
     at: datetime.datetime | None,
     as_json: bool,
     project: Project,
@@ -86,23 +100,52 @@ def lock(
     lock is written when all is there.
     """
     from bakestone.cli.views import lock as lock_view
-    from bakestone.jobs.lock import resolve
+    from bakestone.jobs.lock import compare, resolve
 
-    if check and (update or words):
+    looks = {"--check": check, "--verify": verify, "--diff": diff is not None}
+    named = [name for name, given in looks.items() if given]
+    if len(named) > 1:
+        raise fail(f"{' and '.join(named)} are two questions", "ask one at a time", code=USAGE)
+    if named and (update or words):
         hint = "leave out --update and the words"
-        raise fail("--check looks at the whole lock and changes nothing", hint, code=USAGE)
+        raise fail(f"{named[0]} looks at the whole lock and changes nothing", hint, code=USAGE)
     if at and not check:
         raise fail("--at is for --check", "add --check, or leave --at out", code=USAGE)
+    if verify:
+        _verify(project, as_json=as_json)
+        return
+    if diff is not None:
+        found = compare.since(project, diff)
+        lock_view.differences(found, project.lock_path, diff, as_json=as_json)
+        return
     if not check:
         project.ends(options.today())
         report = resolve.resolve(project, words, update=update, say=terminal.say)
         lock_view.resolved(report, project.lock_path, as_json=as_json)
         return
     at = at or datetime.datetime.now(datetime.UTC)
-    found, findings = project.check_lock(at)
-    lock_view.checked(found, findings, project.lock_path, at, as_json=as_json)
+    present, findings = project.check_lock(at)
+    lock_view.checked(present, findings, project.lock_path, at, as_json=as_json)
     if findings:
         raise click.exceptions.Exit(INPUT)
+
+
+def _verify(project: Project, *, as_json: bool) -> None:
+    """Ask the world what the lock says of it: what `doctor` asks of pins, and of all of them."""
+    from bakestone.cli.views.bars import checks
+    from bakestone.cli.views.doctor import report as show
+    from bakestone.clients.engine.buildx import Engine
+    from bakestone.jobs.doctor import examine
+    from bakestone.jobs.doctor.report import PINS
+
+    skip = frozenset(CHECKS) - frozenset(PINS)
+    world = examine.World(Engine(project.site))
+    with checks() as watch:
+        found = examine.examine(project, (), examine.DoctorOptions(skip=skip), world, watch)
+    code = found.code(offline_ok=False)
+    show(found, as_json=as_json, code=code)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 @command(

@@ -8,11 +8,11 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bakestone.errors import Finding, render
+from bakestone.errors import Finding, masked, render, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +24,12 @@ UNBOUND = 10_000
 
 def say(text: str) -> None:
     """A line for who waits, on standard error: what other programs read is not in its way."""
-    click.echo(text, err=True)
+    click.echo(visible(text), err=True)
+
+
+def put_line(text: str) -> None:
+    """A line, or lines, of a report: what others wrote in it goes out as it may."""
+    click.echo(visible(text))
 
 
 def warn(findings: Iterable[Finding]) -> None:
@@ -40,8 +45,18 @@ def warn(findings: Iterable[Finding]) -> None:
 
 
 def put_json(plain: Mapping[str, object]) -> None:
-    """Print a document for programs."""
-    click.echo(json.dumps(plain, indent=2))
+    """Print a document for programs, without the accounts of URLs. In a CI system's log no line of
+    it is a command.
+    """
+    click.echo(json.dumps(_masked(plain), indent=2).replace("##[", "#\\u0023["))
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        return {masked(str(key)): _masked(inner) for key, inner in value.items()}
+    return [_masked(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def console() -> Console:
@@ -59,7 +74,15 @@ def table(*whole: str, folded: Iterable[str] = ()) -> Table:
     from rich import box
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    class Shown(Table):
+        """Its cells are texts of others."""
+
+        def add_row(self, *cells: Any, **settings: Any) -> None:
+            """A row, with its texts as they may go out."""
+            shown = (visible(cell) if isinstance(cell, str) else cell for cell in cells)
+            super().add_row(*shown, **settings)
+
+    made = Shown(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for title in whole:
         made.add_column(title, no_wrap=True)
     for title in folded:
@@ -76,7 +99,7 @@ def put(filled: Table, instead: Iterable[str] | None = None) -> None:
     unbound = screen.options.update(max_width=UNBOUND)
     if instead is not None and screen.measure(filled, options=unbound).maximum > screen.width:
         for line in instead:
-            click.echo(line)
+            put_line(line)
     elif screen.is_terminal:
         screen.print(filled)
     else:

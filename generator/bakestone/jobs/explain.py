@@ -9,12 +9,13 @@ from typing import Any
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.words import count
 from bakestone.core.library.version import Base, texts
+from bakestone.core.lock import frameworks
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import Survey
-from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.checks import lifecycle, rules
 from bakestone.core.matrix.expansion import Matrix
-from bakestone.core.matrix.variant import INHERITED, Chosen, Variant
+from bakestone.core.matrix.variant import DEVEL, INHERITED, Chosen, Variant
 from bakestone.errors import BakestoneError, Position, fail
 from bakestone.project import Project
 
@@ -46,6 +47,7 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
         *_vendor(survey.vendor_packages(variant)),
         _packages(lock, survey.base_packages(variant)),
         *_about(variant),
+        *_environment(lock, variant),
     ]
     family = variant.family
     sentence = f"{name} is a variant of the family {family.name} ({_line(family.where)})"
@@ -152,7 +154,23 @@ def _vendor(found: list[VendorPackages]) -> Iterator[Line]:
 
 
 def _about(variant: Variant) -> Iterator[Line]:
-    """What else a person should know: the driver, the terms, when support ends."""
+    """What else a person should know: the driver, the terms, what nobody packaged so, when
+    support ends.
+    """
+    family = variant.family
+    for left in variant.left_out:
+        yield Line(
+            "platforms", ", ".join(variant.platforms), f"without {left.platform}: {left.because}"
+        )
+    user = family.user
+    origin = str(user.where or "the default")
+    yield Line("user", f"{user.name}, uid {user.uid}, gid {user.gid}", origin)
+    if family.roles:
+        has = "with" if variant.role == DEVEL else "without"
+        said = f"{variant.role}: {has} compilers, headers and static libraries"
+        yield Line("role", said, f"`roles` of the family {family.name}")
+    if family.max_size:
+        yield Line("max-size", family.max_size.text, str(family.max_size.where))
     if variant.driver:
         needed, made_for = variant.driver["minimum"], variant.driver["toolkit"]
         origin = f"the component library, {variant.slots['cuda'].text}"
@@ -163,8 +181,24 @@ def _about(variant: Variant) -> Iterator[Line]:
     for name, terms in sorted(asked.items()):
         origin = f"{terms.url}; accepted at {variant.family.accept[name]}"
         yield Line("terms", f"{name}: {terms.title}", origin)
+    for chosen in variant.filled:
+        for option in chosen.options:
+            told = ", ".join(f"{key} {value}" for key, value in option.measure.items())
+            yield Line(f"{chosen.slot} with", f"{option.name}: {option.title}", f"measured: {told}")
+    for doubt in rules.doubts(variant.slots, variant.family.host):
+        rule = doubt.rule
+        yield Line("never packaged", rule.because, f"rule {rule.id}; source: {rule.source}")
     for end in lifecycle.ends_of(variant):
         yield Line("end of life", f"{end.date}: {end.what}", end.source)
+
+
+def _environment(lock: Lock | None, variant: Variant) -> Iterator[Line]:
+    for name in variant.family.frameworks:
+        locked = lock.frameworks.get(name) if lock else None
+        asks = ", ".join(locked.requires) if locked else "not locked"
+        yield Line("framework", f"{name}: {asks}", locked.wheel if locked else "")
+    for found in frameworks.differences(variant, lock or Lock()):
+        yield Line("differs", found.message, f"rule {frameworks.RULE}; source: {found.source}")
 
 
 def _packages(lock: Lock | None, wanted: PackageSet) -> Line:

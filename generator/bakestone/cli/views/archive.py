@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from bakestone.cli.terminal import put_json, warn
+from bakestone.cli.terminal import put_json, put_line, warn
 from bakestone.clients.http.session import readable
 from bakestone.errors import Finding
 from bakestone.jobs.archive.catalog import FILE, IMAGE, INDEX, KEY, PACKAGE, WHEEL, Catalog
@@ -25,12 +23,12 @@ _NAMES = {
 
 def made(folder: Path, archive: Made) -> None:
     """An archive that was collected or fetched."""
-    click.echo(f"{folder}: {_summary(archive.catalog)}; {archive.digest}")
+    put_line(f"{folder}: {_summary(archive.catalog)}; {archive.digest}")
 
 
 def pushed(target: str, digest: str) -> None:
     """An archive that is in a registry now."""
-    click.echo(f"{target}: pushed; {digest}")
+    put_line(f"{target}: pushed; {digest}")
 
 
 def verified(folder: Path, catalog: Catalog, *, as_json: bool) -> None:
@@ -38,14 +36,14 @@ def verified(folder: Path, catalog: Catalog, *, as_json: bool) -> None:
     if as_json:
         put_json({"blobs": len(catalog.blobs()), "bytes": catalog.size, "findings": []})
     else:
-        click.echo(f"{folder}: {_summary(catalog)}; all of it is right")
+        put_line(f"{folder}: {_summary(catalog)}; all of it is right")
 
 
 def served(folder: Path, catalog: Catalog, urls: Sequence[str], site: Path) -> None:
     """Where an archive is served, and how a build takes everything from it."""
-    click.echo(f"{folder}: {_summary(catalog)}")
-    click.echo(f"serving on {', '.join(urls)}; stop with Ctrl-C")
-    click.echo(f"next: bakestone build --site {site}")
+    put_line(f"{folder}: {_summary(catalog)}")
+    put_line(f"serving on {', '.join(urls)}; stop with Ctrl-C")
+    put_line(f"next: bakestone build --site {site}")
     if len(urls) == 1:
         message = "build steps that run apt, dnf or pip do not reach loopback"
         hint = "add `--bind docker`, or the address that they see"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import put, say, table
+from bakestone.cli.terminal import put, put_line, say, table
 from bakestone.cli.views.progress import Progress
 from bakestone.core.documents.words import few
 from bakestone.core.render.plan import PlannedVariant
@@ -38,36 +38,36 @@ def outcome(found: Outcome, options: BuildOptions) -> None:
     built, present = len(found.built), len(found.present)
     if found.failed:
         said = f"{built} built, {present} already there, {len(found.failed)} failed"
-        click.echo(said + ("; no floating tag was moved" if options.push else ""))
+        put_line(said + ("; no floating tag was moved" if options.push else ""))
         return
     if not options.push:
         what = "verified; nothing was published (use --push or --load)"
         what = "loaded into the engine" if options.load else what
-        click.echo(f"{built} variants built and {what}")
+        put_line(f"{built} variants built and {what}")
         return
     _images(found.images)
     _retired(found.retired, options.release)
     if not built and not found.moved and not found.wrote:
         count = len(found.images)
         where = f"{found.plan.registry} under their fingerprints"
-        click.echo(f"nothing to do: all {count} images are in {where}")
+        put_line(f"nothing to do: all {count} images are in {where}")
         return
     done = f"{built} built, {present} already there"
     if options.tags:
-        click.echo(f"{done}, {len(found.moved)} floating tags moved; {options.release}")
+        put_line(f"{done}, {len(found.moved)} floating tags moved; {options.release}")
     else:
-        click.echo(f"{done}; no floating tag was asked for")
+        put_line(f"{done}; no floating tag was asked for")
 
 
 def retirements(found: Sequence[Retirement], *, removed: bool) -> None:
     """Say what became of the tags of retired variants."""
     for one in found:
         reason = f": {one.reason}" if one.reason else ""
-        click.echo(f"{one.image.floating}  {one.fate}{reason}")
+        put_line(f"{one.image.floating}  {one.fate}{reason}")
     if not found:
-        click.echo("nothing to retire: images.yaml has every variant of the release")
+        put_line("nothing to retire: images.yaml has every variant of the release")
     elif not removed and any(one.fate == Fate.TO_REMOVE for one in found):
-        click.echo("nothing was removed; --yes removes these tags, images by digest stay")
+        put_line("nothing was removed; --yes removes these tags, images by digest stay")
 
 
 def _images(images: Iterable[ReleasedImage]) -> None:

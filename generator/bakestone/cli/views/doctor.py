@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import click
-
-from bakestone.cli.terminal import paragraph, put, put_json, table
+from bakestone.cli.terminal import paragraph, put, put_json, put_line, table
 from bakestone.core.documents.words import few
 from bakestone.jobs.doctor.report import KINDS, LEFT_OVER, NETWORK, DoctorReport, Trouble
 
@@ -16,6 +14,7 @@ _PLURAL = {
     "base": "base images",
     "file": "files",
     "wheel": "wheels",
+    "framework": "frameworks",
     "package": "bases' packages",
     "snapshot": "snapshots",
     "repository": "vendors' repositories",
@@ -36,16 +35,16 @@ def report(found: DoctorReport, *, as_json: bool, code: int) -> None:
     if rows:
         _table(rows, total)
     parts = (f"{_PLURAL.get(kind, kind)} {good}/{asked}" for kind, (good, asked) in counts.items())
-    click.echo(paragraph(f"good: {', '.join(parts)}", further="  "))
+    put_line(paragraph(f"good: {', '.join(parts)}", further="  "))
     if hit:
-        click.echo(f"{len(hit)} of {total} variants would not build today")
+        put_line(f"{len(hit)} of {total} variants would not build today")
     elif any(row.state != LEFT_OVER for row in rows):
-        click.echo(
+        put_line(
             f"nothing that is pinned was found broken for {total} variants; see above for what is"
             " in the way"
         )
     else:
-        click.echo(f"all is well: {total} variants")
+        put_line(f"all is well: {total} variants")
 
 
 def _table(rows: Sequence[Trouble], total: int) -> None:

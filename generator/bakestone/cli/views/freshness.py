@@ -7,9 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-import click
-
-from bakestone.cli.terminal import paragraph, put, put_json, table
+from bakestone.cli.terminal import paragraph, put, put_json, put_line, table
 from bakestone.core.documents.words import count
 from bakestone.jobs.freshness.bump import BumpPlan
 from bakestone.jobs.freshness.rows import OutdatedReport, OutdatedRow
@@ -33,17 +31,17 @@ def report(found: OutdatedReport, at: date, *, everything: bool, as_json: bool) 
     hidden = len(found.rows) - len(shown)
     if hidden:
         have = "s have newer versions" if hidden != 1 else " has a newer version"
-        click.echo(f"{hidden} other package{have}, none a security update; --all shows them")
+        put_line(f"{hidden} other package{have}, none a security update; --all shows them")
     for note in found.notes:
-        click.echo(note)
+        put_line(note)
     for question in found.unasked:
         said = f"not asked: {question.what}: {question.why}"
-        click.echo(paragraph(said, further="    "))
+        put_line(paragraph(said, further="    "))
         if question.hint:
-            click.echo(paragraph(question.hint, "    hint: ", " " * 10))
+            put_line(paragraph(question.hint, "    hint: ", " " * 10))
     if not found.rows:
         of = ", of what was asked" if found.unasked else ""
-        click.echo(f"nothing newer for {count(found.selected, 'variant')}{of}")
+        put_line(f"nothing newer for {count(found.selected, 'variant')}{of}")
 
 
 def _table(rows: list[OutdatedRow], selected: int) -> None:
@@ -77,11 +75,11 @@ def _moves(rows: list[OutdatedRow]) -> None:
     """The commands, each once."""
     moves = list(dict.fromkeys(row.move for row in rows if row.move))
     if moves:
-        click.echo(
+        put_line(
             "what moves them (after a bump also `bakestone lock`), and then `bakestone generate`:"
         )
     for move in moves:
-        click.echo(f"  {move}")
+        put_line(f"  {move}")
 
 
 def bumped(plan: BumpPlan, before: str, path: Path, *, written: bool, as_json: bool) -> None:
@@ -107,13 +105,13 @@ def bumped(plan: BumpPlan, before: str, path: Path, *, written: bool, as_json: b
         put_json(plain)
         return
     if not plan.changes:
-        click.echo(f"{path}: {plan.component} is at {plan.new} already; nothing to do")
+        put_line(f"{path}: {plan.component} is at {plan.new} already; nothing to do")
         return
-    click.echo(diff)
+    put_line(diff)
     beside = f" with {' and '.join(plan.companions)}" if plan.companions else ""
     variants = count(len(plan.variants), "variant")
-    click.echo(f"{path}: {plan.component} {plan.old} -> {plan.new}{beside}, {variants}")
+    put_line(f"{path}: {plan.component} {plan.old} -> {plan.new}{beside}, {variants}")
     for note in plan.notes:
-        click.echo(f"note: {note}")
+        put_line(f"note: {note}")
     next_step = "next: bakestone lock && bakestone generate"
-    click.echo(next_step if written else "nothing was written (--dry-run)")
+    put_line(next_step if written else "nothing was written (--dry-run)")

@@ -8,9 +8,7 @@ from datetime import date
 from itertools import compress
 from pathlib import Path
 
-import click
-
-from bakestone.cli.terminal import console, paragraph, put, put_json, table, warn
+from bakestone.cli.terminal import console, paragraph, put, put_json, put_line, table, warn
 from bakestone.clients.http.session import readable
 from bakestone.core.documents.words import count
 from bakestone.core.library.component import Component
@@ -18,7 +16,9 @@ from bakestone.errors import Finding
 from bakestone.jobs.library.acquire import AddedVersion
 from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.browse import BUILT_IN, ComponentRow, VersionRow
+from bakestone.jobs.library.frameworks import FrameworkPins
 from bakestone.jobs.library.search import Hit
+from bakestone.jobs.library.update import ComponentUpdate
 
 TITLES, LICENCES = 120, 150
 """Columns of a terminal from which there is room for titles, and for licences; `versions COMPONENT`
@@ -61,8 +61,72 @@ def components(entries: Sequence[ComponentRow], *, as_json: bool) -> None:
         ("retired", [e.component for e in entries if e.retired]),
     ):
         if names:
-            click.echo(paragraph(f"{title}: {'; '.join(names)}", further="  "))
-    click.echo(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one"))
+            put_line(paragraph(f"{title}: {'; '.join(names)}", further="  "))
+    put_line(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one"))
+
+
+def framework(found: FrameworkPins, *, as_json: bool) -> None:
+    """What a framework's wheel pins, what the library has of it, and a value to paste."""
+    if as_json:
+        put_json({**asdict(found), "axis": found.axis})
+        return
+    made_for = f"{found.pythons[0]} to {found.pythons[-1]}" if found.pythons else ""
+    wheels = f", with wheels for {made_for}" if made_for else ""
+    asks = f"Python {found.requires_python or 'any'}{wheels}"
+    put_line(paragraph(f"{found.framework}: {asks} ({found.wheel})"))
+    listed = table("slot", "asked for", "library")
+    for pin in found.pins:
+        lacking = f"not there; nearest {pin.nearest}" if pin.nearest else "not there"
+        listed.add_row(pin.slot, pin.wanted, pin.version or lacking)
+    put(listed)
+    put_line(f"an axis value: {found.axis}")
+    where = ", ".join(found.distros) or "no distro of the library"
+    put_line(paragraph(f"it can be built on {where}", further="  "))
+    if found.withdrawn is not None:
+        why = found.withdrawn or "for no reason given"
+        put_line(paragraph(f"its publisher withdrew this version: {why}", further="  "))
+
+
+def updates(done: Sequence[ComponentUpdate], *, write: bool, as_json: bool) -> None:
+    """What an update found: how much there is, what is new, why something is left out."""
+    if as_json:
+        put_json({"components": [_update(one) for one in done]})
+    else:
+        listed = table("component", "on the index", "in the library", "left out", folded=("new",))
+        for one in done:
+            new = [*one.added, *(f"{version} (further files)" for version in one.further)]
+            left = len(one.left_out)
+            listed.add_row(
+                one.component, str(one.listed), str(one.held), str(left), ", ".join(new) or "-"
+            )
+        put(listed)
+        put_line(update_summary(done, write=write))
+    warn(finding for one in done for finding in one.findings if finding.severity == "warning")
+
+
+def update_summary(done: Sequence[ComponentUpdate], *, write: bool) -> str:
+    """One line on an update."""
+    added = sum(len(one.added) for one in done)
+    further = sum(len(one.further) for one in done)
+    if not added and not further:
+        return f"nothing new for {count(len(done), 'component')}"
+    more = f" and further files of {count(further, 'version')}" if further else ""
+    return f"{count(added, 'new version')}{more}{'' if write else ': not written'}"
+
+
+def _update(one: ComponentUpdate) -> dict[str, object]:
+    left_out: dict[str, dict[str, str]] = {}
+    for (project, version), why in one.left_out.items():
+        left_out.setdefault(project, {})[version] = why
+    return {
+        "component": one.component,
+        "listed": one.listed,
+        "held": one.held,
+        "added": list(one.added),
+        "further": list(one.further),
+        "left_out": left_out,
+        "findings": [finding.as_dict() for finding in one.findings],
+    }
 
 
 def summary(entries: Sequence[ComponentRow]) -> str:
@@ -84,7 +148,7 @@ def versions(
         plain = [asdict(row) | {"ends": [end.as_dict() for end in row.ends]} for row in rows]
         put_json(asdict(entry) | {"distro": distro, "versions": plain})
         return
-    click.echo(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}"))
+    put_line(paragraph(f"{entry.title}, slot {entry.slot}, {entry.licence}"))
     about = [str(component.data.get("homepage", ""))]
     if terms := component.terms:
         accept = f"`accept: [{entry.terms}]` in images.yaml"
@@ -92,7 +156,7 @@ def versions(
     if entry.retired:
         about.append(f"retired: {entry.retired}")
     for text in about:
-        click.echo(paragraph(text, further="  "))
+        put_line(paragraph(text, further="  "))
     own = any(row.origin != entry.origin for row in rows)
     listed = table("version", folded=("methods", "platforms", "end of life", "checksums"))
     if own:
@@ -104,7 +168,7 @@ def versions(
         put(listed)
     where = f" for {distro}" if distro else ""
     some = f"{len(rows)} of {entry.versions} versions{where}"
-    click.echo(some if distro else count(entry.versions, "version"))
+    put_line(some if distro else count(entry.versions, "version"))
 
 
 def _platforms(row: VersionRow) -> str:
@@ -146,35 +210,40 @@ def hits(found: Sequence[Hit], limit: int, *, as_json: bool) -> None:
         listed.add_row(hit.component, hit.version or "(all)", *cells, places)
     put(listed)
     more = f"; the first {limit} are shown, --limit 0 shows all" if len(found) > len(shown) else ""
-    click.echo(f"{len(found)} found{more}")
+    put_line(f"{len(found)} found{more}")
 
 
 def fetched(files: Sequence[FetchedFile], program: str = "") -> None:
     """A line for each file that was downloaded and hashed, and the program found in them."""
     for file in files:
         platform = f", {file.platform}" if file.platform else ""
-        click.echo(f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}")
+        put_line(f"{file.filename}: {readable(file.size)}{platform}, sha256 {file.sha256}")
     if program:
-        click.echo(f"program: {program}")
+        put_line(f"program: {program}")
 
 
 def written(folder: Path, names: Iterable[str]) -> None:
     """The files of a new component."""
-    click.echo(f"{folder}: {', '.join(names)}")
+    put_line(f"{folder}: {', '.join(names)}")
 
 
 def added(found: AddedVersion) -> None:
     """A version that a team has now, and what it is made of."""
     fetched(found.files)
-    click.echo(
+    put_line(
         f"{found.path}: {found.component} {found.version} added, method {found.method},"
         f" confidence {found.files[0].confidence}"
     )
 
 
+def added_from_index(path: Path, name: str, version: str) -> None:
+    """A version that a team has now, as the package index says it."""
+    put_line(f"{path}: {name} {version} added, from the package index")
+
+
 def next_step(slot: str, chosen: str) -> None:
     """How a new component comes into images."""
-    click.echo(f"next: name it in images.yaml, under `axes`:  {slot}: [{chosen}]")
+    put_line(f"next: name it in images.yaml, under `axes`:  {slot}: [{chosen}]")
 
 
 def checked(
@@ -188,4 +257,4 @@ def checked(
         return
     warn(findings)
     whole = f"{count(versions, 'version')}, {count(rendered, 'Dockerfile')} rendered"
-    click.echo(f"{component.origin}: whole ({whole})")
+    put_line(f"{component.origin}: whole ({whole})")

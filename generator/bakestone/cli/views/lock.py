@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import click
-
-from bakestone.cli.terminal import paragraph, put_json
+from bakestone.cli.terminal import paragraph, put_json, put_line
 from bakestone.cli.views import problems
 from bakestone.core.lock import budget
+from bakestone.core.lock.differences import LockDifference
 from bakestone.core.lock.lock import Lock
 from bakestone.errors import Finding
 from bakestone.jobs.lock.resolve import LockReport
@@ -22,7 +21,18 @@ def resolved(report: LockReport, path: Path, *, as_json: bool) -> None:
     if as_json:
         put_json(asdict(report) | {"lock": str(path)})
     else:
-        click.echo(f"{path}: {report.text}")
+        put_line(f"{path}: {report.text}")
+
+
+def differences(found: Sequence[LockDifference], path: Path, commit: str, *, as_json: bool) -> None:
+    """What changed in the lock since a commit: a line each."""
+    if as_json:
+        rows = [difference.as_dict() for difference in found]
+        put_json({"lock": str(path), "since": commit, "differences": rows})
+    elif not found:
+        put_line(f"{path}: the pins are those of {commit}")
+    for difference in () if as_json else found:
+        put_line(difference.text)
 
 
 def checked(
@@ -41,4 +51,4 @@ def checked(
         counted = f"{bases} base images, {files} files, {wheels} wheels"
         age = budget.summary(ageing, at)
         said = f"{path}: fits images.yaml, every base is pinned ({counted}); {age}"
-        click.echo(paragraph(said, further="    "))
+        put_line(paragraph(said, further="    "))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from bakestone.cli.terminal import console, paragraph, put, put_json, table, warn
+from bakestone.cli.terminal import console, paragraph, put, put_json, put_line, table, warn
 from bakestone.core.documents.words import count
-from bakestone.core.matrix.checks import lifecycle, terms
+from bakestone.core.matrix.checks import lifecycle, platforms, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
-from bakestone.errors import Finding
+from bakestone.errors import Finding, visible
 from bakestone.jobs.explain import Line
 from bakestone.project import Project
 
@@ -29,7 +29,7 @@ def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -
     warn(warnings)
     sizes = Counter(variant.family.name for variant in matrix.variants)
     families = ", ".join(f"{f.name} {sizes[f.name]}" for f in matrix.spec.families)
-    click.echo(
+    put_line(
         f"{project.matrix_path}: {count(len(matrix.variants), 'variant')} ({families}),"
         f" {count(len(matrix.excluded), 'combination')} left out"
     )
@@ -37,21 +37,21 @@ def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -
 
 def up_to_date(project: Project) -> None:
     """Generated files that are what they should be."""
-    click.echo(f"{project.output}: {len(project.texts)} files are up to date")
+    put_line(f"{project.output}: {len(project.texts)} files are up to date")
 
 
 def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
     """What was written and removed."""
     for verb, paths in (("wrote", written), ("removed", removed)):
         for path in paths:
-            click.echo(f"{verb} {path}")
+            put_line(f"{verb} {path}")
     counts = f"{len(project.texts)} files, {len(written)} written, {len(removed)} removed"
-    click.echo(f"{project.output}: {counts}")
+    put_line(f"{project.output}: {counts}")
 
 
 def dockerfile(text: str) -> None:
     """A Dockerfile as it is."""
-    click.echo(text, nl=False)
+    click.echo(text, nl=False)  # a Dockerfile, byte for byte
 
 
 def variants(
@@ -69,9 +69,11 @@ def variants(
         own = [v for v in chosen if v.family is family]
         if own:
             about = f": {family.description}" if family.description else ""
-            click.echo(paragraph(f"{family.name}{about}"))
+            put_line(paragraph(f"{family.name}{about}"))
             _family(own, at)
-    click.echo(f"{len(chosen)} of {len(project.matrix.variants)} variants")
+            for note in platforms.notes(own):
+                put_line(paragraph(note.message))
+    put_line(f"{len(chosen)} of {len(project.matrix.variants)} variants")
 
 
 def _family(own: Sequence[Variant], at: datetime.date) -> None:
@@ -102,6 +104,8 @@ def _cell(variant: Variant, slot: str) -> str:
 
 
 def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, object]:
+    left_out = [{"platform": one.platform, "because": one.because} for one in variant.left_out]
+    more: dict[str, object] = {"left_out": left_out} if left_out else {}
     return {
         "name": variant.name,
         "family": variant.family.name,
@@ -116,6 +120,7 @@ def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, o
         "accepted": list(terms.accepted(variant)),
         "ends": [end.as_dict() | {"ended": end.ended(at)} for end in lifecycle.ends_of(variant)],
         "dockerfile": str(project.path_of(variant)),
+        **more,
     }
 
 
@@ -124,7 +129,7 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
     if as_json:
         put_json({"sentence": sentence, "facts": [asdict(fact) for fact in lines]})
         return
-    click.echo(sentence)
+    put_line(sentence)
     if not lines:
         return
     screen = console()
@@ -133,9 +138,9 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
     for fact in lines:
         beginning = fact.topic.ljust(room)
         for pin in fact.pin.splitlines() or [""]:
-            click.echo(beginning + pin)  # never broken: a pin is there to be copied
+            put_line(beginning + pin)  # never broken: a pin is there to be copied
             beginning = " " * room
         for origin in fact.origin.splitlines():
             text = paragraph(origin, beginning + "  ", beginning + "  ")
             dim = screen.is_terminal and not screen.no_color
-            click.echo(click.style(text, dim=True) if dim else text)
+            click.echo(click.style(visible(text), dim=True) if dim else visible(text))

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import click
-
-from bakestone.cli.terminal import console
+from bakestone.cli.terminal import console, put_line
 from bakestone.clients.engine.events import State
 from bakestone.errors import visible
 from bakestone.jobs.publish.watching import Status
@@ -81,7 +79,7 @@ class Progress(ExitStack):
             if self.console.is_terminal:
                 self.console.print(text)
             else:
-                click.echo(text)
+                put_line(text)
 
     def watch(self, state: State) -> None:
         """Bring the lines up to date with what BuildKit said."""
@@ -115,7 +113,7 @@ class Progress(ExitStack):
         if mark not in self._said and not quiet:
             self._said.add(mark)
             text = f"{self.status[name]} {self.detail[name]}".strip()
-            click.echo(f"[{self.clock() - self.began:5.0f}s] {name}: {text}")
+            put_line(f"[{self.clock() - self.began:5.0f}s] {name}: {text}")
 
     def _table(self) -> Table:
         from rich.table import Table

@@ -8,9 +8,7 @@ import datetime
 import json
 from collections.abc import Iterator, Sequence
 
-import click
-
-from bakestone.cli.terminal import put, put_json, table
+from bakestone.cli.terminal import put, put_json, put_line, table
 from bakestone.jobs.reproduce.images import LayerDifference
 from bakestone.jobs.reproduce.layers import Difference, LayerFile
 from bakestone.jobs.reproduce.rebuild import DIFFERENT, EQUAL, SAME_CONTENT, Result
@@ -33,12 +31,12 @@ def results(found: Sequence[Result], limit: int, *, as_json: bool) -> None:
     put(compared)
     for result in found:
         for line in _lines(result, limit):
-            click.echo(line)
+            put_line(line)
     verdicts = [r.verdict for r in found]
     kinds = [v for v in (EQUAL, SAME_CONTENT, DIFFERENT) if v in verdicts]
-    click.echo(", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds))
+    put_line(", ".join(f"{verdicts.count(kind)} {kind}" for kind in kinds))
     if SAME_CONTENT in verdicts:
-        click.echo(
+        put_line(
             "same content: every file is equal byte for byte; another version of BuildKit"
             " compressed it. `--content` takes that for equal."
         )

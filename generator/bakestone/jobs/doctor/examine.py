@@ -19,7 +19,7 @@ from bakestone.core.lock.needs import Distro
 from bakestone.core.render import release
 from bakestone.errors import BakestoneError, Finding
 from bakestone.jobs.doctor import answers
-from bakestone.jobs.doctor.checks import bases, files, machine, packages, repositories
+from bakestone.jobs.doctor.checks import bases, files, frameworks, machine, packages, repositories
 from bakestone.jobs.doctor.checks.bases import Bases
 from bakestone.jobs.doctor.checks.repositories import Repositories
 from bakestone.jobs.doctor.checks.wheels import Wheels
@@ -128,7 +128,10 @@ class _Examination:
     def stale(self) -> list[Trouble]:
         """Whether the lock fits the matrix."""
         needs = survey.collect(self.locked, self.project.matrix.library)
-        findings = staleness.stale(self.lock, needs, self.project.lock_path)
+        now = datetime.fromtimestamp(self.world.now(), UTC)
+        findings = staleness.stale(
+            self.lock, needs, self.project.lock_path, now, self.project.pins_of
+        )
         return [Trouble(finding.message, finding.hint) for finding in findings]
 
     def drift(self) -> list[Trouble]:
@@ -172,6 +175,11 @@ class _Examination:
         for key, (wheel, users) in plan.wheels.items():
             same = partial(self.wheels.check, wheel, lock.wheels[key], users, deep=deep)
             yield Check("wheel", key, users.names, same)
+        asked = dict.fromkeys(f for v in plan.variants for f in v.family.frameworks)
+        for name in (name for name in asked if name in lock.frameworks):
+            users_of = tuple(v.name for v in plan.variants if name in v.family.frameworks)
+            asks = partial(frameworks.check, name, lock.frameworks[name], self.wheels.index)
+            yield Check("framework", name, users_of, asks)
         times: dict[tuple[Distro, str], set[str]] = {}
         for wanted in plan.sets:
             packages_of = lock.packages[wanted.base]

@@ -127,8 +127,31 @@ class _Bump:
             hint = self.library.suggest(name)
             if mark and self.library.get(component):
                 hint = f"write them apart: bakestone bump {component} {version}"
+            if name in self.library.slots:
+                raise fail(
+                    f"{name} is a slot, and no component", self.filling(name), name="COMPONENT"
+                )
             raise fail(f"unknown component {name[:60]!r}", hint, name="COMPONENT")
         return found
+
+    def filling(self, slot: str) -> str:
+        """What to write instead of a slot: what fills it in the matrix, best what has the version
+        that is wished for.
+        """
+        variants = self.matrix.variants
+        there = {
+            v.slots[slot].component.name: v.slots[slot].component
+            for v in variants
+            if slot in v.slots
+        }
+        having = [name for name, one in there.items() if self.wish.version in one.versions]
+        named = having or list(there)
+        if not named:
+            named = [component.name for component in self.library.of_slot(slot)]
+            return f"no variant has one; it can be {', '.join(named)}"
+        return "name what fills it: " + " or ".join(
+            f"bakestone bump {name} {self.wish.version}".rstrip() for name in named
+        )
 
     def which(self) -> str:
         """The version that is to be replaced. Raises unless it is clear."""
@@ -183,7 +206,12 @@ class _Bump:
             changes |= self.given(place)
         self.check_twice(changes)
         try:
-            return self.result(version, changes)
+            plan = self.result(version, changes)
+            if not self.wish.together or not self.doubts(version):
+                return plan
+            offered = self.offered(version)
+            if offered is None:
+                return plan
         except BakestoneError as problem:
             offered = self.offered(version)
             if offered is None or not self.wish.together:
@@ -193,6 +221,10 @@ class _Bump:
             return self.result(version, changes | offered)
         except BakestoneError as problem:
             raise self.refused(problem, version, None) from problem
+
+    def doubts(self, version: str) -> list[str]:
+        """What nobody packaged so, if nothing else changes."""
+        return self.judge.doubts(self.affected(self.touched), self.picked(version))
 
     def given(self, place: Place) -> Replacements:
         """The companions that were asked for by name."""
@@ -282,6 +314,7 @@ class _Bump:
         """What a person would not expect."""
         for slot, (old, new) in self.judge.moved(affected, picked).items():
             yield f"{slot} is installed by `{new}` instead of `{old}`"
+        yield from self.judge.doubts(affected, picked)
         before = len(self.matrix.variants)
         if after != before:
             variants = f"{count(after, 'variant')} instead of {before}"
@@ -295,8 +328,8 @@ class _Bump:
             inner = self.document.data["families"][family]["axes"][axis]
             parts = (occurrences.parts((*at, n), value) for n, value in enumerate(inner))
             values = [
-                {slot: self.becomes(path, text, changes) for path, (slot, text) in part.items()}
-                for part in parts
+                {part.slot: self.becomes(path, part, changes) for path, part in own.items()}
+                for own in parts
             ]
             own = values[int(index)]
             same = next((n for n, value in enumerate(values) if value == own and n != index), None)
@@ -307,10 +340,13 @@ class _Bump:
                 why = f"the axis {axis} would have {text} twice (also on line {line})"
                 raise fail(why, "take one of the two out first", where=place.where)
 
-    def becomes(self, path: Path_, text: str, changes: Replacements) -> str:
-        """`component@version` after the changes, however it is written."""
+    def becomes(self, path: Path_, part: occurrences.Filling, changes: Replacements) -> str:
+        """`component@version`, and its options, after the changes, however it is written."""
         place = self.by_path.get(path)
-        return f"{place.component.name}@{changes.get(path, place.version)}" if place else text
+        if place is None:
+            return part.text
+        options = f" ({', '.join(sorted(part.options))})" if part.options else ""
+        return f"{place.component.name}@{changes.get(path, place.version)}{options}"
 
     def expanded(self, document: yamldoc.Document) -> Matrix:
         """The matrix of a new text; raises when it is not right, or when a family forbids what has

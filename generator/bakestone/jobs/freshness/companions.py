@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 
 from bakestone.core.matrix import methods, nearest
-from bakestone.core.matrix.checks import profiles
+from bakestone.core.matrix.checks import profiles, rules
 from bakestone.core.matrix.conditions import slots_of
 from bakestone.core.matrix.expansion import Expansion, Matrix
 from bakestone.core.matrix.nearest import Changes
@@ -33,10 +33,23 @@ class Judge:
         self._decisions: defaultdict[str, methods.Decisions] = defaultdict(dict)
 
     def passes(self, variants: Sequence[Variant], changes: Changes) -> bool:
-        """Whether every one of them breaks no rule, can be installed, and fits its profiles."""
+        """Whether every one of them breaks no rule, can be installed, fits its profiles, and is
+        packaged together as it was before: what is offered is no guess.
+        """
         return all(
             self._work[v.family.name].passes(nearest.applied(v.slots, changes)) for v in variants
-        )
+        ) and not self.doubts(variants, changes)
+
+    def doubts(self, variants: Sequence[Variant], changes: Changes) -> list[str]:
+        """What nobody packaged so, each once, and that is not so already."""
+        found: dict[str, str] = {}
+        for variant in variants:
+            host, slots = variant.family.host, nearest.applied(variant.slots, changes)
+            before = {doubt.rule.id for doubt in rules.doubts(variant.slots, host)}
+            for doubt in rules.doubts(slots, host):
+                if doubt.rule.id not in before:
+                    found.setdefault(doubt.rule.id, doubt.message)
+        return list(found.values())
 
     def moved(self, variants: Sequence[Variant], changes: Changes) -> dict[str, tuple[str, str]]:
         """The slots that would be installed in another way: slot -> method before and after, of the
@@ -88,7 +101,7 @@ def _combinations(
         if all(slot in v.slots and _related(v.slots[slot], fixed) for v in variants)
     ][: len(LIMITS)]
     limit = LIMITS[len(slots) - 1] if slots else 0
-    options = [[(0, None), *nearest.neighbours(variants[0].slots[slot], limit)] for slot in slots]
+    options = [[(0, None), *_beside(variants[0].slots[slot], fixed, limit)] for slot in slots]
     for combination in sorted(
         product(*options), key=lambda parts: sum(distance for distance, _ in parts)
     ):
@@ -97,6 +110,23 @@ def _combinations(
             for slot, (_, chosen) in zip(slots, combination, strict=True)
             if chosen is not None
         }
+
+
+def _beside(chosen: Chosen, fixed: Picked, limit: int) -> Iterator[tuple[int, Chosen]]:
+    """The nearest other versions that no rule between them and the fixed slots alone refuses: of
+    a component with many versions the nearest by themselves may all be of another line.
+    """
+    others = nearest.neighbours(chosen, len(chosen.component.versions))
+    return islice(((far, other) for far, other in others if _goes(other, fixed)), limit)
+
+
+def _goes(chosen: Chosen, fixed: Picked) -> bool:
+    slots = {**fixed, chosen.slot: chosen}
+    return all(
+        {slot for key in (*broken.rule.when, *broken.rule.require) for slot in slots_of(key)}
+        - slots.keys()
+        for broken in rules.refusals(slots, {})
+    )
 
 
 def _related(chosen: Chosen, fixed: Picked) -> bool:

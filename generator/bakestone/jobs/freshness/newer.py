@@ -12,15 +12,21 @@ from bakestone.core.matrix.checks import lifecycle
 
 
 def than(
-    component: Component, pinned: Version, at: datetime.date, present: Collection[str] = ()
+    component: Component,
+    pinned: Version,
+    at: datetime.date,
+    present: Collection[str] = (),
+    *,
+    another_python: bool = False,
 ) -> list[Version]:
     """The versions that are newer than the pinned one, newest first.
 
     Where one of them is `present` beside it, these are lines that are kept side by side: then only
     those of the same major version, of the same minor when one of that major is present, and none
     that is there already. Of a component that brings its Python, those with the same one: another
-    Python is a choice, not an update. Left out are retired versions, and those whose support has
-    ended at a date when that of the pinned one has not.
+    Python is a choice, not an update; with `another_python`, those with another that are newer
+    themselves. Left out are retired versions, and those whose support has ended at a date when
+    that of the pinned one has not.
     """
     here, python = lifecycle.order(pinned), pinned.known("python_minor")
     gone = over(component, pinned, at)
@@ -28,7 +34,11 @@ def than(
         version
         for version in component.versions.values()
         if lifecycle.order(version) > here
-        and version.known("python_minor") == python
+        and (
+            lifecycle.order(version)[0] > here[0] and version.known("python_minor") != python
+            if another_python
+            else version.known("python_minor") == python
+        )
         and (gone or not over(component, version, at))
         and not any(matches(r.versions, component.name, version.version) for r in component.retired)
     ]

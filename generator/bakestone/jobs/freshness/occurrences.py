@@ -11,6 +11,7 @@ from typing import Any
 from bakestone.core.documents.yaml import Document, Path_
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component
+from bakestone.core.matrix.spec import OPTIONS
 from bakestone.core.matrix.variant import Chosen
 from bakestone.errors import Position, fail
 
@@ -18,8 +19,22 @@ _KIND, _AXIS = 2, 4
 """In a path: where axes, include or exclude stands, and how much of it names an axis (families,
 number, axes, name).
 """
-_Parts = dict[Path_, tuple[str, str]]
-"""Where a slot is filled -> the slot, and what stands there."""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What stands where a slot is filled; `component` is empty where `text` says it or nobody does,
+    `options` are what `with` has beside it.
+    """
+
+    slot: str
+    text: str
+    component: str = ""
+    options: frozenset[str] = frozenset()
+
+
+_Fillings = dict[Path_, Filling]
+"""Where a slot is filled -> what stands there."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Place:
     where: Position
     pattern: bool = False
     companions: tuple[Place, ...] = ()
+    options: frozenset[str] = frozenset()
 
     @property
     def version(self) -> str:
@@ -51,7 +67,10 @@ class Place:
 
     def chosen(self, version: str) -> Chosen:
         """What fills the slot with another version."""
-        return Chosen(self.slot, self.component, self.component.versions[version], self.where)
+        known = self.component.options.values()
+        options = tuple(option for option in known if option.name in self.options)
+        of = self.component.versions[version]
+        return Chosen(self.slot, self.component, of, self.where, options=options)
 
 
 def find(document: Document, library: Library, families: Collection[str] = ()) -> list[Place]:
@@ -73,11 +92,25 @@ def find(document: Document, library: Library, families: Collection[str] = ()) -
     ]
 
 
-def parts(at: Path_, value: object) -> _Parts:
+def parts(at: Path_, value: object) -> _Fillings:
     """What one value of an axis, an include or an exclude fills."""
+    if isinstance(value, dict) and "image" in value:
+        return {}  # a base image of the team's own: no version of the library's
+    if not isinstance(value, dict) or OPTIONS in value:
+        return _part(at, str(at[_AXIS - 1]), value)
+    found: _Fillings = {}
+    for slot, text in value.items():
+        if slot != "because":
+            found |= _part((*at, slot), slot, text)
+    return found
+
+
+def _part(at: Path_, slot: str, value: object) -> _Fillings:
+    """What one slot is filled with: by a text, or by a component with options."""
     if not isinstance(value, dict):
-        return {at: (str(at[_AXIS - 1]), str(value))}
-    return {(*at, slot): (slot, str(text)) for slot, text in value.items() if slot != "because"}
+        return {at: Filling(slot, str(value))}
+    ((name, version),) = ((key, text) for key, text in value.items() if key != OPTIONS)
+    return {(*at, name): Filling(slot, str(version), name, frozenset(value[OPTIONS]))}
 
 
 def side_by_side(places: Iterable[Place], component: Component, version: str) -> set[str]:
@@ -94,10 +127,18 @@ def _of_family(
 ) -> Iterator[Place]:
     groups = list(_groups(at, family))
     built = {
-        path: Place(path, family["name"], slot, component, text, document.position(path))
+        path: Place(
+            path,
+            family["name"],
+            part.slot,
+            component,
+            part.text,
+            document.position(path),
+            options=part.options,
+        )
         for own, _ in groups
-        for path, (slot, text) in own.items()
-        if text != "none" and (component := _meant(library, slot, text))
+        for path, part in own.items()
+        if part.text != "none" and (component := _meant(library, part))
     }
     for own, others in groups:
         beside = [
@@ -109,14 +150,14 @@ def _of_family(
             companions = tuple(other for other in beside if other is not place)
             yield replace(place, companions=companions)
     for index, entry in enumerate(family.get("exclude", [])):
-        for path, (slot, text) in parts((*at, "exclude", index), entry).items():
-            component = _excluded(built.values(), slot, text)
+        for path, part in parts((*at, "exclude", index), entry).items():
+            component, slot = _excluded(built.values(), part.slot, part.text), part.slot
             if component:
                 where = document.position(path)
-                yield Place(path, family["name"], slot, component, text, where, pattern=True)
+                yield Place(path, family["name"], slot, component, part.text, where, pattern=True)
 
 
-def _groups(at: Path_, family: dict[str, Any]) -> Iterator[tuple[_Parts, list[Path_]]]:
+def _groups(at: Path_, family: dict[str, Any]) -> Iterator[tuple[_Fillings, list[Path_]]]:
     """Each value of the axes, with where the axes of a single value are filled; and each include,
     which stands alone.
     """
@@ -145,9 +186,9 @@ def _excluded(built: Iterable[Place], slot: str, pattern: str) -> Component | No
     return next(iter(fitting.values())) if len(fitting) == 1 else None
 
 
-def _meant(library: Library, slot: str, value: str) -> Component | None:
+def _meant(library: Library, part: Filling) -> Component | None:
     """What a value stands for; a bare version only when a single component can be meant."""
-    name = value.rpartition("@")[0]
-    known = [library.get(name)] if name else library.meant(slot)
-    fitting = [component for component in known if component and component.slot == slot]
+    name = part.component or part.text.rpartition("@")[0]
+    known = [library.get(name)] if name else library.meant(part.slot)
+    fitting = [component for component in known if component and component.slot == part.slot]
     return fitting[0] if len(fitting) == 1 else None

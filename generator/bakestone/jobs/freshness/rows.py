@@ -101,9 +101,11 @@ def _row(
     families = {v.family.name for v in variants}
     beside_it = side_by_side((p for p in places if p.family in families), component, here)
     known = newer.than(component, pinned.version, at, beside_it)
+    # with none of the same Python, the others are what a person should know of
+    known = known or newer.than(component, pinned.version, at, beside_it, another_python=True)
 
     def to(version: Version) -> dict[str, Chosen]:
-        return {slot: Chosen(slot, component, version, pinned.where)}
+        return {slot: replace(pinned, version=version)}
 
     passing = [version for version in known if judge.passes(variants, to(version))]
     newest = passing[0] if passing else None
@@ -118,8 +120,11 @@ def _row(
     changed = to(newest) | {chosen.slot: chosen for chosen in along}
     texts = dict.fromkeys(chosen.text for chosen in along)
     notes = [f"with {' and '.join(texts)}"] if texts else []
-    for other, (before, after) in judge.moved(variants, changed).items():
-        notes.append(f"{other} by {after} instead of {before}")
+    before, after = (v.known("python_minor") for v in (pinned.version, newest))
+    if before != after:
+        notes.append(f"with Python {after or 'unknown'} instead of {before or 'unknown'}")
+    for other, (former, latter) in judge.moved(variants, changed).items():
+        notes.append(f"{other} by {latter} instead of {former}")
     move = f"bakestone bump {component.name} {newest.version} --from {here}"
     patches = newer.patches(pinned.version, passing)
     return OutdatedRow(

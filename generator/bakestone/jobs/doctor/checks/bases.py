@@ -13,6 +13,7 @@ from bakestone.core.lock.lock import LockedBase
 from bakestone.errors import BakestoneError
 from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
 
+_AGAIN = "`bakestone lock --update` takes what the registry says"
 _KEPT = "name a mirror that has it under `mirrors.registries` in the site file"
 
 
@@ -50,6 +51,12 @@ class Bases:
         else:
             for platform in users.platforms:
                 digest = manifest.platforms.get(platform)
+                said = locked.platforms.get(platform)
+                if digest and said and digest != said:
+                    why = f"has {digest[:19]} for {platform}, and the lock says {said[:19]}"
+                    hint = f"was it edited by hand? {_AGAIN}"
+                    yield Trouble(f"{host} {why}", hint, variants=users.on(platform))
+                    continue
                 single = digest and self.registry.manifest(str(place.at(digest)))
                 if single:
                     self._found(ref, single, [platform])

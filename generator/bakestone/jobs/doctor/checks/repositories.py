@@ -5,12 +5,10 @@ pinned, and their keys.
 from __future__ import annotations
 
 import hashlib
-import lzma
-import re
-import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from bakestone.clients.apt import lists
+from bakestone.clients.apt.lists import AptSource
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import shown
 from bakestone.core.documents import template
@@ -21,38 +19,9 @@ from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor.checks.files import MIRROR, busy, later
 from bakestone.jobs.doctor.report import UNCHECKED, Trouble
 
-_DEB = re.compile(r"deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)((?:\s+\S+)*)$")
 _SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _KEY = 2**20
-_LIST = 64 * 2**20
-_UNPACKED = 2**29
-_PACKAGE = re.compile(r"^(Package|Version): *(\S+)", re.MULTILINE)
 _MOVED = f"the vendor moved it: correct it in the component, or {MIRROR}"
-
-
-@dataclass(frozen=True)
-class AptSource:
-    """A line of a source list: the folder that InRelease is in, and the parts below it."""
-
-    folder: str
-    parts: tuple[str, ...]
-
-    @staticmethod
-    def parse(line: str) -> AptSource:
-        """From `deb [options] URL SUITE PARTS`; a suite that ends with a slash is a folder without
-        parts. Raises `ValueError` for another line.
-        """
-        found = _DEB.match(line)
-        if not found:
-            raise ValueError(f"not a source: {line[:100]}")
-        url, suite = found[1].rstrip("/"), found[2]
-        below = suite.strip("/") if suite.endswith("/") else f"dists/{suite}"
-        return AptSource(f"{url}/{below}".rstrip("/"), tuple(found[3].split()))
-
-    def lists(self, architecture: str) -> list[str]:
-        """Where the lists of packages are, less the ending that says how they are packed."""
-        below = [f"{part}/binary-{architecture}/Packages" for part in self.parts] or ["Packages"]
-        return [f"{self.folder}/{path}" for path in below]
 
 
 def snapshot(distro: Distro, time: str, asker: Asker) -> list[Trouble]:
@@ -120,15 +89,12 @@ class Repositories:
         source, found = AptSource.parse(f"deb {repository.line}"), set()
         wanted = [repository.platform] if repository.platform else platforms
         for url in dict.fromkeys(url for p in wanted for url in source.lists(p.split("/")[1])):
-            for ending in (".gz", ".xz", ""):
-                answer = self.asker.page(url + ending, _LIST)
-                if not answer.gone:
-                    break
-            if busy(answer):
-                return [later(answer, repository.name)]
-            if not answer.good:
-                return [Trouble(f"{shown(url)} is not there: {answer.said}", _MOVED)]
-            found |= packages(unpacked(answer.body, ending).decode("utf-8", "replace"))
+            came = lists.read(url, self.asker)
+            if busy(came.answer):
+                return [later(came.answer, repository.name)]
+            if not came.answer.good:
+                return [Trouble(f"{shown(url)} is not there: {came.answer.said}", _MOVED)]
+            found |= lists.pinned(came.text)
         self.packages[repository.name] = found
         return []
 
@@ -139,35 +105,3 @@ class Repositories:
         why = f"the repository no longer has {few(gone)}"
         hint = "choose another version, or name a mirror that kept it under `mirrors.urls` in the"
         return [Trouble(why, f"{hint} site file", items=tuple(gone))] if gone else []
-
-
-def packages(text: str) -> set[str]:
-    """Every `name=version` of a list."""
-    found, name = set(), ""
-    for field, value in _PACKAGE.findall(text):
-        if field == "Package":
-            name = value
-        elif name:
-            found.add(f"{name}={value}")
-    return found
-
-
-def unpacked(data: bytes, ending: str) -> bytes:
-    """The content of a file whose name ends in .gz, .xz or neither.
-
-    Raises `ValueError` for another form, and for more than fits in memory.
-    """
-    if not ending:
-        return data
-    work = (
-        zlib.decompressobj(wbits=31)
-        if ending == ".gz"
-        else lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_UNPACKED)
-    )
-    try:
-        content = work.decompress(data, _UNPACKED)
-    except (zlib.error, lzma.LZMAError) as problem:
-        raise ValueError("a list of packages that cannot be unpacked") from problem
-    if len(content) == _UNPACKED and not work.eof:
-        raise ValueError(f"a list of packages of more than {_UNPACKED} bytes")
-    return content
