@@ -76,7 +76,7 @@ class Finder:
 
     def name(self, slots: Slots) -> str:
         """The name of the variant."""
-        return self._work.name(slots)
+        return self._work.names.of(slots)
 
     def base(self, slots: Slots) -> Base:
         """The image that the variant starts from."""
@@ -94,7 +94,11 @@ class Finder:
 
         None when there is none.
         """
-        starts = [{**start, chosen.slot: chosen} for start in _starts(self.library, chosen, method)]
+        platforms = self.family.platforms
+        starts = [
+            {**start, chosen.slot: chosen}
+            for start in _starts(self.library, chosen, method, platforms)
+        ]
         fitting = (self._filled(slots, depth) for depth in range(DEEPEST + 1) for slots in starts)
         return next((slots for slots in fitting if slots), None)
 
@@ -174,10 +178,20 @@ def everything(library: Library, slot: str) -> tuple[Chosen, ...]:
     )
 
 
-def _starts(library: Library, chosen: Chosen, method: str) -> Iterator[Slots]:
+def _starts(
+    library: Library, chosen: Chosen, method: str, platforms: Iterable[str]
+) -> Iterator[Slots]:
     """Where to look first: the images that bring it with all that they have; else every distro that
     its conditions allow.
+
+    None when a platform has nothing of it: the search would try all other slots in vain, for
+    hours.
     """
+    entries = chosen.version.methods.get(method, {}).get(ENTRIES.get(method, ""), [])
+    for platform in platforms:
+        there = not entries or any(_is_for(entry, platform) for entry in entries)
+        if not (there and chosen.version.made_for(platform)):
+            return
     if chosen.slot == "distro":
         yield {}
     elif method == INHERITED:
@@ -195,15 +209,18 @@ def _starts(library: Library, chosen: Chosen, method: str) -> Iterator[Slots]:
                 }
     else:
         for distro in everything(library, "distro"):
-            conditions = [
-                _texts(e.get("when", {}))
-                for e in chosen.version.methods[method].get(ENTRIES[method], [])
-            ]
+            conditions = [_texts(entry.get("when", {})) for entry in entries]
             if not conditions or any(
                 all_hold({"distro": distro}, {k: w[k] for k in w if k == "distro"}, {})
                 for w in conditions
             ):
                 yield {"distro": distro}
+
+
+def _is_for(entry: Mapping[str, Any], platform: str) -> bool:
+    return platform in entry.get("files", [platform]) and platform == entry.get(
+        "platform", platform
+    )
 
 
 @cache
@@ -327,6 +344,7 @@ class Kinds:
                     **{key: (*rule.when.get(key, ()), *p) for key, p in rule.require.items()},
                 }
                 for rule in component.rules
+                if rule.refuses  # the others decide nothing
             ]
             parts += [method.require for method in component.methods.values()]
             for version in component.versions.values():
@@ -337,11 +355,18 @@ class Kinds:
                     ]
             parts += [{"distro": method.distros} for method in component.methods.values()]
             for part in parts:
-                if self.within.issuperset(slot for key in part for slot in slots_of(key)):
+                if self.within.issuperset(slot for key in part for slot in _deciding(key)):
                     found.update(
                         (key, pattern) for key, patterns in part.items() for pattern in patterns
                     )
         return sorted(found)
+
+
+def _deciding(key: str) -> set[str]:
+    """The slots that decide a key, of those that the products fill: no product has a `python`
+    beside `conda`, for one image has one of them.
+    """
+    return set(slots_of(key)) - {"python"} if key == "python" else set(slots_of(key))
 
 
 def _texts(when: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

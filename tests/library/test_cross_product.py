@@ -33,20 +33,24 @@ PRODUCTS = {
     # `.` with the newest of
     # every minor; and how many variants it has at least
     "cuda": ("distro!* cuda!*", 100),
-    "cudnn and nccl": ("distro!* cuda! cudnn nccl", 4000),
+    "cudnn and nccl": ("distro!* cuda!: cudnn nccl", 4000),
+    "cudnn with minors of cuda": ("distro!* cuda!. cudnn", 1000),
     "mpi": ("distro!* mpi!*", 300),
     "mpi with ucx and cuda": ("distro!* cuda ucx mpi!", 2000),
     "conda": ("distro!* conda!*", 500),
     "git": ("distro!* git!*", 300),
     "onnxruntime": ("onnxruntime! distro!* conda", 30),
-    "onnxruntime with cuda": ("onnxruntime! distro!* cuda!. cudnn!.", 2000),
+    # of cuDNN, its rules look at the major alone: with minors it is in "cudnn with minors of cuda"
+    "onnxruntime with cuda": ("onnxruntime! distro!* cuda!. cudnn!:", 1500),
     "onnxruntime with cuda and conda": ("onnxruntime! distro!* conda! cuda!: cudnn!:", 1000),
+    "rocm": ("distro!* rocm!* conda", 10),
     "tensorrt": ("tensorrt! distro!* conda cuda!. cudnn!.", 100),
 }
 BY_METHOD = [
     ("cuda cudnn nccl", "image"),
-    ("cuda cudnn nccl", "apt"),
-    ("cuda cudnn nccl", "wheel"),
+    ("cuda. cudnn. nccl.", "apt"),  # most minors of one major go together
+    ("cuda: cudnn nccl", "wheel"),
+    ("cuda cudnn: nccl.", "wheel"),  # wheels are for a major of CUDA
     ("cuda ucx", "wheel"),
 ]
 BY_METHOD += [("mpi ucx", "source"), ("mpi", "apt"), ("mpi", "installer")]
@@ -54,6 +58,8 @@ BY_METHOD += [("mpi ucx", "source"), ("mpi", "apt"), ("mpi", "installer")]
 products.
 """
 
+MARKS = "!*.:"
+"""What stands behind a slot."""
 RANDOM = 20261122
 LONGEST_TAG = 128
 MIXED = 400
@@ -75,7 +81,8 @@ def test_the_product_that_the_rules_allow_renders(
 def test_the_product_renders_by_a_method_that_is_asked_for(
     slots: str, method: str, library: Library, tmp_path: Path, record_property: Record
 ) -> None:
-    components = [component for slot in slots.split() for component in library.of_slot(slot)]
+    named = [word.rstrip(MARKS) for word in slots.split()]
+    components = [component for slot in named for component in library.of_slot(slot)]
     finder = Finder(
         library,
         tmp_path,
@@ -112,7 +119,7 @@ def test_a_mixed_sample_over_all_slots_renders(
 
 def choices(library: Library, words: str) -> Iterator[tuple[str, list[Chosen | None]]]:
     """What each slot of a product can hold."""
-    slots = [word.rstrip("!*.:") for word in words.split()]
+    slots = [word.rstrip(MARKS) for word in words.split()]
     kinds = Kinds(library, slots)
     for word, slot in zip(words.split(), slots, strict=True):
         known = everything(library, slot)

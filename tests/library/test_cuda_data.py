@@ -201,6 +201,10 @@ def test_machines_with_an_older_driver_are_refused(
     (found,) = refused(lambda: project(tmp_path, matrix, library=library).matrix)
     assert f"(rule {rule}; source: " in found.message
     assert f"driver {driver} of the machines" in found.message
+    # from CUDA 11.1 on minor versions are compatible, and there is a way for older drivers
+    later = compare(cuda, "11.1") >= 0
+    assert ("needs NVIDIA's package cuda-compat" in found.message) == later
+    assert ("docs.nvidia.com/deploy/cuda-compatibility" in found.message) == later
 
 
 @pytest.mark.parametrize(
@@ -373,9 +377,11 @@ def test_a_pin_is_of_the_cuda_it_is_for(vendored: Component) -> None:
                 assert name.endswith(version.minor.replace(".", "-"))
         for pin in entry["install"].values():
             made_for = re.search(r"\+cuda([\d.]+)$", pin)
-            assert not made_for or re.search(
-                rf"^(>=)?{re.escape(made_for[1])}(,|$)", entry["when"]["cuda"]
-            ), (version.version, entry)
+            # from CUDA 11 on also for other minors of its major: they are compatible
+            assert not made_for or matches(entry["when"]["cuda"], "cuda", made_for[1]), (
+                version.version,
+                entry,
+            )
 
 
 def test_every_way_to_install_cudnn_and_nccl_fits_some_cuda(

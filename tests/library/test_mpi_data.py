@@ -14,6 +14,8 @@ import yaml
 
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import packages_for
+from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Variant
 from bakestone.project import Project
 from tests.support.samples import ROOT, locked, project, refused
@@ -34,7 +36,7 @@ def family(name: str, distro: str, mpi: str, more: str = "", rest: str = "") -> 
         f"      {line}\n" for line in more.splitlines()
     )
     return (
-        f"  - name: {name}\n    name_slots: [mpi, cuda, ucx, distro]\n    axes:\n{axes}"
+        f"  - name: {name}\n    name_slots: [mpi, cuda, ucx, pmix, distro]\n    axes:\n{axes}"
         + "".join(f"    {line}\n" for line in rest.splitlines())
     )
 
@@ -153,8 +155,25 @@ REFUSED = [
     ("debian@12", "openmpi@4.0.7", 'ucx: ["1.8.1"]', "openmpi4-ucx1.8"),
     ("ubuntu@22.04", "openmpi@5.0.10", f'ucx: ["1.12.1"]\ngpu: [{CUDA_12}]', "ucx-cuda12"),
     ("debian@12", "openmpi@5.0.10", 'ucx: ["1.18.1"]\ncuda: ["13.0.2"]', "ucx-cuda13"),
+    (
+        "ubuntu@22.04",
+        '{openmpi: "4.1.7", with: [cuda]}',
+        'cuda: ["11.8.0"]',
+        "openmpi4.1.7-with-cuda",
+    ),
+    (
+        "debian@13",
+        '{openmpi: "5.0.6", with: [cuda]}',
+        'cuda: ["13.0.2"]',
+        "openmpi5.0.6-with-cuda-gcc14",
+    ),
     ("debian@12", "openmpi@3.0.0", 'ucx: ["1.20.1"]\ncuda: ["13.0.2"]', "openmpi3.0.0-cuda"),
     ("debian@13", "openmpi@5.0.6", 'ucx: ["1.20.1"]\ncuda: ["13.0.2"]', "openmpi5.0.6-cuda-gcc14"),
+    ("debian@13", "openmpi@5.0.10", 'pmix: ["6.0.0"]', "openmpi5-pmix"),
+    ("debian@13", "openmpi@5.0.10", 'pmix: ["4.2.3"]', "openmpi5-pmix"),
+    ("debian@12", "openmpi@4.1.8", 'pmix: ["5.0.8"]', "openmpi4.1-pmix"),
+    ("debian@12", "openmpi@4.1.5", 'pmix: ["4.2.3"]', "openmpi4.1.2-pmix"),
+    ("debian@12", "openmpi@4.1.1", 'pmix: ["4.2.2"]', "openmpi4-pmix"),
     ("ubuntu@20.04", "intelmpi@2018.3.222", "", "intelmpi2018-glibc"),
     ("debian@11", "intelmpi@2018.5.288", "", "intelmpi2018-glibc"),
 ]
@@ -176,6 +195,10 @@ ACCEPTED = [
     ("debian@12", "openmpi@3.1.6", 'ucx: ["1.8.0"]'),
     ("debian@12", "openmpi@5.0.6", 'ucx: ["1.19.0"]\ncuda: ["13.0.2"]'),
     ("debian@13", "openmpi@5.0.6", 'ucx: ["1.19.0"]'),
+    ("debian@13", "openmpi@5.0.10", 'pmix: ["5.0.10"]'),
+    ("ubuntu@22.04", "openmpi@5.0.10", 'pmix: ["4.2.9"]'),
+    ("debian@12", "openmpi@4.1.8", 'pmix: ["4.2.9"]'),
+    ("debian@12", "openmpi@4.1.4", 'pmix: ["4.2.2"]'),
     ("ubuntu@22.04", "openmpi@5.0.10", f'ucx: ["1.13.1"]\ngpu: [{CUDA_12}]'),
 ]
 
@@ -220,6 +243,106 @@ def test_cuda_by_its_runtime_alone_takes_ucx_by_wheel_and_is_refused_with_open_m
     assert "headers of the toolkit" in variant.slots["ucx"].why
 
 
+@pytest.mark.parametrize("mpi", ["5.0.7", "4.1.8"])
+def test_open_mpi_takes_cuda_without_ucx_where_it_is_asked_for(
+    mpi: str, library: Library, tmp_path: Path
+) -> None:
+    values = f'{{openmpi: "{mpi}", with: [cuda]}}, openmpi@{mpi}'
+    text = HEAD + family(
+        "one", "debian@12", values, 'cuda: ["13.0.2"]', "methods: {openmpi: source}"
+    )
+    made = locked(tmp_path, text, library=library)
+    asked = {v.name: dict(v.asked(v.slots["mpi"])) for v in made.matrix.variants}
+    names = [f"openmpi{mpi}{word}-cuda13.0.2-debian12" for word in ("-cuda", "")]
+    assert [asked[name].get("cuda") for name in names] == ["yes", None]
+    stages = stage_texts(made.families["one"].text)
+    build, plain = stages["openmpi-cuda"], stages["openmpi"]
+    assert build.index("COPY --from=cuda") < build.index("./configure")
+    assert "--with-cuda=/usr/local/cuda-13.0" in build
+    assert ("--with-cuda-libdir" in build) == (mpi[0] == "5")
+    assert "/usr/local/cuda" not in plain
+
+
+@pytest.mark.parametrize("mpi", ["5.0.10", "4.1.8"])
+def test_open_mpi_takes_the_pmix_of_the_image_and_must_be_measured_with_it(
+    mpi: str, library: Library, tmp_path: Path
+) -> None:
+    version = "5.0.8" if mpi.startswith("5") else "4.2.9"
+    families = family("plain", "debian@13", f"openmpi@{mpi}", rest="methods: {openmpi: source}")
+    families += family("pmix", "debian@13", f"openmpi@{mpi}", f'pmix: ["{version}"]')
+    made = locked(tmp_path, HEAD + families, library=library)
+    plain, with_pmix = made.matrix.variants
+    assert with_pmix.slots["mpi"].method == "source"
+    assert "does not use the UCX and the PMIx of an image" in with_pmix.slots["mpi"].why
+    assert dict(plain.asked(plain.slots["mpi"]))["pmix"] == "internal"
+    assert dict(with_pmix.asked(with_pmix.slots["mpi"]))["pmix"] == "external"
+    assert dict(with_pmix.asked(with_pmix.slots["pmix"])) == {"version": version}
+
+    build, without = stage(made, "pmix", "openmpi"), stage(made, "plain", "openmpi")
+    assert build.index("COPY --from=pmix") < build.index("./configure")
+    words = "--with-pmix=/opt/pmix --with-hwloc=external --with-libevent=external"
+    assert words in build
+    assert "/opt/pmix" not in without
+    # what configure is told last counts
+    assert build.index("--with-pmix=internal") < build.index('--disable-oshmem "$@"')
+    for slot in ("pmix", "mpi"):
+        (one,) = (s for s in Survey(library).stages(with_pmix) if s.chosen.slot == slot)
+        assert {"libevent-dev", "libhwloc-dev"} <= set(one.packages.names), slot
+    (one,) = Survey(library).stages(plain)
+    assert "libhwloc-dev" not in one.packages.names
+
+
+def test_mpich_from_source_goes_over_the_ucx_of_the_image_and_is_measured_with_it(
+    library: Library, tmp_path: Path
+) -> None:
+    families = family("plain", "debian@12", "mpich@5.0.1", rest="methods: {mpich: source}")
+    families += family("ucx", "debian@12", "mpich@5.0.1", 'ucx: ["1.20.1"]')
+    families += family("older", "rocky@9", "mpich@4.0.2")
+    made = locked(tmp_path, HEAD + families, library=library)
+    assert [v.slots["mpi"].method for v in made.matrix.variants] == ["source"] * 3
+    plain, over_ucx, older = (stage(made, name, "mpich") for name in ("plain", "ucx", "older"))
+    assert "--with-device=ch4:ofi --with-libfabric=embedded" in plain
+    assert "/opt/ucx" not in plain
+    assert "--with-device=ch4:ucx --with-ucx=/opt/ucx" in over_ucx
+    assert over_ucx.index("COPY --from=ucx") < over_ucx.index("./configure")
+    # the ABI of the MPI standard is there from 5.0 on, as in the wheel
+    assert "--enable-mpi-abi" in plain
+    assert "--enable-mpi-abi" not in older
+    asked = [dict(v.asked(v.slots["mpi"])).get("device") for v in made.matrix.variants]
+    assert asked == [None, "ch4:ucx", None]
+
+
+def test_mpich_from_source_has_a_checksum_for_each_release_from_4_0_on(library: Library) -> None:
+    component = library.get("mpich")
+    assert component
+    for name, version in component.versions.items():
+        if "source" in version.methods:
+            (artifact,) = version.methods["source"]["artifacts"]
+            assert artifact["url"].endswith(f"/{name}/mpich-{name}.tar.gz")
+            assert version_key(name) >= version_key("4.0.1")
+    assert {"5.0.1", "4.3.2", "4.2.3", "4.1.2", "4.0.3", "4.0.2"} <= {
+        name for name, version in component.versions.items() if "source" in version.methods
+    }
+
+
+def test_a_distro_on_which_nobody_knows_what_pmix_needs_is_refused(
+    library: Library, tmp_path: Path
+) -> None:
+    text = HEAD + family("one", "rocky@9", "openmpi@5.0.10", 'pmix: ["5.0.8"]')
+    shown = refused(lambda: project(tmp_path, text, library=library))
+    assert any(
+        f.message.startswith("pmix@5.0.8 cannot be installed here (its packages are known for")
+        for f in shown
+    )
+
+
+def test_one_pmix_is_enough(library: Library, tmp_path: Path) -> None:
+    asked = '{openmpi: "5.0.7", with: [pmix]}'
+    text = HEAD + family("one", "debian@13", asked, 'pmix: ["5.0.8"]')
+    shown = refused(lambda: project(tmp_path, text, library=library))
+    assert any("pmix needs pmix none, not pmix@5.0.8: " in f.message for f in shown)
+
+
 @pytest.fixture(scope="module")
 def made(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Every series of Open MPI, without UCX, with it, and with UCX and CUDA by wheel and by
@@ -249,6 +372,11 @@ def made(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Project:
             f"openmpi@{mpi}",
             f'gpu: [{CUDA_12}]\nucx: ["1.20.1"]',
         )
+    more = 'pmix: ["5.0.8"]\nucx: ["1.20.1"]\ncuda: ["13.0.2"]'
+    families += family("all", "debian@12", "openmpi@5.0.10", more, "methods: {ucx: wheel}")
+    for more in ("", 'ucx: ["1.20.1"]'):
+        name = f"mpich{more[:3]}"
+        families += family(name, "debian@12", "mpich@5.0.1", more, "methods: {mpich: source}")
     return locked(tmp_path_factory.mktemp("mpi"), HEAD + families, library=library)
 
 
@@ -304,8 +432,9 @@ def test_the_scripts_of_the_stages_are_clean_shell(made: Project) -> None:
                 flags=re.MULTILINE | re.DOTALL,
             )
         )
-    ours = [script for script in scripts if "/opt/openmpi" in script or "/opt/ucx" in script]
-    assert len(ours) >= 3 * 4 + 3
+    prefixes = ("/opt/openmpi", "/opt/ucx", "/opt/pmix", "/opt/mpich")
+    ours = [script for script in scripts if any(prefix in script for prefix in prefixes)]
+    assert len(ours) >= 3 * 4 + 3 + 2 + 2
     for script in ours:
         done = subprocess.run(
             [SHELLCHECK, "-s", "sh", "-S", "warning", "-"],
@@ -380,21 +509,23 @@ def test_every_method_that_builds_on_the_distro_names_its_packages_for_each_of_t
     for name in ("openmpi", "intelmpi", "ucx", "git"):
         component = library.get(name)
         assert component
-        for distro in (library.get(n) for n in ("ubuntu", "debian", "rocky", "ubi")):
+        for distro in library.of_slot("distro"):
             assert distro
             for version in distro.versions:
-                assert component.packages(None, distro.name, version), (
-                    f"{name} on {distro.name}@{version}"
-                )
+                line = distro.line(version)
+                where = f"{name} on {distro.name}@{version}"
+                assert packages_for(component.packages, line) is not None, where
+                if component.development.packages:
+                    assert packages_for(component.development.packages, line), where
                 for method in component.methods.values():
                     if method.builder == "distro":
-                        assert component.packages(method.packages, distro.name, version), (
+                        assert packages_for(method.packages, line), (
                             f"{name} by {method.name} on {distro.name}@{version}"
                         )
 
 
 def test_versions_are_newest_first() -> None:
-    for name in ("openmpi", "intelmpi", "ucx", "git"):
+    for name in ("openmpi", "intelmpi", "mpich", "pmix", "ucx", "git"):
         text = (ROOT / "generator" / "bakestone" / "components" / name / "versions.yaml").read_text(
             "utf-8"
         )

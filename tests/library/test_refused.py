@@ -31,7 +31,8 @@ BY_RULE = {
         'distro: [ubuntu@22.04], gpu: [{cuda: "11.8.0", cudnn: «"9.14.0.64"»}]',
         "",  # nothing else
     ),
-    "cudnn8.9-cuda": ('distro: [ubuntu@22.04], gpu: [{cuda: "12.4.1", cudnn: «"8.9.6.50"»}]', ""),
+    "cudnn8.8-cuda": ('distro: [debian@12], gpu: [{cuda: "13.0.2", cudnn: «"8.9.6.50"»}]', ""),
+    "cudnn8.1-cuda": ('distro: [ubuntu@20.04], gpu: [{cuda: "12.1.1", cudnn: «"8.7.0.84"»}]', ""),
     "cudnn7.4-cuda": ('distro: [ubuntu@16.04], gpu: [{cuda: "10.1", cudnn: «"7.4.2.24"»}]', ""),
     "cudnn-cuda": ('distro: [debian@12], cudnn: [«"9.14.0.64"»]', ""),
     "nccl2.26-cuda": ('distro: [debian@12], gpu: [{cuda: "13.0.2", nccl: «"2.25.1"»}]', ""),
@@ -52,6 +53,39 @@ BY_RULE = {
     "cuda-runtime12-driver": (
         "distro: [debian@12], cuda: [«cuda-runtime@12.8.1»]",
         'driver: "510.47.03"',
+    ),
+    "cuda-runtime13-driver": (
+        "distro: [debian@12], cuda: [«cuda-runtime@13.0.2»]",
+        'driver: "535.104.05"',
+    ),
+    # NVSHMEM and cuSPARSELt
+    "nvshmem-cuda": ('distro: [debian@12], nvshmem: [«"3.8.0"»]', ""),
+    "nvshmem-oldest-sm": (
+        'distro: [debian@12], cuda: [cuda-runtime@12.9.1], nvshmem: [«"3.8.0"»]',
+        "sm: [61]",
+    ),
+    "cusparselt-cuda": ('distro: [debian@12], cusparselt: [«"0.8.1"»]', ""),
+    "cusparselt0.9-cuda": (
+        'distro: [debian@12], gpu: [{cuda: cuda-runtime@12.9.1, cusparselt: «"0.10.0"»}]',
+        "",
+    ),
+    "cusparselt0.7-cuda": (
+        'distro: [debian@12], gpu: [{cuda: cuda-runtime@13.0.2, cusparselt: «"0.7.1"»}]',
+        "",
+    ),
+    # GDRCopy, libfabric and the plugin that lets NCCL use it
+    "gdrcopy-cuda": ('distro: [debian@12], gdrcopy: [«"2.5.1"»]', ""),
+    "libfabric-intelmpi": (
+        'distro: [debian@12], mpi: [intelmpi@2021.16.1], libfabric: [«"2.3.1"»]',
+        "",
+    ),
+    "ofi-nccl-nccl": (
+        'distro: [debian@12], gpu: [{cuda: "13.0.2", libfabric: "2.3.1", ofi_nccl: «"1.18.0"»}]',
+        "",
+    ),
+    "ofi-nccl-libfabric": (
+        'distro: [debian@12], gpu: [{cuda: "13.0.2", nccl: "2.28.9", ofi_nccl: «"1.18.0"»}]',
+        "",
     ),
     # MPI and UCX
     "intelmpi2018-glibc": ("distro: [ubuntu@22.04], mpi: [«intelmpi@2018.3.222»]", ""),
@@ -76,7 +110,8 @@ BY_RULE = {
     ),
     "ucx-cuda13": ('distro: [debian@12], gpu: [{cuda: cuda@13.0.2, ucx: «"1.17.0"»}]', ""),
     "ucx-cuda12": ('distro: [ubuntu@22.04], gpu: [{cuda: cuda@12.8.1, ucx: «"1.12.1"»}]', ""),
-    # conda, ONNX Runtime and TensorRT
+    # conda, Python, ONNX Runtime and TensorRT
+    "python-conda": ('distro: [debian@11], conda: [miniforge@26.3.2-3], python: [«"3.9.2"»]', ""),
     "miniconda25.9-glibc": ("distro: [ubuntu@16.04], conda: [«miniconda@py313_26.5.3-1»]", ""),
     "onnxruntime1.24-python": ("distro: [ubuntu@22.04], onnxruntime: [«onnxruntime@1.31.1»]", ""),
     "onnxruntime1.29-glibc": (
@@ -106,6 +141,26 @@ BY_RULE = {
         'distro: [ubuntu@24.04], tensorrt: [«"8.6.0"»],'
         ' gpu: [{cuda: cuda@12.1.1, cudnn: "8.9.6.50"}]',
         "",
+    ),
+    "tensorrt10-cuda": (
+        'distro: [ubuntu@24.04], gpu: [{cuda: "13.0.2", tensorrt: «"10.9.0.34"»}]',
+        "",
+    ),
+    "tensorrt10.13-cuda": (
+        'distro: [ubuntu@22.04], gpu: [{cuda: "11.8.0", tensorrt: «"11.0.0.114"»}]',
+        "",
+    ),
+    "tensorrt10.5-oldest-sm": (
+        'distro: [ubuntu@22.04], gpu: [{cuda: "12.8.1", tensorrt: «"10.8.0.43"»}]',
+        "gpus: [V100]",
+    ),
+    "tensorrt10-oldest-sm": (
+        'distro: [ubuntu@22.04], gpu: [{cuda: "12.8.1", tensorrt: «"10.3.0.26"»}]',
+        "gpus: [P100, V100]",
+    ),
+    "tensorrt10-newest-sm": (
+        'distro: [ubuntu@22.04], gpu: [{cuda: "12.8.1", tensorrt: «"10.3.0.26"»}]',
+        "gpus: [B200]",
     ),
     "onnxruntime-gpu1.18-tensorrt": (
         'distro: [ubuntu@22.04], tensorrt: ["8.5.3.1"], onnxruntime: [«onnxruntime-gpu@1.18.1»],'
@@ -144,18 +199,6 @@ BY_METHOD = {
         "distro: [rocky@8], cuda: [«cuda@12.8.1»]",
         "methods: {cuda: apt}",
     ),
-    "apt: not for linux/arm64": (
-        "distro: [ubuntu@18.04], cuda: [«cuda@10.2»]",
-        "platforms: [linux/arm64]",
-    ),
-    "wheel: not for linux/arm64": (
-        "distro: [debian@12], mpi: [«intelmpi@2021.16.1»]",
-        "platforms: [linux/amd64, linux/arm64]",
-    ),
-    "installer: not for linux/arm64": (
-        "distro: [ubuntu@18.04], conda: [«miniconda@4.5.11»]",
-        "platforms: [linux/arm64]",
-    ),
     "its images on ubuntu@16.04 come with cudnn 7.5.0.56 + nccl 2.4.2": (
         'distro: [ubuntu@16.04], gpu: [{cuda: «cuda@10.0», cudnn: "7.4.2.24", nccl: "2.4.2"}]',
         "methods: {cuda: image}",
@@ -169,6 +212,28 @@ BY_METHOD = {
     "image: the base image docker.io/library/ubuntu:16.04 has none": (
         'distro: [ubuntu@16.04], gpu: [{cuda: cuda@10.1, cudnn: «"7.5.1.10"», nccl: "2.4.7"}]',
         "methods: {cudnn: image}",
+    ),
+}
+
+LEAVE = "leave the combination out with `exclude`"
+BY_PLATFORM = {
+    # what a person wrote -> what else the family says, and the hint: another version of the same
+    # component, or a platform that it is there for; never another component
+    "distro: [ubuntu@18.04], cuda: [«cuda@10.2»]": (
+        "platforms: [linux/arm64]",
+        f"nearest that passes: cuda@11.0.3; or {LEAVE}",
+    ),
+    "distro: [debian@12], mpi: [«intelmpi@2021.16.1»]": (
+        "platforms: [linux/arm64]",
+        f"it is there for linux/amd64: add that to `platforms`; or {LEAVE}",
+    ),
+    "distro: [debian@12], mpi: [«intelmpi@2021.10.0»]": (
+        "platforms: [linux/amd64, linux/arm64]\n    every_platform: true",
+        f"it is there for linux/amd64: take `every_platform` out of the family; or {LEAVE}",
+    ),
+    "distro: [ubuntu@18.04], conda: [«miniconda@4.5.11»]": (
+        "platforms: [linux/arm64]",
+        f"nearest that passes: miniconda@py37_4.9.2; or {LEAVE}",
     ),
 }
 
@@ -193,7 +258,7 @@ def the_refusal(wrong: Marked, said: str, library: Library, folder: Path) -> Sho
 def taken(text: str, hint: str, library: Library) -> str:
     """The matrix with what the hint offers in the place of what was there."""
     offered = re.match(
-        r"nearest that passes: (.*); or leave the combination out with `exclude`$", hint
+        r"(?:nearest that passes: |add )(.*); or leave the combination out with `exclude`$", hint
     )
     assert offered, hint
     data = yaml.safe_load(text)
@@ -254,6 +319,25 @@ def test_a_method_that_does_not_fit_is_refused_with_the_reason_and_the_nearest_t
     assert len(project(tmp_path / "right", right, library=library).matrix.variants) == 1
 
 
+@pytest.mark.parametrize("axes", BY_PLATFORM)
+def test_a_component_that_is_not_for_a_platform_is_refused_with_what_would_be(
+    axes: str, library: Library, tmp_path: Path
+) -> None:
+    more, hint = BY_PLATFORM[axes]
+    found = the_refusal(written(axes, more), " is not for linux/arm64", library, tmp_path)
+    assert found.hint == hint
+
+
+def test_what_an_image_brings_besides_is_added_before_anything_is_changed(
+    library: Library, tmp_path: Path
+) -> None:
+    wrong = written("distro: [rocky@9], cuda: [«cuda@12.9.1»]")
+    found = the_refusal(wrong, "come with cudnn 9.10.2.21 + nccl 2.27.3", library, tmp_path)
+    assert found.hint == f"add nccl@2.27.3; or {LEAVE}"
+    right = taken(wrong.text, found.hint, library)
+    assert len(project(tmp_path / "right", right, library=library).matrix.variants) == 1
+
+
 @pytest.mark.parametrize("name", ["onnxruntime-openvino-myriad", "onnxruntime-openvino-vadm"])
 def test_what_was_given_up_is_refused_with_its_source_and_what_took_its_place(
     name: str, library: Library, tmp_path: Path
@@ -275,7 +359,7 @@ def test_what_was_given_up_is_refused_with_its_source_and_what_took_its_place(
     [
         ("distro: [ubuntu@22.04], cuda: [«cuda@12.44»]", "cuda@12.4.1"),
         ("distro: [debian@12], mpi: [«openmpi@5.0.44»]", "openmpi@5.0.11"),
-        ("distro: [ubuntu@16.04], conda: [«miniconda@4.5.1»]", "miniconda@4.5.12"),
+        ("distro: [ubuntu@16.04], conda: [«miniconda@4.5.1»]", "miniconda@4.5.11"),
     ],
 )
 def test_a_version_that_there_is_not_is_refused_with_one_that_passes(
@@ -292,10 +376,10 @@ def test_at_least_thirty_combinations_are_refused_by_rules_of_every_component_th
     None
 ):
     library = Library(BUILT_IN)
-    assert len(BY_RULE) + len(BY_METHOD) >= 45
+    assert len(BY_RULE) + len(BY_METHOD) + len(BY_PLATFORM) >= 45
     tried = {rule_of(library, name)[0].name for name in BY_RULE}
     assert tried == {
         component.name
         for component in map(library.get, library.names)
-        if component and component.rules
+        if component and any(rule.refuses for rule in component.rules)
     }

@@ -48,12 +48,12 @@ def inventory(variant: Variant) -> dict[str, Any]:
         slot: {
             "component": chosen.component.name,
             "pinned": chosen.version.version,
-            "measured": {**chosen.version.measure, "arch": "x86_64"},
+            "measured": {**chosen.measure, "arch": "x86_64"},
         }
         for slot, chosen in variant.slots.items()
     }
     driver = {"driver": variant.driver} if variant.driver else {}
-    about = {"variant": variant.name, "user": variant.family.user, "fuse": "2.9.9"}
+    about = {"variant": variant.name, "user": variant.family.user.name, "fuse": "2.9.9"}
     return {**about, **driver, "components": components}
 
 

@@ -19,11 +19,11 @@ from typing import Any
 
 import yaml
 
+from bakestone.clients.apt.lists import AptSource
 from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import lockfile, survey
 from bakestone.core.lock.lock import Lock
-from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.project import Project
 from tests.support import team
 from tests.support.keys import KEYS

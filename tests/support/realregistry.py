@@ -41,6 +41,11 @@ def newest() -> str:
     return _found("registry", str(TOOLS), "distribution")
 
 
+def tool(name: str) -> str:
+    """A program of scripts/tools; what is on PATH counts as well."""
+    return _found(name, f"{TOOLS}:{os.environ['PATH']}")
+
+
 def _found(name: str, places: str, tool: str = "") -> str:
     found = shutil.which(name, path=places)
     if found is None:

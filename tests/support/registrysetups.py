@@ -69,6 +69,8 @@ VENDORS = {
     "a front that refuses HEAD (501)": Manners(head=501),
     "gar: no tag is deleted": Manners("basic", BASIC, deletes=405),
     "no index": Manners(index=400),
+    "no artifacts": Manners(artifacts=400),
+    "the API of referrers": Manners(lists=True),
 }
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import lockfile, survey
+from bakestone.core.lock import lockfile, staleness, survey
 from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
@@ -21,6 +22,7 @@ from bakestone.core.lock.lock import (
     LockedPackages,
     LockedWheel,
 )
+from bakestone.core.lock.needs import Needs
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding, render
 from bakestone.project import Project
@@ -42,6 +44,18 @@ families:
     methods: {openmpi: source}
 """
 """A matrix of one variant, openmpi5.0.10-ubuntu22.04."""
+
+AZUREML = """\
+version: 1
+registry: localhost:5000/base
+accept: [anaconda-terms, intel-eula, nvidia-eula]
+families:
+  - name: old
+    axes:
+      distro: [ubuntu@16.04, ubuntu@22.04, debian@12]
+      git: ["2.53.0"]
+"""
+"""A matrix whose bases have archives that no longer change."""
 
 MANY = """\
 version: 1
@@ -165,25 +179,34 @@ def made_up(*words: str) -> str:
     return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
+def stale(lock: Lock, needs: Needs, path: Path) -> list[Finding]:
+    """What makes a lock stale at the time of the samples, without a site file."""
+    return staleness.stale(lock, needs, path, datetime.fromisoformat(NOW), lambda _distro: "")
+
+
 def made_up_lock(
     variants: Iterable[Variant], library: Library, pins: dict[str, str] | None = None
 ) -> Lock:
-    """A lock that fits the variants, with digests and versions that nobody ever published.
+    """A lock that fits the variants: the library's digests, and where it knows none such that
+    nobody ever published, as are the versions of packages.
 
     `pins` names the way for a distro (`debian@12` -> `versions`); else the library's own.
     """
     wanted = survey.collect(variants, library)
     lock = Lock(inputs=wanted.fingerprint())
-    for ref in wanted.bases:
-        platforms = {p: f"sha256:{made_up(ref, p)}" for p in sorted(wanted.platforms[ref])}
+    for ref, base in wanted.bases.items():
+        platforms = {
+            p: base.platforms.get(p) or f"sha256:{made_up(ref, p)}"
+            for p in sorted(wanted.platforms[ref])
+        }
         lock.bases[ref] = LockedBase(
-            f"sha256:{made_up(ref)}",
+            base.digest or f"sha256:{made_up(ref)}",
             platforms,
-            "library",
+            "library" if base.digest else "registry",
             NOW,
-            EPOCH,
+            base.epoch if base.digest else EPOCH,
             "made up for the tests",
-            dict(wanted.bases[ref].provides),
+            dict(base.provides),
         )
         sets = wanted.packages[ref]
         distro = next(iter(sets.values())).distro
@@ -208,7 +231,10 @@ def made_up_lock(
             closure = (
                 _dnf_closure if distro.component.data.get("package_manager") == "dnf" else _closure
             )
-            versions = {p: {n: closure(n, p) for n in sets} for p in sorted(platforms)}
+            versions = {
+                p: {one.names: closure(one.names, p) for one in wanted.sets_on(ref, p)}
+                for p in sorted(platforms)
+            }
             entry = LockedPackages(way, distro.text, NOW, versions=versions, resolved_from="image")
         lock.packages[ref] = entry
     lock.artifacts = {

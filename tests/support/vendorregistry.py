@@ -19,7 +19,8 @@ import jwt
 from tests.support.httpserver import Server
 from tests.support.tokenservice import PASSWORD, SERVICE, USER, TokenService
 
-_PATH = re.compile(r"/v2/(?P<name>.+?)/(?P<kind>manifests|blobs|uploads)/(?P<rest>.+)?")
+_PATH = re.compile(r"/v2/(?P<name>.+?)/(?P<kind>manifests|blobs|uploads|referrers)/(?P<rest>.+)?")
+INDEX = "application/vnd.oci.image.index.v1+json"
 NEEDS = {"GET": {"pull"}, "HEAD": {"pull"}, "DELETE": {"delete"}}
 
 
@@ -30,7 +31,9 @@ class Manners:
     `absent` is the answer for a repository that is not there, `head` that to each HEAD (0: as the
     specification has it), `fixed` that to the second PUT of a tag with `words`, `index` that to
     the PUT of an index, `put` that to every PUT of a manifest, `post` that to the start of an
-    upload to a repository that is not there. `location` is how an upload's place is given.
+    upload to a repository that is not there, `artifacts` that to a manifest with a subject (0: it
+    is taken). A registry that `lists` has the API of referrers. `location` is how an upload's
+    place is given.
     `challenge` has {realm}, {service} and {scope}; several lines are several headers.
     """
 
@@ -46,6 +49,8 @@ class Manners:
     location: str = "absolute"
     deletes: int = 202
     limit: int = 0
+    artifacts: int = 0
+    lists: bool = False
 
 
 @dataclass
@@ -97,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.upload(name, parts.query, content)
         elif kind == "blobs":
             self.give("application/octet-stream", registry.blobs.get(rest))
+        elif kind == "referrers":
+            self.referrers(name, rest)
         elif self.command == "PUT":
             self.put(name, rest, content)
         elif self.command == "DELETE":
@@ -169,13 +176,33 @@ class _Handler(BaseHTTPRequestHandler):
             self.say(manners.index, content=b'{"errors":[{"code":"MANIFEST_INVALID"}]}')
         elif any(blob["digest"] not in registry.blobs for blob in needed):
             self.say(400, content=b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}')
+        elif manners.artifacts and "subject" in data:
+            self.say(manners.artifacts, content=b'{"errors":[{"code":"MANIFEST_INVALID"}]}')
         elif manners.put != 201:
             self.say(manners.put)
         else:
             registry.repositories.add(name)
             for key in {tag, digest}:
                 registry.manifests[name, key] = (kind, content)
-            self.say(201, ("Docker-Content-Digest", digest))
+            listed = "subject" in data and manners.lists
+            subject = [("OCI-Subject", data["subject"]["digest"])] if listed else []
+            self.say(201, ("Docker-Content-Digest", digest), *subject)
+
+    def referrers(self, name: str, subject: str) -> None:
+        """The list of what has this subject (OCI distribution specification, "Listing
+        Referrers").
+        """
+        if not self.registry.manners.lists:
+            self.say(404)
+            return
+        entries = []
+        for (where, digest), (kind, content) in self.registry.manifests.items():
+            data = json.loads(content)
+            if (where, data.get("subject", {}).get("digest")) == (name, subject) and ":" in digest:
+                about = {"mediaType": kind, "digest": digest, "size": len(content)}
+                entries.append(about | {"artifactType": data["artifactType"]})
+        listed = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
+        self.say(200, ("Content-Type", INDEX), content=json.dumps(listed).encode())
 
     def give(self, kind: str, content: bytes | None) -> None:
         if content is None:

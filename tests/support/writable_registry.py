@@ -24,7 +24,8 @@ class WritableRegistry:
 
     `asked` lists METHOD PATH. Tags that `immutable` holds for are put once. A registry that is not
     `deletes` keeps its tags. With `refuses`, that is the status of every answer; with `denies`, of
-    those to who would read a repository in which nothing is.
+    those to who would read a repository in which nothing is. One that is not `lists` keeps no
+    referrers by itself; with `no_artifacts`, that is the status for a manifest with a subject.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,8 @@ class WritableRegistry:
         self.asked: list[str] = []
         self.immutable: Callable[[str], bool] = lambda _tag: False
         self.deletes = True
-        self.refuses = self.denies = 0
+        self.lists = True
+        self.refuses = self.denies = self.no_artifacts = 0
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -101,8 +103,12 @@ class WritableRegistry:
             there = self.tags.get(repository, {}).get(key)
             if there and self.immutable(key) and there != digest_of(body):
                 return 412, {}, b'{"errors":[{"code":"DENIED","message":"tag is immutable"}]}'
+            subject = json.loads(body).get("subject", {}).get("digest", "")
+            if subject and self.no_artifacts:
+                return self.no_artifacts, {}, b'{"errors":[{"code":"MANIFEST_INVALID"}]}'
             tag = "" if key.startswith("sha256:") else key
-            return 201, {"Docker-Content-Digest": self.put(repository, body, tag)}, b""
+            headers = {"OCI-Subject": subject} if subject and self.lists else {}
+            return 201, headers | {"Docker-Content-Digest": self.put(repository, body, tag)}, b""
         if request.command == "DELETE":
             if not self.deletes:
                 return 405, {}, b'{"errors":[{"code":"UNSUPPORTED"}]}'
