@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import components
+from tests.e2e import components, sources
 from tests.e2e import engine as engine_module
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
@@ -27,6 +27,7 @@ LONGEST = [
     "test_site.py",
     "test_runtimes.py",
     "test_mpi.py",
+    "test_mpi_options.py",
     "test_vendor_apt.py",
     "test_rpm.py",
     "test_publish.py",
@@ -51,6 +52,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: rank.get(item.path.name, len(rank)) if item.path.parent == here else -1
     )
+
+
+_prepared: dict[str, float] = {}
+"""Test -> seconds that its fixtures took."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """What `-v` says of a test that passed: how long it took, with what was made for it.
+
+    A run that somebody ended early says by it where the time went.
+    """
+    if report.when == "setup":
+        _prepared[report.nodeid] = report.duration
+    if not (report.passed and report.when == "call"):
+        return None
+    seconds = report.duration + _prepared.pop(report.nodeid, 0)
+    return "passed", ".", f"PASSED in {seconds:.0f} s"
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +102,12 @@ def locked(engine: Engine, prefix: str, tmp_path_factory: pytest.TempPathFactory
     workspace.images(components.mpi_family(), components.greeting_family("1.0"), conda)
     workspace.bakestone("lock")
     return workspace
+
+
+@pytest.fixture(scope="session")
+def tarballs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """File name -> upstream's sources, from Debian's archive."""
+    return sources.fetch(engine, tmp_path_factory.mktemp("tarballs"))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.oci import Repository
+
 ROOT = Path(__file__).resolve().parents[2]
 CA = Path("/etc/ssl/certs/ca-certificates.crt")
 NOT_OURS = (
@@ -77,6 +79,19 @@ class Engine:
         return self.docker(
             "run", "--rm", "--quiet", "--pull", pull, *options, image, "sh", "-c", script
         )
+
+    def derived(self, repository: str, script: str) -> str:
+        """Push a base of a team's own: Debian 12 and what a shell script changes.
+
+        Gives it by its digest.
+        """
+        base = f"{self.mirror or 'docker.io/library'}/debian:12"
+        self.docker(
+            *("build", "--quiet", "--tag", f"{repository}:1", "-"),
+            stdin=f"FROM {base}\nRUN {script}\n",
+        )
+        self.docker("push", "--quiet", f"{repository}:1")
+        return f"{repository}@{Repository(repository).digest('1')}"
 
     def script(self, name: str, *arguments: str) -> None:
         """Run one of the project's scripts beside this engine and registry."""

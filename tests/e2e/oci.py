@@ -49,8 +49,11 @@ class Repository:
 
     @property
     def floating(self) -> dict[str, str]:
-        """Every other tag, and the digest behind it."""
-        return {t: self.digest(t) for t in self.tags if not t.startswith("fp-")}
+        """The tags of images that move, and the digest behind each. Under `sha256-HEX` is what
+        refers to an image, where the registry keeps no such list itself.
+        """
+        others = ("fp-", "sha256-")
+        return {t: self.digest(t) for t in self.tags if not t.startswith(others)}
 
     def digest(self, tag: str) -> str:
         """Of the bytes that the registry gives out: what it says of them is not asked."""

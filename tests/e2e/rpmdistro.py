@@ -9,6 +9,7 @@ server of the test.
 from __future__ import annotations
 
 import re
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ chmod 755 %{{buildroot}}/usr/bin/fusermount
 EOF
 RUN <<'EOF'
 set -eu
+# made anew for each run ({run}): a cache that kept one half of an earlier one has another key
 name='A stand-in <key@vendor.test>'
 gpg --batch --quiet --passphrase '' --quick-generate-key "$name" rsa2048 sign never
 gpg --batch --armor --export > /key.asc
@@ -190,12 +192,12 @@ def make(engine: Engine, tag: str, folder: Path) -> None:
     as 1/ and 2/.
     """
     debian = f"{engine.mirror or 'docker.io/library'}/debian:12"
-    text = _DOCKERFILE.format(debian=debian)
-    secrets = ["--secret", f"id=ca,src={CA}"] if CA.is_file() else []
+    text = _DOCKERFILE.format(debian=debian, run=secrets.token_hex(4))
+    certificate = ["--secret", f"id=ca,src={CA}"] if CA.is_file() else []
     engine.docker(
         "buildx",
         "build",
-        *secrets,
+        *certificate,
         "--target",
         "distro",
         "--output",
@@ -207,7 +209,7 @@ def make(engine: Engine, tag: str, folder: Path) -> None:
     engine.docker(
         "buildx",
         "build",
-        *secrets,
+        *certificate,
         "--target",
         "repositories",
         "--output",
@@ -244,5 +246,9 @@ def as_rocky(workspace: Workspace, base: str, packages: list[str]) -> None:
     path = workspace.components / "rocky" / "component.yaml"
     component = yaml.safe_load(path.read_text("utf-8"))
     path.write_text(
-        yaml.safe_dump(component | {"packages": {"rocky": packages}}, sort_keys=False), "utf-8"
+        yaml.safe_dump(
+            component | {"packages": {"rocky": packages}, "development": {"measures": ["gcc"]}},
+            sort_keys=False,
+        ),
+        "utf-8",
     )

@@ -134,9 +134,10 @@ def test_the_whole_archive_builds_without_a_network_to_the_same_fingerprint(
     inside.bakestone("build", "--push", "--site", "archive-site/site.yaml")
     project = Project(inside.matrix, inside.lock, inside.folder / "dockerfiles")
     fingerprints = {f"fp-{project.fingerprint(v)}" for v in project.matrix.variants}
-    tags = set(json.loads(here.tags(f"{inside.registry}/isolated"))["tags"])
+    listed = json.loads(here.tags(f"{inside.registry}/isolated"))["tags"]
+    tags = {tag for tag in listed if not tag.startswith("sha256-")}  # what refers to an image
     assert {t for t in tags if t == NAME} == {NAME}
     assert all(any(full.startswith(tag) for full in fingerprints) for tag in tags - {NAME})
     assert len(tags) == 2
     (image,) = inside.release()["images"]
-    assert image["inventory"]["components"]["greeting"]["measured"] == {"version": "1.0"}
+    assert image["inventory"]["components"]["greeting"]["measured"]["version"] == "1.0"

@@ -144,10 +144,8 @@ def test_an_altered_rpm_fails_and_a_right_one_gives_the_same_fingerprint(
     assert server.asked == [], "the distro's own repository was not asked"
     project = Project(workspace.matrix, workspace.lock, workspace.folder / "dockerfiles")
     (variant,) = project.matrix.variants
-    tags = set(repository.tags)
-    assert any(
-        f"fp-{project.fingerprint(variant)}".startswith(tag) for tag in tags - {variant.name}
-    )
+    fingerprint = f"fp-{project.fingerprint(variant)}"
+    assert any(fingerprint.startswith(tag) for tag in repository.fingerprints)
     (image,) = workspace.release()["images"]
     assert image["inventory"]["fuse"] == "2.9.9"
     built, show = f"{image['repository']}:{image['tag']}", "cat /etc/yum.repos.d/rocky.repo"

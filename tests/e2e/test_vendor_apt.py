@@ -205,7 +205,7 @@ def test_exactly_the_pinned_packages_are_installed_and_no_repository_stays(
         for slot, c in image["inventory"]["components"].items()
         if slot in VERSIONS
     }
-    assert measured == {"cuda": "12.3", "cudnn": "9.0.0", "nccl": "2.20.3"}
+    assert measured == {"cuda": "12.3", "cudnn": "9.0.0.312", "nccl": "2.20.3"}
     name = f"{pinned.registry}/gpu:{IMAGE}"
     listed = engine.run(
         name,
