@@ -33,7 +33,7 @@ OUTPUTS = {
     "explain-unknown": (1, ["explain", "openmpi3.1-ubuntu16.04"]),
     "outdated": (0, ["outdated", "--only", "version", "--only", "snapshot", "--at", "2026-12-01"]),
     "bump": (0, ["bump", "cuda", "12.9.1", "--from", "12.8.1", "--together", "--dry-run", *DAY]),
-    "bump-refused": (1, ["bump", "cuda", "12.9.1", "--from", "12.8.1", *DAY]),
+    "bump-refused": (1, ["bump", "cuda", "13.0.0", "--from", "12.8.1", *DAY]),
     "bump-which": (2, ["bump", "cuda", "12.9.1", *DAY]),
     "generate-check": (0, ["generate", "--check"]),
     "generate-no-lock": (1, ["generate", "--lock", "none.lock.yaml"]),

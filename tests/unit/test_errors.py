@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 from pathlib import Path
@@ -10,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakestone.errors import BakestoneError, Finding, Position, fail, read_text, render
+from bakestone.errors import (
+    BakestoneError,
+    Finding,
+    Position,
+    fail,
+    masked,
+    read_text,
+    render,
+    visible,
+)
 
 WORD = st.text("abc", min_size=1, max_size=9)
 
@@ -122,3 +132,59 @@ def test_any_line_and_column_can_be_shown(line: str, column: int, width: int) ->
     shown = render([Finding("m", "h", Position("f", 1, column, line, width))])
     assert "\x1b" not in shown
     assert all(c == "\n" or c == "\t" or c.isprintable() for c in shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("https://bob:hunter2@x.example/y is away", "https://***@x.example/y is away"),
+        ("bob:hunter2@x.example:5000/y", "***@x.example:5000/y"),
+        ('cannot be "bob:hunter2@[::1]/y"', 'cannot be "***@[::1]/y"'),
+        (
+            "docker.io/library/debian:12@sha256:" + "0" * 64,
+            "docker.io/library/debian:12@sha256:" + "0" * 64,
+        ),
+        ("openmpi@5.0.10 (images.yaml:9:12)", "openmpi@5.0.10 (images.yaml:9:12)"),
+        ("libc6:amd64 and a@b", "libc6:amd64 and a@b"),
+        ("https://bob:hunter2/x@ghcr.io/x", "https://***@ghcr.io/x"),
+        ("https://bob:a@hunter2@ghcr.io/x", "https://***@ghcr.io/x"),
+        ("https://:hunter2@ghcr.io/x", "https://***@ghcr.io/x"),
+        ("https://hunter2@ghcr.io/x", "https://***@ghcr.io/x"),
+        ("https://bob:pw'hunter2@ghcr.io/x", "https://***@ghcr.io/x"),
+        ("https://bob:hunter2@$HOST/x", "https://***@$HOST/x"),
+        ("bob:hunter2@sha256:80/x", "***@sha256:80/x"),
+        ("https:/bob:hunter2@x.example/y", "https:/***@x.example/y"),
+        ("distro:debian@12", "distro:debian@12"),
+        ("mpi:openmpi@5.0.10", "mpi:openmpi@5.0.10"),
+        ("registry:5000/x@sha256:" + "a" * 64, "registry:5000/x@sha256:" + "a" * 64),
+        ("https://h:5000/x@sha256:" + "a" * 64, "https://h:5000/x@sha256:" + "a" * 64),
+    ],
+)
+def test_accounts_are_masked_and_nothing_else_is(text: str, said: str) -> None:
+    assert masked(text) == said
+    found = Finding(text, hint=text, name=text)
+    assert "hunter2" not in render([found])
+    assert "hunter2" not in json.dumps(found.as_dict())
+
+
+def test_an_account_in_a_line_of_a_file_is_masked_and_the_carets_stay() -> None:
+    line = "registry: bob:hunter2@x.example/y"
+    place = Position("images.yaml", 2, line.index("x.example") + 1, line, 9)
+    shown = render([Finding("it is wrong", where=place)]).splitlines()
+    assert shown[1:] == [
+        "    registry: ***********@x.example/y",
+        "                          ^^^^^^^^^",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["::error::x", "  ::set-output name=a::b", "a\n::x", "##[add-mask]"]
+)
+def test_a_text_of_others_is_no_command_to_a_ci_system(text: str) -> None:
+    """The runner takes a line whose first letters are `::`, and `##[` wherever it stands."""
+    for shown in (visible(text), render([Finding(text)]), render([Finding("a", hint=text)])):
+        assert not any(line.lstrip().startswith("::") for line in shown.splitlines())
+        assert "##[" not in shown
+    place = Position("images.yaml", 1, 1, text)
+    lines = render([Finding("a", where=place)]).splitlines()
+    assert not any(line.lstrip().startswith("::") for line in lines)

@@ -34,17 +34,29 @@ NAMES = {
     "Ubuntu": "ubuntu",
     "Debian": "debian",
     "Rocky Linux": "rocky",
+    "AlmaLinux": "almalinux",
     "UBI": "ubi",
+    "Amazon Linux": "amazonlinux",
     "CUDA": "cuda",
     "cuDNN": "cudnn",
     "NCCL": "nccl",
     "Open MPI": "openmpi",
     "Intel MPI": "intelmpi",
+    "MPICH": "mpich",
+    "PMIx": "pmix",
     "UCX": "ucx",
     "Miniconda": "miniconda",
     "Miniforge": "miniforge",
     "ONNX Runtime": "onnxruntime",
     "TensorRT": "tensorrt",
+    "ROCm": "rocm",
+    "GDRCopy": "gdrcopy",
+    "libfabric": "libfabric",
+    "AWS OFI NCCL": "aws-ofi-nccl",
+    "NVSHMEM": "nvshmem",
+    "cuSPARSELt": "cusparselt",
+    "Intel oneAPI runtimes": "oneapi-runtime",
+    "Python": "python",
     "git": "git",
 }
 """How the table calls components."""
@@ -98,6 +110,8 @@ def test_the_table_has_every_slot_and_component_with_its_oldest_and_newest_versi
         for name, oldest, newest, more in re.findall(RANGE, text):
             key = OTHERS.get((name, more)) or NAMES[name]
             told[key] = (oldest, newest)
+        for name, only in re.findall(rf"({'|'.join(NAMES)}) ([0-9.]+)(?=[,;])(?! to )", text):
+            told[NAMES[name]] = (only, only)
     assert sorted(slots) == sorted({e.slot for e in there.values()})
     assert set(told) == set(there)
     for name, (oldest, newest) in told.items():

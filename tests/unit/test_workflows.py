@@ -128,6 +128,8 @@ def test_only_the_jobs_that_publish_or_open_a_pull_request_may_write() -> None:
         ("main.yml", "build", "id-token"),
         ("main.yml", "release", "packages"),
         ("main.yml", "release", "id-token"),
+        ("weekly.yml", "library", "contents"),
+        ("weekly.yml", "library", "pull-requests"),
         ("weekly.yml", "refresh", "contents"),
         ("weekly.yml", "refresh", "pull-requests"),
     }

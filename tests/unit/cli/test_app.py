@@ -173,6 +173,9 @@ WITH_A_SITE = [
     "base debian@12",
     "component new jq --package jq --distro debian@12=1",
     "component add git 1",
+    "library update nccl",
+    "component python solver all.txt --python 3.11 --homepage https://vendor.test/",
+    "versions",
 ]
 
 

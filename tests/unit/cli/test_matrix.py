@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -170,7 +171,9 @@ def test_check_names_what_changed_after_an_edit(
     (tmp_path / "images.yaml").write_text(MANY.replace("2.53.0", "2.52.0"), "utf-8")
     stale = bakestone("generate", "--check")
     assert stale.exit_code == 1
-    assert "the lock is stale: git@2.52.0: git-2.52.0.tar.gz is not in it" in stale.output
+    assert (
+        "the lock is stale: git 2.53.0 -> 2.52.0 (images.yaml:10:13) is not locked" in stale.output
+    )
     locked(tmp_path, MANY.replace("2.53.0", "2.52.0"), library=library)
     drift = bakestone("generate", "--check")
     assert drift.exit_code == 1
@@ -290,3 +293,83 @@ def test_export_github_since_a_commit_has_only_what_changed(
 @pytest.mark.usefixtures("made")
 def test_a_commit_that_is_an_option_is_refused(bakestone: Command) -> None:
     assert bakestone("export", "github", "--changed-since=--output=x").exit_code == 2
+
+
+def test_a_path_that_the_system_refuses_is_no_fault_of_bakestone(
+    bakestone: Command, library: Library, tmp_path: Path
+) -> None:
+    locked(tmp_path, MANY, library=library)
+    result = bakestone("generate", "--check", "-o", "9" * 400)
+    assert result.exit_code == 3
+    assert "the system cannot use it: File name too long" in result.output
+    assert "9" * 250 not in result.output
+
+
+def test_an_account_in_a_wrong_word_is_not_shown(bakestone: Command, tmp_path: Path) -> None:
+    (tmp_path / "images.yaml").write_text(MANY, "utf-8")
+    for words in (("list", "WORD"), ("export", "WORD"), ("validate", "--at", "WORD"), ("WORD",)):
+        result = bakestone(*(w.replace("WORD", "https://bob:hunter2@x.example/y") for w in words))
+        assert result.exit_code in (1, 2)
+        assert "hunter2" not in result.output
+        assert "***@x.example" in result.output
+
+
+ODD = "x ##[error]boo \u202e https://u:hunter2@h.example/x"
+
+
+def test_texts_of_others_go_out_as_they_may_in_every_report(
+    bakestone: Command, library: Library, tmp_path: Path
+) -> None:
+    """A note of the lock, a description, a reason, a comment: each reaches some report."""
+    text = MANY.replace("  - name: cpu\n", f"  - name: cpu\n    description: '{ODD}'\n", 1)
+    made = locked(tmp_path, text, library=library)
+    note = made.lock_path.read_text("utf-8").replace("made up for the tests", f"{ODD}::y")
+    made.lock_path.write_text(note, "utf-8")
+    variant = made.matrix.variants[0].name
+    commands = [
+        ("list",),
+        ("list", "--format", "json"),
+        ("explain", variant),
+        ("explain", variant, "--format", "json"),
+        ("lock", "--check", "--format", "json"),
+        ("validate", "--format", "json"),
+        ("bump", "git", "2.52.0", "--dry-run"),
+    ]
+    for command in commands:
+        result = bakestone(*command)
+        assert result.exit_code == 0, result.output
+        for odd in ("hunter2", "##[", "\u202e"):
+            assert odd not in result.output, command
+        assert not any(line.lstrip().startswith("::") for line in result.output.splitlines())
+
+
+@pytest.mark.parametrize("tag", ["!!bool x", "!!timestamp x", "!!int x", "!!float y", "!!null z"])
+def test_a_value_that_its_tag_denies_is_a_finding(
+    tag: str, bakestone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "images.yaml").write_text(
+        MANY.replace("  - name: cpu\n", f"  - name: cpu\n    description: {tag}\n", 1), "utf-8"
+    )
+    result = bakestone("validate")
+    assert result.exit_code == 1
+    assert "a fault of bakestone" not in result.output
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a FIFO", "a link to itself"])
+@pytest.mark.parametrize("name", ["component.yaml", "versions.yaml"])
+def test_what_is_no_file_under_a_components_name_is_a_finding(
+    name: str, kind: str, bakestone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "images.yaml").write_text(MANY, "utf-8")
+    path = tmp_path / "components" / "git" / name
+    path.parent.mkdir(parents=True)
+    if kind == "a folder":
+        path.mkdir()
+    elif kind == "a FIFO":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path)
+    result = bakestone("validate")
+    assert result.exit_code in (1, 3), result.output
+    assert "a fault of bakestone" not in result.output
+    assert name in result.output

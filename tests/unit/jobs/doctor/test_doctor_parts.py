@@ -4,9 +4,7 @@ and dnf's answers, builders.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import lzma
 import os
 import re
 import time
@@ -33,7 +31,6 @@ from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor import answers
 from bakestone.jobs.doctor.checks import machine, packages, repositories
 from bakestone.jobs.doctor.checks.packages import Question
-from bakestone.jobs.doctor.checks.repositories import AptSource
 from bakestone.jobs.doctor.report import (
     BROKEN,
     ENVIRONMENTAL,
@@ -102,38 +99,6 @@ def test_a_key_file_is_compared_with_the_checksum_of_the_lock() -> None:
     assert f"has the right key in another file: sha256 {right}, the lock has {other}" in row.why
     assert "`bakestone lock --update` takes the new file" in row.hint
     assert row.state == BROKEN
-
-
-@pytest.mark.parametrize(
-    ("line", "folder", "lists"),
-    [
-        (
-            "deb [signed-by=/a b=c] http://h.test/debian/ bookworm main contrib",
-            "http://h.test/debian/dists/bookworm",
-            2,
-        ),
-        ("deb https://h.test/repos/x86_64 /", "https://h.test/repos/x86_64", 1),
-        ("deb https://h.test/repos ./sub/", "https://h.test/repos/./sub", 1),
-    ],
-)
-def test_a_source_says_where_its_lists_are(line: str, folder: str, lists: int) -> None:
-    source = AptSource.parse(line)
-    assert source.folder == folder
-    assert len(source.lists("amd64")) == lists
-    assert all(url.startswith(folder) for url in source.lists("amd64"))
-
-
-def test_lists_are_read_however_they_are_packed() -> None:
-    text = (
-        "Package: a\nArchitecture: all\nVersion: 1:2-3\nDescription: Version: no\n\nPackage:"
-        " b\nVersion: 1\n"
-    )
-    assert repositories.packages(text) == {"a=1:2-3", "b=1"}
-    for ending, packed in ((".xz", lzma.compress), (".gz", gzip.compress), ("", bytes)):
-        assert repositories.unpacked(packed(text.encode()), ending) == text.encode()
-    for ending in (".gz", ".xz"):
-        with pytest.raises(ValueError, match="unpacked"):
-            repositories.unpacked(b"an error page", ending)
 
 
 BASE = LockedBase(f"sha256:{made_up('base')}", {}, "registry", "")

