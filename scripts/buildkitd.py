@@ -55,8 +55,10 @@ class Buildkit:
         command = [str(ROOT / "scripts" / "tools"), "go"]
         got = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=False)
         if got.returncode:
-            raise Unavailable("buildkitd is not on PATH, and there is no Go to build it with",
-                              "install buildkitd, or Go 1.26 or later")
+            raise Unavailable(
+                "buildkitd is not on PATH, and there is no Go to build it with",
+                "install buildkitd, or Go 1.26 or later",
+            )
         return got.stdout.strip()
 
     def build(self, program: Path, go: str, log: Path) -> None:
@@ -64,8 +66,10 @@ class Buildkit:
 
         `go install` refuses its go.mod.
         """
-        self.say(f"build buildkitd {VERSION} with Go into {program.parent}"
-                 f" (once; some minutes; log: {log})")
+        self.say(
+            f"build buildkitd {VERSION} with Go into {program.parent}"
+            f" (once; some minutes; log: {log})"
+        )
         env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
         with open(log, "w") as out:
             fetch = [go, "mod", "download", "-json", f"{MODULE}@{VERSION}"]
@@ -77,16 +81,20 @@ class Buildkit:
                 flags = f"-s -w -X {MODULE}/version.Version={VERSION}"
                 options = ["-trimpath", "-buildvcs=false", "-ldflags", flags]
                 command = [go, "build", *options, "-o", f"{program}.new", "./cmd/buildkitd"]
-                if folder and not subprocess.run(
-                    command, cwd=folder, env=env, stdout=out, stderr=out, check=False
-                ).returncode:
+                if (
+                    folder
+                    and not subprocess.run(
+                        command, cwd=folder, env=env, stdout=out, stderr=out, check=False
+                    ).returncode
+                ):
                     os.replace(f"{program}.new", program)
                     return
             out.write(got.stdout or "")
         tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
-        raise Unavailable(f"Go could not build buildkitd: {tail}",
-                          f"is the Go module proxy reachable? The whole log: {log}; or install"
-                          " buildkitd")
+        raise Unavailable(
+            f"Go could not build buildkitd: {tail}",
+            f"is the Go module proxy reachable? The whole log: {log}; or install buildkitd",
+        )
 
     # -- the daemon --------------------------------------------------------------
 
@@ -95,8 +103,10 @@ class Buildkit:
         if not state.get("registry"):
             raise Unavailable("the engine is not up", "run `scripts/engine up` first")
         if os.geteuid() != 0:
-            raise Unavailable("only root can start buildkitd here",
-                              "run as root, or name a builder of yours in the site file")
+            raise Unavailable(
+                "only root can start buildkitd here",
+                "run as root, or name a builder of yours in the site file",
+            )
         if not engine.which("runc"):
             engine.install([], ["runc"])
         if engine.pid("buildkitd") and self.answers():
@@ -115,11 +125,14 @@ class Buildkit:
         made = self.buildx("create", "--name", self.builder, "--driver", "remote", where)
         if made.returncode or not self.answers():
             reason = made.stderr.strip() or "it does not answer"
-            raise Unavailable(f"buildx cannot use it: {reason}",
-                              f"read {engine.data}/log/buildkitd.log")
+            raise Unavailable(
+                f"buildx cannot use it: {reason}", f"read {engine.data}/log/buildkitd.log"
+            )
         self.say(f"ready: {self.version()} as the builder {self.builder}")
-        self.say(f"next: `builder: {self.builder}` in the site file,"
-                 f" or --builder {self.builder} with docker buildx")
+        self.say(
+            f"next: `builder: {self.builder}` in the site file,"
+            f" or --builder {self.builder} with docker buildx"
+        )
 
     def write_config(self, registry: str) -> None:
         quote = json.dumps  # a TOML string
