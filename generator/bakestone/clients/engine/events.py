@@ -23,6 +23,10 @@ _NAME = re.compile(
     re.DOTALL,
 )
 _CANCELLED = ("context canceled", "Canceled")
+_SESSION = re.compile(r"error reading from server: EOF|no active session for|session .* closed")
+"""BuildKit's words for a buildx that is no longer there to take what it made: buildx left because
+of something else, usually another target, whose step may not have been told yet.
+"""
 LOG_LINES = 400
 """Lines kept of each step's log."""
 
@@ -188,8 +192,11 @@ class State:
         return any(s.name.startswith("exporting") for s in self._at_work.get("", {}).values())
 
     def failures(self) -> list[Failure]:
-        """The steps that failed by themselves, not because another one did."""
-        return [
+        """The steps that failed by themselves, not because another one did.
+
+        Those that only lost buildx are given where no other step is to blame.
+        """
+        failed = [
             Failure(
                 s.target,
                 s.stage,
@@ -200,8 +207,14 @@ class State:
             for s in self.steps.values()
             if s.error and not any(word in s.error for word in _CANCELLED)
         ]
+        return [f for f in failed if not lost_client(f.error)] or failed
 
     def _cover(self, text: str) -> str:
         for secret in self.hidden:
             text = text.replace(secret, "***")
         return text
+
+
+def lost_client(error: str) -> bool:
+    """Whether BuildKit says no more than that buildx had left."""
+    return bool(_SESSION.search(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bakestone.clients.engine import policy
-from bakestone.clients.engine.events import Failure, State
+from bakestone.clients.engine.events import Failure, State, lost_client
 from bakestone.clients.site.site import Site
 from bakestone.core.render.plan import PlannedVariant
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding
@@ -220,9 +220,11 @@ def _denied(
 
 
 def _reason(state: State) -> str:
-    known = [f.error for f in state.failures()]
+    errors = [f.error for f in state.failures()]
+    known = [error for error in errors if not lost_client(error)]
     lines = [line for line in state.output if "ERROR" in line]
-    return (known or lines or state.output or ["buildx gave no reason"])[-1][:600]
+    said = known or lines or [*errors, *state.output[-1:]] or ["buildx gave no reason"]
+    return said[-1][:600]
 
 
 def _failed(variant: PlannedVariant, failure: Failure, site: Site) -> FailedVariant:

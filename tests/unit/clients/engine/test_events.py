@@ -30,6 +30,28 @@ def test_of_two_targets_the_one_that_failed_is_told_from_the_one_that_was_cancel
     )
 
 
+LOST = "failed to copy: failed to send write: error reading from server: EOF"
+"""BuildKit's words, when buildx has gone."""
+
+
+def test_a_step_that_lost_buildx_is_no_cause_where_another_failed() -> None:
+    state = State(("a", "b"))
+    for name, error in {
+        "[b w 2/2] RUN y": "no space left on device",
+        "exporting to oci image format": LOST,
+    }.items():
+        state.feed(vertex(name))
+        state.feed(vertex(name, completed="2026-11-30T00:00:01Z", error=error))
+    assert [f.error for f in state.failures()] == ["no space left on device"]
+
+
+def test_a_step_that_lost_buildx_is_told_where_nothing_else_is_known() -> None:
+    state = State(("a",))
+    state.feed(vertex("exporting to oci image format"))
+    state.feed(vertex("exporting to oci image format", error=LOST))
+    assert [f.error for f in state.failures()] == [LOST]
+
+
 def test_events_spread_over_lines_are_understood_as_well() -> None:
     """As buildx 0.13 (Debian 13) writes them."""
     spread = State(("ok", "bad"))

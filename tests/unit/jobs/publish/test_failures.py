@@ -220,6 +220,18 @@ def test_a_server_that_cannot_be_reached_is_the_environment(made: Project) -> No
     assert all(f.environment and "mirrors" in f.finding.hint for f in found.values())
 
 
+def test_what_buildx_says_beats_what_lost_buildx(made: Project) -> None:
+    """The engine tells of the lost connection, buildx of the reason."""
+    state = State(tuple(v.target for v in made.matrix.variants))
+    lost = "failed to copy: failed to send write: error reading from server: EOF"
+    state.feed(vertex("exporting to oci image format", error=lost))
+    assert "error reading from server" in failures.stopped(state).findings[0].message
+    state.feed("ERROR: failed to write compressed diff: content sha256:abc: already exists\n")
+    (told,) = failures.stopped(state).findings
+    assert "already exists" in told.message
+    assert "error reading from server" not in told.message
+
+
 def test_an_error_of_the_engine_is_told_from_one_of_the_build(made: Project) -> None:
     first, second = (v.target for v in made.matrix.variants[:2])
     state = State(tuple(v.target for v in made.matrix.variants))
