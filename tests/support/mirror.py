@@ -13,6 +13,7 @@ import json
 import shutil
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -255,10 +256,12 @@ def _base(mirror: Mirror, ref: str) -> None:
     entries: list[dict[str, Any]] = []
     for platform in locked.platforms:
         os, architecture = platform.split("/")
-        config, layer = (
-            {"digest": f"sha256:{made_up(ref, platform, what)}", "size": size}
-            for what, size in (("config", 2_000), ("layer", 50_000_000))
-        )
+        made = datetime.fromtimestamp(locked.epoch, UTC).isoformat()
+        about = json.dumps({"os": os, "architecture": architecture, "created": made}).encode()
+        config = {"digest": f"sha256:{hashlib.sha256(about).hexdigest()}", "size": len(about)}
+        path = f"/v2/{repository}/blobs/{config['digest']}"
+        mirror.server.answers[path] = body(about, "application/json")
+        layer = {"digest": f"sha256:{made_up(ref, platform)}", "size": 50_000_000}
         raw = json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode()
         digest = _manifest(mirror, ref, platform, repository, raw, MANIFEST_TYPES[0])
         entries.append({"digest": digest, "platform": {"os": os, "architecture": architecture}})

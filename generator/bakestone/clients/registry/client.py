@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import IO
 from urllib.parse import urljoin, urlsplit
 
@@ -213,6 +214,16 @@ class Registry:
         except ValueError as problem:
             why = f"has no configuration of {place.path}: {problem}"
             raise _wrong(place, why, "push the image again") from problem
+
+    def created(self, reference: str, manifest: Manifest) -> int:
+        """When the image of a single-platform manifest was made, in seconds since 1970; 0 where its
+        configuration says no time.
+        """
+        try:
+            made = datetime.fromisoformat(str(self.config(reference, manifest).get("created")))
+            return max(0, int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()))
+        except (ValueError, OverflowError):
+            return 0
 
     def blob(self, reference: str) -> bytes:
         """A small blob `HOST/REPOSITORY@DIGEST`, checked against its digest."""

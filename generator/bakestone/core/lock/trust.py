@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bakestone.core.library.version import Base
-from bakestone.core.lock.lock import LIBRARY, REGISTRY, Lock, LockedBase, LockedPackages
-from bakestone.core.lock.needs import Distro, Needs
+from bakestone.core.lock.lock import (
+    LIBRARY,
+    REGISTRY,
+    Lock,
+    LockedBase,
+    LockedPackages,
+    LockedWheel,
+)
+from bakestone.core.lock.needs import Distro, Needs, Wheel
 
 AHEAD = timedelta(days=1)
 """How far a clock may be behind that of the machine that wrote a lock."""
@@ -59,6 +66,9 @@ def doubts(lock: Lock, needs: Needs, now: datetime, site: Callable[[Distro], str
         elif locked and artifact.size and locked.size != artifact.size:
             text = f"the library's size is {artifact.size} bytes, and it says {locked.size}"
             found.append(Doubt(("artifacts", url), text))
+    for key, wheel in needs.wheels.items():
+        if key in lock.wheels:
+            found += (Doubt(("wheels", key), text) for text in _wheel(lock.wheels[key], wheel))
     return found
 
 
@@ -138,6 +148,17 @@ def _packages(
                 f"the archive as of {locked.snapshot} is older than the base image, which was made"
                 f" {datetime.fromtimestamp(base.epoch, UTC):%Y-%m-%d}: no version in it fits"
             )
+
+
+def _wheel(locked: LockedWheel, wheel: Wheel) -> Iterator[str]:
+    """Another size of a file whose checksum is the library's, once for all its platforms."""
+    found = {
+        f"the library's size of {filename} is {size} bytes, and it says {said}": None
+        for platform, (filename, sha256, size) in wheel.files
+        for name, checksum, said in [locked.files.get(platform, ("", "", size))]
+        if (name, checksum) == (filename, sha256) and said != size
+    }
+    yield from found
 
 
 def _closures(locked: LockedPackages) -> Iterator[str]:

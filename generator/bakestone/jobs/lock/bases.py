@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.clients.registry.manifest import platform
 from bakestone.clients.site.site import Site
@@ -51,16 +49,10 @@ def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[s
 
 
 def _epoch(reference: str, digest: str, registry: Registry) -> int:
-    """When the base was made, in seconds since 1970: SOURCE_DATE_EPOCH of what is built on it."""
-    parsed = Reference.parse(reference)
-    name = f"{parsed.host}/{parsed.repository}@{digest}"
+    """SOURCE_DATE_EPOCH of what is built on it: when the base was made."""
+    name = str(Reference.parse(reference).at(digest))
     manifest = registry.manifest(name)
-    created = registry.config(name, manifest).get("created") if manifest else None
-    try:
-        made = datetime.fromisoformat(str(created))
-        return max(0, int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()))
-    except (ValueError, OverflowError):
-        return 0
+    return registry.created(name, manifest) if manifest else 0
 
 
 def _from_library(base: Base, why: str, now: str) -> LockedBase:

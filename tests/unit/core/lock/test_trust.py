@@ -43,6 +43,13 @@ def owner(lock: Lock) -> None:
     lock.artifacts[url] = replace(lock.artifacts[url], component="git@1")
 
 
+def wheel_size(lock: Lock) -> None:
+    """Write another size into the entry of a wheel."""
+    key, wheel = next(iter(lock.wheels.items()))
+    platform, (name, sha256, size) = next(iter(wheel.files.items()))
+    lock.wheels[key] = replace(wheel, files=wheel.files | {platform: (name, sha256, size + 1)})
+
+
 EDITED = {
     "another digest of the library": (
         base(DEBIAN, digest=f"sha256:{made_up('x')}"),
@@ -61,6 +68,7 @@ EDITED = {
         base(DEBIAN, digest="", platforms={}, resolved_from="registry"),
         "it says that a registry answered, and has no digest",
     ),
+    "another size of a wheel": (wheel_size, " bytes, and it says "),
     "a time that is yet to come": (
         base(DEBIAN, resolved="2099-01-01T00:00:00Z"),
         "it says that it was resolved 2099-01-01T00:00:00Z, which is yet to come",

@@ -20,16 +20,18 @@ from bakestone.clients.engine.buildx import Definition, Engine, Target
 from bakestone.clients.engine.events import State
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import Session
+from bakestone.clients.registry.client import Registry
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Component, Repository
 from bakestone.core.lock import demand
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.lock import LockedBase, LockedPackages
+from bakestone.core.lock.lock import REGISTRY, LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.lock.openpgp import fingerprints
 from bakestone.jobs.doctor import answers
 from bakestone.jobs.doctor.checks import machine, packages, repositories
+from bakestone.jobs.doctor.checks.bases import Bases
 from bakestone.jobs.doctor.checks.packages import Question
 from bakestone.jobs.doctor.report import (
     BROKEN,
@@ -39,6 +41,7 @@ from bakestone.jobs.doctor.report import (
     DoctorReport,
     Trouble,
 )
+from tests.support import imageserver
 from tests.support.keys import KEYS, STRANGER, THIRD, VENDOR
 from tests.support.mirror import FIRST
 from tests.support.samples import MANY, made_up, made_up_lock, project
@@ -109,6 +112,21 @@ SETS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
 QUESTION = Question(
     "debian:12", "linux/amd64", BASE, "apt", sets=SETS, loose=[(("wget=1.21",), ("c",))]
 )
+
+
+def test_a_time_that_a_registrys_base_does_not_have_is_told() -> None:
+    """SOURCE_DATE_EPOCH of everything that is built on it."""
+    both = ("linux/amd64", "linux/arm64")
+    with imageserver.serving() as server:
+        index = server.image("team/base", "1", *both)
+        platforms = server.platforms("team/base", "1")
+        ref, made = f"{server.name}/team/base:1", 1763596800 + 365 * 86400
+        locked = LockedBase(index, platforms, REGISTRY, "2026-11-22T00:00:00Z", made)
+        users = Users(platforms={platform: {"one": None} for platform in both})
+        asked = Bases(Registry(Site()))
+        assert list(asked.check(ref, locked, users)) == []
+        (row,) = asked.check(ref, replace(locked, epoch=made - 86400), users)
+    assert f"made 2026-11-20 (`epoch: {made}`), and the lock says 2026-11-19" in row.why
 
 
 def test_apt_s_answers_become_rows_by_who_is_hit() -> None:

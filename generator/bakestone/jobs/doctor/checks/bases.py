@@ -4,12 +4,13 @@ and may this account push where the images go?
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from bakestone.clients.http.session import UnreachableError
 from bakestone.clients.registry.client import Manifest, Reference, Registry
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.lock import LockedBase
+from bakestone.core.lock.lock import REGISTRY, LockedBase
 from bakestone.errors import BakestoneError
 from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
 
@@ -48,7 +49,9 @@ class Bases:
             yield self._gone(tag, f"{host} no longer has {locked.digest[:19]}")
         elif "manifests" not in manifest.data:
             self._found(ref, manifest, users.platforms)
+            yield from self._time(locked, {"": (str(place.at(locked.digest)), manifest)}, host)
         else:
+            images: dict[str, tuple[str, Manifest]] = {}
             for platform in users.platforms:
                 digest = manifest.platforms.get(platform)
                 said = locked.platforms.get(platform)
@@ -60,6 +63,7 @@ class Bases:
                 single = digest and self.registry.manifest(str(place.at(digest)))
                 if single:
                     self._found(ref, single, [platform])
+                    images[platform] = str(place.at(digest or "")), single
                     continue
                 if digest:
                     why = f"has the index, but no longer {digest[:19]}, the image for {platform}"
@@ -69,6 +73,20 @@ class Bases:
                     why = f"has it for {has}, not for {platform}"
                     hint = "take the platform out of the family, or choose another version"
                 yield Trouble(f"{host} {why}", hint, variants=users.on(platform))
+            if images.keys() >= locked.platforms.keys():
+                yield from self._time(locked, images, host)
+
+    def _time(
+        self, locked: LockedBase, images: Mapping[str, tuple[str, Manifest]], host: str
+    ) -> Iterator[Trouble]:
+        """Another time than the oldest of these images has: everything built on them gets it."""
+        if locked.resolved_from != REGISTRY or not images:
+            return
+        made = min(self.registry.created(name, manifest) for name, manifest in images.values())
+        if made != locked.epoch:
+            has, says = (_day(seconds) for seconds in (made, locked.epoch))
+            why = f"has an image made {has} (`epoch: {made}`), and the lock says {says}"
+            yield Trouble(f"{host} {why}", f"was it edited by hand? {_AGAIN}")
 
     def _gone(self, tag: str, why: str) -> Trouble:
         now = self.registry.head(tag)
@@ -80,6 +98,10 @@ class Bases:
     def _found(self, ref: str, manifest: Manifest, platforms: Iterable[str]) -> None:
         self.there |= {(ref, platform) for platform in platforms}
         self.sizes[ref] = self.sizes.get(ref, 0) + sum(layer.size for layer in manifest.layers)
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}" if seconds else "at no known time"
 
 
 def pushable(repository: str, registry: Registry) -> list[Trouble]:
