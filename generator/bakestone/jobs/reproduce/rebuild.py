@@ -4,7 +4,6 @@ with a second build.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +22,7 @@ from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import ENVIRONMENT, USAGE, BakestoneError, fail
 from bakestone.jobs.publish import failures
 from bakestone.jobs.publish.order import order
-from bakestone.jobs.publish.watching import Board
+from bakestone.jobs.publish.watching import Board, Status
 from bakestone.jobs.reproduce.images import ImageDifference, Published, Store, compare
 
 REGISTRY, REBUILD = "registry", "rebuild"
@@ -158,32 +157,55 @@ def _build(
     watching: Watching,
     before: Mapping[str, datetime],
 ) -> dict[str, datetime]:
-    """Build everything without a cache, into one layout: stages that variants share are built and
-    stored once.
+    """Build everything without a cache, in one call: stages that variants share are built once.
+    Then export it into one layout.
 
     `before` is when the steps of the build before this one began; gives those of this one. A step
     that began as that one did was not run again, and what it made proves nothing: it would have
     begun `FORGOTTEN` seconds later.
     """
-    targets = {}
-    for variant in plan.variants:
-        destination = capabilities.layout(_name(variant), layout.folder, plan.compression)
-        target = plan.target(variant, destination, attest=False)
-        targets[variant.target] = target | {"no-cache": True}
+    targets = {
+        variant.target: plan.target(variant, "type=cacheonly", attest=False) | {"no-cache": True}
+        for variant in plan.variants
+    }
     for tries in range(1, TRIES + 1):
-        layout.folder.mkdir(exist_ok=True)
         with watching(plan.variants) as board:
             state, good = engine.bake({"target": targets}, watch=board.watch if board else None)
-        ran = state.runs()
-        if good and all(ran[step] - before[step] > LATER for step in ran.keys() & before.keys()):
-            return ran
+            ran = state.runs()
+            seen = ran.keys() & before.keys()
+            if good and all(ran[step] - before[step] > LATER for step in seen):
+                for variant in plan.variants:
+                    _export(plan, variant, engine, layout, board)
+                return ran
         problem = _problem(plan, engine, state, good=good)
         if tries == TRIES or problem.code != ENVIRONMENT:
             raise problem
-        if good:
-            shutil.rmtree(layout.folder)
         time.sleep(FORGOTTEN)
     raise AssertionError("the last try returns or raises")
+
+
+def _export(
+    plan: BuildPlan, variant: PlannedVariant, engine: Engine, layout: Layout, board: Board | None
+) -> None:
+    """Write what was just built into the layout: of several results BuildKit takes the newest.
+
+    One variant at a time. BuildKit asks each client every five seconds whether it is there, on the
+    connection that brings the layers as well, and gives it up when two questions get no answer
+    (session/grpc.go): four images of gigabytes at once are enough for that on a slow disk.
+    """
+    destination = capabilities.layout(_name(variant), layout.folder, plan.compression)
+    target = plan.target(variant, destination, attest=False)
+    for tries in range(1, TRIES + 1):
+        layout.folder.mkdir(exist_ok=True)
+        if board:
+            board.set(variant.name, Status.BUILDING, "export")
+        state, good = engine.bake({"target": {variant.target: target}})
+        if good:
+            return
+        problem = _problem(plan.of([variant]), engine, state, good=False)
+        if tries == TRIES or problem.code != ENVIRONMENT:
+            raise problem
+        time.sleep(FORGOTTEN)
 
 
 def _problem(plan: BuildPlan, engine: Engine, state: State, *, good: bool) -> BakestoneError:
