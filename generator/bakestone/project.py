@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from bakestone.clients import bounds
 from bakestone.clients.registry import limits
 from bakestone.clients.site import site
+from bakestone.core.documents import template
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import budget, frameworks, lockfile, staleness, survey
@@ -31,6 +33,8 @@ from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
 
 BAKE_FILE = "docker-bake.json"
+
+template.bound(bounds.bounded)  # for everything that reads a project
 
 
 @dataclass

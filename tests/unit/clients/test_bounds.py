@@ -1,4 +1,4 @@
-"""Templates of a team run in a sandbox, with bounds."""
+"""What a template of a team may take of memory and time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import resource
 
 import pytest
 
+from bakestone.clients import bounds
 from bakestone.core.documents import template
 from bakestone.errors import BakestoneError
 
@@ -22,6 +23,11 @@ GREEDY = {
 }
 
 
+@pytest.fixture(autouse=True)
+def bound() -> None:
+    template.bound(bounds.bounded)
+
+
 @pytest.mark.parametrize("text", GREEDY.values(), ids=GREEDY)
 def test_a_template_that_wants_all_memory_is_a_finding(text: str) -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
@@ -36,9 +42,9 @@ def test_a_template_that_wants_all_memory_is_a_finding(text: str) -> None:
 
 
 def test_a_template_that_never_ends_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template, "SECONDS", 0.2)
+    monkeypatch.setattr(bounds, "SECONDS", 0.2)
     loops = "".join(f"{{% for {n} in range(99999) %}}" for n in "abc")
     text = f"{loops}{'{% endfor %}' * 3}"
     with pytest.raises(BakestoneError) as refused:
         template.render(text, {}, origin="components/own/install.j2")
-    assert "it takes more than" in refused.value.findings[0].message
+    assert "it takes more than 0.2 seconds" in refused.value.findings[0].message
