@@ -365,7 +365,7 @@ def add(
     fetching: Fetching,
 ) -> None:
     """Fetch a file, hash it, and write its VERSION to components/NAME/versions.yaml beside
-    images.yaml.
+    images.yaml. A version that is there by other methods gets a further one with --method.
 
     Its checksum is computed, so its confidence is low; medium when --sha256 said the same. A file
     that is not what --sha256 says is refused, and nothing is written. Bakestone's own components
@@ -376,14 +376,17 @@ def add(
     """
     from bakestone.cli.terminal import say
     from bakestone.cli.views import library as library_view
-    from bakestone.jobs.library import acquire, update
+    from bakestone.jobs.library import acquire, additions, update
 
     library = options.library_beside(matrix_path)
     found, folder = _component(library, name), matrix_path.parent / "components"
-    if not urls and update.finds(found, method):
-        updater = update.Updater(library, fetching.site, folder, options.today(), say)
-        library_view.added_from_index(updater.add(found, version), name, version)
-        return
+    additions.check_new(found, version, method)
+    if not urls:
+        if update.finds(found, method):
+            updater = update.Updater(library, fetching.site, folder, options.today(), say)
+            library_view.added_from_index(updater.add(found, version, method), name, version)
+            return
+        additions.method_for(found, method, urls)  # what takes no file needs no --url
     with fetching(urls) as source:
         added = acquire.add(found, version, method, measures, source, folder)
     library_view.added(added)

@@ -256,11 +256,15 @@ def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
         if lacking := _unknown_packages(packages, _builder(method, wish)):
             return Obstacle(f"{asker}{lacking}")
     asking = [("", method.require, method.because)]
-    asking += [(f"{option.name} ", option.require, option.because) for option in options]
+    asking += [(f"the option {option.name} ", option.require, option.because) for option in options]
     for who, require, because in asking:
         for key, wanted in require.items():
             if not all_hold(wish.slots, {key: wanted}, host):
-                why = f"{who}needs {condition({key: wanted})}, not {shown(wish.slots, key, host)}"
+                # `cuda cuda` would read as a slip
+                asked = f"the component {key}" if wanted == (key,) else condition({key: wanted})
+                instead = shown(wish.slots, key, host)
+                but = "and there is" if instead.startswith("no ") else "not"
+                why = f"{who}needs {asked}, {but} {instead}"
                 return Obstacle(f"{why}: {because}" if because else why)
     key = ENTRIES.get(method.name, "")
     entries = version.methods[method.name].get(key)

@@ -269,13 +269,17 @@ class Updater:
         """Whether the folder that is written has the component itself."""
         return (self.folder / component.name).resolve() == component.folder.resolve()
 
-    def add(self, component: Component, version: str) -> Path:
-        """Write one version that the library does not have; gives the file.
+    def add(self, component: Component, version: str, method: str = "") -> Path:
+        """Write one version that the library does not have, or not by this method; gives the file.
 
         Raises `BakestoneError`, with nothing written, when the index does not have it either.
         """
-        additions.check_new(component, version)
+        additions.check_new(component, version, method)
         found, silent = self._read(component, version, write=True)
+        further = found.further.get(version, {})
+        if method in further:
+            entry: Entry = {"methods": {method: further[method]}}
+            return additions.write(self.folder, component, version, entry)
         if version not in found.added:
             if silent:
                 raise BakestoneError(silent, ENVIRONMENT)
