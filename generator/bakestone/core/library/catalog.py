@@ -111,9 +111,10 @@ class Library:
         """Every slot that some component fills."""
         return sorted({c.slot for c in self.components()})
 
-    def suggest(self, name: str) -> str:
-        """A hint for an unknown component."""
-        return near(name, self.names, f"known components: {', '.join(self.names)}")
+    def suggest(self, name: str, *, slots: bool = False) -> str:
+        """A hint for an unknown component, or a word that may be a slot as well."""
+        known = [*self.names, *self.slots] if slots else self.names
+        return near(name, known, f"known components: {', '.join(self.names)}")
 
 
 def not_to_be_had(component: Component, version: str) -> tuple[str, str] | None:

@@ -207,7 +207,9 @@ def held(component: Component) -> dict[str, list[Json]]:
 
 @dataclass(frozen=True)
 class Updater:
-    """Reads the sources of a site, and writes to a folder of components; `day` is today."""
+    """Reads the sources of a site, and writes to a folder of components; `day` is today. `say` is
+    told one line for each component, as it begins.
+    """
 
     library: Library
     site: Site
@@ -223,7 +225,7 @@ class Updater:
     @cached_property
     def vendor(self) -> Vendor:
         """What vendors' repositories list; each list is asked for once."""
-        return Vendor(self.pages.asker, self.day.isoformat(), self.say)
+        return Vendor(self.pages.asker, self.day.isoformat())
 
     def update_all(self, components: Iterable[Component], *, write: bool) -> LibraryUpdate:
         """As `update`, of several: what one server does not answer the others do."""
@@ -302,6 +304,7 @@ class Updater:
 
         Raises `BakestoneError` when none did.
         """
+        self.say(f"{component.name}: read")
         reads: list[SourceRead] = []
         silent: list[BakestoneError] = []
         for source in self._sources(component, only, write=write):
@@ -333,7 +336,7 @@ class Updater:
             found.append(lambda: reads(component, rules, held(component), only))
         if "list" in data:
             listing = _listing(document)
-            publisher = Publisher(self.pages.asker, self.day.isoformat(), self.say)
+            publisher = Publisher(self.pages.asker, self.day.isoformat())
             own = self._own(component)
             found.append(
                 lambda: publisher.read(component, listing, rules, only, write=write, own=own)
@@ -388,7 +391,6 @@ class Updater:
             findings.extend(_lost(component, version, wheels, pages))
         left_out = dict(found.left_out)
         for name, release in lacking.items():
-            self.say(f"{project}=={release}: what it asks for")
             parts = self._pinned(rules, release, pages)
             wheels = indexed.entries(rules, parts, pages, self._glibc(component))
             data: Entry = {"wheels": wheels, "source": self._source(parts), "confidence": "high"}
@@ -439,7 +441,6 @@ class Updater:
 
     def files(self, project: str) -> list[IndexFile]:
         """What the indexes list of a project. Raises `BakestoneError` (exit 3) without answer."""
-        self.say(f"{project}: read")
         try:
             pages = self.pages.of(project)
         except (HttpError, ValueError) as problem:
@@ -512,7 +513,6 @@ class Updater:
             wanted, limits = f"{project}=={version}", rules.constrained(version)
             found = {}
             for python in pythons:
-                self.say(f"{wanted}: what it asks for with Python {python}")
                 places = self.pages.places()
                 found[python] = uv.closure(wanted, python, glibc, limits, places)
             sets = found
