@@ -17,6 +17,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import packages_for
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.environment import Environments
 from bakestone.project import Project
 from tests.support.samples import ROOT, locked, project, refused
 from tests.support.stages import stage_texts
@@ -531,3 +532,29 @@ def test_versions_are_newest_first() -> None:
         )
         found = re.findall(r'^  "([^"]+)":$', text, flags=re.MULTILINE)
         assert found == sorted(found, key=version_key, reverse=True), name
+
+
+LAYOUTS = {
+    # version on a distro, by a method -> folders of Intel's layout that are named in its image
+    "2018": ("2018.3.222", "ubuntu@16.04", "archive", ["lib"]),
+    "2019": ("2019.9.304", "ubuntu@18.04", "archive", ["lib/release", "lib", "opt/mpi/libfabric"]),
+    "by wheel": ("2021.10.0", "debian@12", "wheel", ["lib", "opt/mpi/libfabric"]),
+    "newer": ("2021.16.1", "debian@12", "wheel", ["lib", "opt/mpi/libfabric"]),
+}
+
+
+@pytest.mark.parametrize(("version", "distro", "method", "wanted"), LAYOUTS.values(), ids=LAYOUTS)
+def test_intel_mpi_is_looked_for_where_it_is(
+    version: str, distro: str, method: str, wanted: list[str], library: Library, tmp_path: Path
+) -> None:
+    text = family("f", distro, f"intelmpi@{version}", rest=f"methods: {{intelmpi: {method}}}")
+    (variant,) = project(tmp_path, HEAD + text, library=library).matrix.variants
+    found = Environments().of(variant)
+    folders = [
+        path.removeprefix("/opt/intelmpi/").removesuffix("/libfabric/lib")
+        for path in found["LD_LIBRARY_PATH"].split(":")
+    ]
+    assert folders == [path.removesuffix("/libfabric") for path in wanted]
+    fabric = "opt/mpi/libfabric" in wanted
+    assert ("/opt/intelmpi/opt/mpi/libfabric/lib/prov" in Environments().named(variant)) is fabric
+    assert not any("/usr/lib" in path for path in Environments().named(variant))

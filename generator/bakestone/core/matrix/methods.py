@@ -170,7 +170,8 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
         if missing := [p for p in wish.platforms if p not in made_for]:
             return _cannot(wish, f"is not for {', '.join(missing)}"), base
         return replace(chosen, method=INHERITED, why="the base image"), base
-    named = [chosen.component.packages, chosen.component.development.packages]
+    about = chosen.component
+    named = [about.packages, about.python_packages, about.development.packages]
     for option in chosen.options:
         named += [option.packages, option.development]
     unknown = (_unknown_packages(mapping, wish.distro.line) for mapping in named)

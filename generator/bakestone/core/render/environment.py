@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from bakestone.core.documents import template
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.checks.terms import accepted
-from bakestone.core.matrix.conditions import PYTHONS, python
+from bakestone.core.matrix.conditions import own_python, python
 from bakestone.core.matrix.variant import DEVEL, Chosen, Variant
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -110,8 +110,7 @@ def python_home(variant: Variant) -> str:
     minor = python(variant.slots)
     if minor is None:
         return ""
-    own = next((slot for slot in PYTHONS if slot in variant.slots), "")
-    if own and not variant.slots[own].of_distro:
+    if own := own_python(variant.slots):
         return f"{variant.context[own]['prefix']}/lib/python{minor}/site-packages"
     apt = variant.context["distro"]["package_manager"] == "apt"
     return f"/usr/local/lib/python{minor}/{'dist' if apt else 'site'}-packages"
