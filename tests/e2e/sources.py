@@ -17,7 +17,7 @@ from tests.e2e.fileserver import FileServer
 from tests.e2e.workspace import Workspace
 
 GIT, OPENMPI4, OPENMPI5, UCX = "2.39.5", "4.1.4", "5.0.7", "1.13.1"
-MPICH, PMIX = "4.0.2", "5.0.5"
+MPICH, PMIX, LIBFABRIC = "4.0.2", "5.0.5", "2.1.0"
 TARBALLS = {
     ("git", GIT): f"git-{GIT}.tar.gz",
     ("openmpi", OPENMPI4): f"openmpi-{OPENMPI4}.tar.bz2",
@@ -25,11 +25,12 @@ TARBALLS = {
     ("ucx", UCX): f"ucx-{UCX}.tar.gz",
     ("mpich", MPICH): f"mpich-{MPICH}.tar.gz",
     ("pmix", PMIX): f"pmix-{PMIX}.tar.bz2",
+    ("libfabric", LIBFABRIC): f"libfabric-{LIBFABRIC}.tar.bz2",
 }
 
-# apt fetches the sources of two of Debian's releases, with its own checks. UCX's is of its
-# repository, without the generated files that its release tarballs have: they are made as the
-# project makes them. PMIx is the release that Open MPI 5.0.7 brings along, whole.
+# apt fetches the sources of two of Debian's releases, with its own checks. UCX's and libfabric's
+# are of their repositories, without the generated files that release tarballs have: they are made
+# as the projects make them. PMIx is the release that Open MPI 5.0.7 brings along, whole.
 FETCH = """\
 FROM {base} AS fetch
 RUN <<'EOF'
@@ -44,6 +45,7 @@ cd /src
 for package in git/bookworm openmpi/bookworm openmpi/trixie ucx/bookworm mpich/bookworm; do
   apt-get -q source --download-only "$package"
 done
+apt-get -q source --download-only --tar-only libfabric/trixie
 xz -dc git_*.orig.tar.xz | gzip -n1 >/out/git-{git}.tar.gz
 for version in {openmpi4} {openmpi5}; do
   xz -dc "openmpi_$version.orig.tar.xz" | bzip2 -1 >"/out/openmpi-$version.tar.bz2"
@@ -53,6 +55,10 @@ tar -xf openmpi_{openmpi5}.orig.tar.xz openmpi-{openmpi5}/3rd-party/openpmix
 mv openmpi-{openmpi5}/3rd-party/openpmix pmix-{pmix}
 tar --sort=name --mtime=@315532800 --owner=0 --group=0 --numeric-owner -c pmix-{pmix} |
   bzip2 -1 >/out/pmix-{pmix}.tar.bz2
+tar -xf libfabric_{libfabric}.orig.tar.xz
+(cd libfabric-{libfabric} && ./autogen.sh)
+tar --sort=name --mtime=@315532800 --owner=0 --group=0 --numeric-owner -c libfabric-{libfabric} |
+  bzip2 -1 >/out/libfabric-{libfabric}.tar.bz2
 tar -xf ucx_*.orig.tar.xz
 cd ucx-{ucx}
 tar -xf ../ucx_*.debian.tar.xz
@@ -72,7 +78,7 @@ def fetch(engine: Engine, folder: Path) -> dict[str, bytes]:
     """File name -> upstream's sources, from Debian's archive."""
     base = f"{engine.mirror or 'docker.io/library'}/debian:12"
     versions = {"git": GIT, "openmpi4": OPENMPI4, "openmpi5": OPENMPI5, "ucx": UCX}
-    text = FETCH.format(base=base, **versions, mpich=MPICH, pmix=PMIX)
+    text = FETCH.format(base=base, **versions, mpich=MPICH, pmix=PMIX, libfabric=LIBFABRIC)
     engine.docker("build", "--output", f"type=local,dest={folder}", "-", stdin=text)
     return {name: (folder / name).read_bytes() for name in TARBALLS.values()}
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.engine import Engine
 from tests.e2e.fileserver import FileServer
-from tests.e2e.sources import MPICH, OPENMPI4, OPENMPI5, PMIX, UCX, overlays
+from tests.e2e.sources import LIBFABRIC, MPICH, OPENMPI4, OPENMPI5, PMIX, UCX, overlays
 from tests.e2e.workspace import Workspace
 
 pytestmark = pytest.mark.compiles
@@ -119,3 +119,19 @@ def test_mpich_becomes_an_image_from_source(
     }
     said = engine.run(f"{image['repository']}:{image['tag']}", PROGRAM)
     assert said.split() == ["met"]
+
+
+def test_libfabric_becomes_an_image_from_source(
+    workspace: Workspace, vendor: FileServer, engine: Engine, tarballs: dict[str, bytes]
+) -> None:
+    workspace.site(urls=overlays(workspace, vendor, tarballs))
+    axes = {"distro": ["debian@12"], "libfabric": [LIBFABRIC]}
+    workspace.images({"name": "fabric", "axes": axes, "name_slots": ["libfabric", "distro"]})
+    workspace.lock_and_generate()
+    workspace.bakestone("build", "--push")
+
+    (image,) = workspace.release()["images"]
+    measured = image["inventory"]["components"]["libfabric"]["measured"]
+    assert (measured["version"], measured["efa"], measured["verbs"]) == (LIBFABRIC, "yes", "yes")
+    said = engine.run(f"{image['repository']}:{image['tag']}", "fi_info --version")
+    assert f"libfabric: {LIBFABRIC}" in said

@@ -81,6 +81,19 @@ def test_a_fourth_number_and_files_of_others_are_refused(workspace: Workspace) -
     assert f"files: {taken} is brought by cudnn@{wrong} and by a package of the distro" in said
 
 
+def test_a_folder_in_the_environment_that_is_not_there_is_refused(workspace: Workspace) -> None:
+    """As the stubs were, which CUDA's wheels do not have."""
+    components.copy_component("cuda", workspace.components)
+    path = workspace.components / "cuda" / "component.yaml"
+    text = path.read_text("utf-8").replace("'' if method == 'wheel' else ", "")
+    path.write_text(text.replace("/usr/local/nvidia/lib64, ", "/opt/elsewhere/lib, "), "utf-8")
+    versions = components.copy_component("nccl", workspace.components)
+    said = refused(workspace, "nccl", versions, NCCL)
+    assert "the image does not work for every user" in said
+    for missing in ("/usr/local/cuda-13.0/lib64/stubs", "/opt/elsewhere/lib"):
+        assert f"the environment names {missing}, which is not there" in said
+
+
 def test_an_onnx_runtime_for_another_accelerator_is_refused(workspace: Workspace) -> None:
     """The wheel for OpenVINO in the place of the one for CPUs: both are called 1.24.1."""
     versions = components.copy_component("onnxruntime", workspace.components)

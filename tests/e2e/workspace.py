@@ -22,9 +22,9 @@ import yaml
 from tests.e2e.engine import CA, Engine
 from tests.e2e.oci import Repository
 
-TIMEOUT = 1800
-"""Seconds that one command may take: several times the longest one (three builds of Open MPI) on
-two cores with nothing cached.
+TIMEOUT = 5400
+"""Seconds that one command may take: several times the longest one (MPICH from source, three builds
+of Open MPI) on two cores with nothing cached, since others may use them as well.
 """
 STOP = 300
 """Seconds that a command may take to end once it was told to, on two loaded cores."""

@@ -10,6 +10,7 @@ import pytest
 
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import samples
+from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.checks import rules
 from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Variant
@@ -287,6 +288,23 @@ def test_a_python_that_the_distro_does_not_have_comes_from_source(
         in told
     )
     assert "> /out/opt/python/lib/python3.11/site-packages/onnxruntime.pth" in told
+
+
+@pytest.mark.parametrize(
+    ("axes", "has"),
+    [
+        ("onnxruntime: [onnxruntime@1.23.2]", True),
+        ("onnxruntime: [onnxruntime@1.23.2], python: ['3.11.2']", True),  # the distro's own
+        ("onnxruntime: [onnxruntime@1.23.2], python: ['3.12.9']", False),
+        ("onnxruntime: [onnxruntime@1.23.2], conda: [miniforge@26.3.2-3]", False),
+        ("conda: [miniforge@26.3.2-3]", False),
+    ],
+)
+def test_the_distros_python_comes_only_where_there_is_no_other(
+    axes: str, has: bool, library: Library, tmp_path: Path
+) -> None:
+    variant = only(library, tmp_path, text("debian@12", axes))
+    assert ("python3" in Survey(library).base_packages(variant).names) is has
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from bakestone.core.library.component import Component
 from bakestone.core.library.version import Version
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.environment import Environments
 from tests.support.samples import ROOT, locked, project, refused
 
 FAMILY = """\
@@ -429,3 +430,30 @@ def test_every_package_of_nvidias_dockerfiles_is_pinned_as_the_facts_say(library
             for name, pin in entry["install"].items()
         }
         assert asked <= have, (image["cuda"], distro, asked - have)
+
+
+NAMED = {
+    # what is chosen, and its role -> the last variables' worth: what the image must have of CUDA
+    "by wheel": ("distro: [debian@12], cuda: ['13.0.2']", "devel", ["bin", "lib64"]),
+    "by apt": ("distro: [ubuntu@22.04], cuda: ['12.8.1']", "devel", ["bin", "lib64/stubs"]),
+    "lean": ("distro: [debian@12], cuda: ['13.0.2']", "runtime", ["lib64"]),
+    "libraries alone": ("distro: [debian@12], cuda: [cuda-runtime@13.0.2]", "devel", ["lib64"]),
+}
+
+
+@pytest.mark.parametrize(("axes", "role", "folders"), NAMED.values(), ids=list(NAMED))
+def test_the_environment_names_what_the_image_has(
+    axes: str, role: str, folders: list[str], library: Library, tmp_path: Path
+) -> None:
+    text = (
+        "version: 1\nregistry: localhost:5000/base\naccept: [nvidia-eula]\nfamilies:\n"
+        f"  - {{name: f, roles: [{role}], axes: {{{axes}}}}}\n"
+    )
+    (variant,) = project(tmp_path, text, library=library).matrix.variants
+    environments = Environments()
+    found, prefix = environments.of(variant), variant.context["cuda"]["prefix"]
+    assert environments.named(variant) == tuple(f"{prefix}/{folder}" for folder in folders)
+    assert ("LIBRARY_PATH" in found) is ("lib64/stubs" in folders)
+    assert (f"{prefix}/bin" in found["PATH"]) is ("bin" in folders)
+    # what the machine brings is named all the same
+    assert found["LD_LIBRARY_PATH"].startswith("/usr/local/nvidia/lib:")

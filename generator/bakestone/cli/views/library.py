@@ -12,7 +12,7 @@ from bakestone.cli.terminal import console, paragraph, put, put_json, put_line, 
 from bakestone.clients.http.session import readable
 from bakestone.core.documents.words import count
 from bakestone.core.library.component import Component
-from bakestone.errors import Finding
+from bakestone.errors import Finding, render
 from bakestone.jobs.library.acquire import AddedVersion
 from bakestone.jobs.library.additions import FetchedFile
 from bakestone.jobs.library.browse import BUILT_IN, ComponentRow, VersionRow
@@ -65,6 +65,22 @@ def components(entries: Sequence[ComponentRow], *, as_json: bool) -> None:
     put_line(paragraph(f"{summary(entries)}; `bakestone versions COMPONENT` shows one"))
 
 
+def slot(name: str, found: Sequence[tuple[ComponentRow, Sequence[str]]], *, as_json: bool) -> None:
+    """The components of a slot, and the newest versions of each."""
+    if as_json:
+        plain = [{**asdict(row), "newest_versions": list(versions)} for row, versions in found]
+        put_json({"slot": name, "components": plain})
+        return
+    listed = table("component", "versions", folded=("newest versions", "methods"))
+    for row, versions in found:
+        more = ["..."] if row.versions > len(versions) else []
+        newest, methods = ", ".join([*versions, *more]), ", ".join(row.methods)
+        listed.add_row(row.component, str(row.versions), newest or "-", methods or "-")
+    put(listed)
+    shows = "`bakestone versions COMPONENT` shows one"
+    put_line(paragraph(f"{count(len(found), 'component')} of the slot {name}; {shows}"))
+
+
 def framework(found: FrameworkPins, *, as_json: bool) -> None:
     """What a framework's wheel pins, what the library has of it, and a value to paste."""
     if as_json:
@@ -100,8 +116,10 @@ def updates(done: Sequence[ComponentUpdate], *, write: bool, as_json: bool) -> N
                 one.component, str(one.listed), str(one.held), str(left), ", ".join(new) or "-"
             )
         put(listed)
+        told = [f for one in done for f in one.findings if f.severity == "warning"]
+        if told:
+            put_line(render(told))
         put_line(update_summary(done, write=write))
-    warn(finding for one in done for finding in one.findings if finding.severity == "warning")
 
 
 def update_summary(done: Sequence[ComponentUpdate], *, write: bool) -> str:

@@ -13,11 +13,13 @@ linked=$(./version) || fail "the program that was compiled with UCX's headers do
 [ "$linked" = "$version" ] || fail "ucx_info is $version, the library that programs link is $linked."
 
 # what it was built with: the modules, and whether their libraries are all there; those of CUDA's driver come with the machine
-cuda=no verbs=no
+cuda=no verbs=no gdrcopy=no
 ucx_info -b >build.txt || fail "ucx_info -b does not work."
 modules=$(sed -n 's/^#define uct_MODULES *"\(.*\)"$/\1/p' build.txt)
 case "$modules:" in *:cuda:*) cuda=yes ;; esac
 case "$modules:" in *:ib:*) verbs=yes ;; esac
+if grep -q '^#define uct_cuda_MODULES *".*:gdrcopy[:"]' build.txt &&
+  ldd "$PREFIX/lib/ucx/libuct_cuda_gdrcopy.so" 2>/dev/null | grep -q 'libgdrapi\.so.* => /'; then gdrcopy=yes; fi
 for module in $(echo "$modules" | tr : ' '); do
   library=$PREFIX/lib/ucx/libuct_$module.so
   [ -e "$library" ] || fail "the module $module is missing."
@@ -42,4 +44,5 @@ wait "$server" || { cat server.txt >&2; fail "the process that answered failed."
 echo "version=$version"
 echo "cuda=$cuda"
 echo "verbs=$verbs"
+echo "gdrcopy=$gdrcopy"
 echo "transports=$transports"

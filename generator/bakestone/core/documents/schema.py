@@ -170,6 +170,8 @@ def _explain(
                 yield f"the key {key!r} is missing{inside}", described, here
     elif rule == "type":
         message, general = _wrong_type(document, path, wanted, value)
+        if general == INDENTATION and hint:
+            general = hint
         in_unit = f"write its unit: {value}{about.get('x-unit')}; {hint}"
         yield message, in_unit if type(value) is int and "x-unit" in about else general, here
     elif rule == "pattern":
@@ -204,6 +206,8 @@ def _description(about: Json) -> str:
     return str(about.get("description") or definition.get("description", ""))
 
 
+INDENTATION = "look at the indentation of this line and the next"
+"""What to do about a value of another kind, where nothing better is known."""
 _KINDS = {type(None): "empty", bool: "a truth value", date: "a date", datetime: "a date"}
 """How YAML reads a plain value that should have been text; a number when it is none of these."""
 _TYPES = {
@@ -230,7 +234,11 @@ def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any) -> tup
         raw = document.raw.get(path, "") or "this"
         empty = "write [none], which leaves the slot empty, or take the axis out"
         return f"{must}, and {raw} is empty in YAML", empty
-    return must, "look at the indentation of this line and the next"
+    if wanted == "array" and not isinstance(value, dict):
+        return must, f"write it as a list: [{document.raw.get(path, value)}]"
+    if "axes" in path and isinstance(value, list):  # nothing there but `with` is a list
+        return must, near(_name(path), ["with"], INDENTATION)
+    return must, INDENTATION
 
 
 def _name(path: Path_) -> str:

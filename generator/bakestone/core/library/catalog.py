@@ -111,9 +111,10 @@ class Library:
         """Every slot that some component fills."""
         return sorted({c.slot for c in self.components()})
 
-    def suggest(self, name: str) -> str:
-        """A hint for an unknown component."""
-        return near(name, self.names, f"known components: {', '.join(self.names)}")
+    def suggest(self, name: str, *, slots: bool = False) -> str:
+        """A hint for an unknown component, or a word that may be a slot as well."""
+        known = [*self.names, *self.slots] if slots else self.names
+        return near(name, known, f"known components: {', '.join(self.names)}")
 
 
 def not_to_be_had(component: Component, version: str) -> tuple[str, str] | None:
@@ -135,10 +136,18 @@ minor or two, and not the `12.44` of a typing error.
 """
 
 
-def _apart(one: str, other: str) -> tuple[int, ...]:
-    """How far apart two versions are, number by number."""
-    numbers = ([int(n) for n in re.findall("[0-9]{1,9}", text)] for text in (one, other))
-    return tuple(abs(a - b) for a, b in zip_longest(*numbers, fillvalue=0))
+def _apart(wanted: str, other: str) -> tuple[int, ...]:
+    """How far another version is from the one that is wanted, number by number up to the first that
+    differs; behind that the newer is nearer where it is older than what is wanted (of all 2.x the
+    last is next to 3.0), and the older where it is newer.
+    """
+    numbers = ([int(n) for n in re.findall("[0-9]{1,9}", text)] for text in (wanted, other))
+    pairs = list(zip_longest(*numbers, fillvalue=0))
+    first = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    differing = pairs[first : first + 1]
+    side = -1 if any(b < a for a, b in differing) else 1
+    behind = (side * b for _, b in pairs[first + 1 :])
+    return (*(0,) * first, *(abs(a - b) for a, b in differing), *behind)
 
 
 def nearest_version(component: Component, version: str) -> str:

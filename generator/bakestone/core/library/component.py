@@ -252,6 +252,11 @@ class Component:
         return patterns(self.data.get("packages", {}))
 
     @cached_property
+    def python_packages(self) -> dict[str, tuple[str, ...]]:
+        """The distro's Python for an image that has no other: key -> names; see `packages_for`."""
+        return patterns(self.data.get("python_packages", {}))
+
+    @cached_property
     def users(self) -> dict[str, tuple[str, ...]]:
         """Of a distro: users that its image has, `name` or `name:id`, keyed as `packages`."""
         return patterns(self.data.get("users", {}))

@@ -73,6 +73,11 @@ def python(slots: Slots) -> str | None:
     return slots["distro"].version.known("python") if "distro" in slots else None
 
 
+def own_python(slots: Slots) -> str:
+    """The slot whose Python is not the distro's; empty where an image has the distro's, or none."""
+    return next((s for s in PYTHONS if s in slots and not slots[s].of_distro), "")
+
+
 def holds(slots: Slots, key: str, patterns: Iterable[str], host: Mapping[str, str]) -> bool:
     """Whether one of the patterns matches. What is not stated of the host holds."""
     if key == "distro" and key in slots:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 
 from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.suggest import near
@@ -253,10 +253,33 @@ class Expansion:
         whole = _inseparable(settled.slots) if role != DEVEL else None
         if whole:
             why = f"{whole.text} by {whole.method} comes with its compilers and headers"
-            how = "choose another method under `methods`, another component, or leave the role out"
+            how = partial(self.divisible, settled.slots, whole)
             self.tell(f"{why}: images of the role {role} are without", how, whole.where)
         made = (settled.slots, settled.base, settled.platforms, settled.left_out)
         self.variants.append(Variant(name, self.family, *made, role, added))
+
+    def divisible(self, slots: _Slots, whole: Chosen) -> str:
+        """What to do about a component whose method brings what it is developed with: another
+        method, or another component of the slot.
+        """
+        leave = "leave the role out"
+        apart = [m for m in whole.component.methods if not _is_whole(replace(whole, method=m))]
+        for method in apart:
+            asked = {**self.family.methods, whole.component.name: method}
+            if self.passes(slots, family=replace(self.family, methods=asked)):
+                return f"write `{whole.component.name}: {method}` under `methods`; or {leave}"
+
+        def passes(changed: _Slots) -> bool:
+            settled, _, problems = methods.settle(self.family, changed, self._decisions)
+            return not problems and not _is_whole(settled[whole.slot]) and self.passes(changed)
+
+        for component in self.library.of_slot(whole.slot):
+            if component is not whole.component:
+                for other in nearest.alike(whole, component):
+                    if passes(nearest.applied(slots, {whole.slot: other})):
+                        title = component.data.get("title", component.name)
+                        return f"take {other.pin} ({title}); or {leave}"
+        return f"choose another version or distro; or {leave}"
 
     def remedy(
         self, slots: _Slots, lack: profiles.Unfit, others: frozenset[tuple[str, str]]
@@ -273,13 +296,33 @@ class Expansion:
         passes: Callable[[_Slots], bool] | None = None,
     ) -> str:
         """What to do about a refused combination: the nearest that passes, or an exclude."""
-        found = nearest.nearest(slots, changeable, passes or self.passes, self.library)
         leave = "leave the combination out with `exclude`"
+        found = nearest.nearest(slots, changeable, passes or self.passes, self.library)
+        if passes is None and (other := self.by_other_methods(slots)):
+            if nearest.another(slots, found):
+                return f"{other}; or {leave}"
+            leave = f"{other}; or {leave}"
         if nearest.another(slots, found) and (there := self.elsewhere(slots)):
             return f"{self.on_platforms(there)}; or {leave}"
         if nearest.adds(slots, found):
-            return f"add {nearest.text(found)}; or {leave}"
-        return f"nearest that passes: {nearest.text(found)}; or {leave}" if found else leave
+            return f"add {nearest.text(slots, found)}; or {leave}"
+        return f"nearest that passes: {nearest.text(slots, found)}; or {leave}" if found else leave
+
+    def by_other_methods(self, slots: _Slots) -> str:
+        """What to write under `methods` so that a combination passes as it is; empty where what the
+        family asks for there is no obstacle.
+        """
+        asked = [c for c in slots.values() if c.component.name in self.family.methods]
+        for number in range(1, len(asked) + 1):
+            for some in combinations(asked, number):
+                names = [chosen.component.name for chosen in some]
+                kept = {n: m for n, m in self.family.methods.items() if n not in names}
+                family = replace(self.family, methods=kept)
+                if self.passes(slots, family=family):
+                    settled, _, _ = methods.settle(family, slots)
+                    those = (f"`{c.component.name}: {settled[c.slot].method}`" for c in some)
+                    return f"write {' and '.join(those)} under `methods`"
+        return ""
 
     def elsewhere(self, slots: _Slots) -> list[str]:
         """The platforms on which a refused combination would pass."""
@@ -305,15 +348,19 @@ class Expansion:
         slots: _Slots,
         but: frozenset[tuple[str, str]] = frozenset(),
         platforms: tuple[str, ...] = (),
+        family: Family | None = None,
     ) -> bool:
         """Whether a combination breaks no rule, can be installed, and fits the profiles, apart from
-        the requirements in `but`; on the family's platforms, or others.
+        the requirements in `but`; on the family's platforms, or others, and by its methods, or as
+        `family` has them.
         """
         if any(True for _ in rules.refusals(slots, self.family.host, self._verdicts)):
             return False
-        settled, _, problems = methods.settle(self.family, slots, self._decisions, platforms)
+        known = self._decisions if family is None else None
+        family = family or self.family
+        settled, _, problems = methods.settle(family, slots, known, platforms)
         return not problems and all(
-            unfit.asks in but for unfit in profiles.refusals(self.family, settled, self.profiles)
+            unfit.asks in but for unfit in profiles.refusals(family, settled, self.profiles)
         )
 
 
@@ -327,8 +374,11 @@ def _meant(text: str, fitting: Sequence[Component]) -> str:
 
 def _inseparable(slots: _Slots) -> Chosen | None:
     """What cannot leave out what programs are made with, by the method that was chosen for it."""
-    chosen = (c for c in slots.values() if c.method in c.component.development.inseparable)
-    return next(chosen, None)
+    return next(filter(_is_whole, slots.values()), None)
+
+
+def _is_whole(chosen: Chosen) -> bool:
+    return chosen.method in chosen.component.development.inseparable
 
 
 def _resolve(slot: str, pick: Pick, version: str, library: Library) -> Chosen | Finding:

@@ -170,7 +170,8 @@ def _decide(wish: _Wish, conditions: tuple[str, ...]) -> _Decision:
         if missing := [p for p in wish.platforms if p not in made_for]:
             return _cannot(wish, f"is not for {', '.join(missing)}"), base
         return replace(chosen, method=INHERITED, why="the base image"), base
-    named = [chosen.component.packages, chosen.component.development.packages]
+    about = chosen.component
+    named = [about.packages, about.python_packages, about.development.packages]
     for option in chosen.options:
         named += [option.packages, option.development]
     unknown = (_unknown_packages(mapping, wish.distro.line) for mapping in named)
@@ -256,11 +257,15 @@ def _offer(method: Method, data: Json | None, wish: _Wish) -> Obstacle | None:
         if lacking := _unknown_packages(packages, _builder(method, wish)):
             return Obstacle(f"{asker}{lacking}")
     asking = [("", method.require, method.because)]
-    asking += [(f"{option.name} ", option.require, option.because) for option in options]
+    asking += [(f"the option {option.name} ", option.require, option.because) for option in options]
     for who, require, because in asking:
         for key, wanted in require.items():
             if not all_hold(wish.slots, {key: wanted}, host):
-                why = f"{who}needs {condition({key: wanted})}, not {shown(wish.slots, key, host)}"
+                # `cuda cuda` would read as a slip
+                asked = f"the component {key}" if wanted == (key,) else condition({key: wanted})
+                instead = shown(wish.slots, key, host)
+                but = "and there is" if instead.startswith("no ") else "not"
+                why = f"{who}needs {asked}, {but} {instead}"
                 return Obstacle(f"{why}: {because}" if because else why)
     key = ENTRIES.get(method.name, "")
     entries = version.methods[method.name].get(key)

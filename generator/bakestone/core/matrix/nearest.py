@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import chain, combinations, islice, product
+from itertools import chain, combinations, islice, product, takewhile
 
 from bakestone.core.documents.patterns import version_key
 from bakestone.core.library.catalog import Library
+from bakestone.core.library.component import Component
 from bakestone.core.matrix.variant import INHERITED, Chosen, slot_rank
 
 NEIGHBOURS = 40
@@ -56,14 +57,19 @@ def applied(slots: _Slots, changes: Changes) -> _Slots:
 
 def another(slots: _Slots, changes: Changes) -> bool:
     """Whether nothing was found, or something that a person did not ask for: another component in
-    the place of one, or none.
+    the place of one, none, or one without an option.
     """
     replaced = (
         slot
         for slot, chosen in changes.items()
-        if slot in slots and (not chosen or chosen.component.name != slots[slot].component.name)
+        if slot in slots and (not chosen or _is_another(slots[slot], chosen))
     )
     return not changes or any(True for _ in replaced)
+
+
+def _is_another(before: Chosen, chosen: Chosen) -> bool:
+    kept = all(option in chosen.options for option in before.options)
+    return chosen.component.name != before.component.name or not kept
 
 
 def adds(slots: _Slots, changes: Changes) -> bool:
@@ -71,11 +77,21 @@ def adds(slots: _Slots, changes: Changes) -> bool:
     return bool(changes) and not changes.keys() & slots.keys()
 
 
-def text(changes: Changes) -> str:
-    """As a person reads it: `cuda@12.8.1 with cudnn@9.8.0.87`, `no nccl`."""
+def text(slots: _Slots, changes: Changes) -> str:
+    """As a person reads it: `cuda@12.8.1 with cudnn@9.8.0.87`, `no nccl`, `openmpi@5.0.10 without
+    fortran`.
+    """
     return " with ".join(
-        chosen.text if chosen else f"no {slot}" for slot, chosen in changes.items()
+        _said(slots.get(slot), chosen) if chosen else f"no {slot}"
+        for slot, chosen in changes.items()
     )
+
+
+def _said(before: Chosen | None, chosen: Chosen) -> str:
+    if before is None or before.pin != chosen.pin:
+        return chosen.text
+    left = (option.name for option in before.options if option not in chosen.options)
+    return f"{chosen.text} without {', '.join(left)}"
 
 
 def _nearest_first(found: Iterable[tuple[int, Changes]]) -> Iterator[Changes]:
@@ -159,8 +175,21 @@ def _other_component(slots: _Slots, wanted: list[str], library: Library) -> Iter
     for slot in wanted:
         for component in library.of_slot(slot):
             if component.name != slots[slot].component.name and component.methods:
-                for version in islice(component.versions.values(), PAIRED):
-                    yield {slot: Chosen(slot, component, version, slots[slot].where)}
+                yield from ({slot: chosen} for chosen in alike(slots[slot], component))
+
+
+def alike(chosen: Chosen, other: Component) -> Iterator[Chosen]:
+    """Versions of another component for a slot: the same one, those of its minor, of its major (the
+    libraries of CUDA are counted as CUDA is), then the newest.
+    """
+    mine = chosen.version.version.split(".")
+
+    def in_common(version: str) -> int:
+        pairs = zip(mine, version.split("."), strict=False)
+        return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+
+    for name in sorted(other.versions, key=in_common, reverse=True)[:PAIRED]:
+        yield Chosen(chosen.slot, other, other.versions[name], chosen.where)
 
 
 def neighbours(chosen: Chosen, limit: int) -> Iterator[tuple[int, Chosen]]:

@@ -59,8 +59,9 @@ class Renderer:
         whole = variant.devel
         found, base, made, measured = self._built(whole)
         image = self._image(whole, base, made.values())
+        named = self._environments.named(variant)
         if variant is whole:
-            gate = self._measures.gate(variant, image, measured)
+            gate = self._measures.gate(variant, image, measured, named)
             return (*found, image, gate, self._last(variant, image, gate))
         programs = self._measures.programs(whole, image, measured)
         before = self._base(variant)
@@ -75,7 +76,7 @@ class Renderer:
             found |= dict.fromkeys(stages)
             measures[slot] = stages[-1]
         small = self._image(variant, before[-1], [stages[-1] for stages in lean.values()])
-        gate = self._measures.gate(variant, small, measures, programs)
+        gate = self._measures.gate(variant, small, measures, named, programs)
         return (*found, image, programs, small, gate, self._last(variant, small, gate))
 
     def _built(

@@ -1,24 +1,29 @@
 """ENV and LABEL of the finished image.
 
-Tools are found by a non-interactive shell of any user. A base image's labels are inherited, so each
-that it may have is set.
+Tools are found by a non-interactive shell of any user. What an image of the role runtime is without
+is not named in it. A base image's labels are inherited, so each that it may have is set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from itertools import chain
+from pathlib import PurePosixPath
 
 from bakestone.core.documents import template
 from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.checks.terms import accepted
-from bakestone.core.matrix.conditions import PYTHONS, python
-from bakestone.core.matrix.variant import Chosen, Variant
+from bakestone.core.matrix.conditions import own_python, python
+from bakestone.core.matrix.variant import DEVEL, Chosen, Variant
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-Settings = tuple[dict[str, str], dict[str, list[str]]]
-"""What one component sets: variables, and what it adds to the paths."""
+Settings = tuple[dict[str, str], dict[str, list[str]], tuple[str, ...]]
+"""What one component sets: variables, what it adds to the paths, and all files and folders that
+both name and the image must have.
+"""
 
 
 class Environments:
@@ -32,7 +37,7 @@ class Environments:
         environment = {"LANG": "C.UTF-8"}
         paths: dict[str, list[str]] = {"path": [], "library_path": []}
         for chosen in (c for c in variant.filled if not c.of_distro):
-            variables, added = self._of_component(chosen, variant)
+            variables, added, _ = self._of_component(chosen, variant)
             environment |= variables
             for kind, found in paths.items():
                 found += [p for p in added[kind] if p not in found]
@@ -43,9 +48,18 @@ class Environments:
             environment["LD_LIBRARY_PATH"] = ":".join(paths["library_path"]) + inherited
         return dict(sorted(environment.items()))
 
+    def named(self, variant: Variant) -> tuple[str, ...]:
+        """Every file and folder that its components' variables name, which the image must have; of
+        one below another the lower one.
+        """
+        filled = (c for c in variant.filled if not c.of_distro)
+        found = {name for c in filled for name in self._of_component(c, variant)[2]}
+        above = {str(folder) for name in found for folder in PurePosixPath(name).parents}
+        return tuple(sorted(found - above))
+
     def _of_component(self, chosen: Chosen, variant: Variant) -> Settings:
         component = chosen.component
-        key = seen(chosen, variant, component.setting_names)
+        key = (variant.role, *seen(chosen, variant, component.setting_names))
         if key not in self._settings:
             context = stage_context(chosen, variant)
 
@@ -53,11 +67,26 @@ class Environments:
                 origin = f"{component.origin}/component.yaml"
                 return template.render(str(text), context, origin=origin)
 
-            data = component.data
-            variables = {name: fill(value) for name, value in data.get("environment", {}).items()}
+            data, prefix = component.data, f"{variant.context[chosen.slot]['prefix']}/"
+            away = component.development.files if variant.role != DEVEL else ()
+
+            def there(path: str) -> bool:
+                parts = path.removeprefix(prefix).split("/")
+                above = ("/".join(parts[: n + 1]) for n in range(len(parts)))
+                below = path.startswith(prefix)
+                return not (below and any(fnmatchcase(a, p) for a in above for p in away))
+
+            def folders(text: object) -> list[str]:
+                return [path for path in fill(text).split(":") if path and there(path)]
+
+            settings = {name: folders(value) for name, value in data.get("environment", {}).items()}
+            variables = {name: ":".join(found) for name, found in settings.items() if found}
             kinds = ("path", "library_path")
-            paths = {k: [path for text in data.get(k, []) if (path := fill(text))] for k in kinds}
-            self._settings[key] = variables | chosen.version.environment, paths
+            paths = {k: [path for text in data.get(k, []) for path in folders(text)] for k in kinds}
+            all_named = chain.from_iterable((*settings.values(), *paths.values()))
+            outside = tuple(data.get("outside", ()))
+            named = tuple(p for p in all_named if p.startswith("/") and not p.startswith(outside))
+            self._settings[key] = variables | chosen.version.environment, paths, named
         return self._settings[key]
 
 
@@ -81,8 +110,7 @@ def python_home(variant: Variant) -> str:
     minor = python(variant.slots)
     if minor is None:
         return ""
-    own = next((slot for slot in PYTHONS if slot in variant.slots), "")
-    if own and not variant.slots[own].of_distro:
+    if own := own_python(variant.slots):
         return f"{variant.context[own]['prefix']}/lib/python{minor}/site-packages"
     apt = variant.context["distro"]["package_manager"] == "apt"
     return f"/usr/local/lib/python{minor}/{'dist' if apt else 'site'}-packages"

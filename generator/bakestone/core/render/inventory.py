@@ -71,9 +71,11 @@ class Measures:
         variant: Variant,
         image: RenderedStage,
         measures: Mapping[str, RenderedStage],
+        named: Sequence[str],
         programs: RenderedStage | None = None,
     ) -> RenderedStage:
-        """The stage that measures a variant; it fails where a value is another than expected.
+        """The stage that measures a variant; it fails where a value is another than expected, or
+        one of the files and folders that are `named` in its environment is not there.
 
         `programs` is the stage with what was compiled elsewhere, for an image without compilers.
         """
@@ -81,8 +83,12 @@ class Measures:
         mounts = {slot: mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()}
         asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
         role = [f"ROLE={variant.role}"] if variant.role != DEVEL else []
+        there = [f'NAMED="{" ".join(named)}"'] if named else []
         contract = _run(
-            [tools, *map(mounts.__getitem__, asked)], "contract.sh", asked, [*role, "HOME=/"]
+            [tools, *map(mounts.__getitem__, asked)],
+            "contract.sh",
+            asked,
+            [*role, "HOME=/", *there],
         )
         settings = ["FUSE=yes"] if variant.distro.component.data.get("fuse", True) else []
         settings = [*role, *settings]

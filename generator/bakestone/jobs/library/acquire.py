@@ -97,8 +97,8 @@ def add(
 
     Raises `BakestoneError`; nothing is written then.
     """
-    additions.check_new(component, version)
     method = additions.method_for(component, method, source.urls)
+    additions.check_new(component, version, method)
     measure = additions.measure(measures, version)
     platforms = additions.platforms_for(component, method, source.urls, source.platforms)
     named = [FetchedFile(u, "", 0, p, "", "") for u, p in zip(source.urls, platforms, strict=True)]

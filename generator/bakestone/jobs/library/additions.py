@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -33,6 +33,8 @@ from bakestone.files import alone, write_text
 
 PLATFORMS = {"linux/amd64": ("x86_64", "amd64", "x64"), "linux/arm64": ("aarch64", "arm64")}
 """Platform -> how file names spell it."""
+TAKEN = (*FETCHED, "wheel")
+"""Methods whose files `component add` takes."""
 _HEADER = (
     "# Versions of {name} besides Bakestone's own. Added by `bakestone component add`; may be"
     " edited.\n"
@@ -99,15 +101,18 @@ def method_for(component: Component, wanted: str, urls: Sequence[str]) -> str:
     """The method that files are for: the one that was `wanted`, else the only one that takes such
     files: wheels, or others.
     """
-    taking = [m for m in component.methods if m in (*FETCHED, "wheel")]
+    taking = [m for m in component.methods if m in TAKEN]
     wheels = all(filename_of(url).endswith(".whl") for url in urls)
     if fitting := [m for m in taking if not wanted and (m == "wheel") is wheels]:
         taking = fitting
     if wanted in taking or (not wanted and len(taking) == 1):
         return wanted or taking[0]
-    if not taking:
-        hint = f"its methods: {', '.join(component.methods)}; edit its versions.yaml"
-        raise fail(f"no method of {component.name} takes a file", hint, code=USAGE)
+    if not taking or (wanted in component.methods and wanted not in taking):
+        why = f"no method of {component.name} takes a file: it has {', '.join(component.methods)}"
+        if taking:
+            why = f"the method {wanted} of {component.name} takes no file: {', '.join(taking)} does"
+        by_hand = f"write the version to components/{component.name}/versions.yaml by hand"
+        raise fail(why, f"{by_hand}: docs/components.md says how", code=USAGE)
     said = f"{component.name} takes files by {' and by '.join(taking)}"
     if wanted:
         said = f"{component.name} has no method {wanted} that takes a file"
@@ -142,20 +147,35 @@ def measure(given: Sequence[str], version: str) -> dict[str, str]:
     return {"version": version} | dict(text.split("=") for text in given) if given else {}
 
 
-def check_new(component: Component, version: str) -> None:
-    """Raise when the library has the version already."""
+def check_new(component: Component, version: str, method: str) -> None:
+    """Raise when the library has the version already by this method, or by any where that is empty;
+    and for a component of which nothing can be fetched.
+    """
     schema.check_value(version, "versions", "version", "VERSION")
-    found = component.versions.get(version)
-    if found is not None:
-        name = component.name
-        hint = f"it may be edited in components/{name}/versions.yaml"
-        if component.built_in and not component.overlays:
-            hint = f"to change it, copy the component's folder to components/{name} and edit that"
-        methods = ", ".join(found.methods) or "no method"
-        raise fail(f"{name} has {version} already ({methods})", hint, name=f"{name}@{version}")
+    name = component.name
     if component.slot == "distro":
-        why = f"{component.name} is a distro: it comes as an image, not as a file"
-        raise fail(why, "see docs/components.md", name=component.name)
+        why = f"{name} is a distro: it comes as an image, not as a file"
+        raise fail(why, "see docs/components.md", name=name)
+    found = component.versions.get(version)
+    if found is None or (method and method not in found.methods):
+        return
+    further = [m for m in component.methods if m in TAKEN and m not in found.methods]
+    hint = f"it may be edited in components/{name}/versions.yaml"
+    if component.built_in and not component.overlays:
+        hint = f"to change it, copy the component's folder to components/{name} and edit that"
+    if further and not method:
+        hint = f"for a further method say --method: {', '.join(further)}"
+    methods = ", ".join(found.methods) or "no method"
+    raise fail(f"{name} has {version} already ({methods})", hint, name=f"{name}@{version}")
+
+
+def with_method(component: Component, version: str, data: Json) -> Json:
+    """The data of a version with what the library has of it already, by other methods."""
+    found = component.versions.get(version)
+    if found is None:
+        return data
+    methods = {**found.data.get("methods", {}), **data["methods"]}
+    return {**data, **found.data, "methods": methods}
 
 
 def entry(
@@ -254,17 +274,30 @@ def _wheels(component: Component, files: Sequence[FetchedFile]) -> Entry:
     return data
 
 
-def write(folder: Path, component: Component, version: str, data: Entry) -> Path:
-    """Add the entry to `folder`/NAME/versions.yaml, made when it is not there; gives its path."""
+def write(folder: Path, component: Component, version: str, data: Json) -> Path:
+    """Add the entry to `folder`/NAME/versions.yaml, made when it is not there; gives its path. Of a
+    version that is known by other methods it is what the library has, and the method of `data`.
+    """
     path = folder / component.name / "versions.yaml"
     with alone(path.parent):
         real, text = path.resolve(), _HEADER.format(name=component.name)
         if real.is_file():
             text = read_text(real, "the component's versions.yaml", limit=yamldoc.MAX_BYTES)
-        new = inserted(text, version, data, str(path))
+        there = _methods_in(text, version, str(path)) if real.is_file() else frozenset()
+        if there and not data["methods"].keys() & there:
+            new = updated(text, {}, {version: data["methods"]}, str(path))
+        else:
+            new = inserted(text, version, with_method(component, version, data), str(path))
         schema.check(yamldoc.parse(new, str(path)), "versions")
         write_text(real, new)
     return path
+
+
+def _methods_in(text: str, version: str, name: str) -> Set[str]:
+    """The methods of a version in a versions.yaml; none where it does not have the version."""
+    document = _versions_of(text, name) if text.strip() else None
+    known = document.data["versions"].get(version, {}) if document else {}
+    return set((known or {}).get("methods", {}))
 
 
 def inserted(text: str, version: str, data: Entry, name: str) -> str:

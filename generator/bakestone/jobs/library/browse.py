@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from bakestone.core.documents import yaml as yamldoc
@@ -17,6 +18,8 @@ from bakestone.core.matrix.checks.lifecycle import End
 from bakestone.core.matrix.variant import Variant, slot_rank
 
 BUILT_IN, TEAM, ADDED = "built-in", "team", "added by the team"
+NEWEST = 5
+"""How many versions of each component are shown of a slot."""
 _TRUST = ("high", "medium-high", "medium", "low")
 
 
@@ -56,6 +59,24 @@ def entries(library: Library) -> list[ComponentRow]:
     return sorted(found, key=lambda e: (slot_rank(e.slot), e.component))
 
 
+def of_slot(slot: str, library: Library) -> list[tuple[ComponentRow, tuple[str, ...]]]:
+    """The components that can fill a slot, each with the newest of its versions, the newest first;
+    those that were given up are left out.
+    """
+    found = [(entry(component), newest(component)) for component in library.of_slot(slot)]
+    return [(row, versions) for row, versions in found if not row.retired]
+
+
+def newest(component: Component) -> tuple[str, ...]:
+    """The newest `NEWEST` versions, the newest first; versions are read only where a name says
+    nothing of its age.
+    """
+    if all(name[:1].isdigit() for name in component.versions):
+        return tuple(islice(component.versions, NEWEST))
+    known = sorted(component.versions.values(), key=lifecycle.order, reverse=True)
+    return tuple(version.version for version in known[:NEWEST])
+
+
 def entry(component: Component) -> ComponentRow:
     """One component."""
     whole = next((r for r in component.retired if r.versions == "*"), None)
@@ -64,7 +85,7 @@ def entry(component: Component) -> ComponentRow:
         component=component.name,
         title=str(component.data.get("title", component.name)),
         versions=len(component.versions),
-        newest=_newest(component),
+        newest=next(iter(newest(component)), ""),
         methods=tuple(component.methods),
         licence=str(component.data.get("licence", "")),
         terms=component.terms.id if component.terms else "",
@@ -97,13 +118,6 @@ def rows(component: Component, library: Library, distro: str = "") -> list[Versi
         row = VersionRow(version.version, methods, platforms, ends, confidence, origin, why)
         found.append(row)
     return found
-
-
-def _newest(component: Component) -> str:
-    """The newest version; versions are read only where a name says nothing of its age."""
-    if all(name[:1].isdigit() for name in component.versions):
-        return next(iter(component.versions), "")
-    return max(component.versions.values(), key=lifecycle.order).version
 
 
 def _added(component: Component) -> set[str]:

@@ -9,7 +9,6 @@ from bakestone.clients.http import download
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.download import Limits
 from bakestone.clients.http.session import HttpError, host_of
-from bakestone.core.documents.words import Say
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library import released
 from bakestone.core.library.component import Component
@@ -38,7 +37,6 @@ class Publisher:
 
     asker: Asker
     day: str
-    say: Say
 
     def read(
         self,
@@ -63,7 +61,6 @@ class Publisher:
         except (HttpError, ValueError) as problem:
             hint = problem.hint if isinstance(problem, HttpError) else ""
             raise fail(str(problem), hint, name=rules.address, code=ENVIRONMENT) from problem
-        self.say(f"{rules.address}: read")
         name = project_of(component, rules)
         left_out = {(name, version): why for version, why in listing.left_out.items()}
         added: dict[str, Entry] = {}
@@ -134,7 +131,6 @@ class Publisher:
             return FetchedFile(
                 file.url, file.sha256, size, file.platform, said, "high", file.published
             )
-        self.say(f"{file.filename}: fetched for its checksum")
         came = download.fetch(file.url, self.asker.session, _FILE)
         if file.size and came.size != file.size:
             why = f"{file.filename} has {came.size} bytes, and {file.size} by its publisher's list"

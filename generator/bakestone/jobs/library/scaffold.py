@@ -44,10 +44,11 @@ prefix: {prefix}
 """
 _PYTHON = """\
 packages:
-  debian: [libgcc-s1, libstdc++6, python3]
-  ubuntu: [libgcc-s1, libstdc++6, python3]
-  rocky: [libgcc, libstdc++, python3]
-  ubi: [libgcc, libstdc++, python3]
+  debian: [libgcc-s1, libstdc++6]
+  ubuntu: [libgcc-s1, libstdc++6]
+  rocky: [libgcc, libstdc++]
+  ubi: [libgcc, libstdc++]
+python_packages: {debian: [python3], ubuntu: [python3], rocky: [python3], ubi: [python3]}
 """
 """What compiled wheels need of every distro (PEP 513 and PEP 600 let them ask for it)."""
 

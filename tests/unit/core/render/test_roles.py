@@ -131,7 +131,29 @@ def test_what_comes_in_one_piece_is_refused_at_its_place(library: Library, tmp_p
     )
     (found,) = refused(lambda: project(tmp_path, text, library=library).matrix)
     assert found.message.startswith("cuda@12.8.1 by apt comes with its compilers and headers")
-    assert (found.line, found.hint.split(",")[0]) == (9, "choose another method under `methods`")
+    assert (found.line, found.hint) == (
+        9,
+        "take cuda-runtime@12.8.1 (CUDA runtime libraries); or leave the role out",
+    )
+
+
+def test_what_comes_apart_by_another_method_is_offered_by_it(
+    library: Library, tmp_path: Path
+) -> None:
+    text = (
+        HEAD
+        + """\
+  - name: lean
+    roles: [runtime]
+    axes:
+      distro: [ubuntu@24.04]
+      gpu: [{cuda: "13.0.2", nccl: "2.27.7"}]
+    methods: {cuda: wheel, nccl: apt}
+"""
+    )
+    (found,) = refused(lambda: project(tmp_path, text, library=library).matrix)
+    assert found.message.startswith("nccl@2.27.7 by apt comes with its compilers and headers")
+    assert found.hint == "write `nccl: wheel` under `methods`; or leave the role out"
 
 
 def shell(script: str, root: Path, *words: str) -> subprocess.CompletedProcess[str]:

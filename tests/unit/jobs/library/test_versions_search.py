@@ -115,6 +115,24 @@ def test_every_component_is_listed_in_the_order_of_the_slots(
     )
 
 
+def test_of_a_slot_its_components_are_listed_with_their_newest_versions(
+    bakestone: Command, library: Library
+) -> None:
+    said = told(bakestone, "versions", "mpi")
+    assert said["slot"] == "mpi"
+    assert [e["component"] for e in said["components"]] == ["intelmpi", "mpich", "openmpi"]
+    openmpi = library.get("openmpi")
+    assert openmpi is not None
+    assert said["components"][2]["newest_versions"] == list(openmpi.versions)[:5]
+    table = bakestone("versions", "mpi").output
+    assert ", ".join([*list(openmpi.versions)[:5], "..."]) in " ".join(table.split())
+    assert "3 components of the slot mpi" in table
+
+
+def test_what_is_called_like_its_slot_is_the_component(bakestone: Command) -> None:
+    assert told(bakestone, "versions", "cudnn")["component"] == "cudnn"
+
+
 @pytest.mark.usefixtures("team")
 def test_a_teams_own_components_and_versions_are_told_apart(bakestone: Command) -> None:
     listed = {e["component"]: e for e in told(bakestone, "versions")["components"]}
@@ -196,6 +214,9 @@ def test_what_a_method_requires_decides_where_it_is_listed(bakestone: Command) -
     ("arguments", "code", "hint"),
     [
         (("opnmpi",), 1, "did you mean openmpi?"),
+        (("mpii",), 1, "did you mean mpi?"),
+        (("cuddn",), 1, "did you mean cudnn?"),
+        (("mpi", "--distro", "debian@12"), 2, "name one of intelmpi, mpich, openmpi"),
         (("openmpi", "--distro", "debain@12"), 1, "debian"),
         (("openmpi", "--distro", "debian@99"), 1, "did you mean 1"),
         (("openmpi", "--distro", "openmpi@5.0.10"), 1, "write it as debian@12"),

@@ -18,7 +18,15 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import packages_for
 from bakestone.core.library.version import patterns, texts
-from bakestone.core.matrix.conditions import HOST, Refusal, Slots, holds, shown, slots_of
+from bakestone.core.matrix.conditions import (
+    HOST,
+    Refusal,
+    Slots,
+    holds,
+    own_python,
+    shown,
+    slots_of,
+)
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import DEVEL, Chosen
 from bakestone.errors import BakestoneError, Finding, Position
@@ -178,6 +186,8 @@ def askers(
     for chosen in slots.values():
         made_with = chosen.component.development.packages if role == DEVEL else {}
         asked = [chosen.component.packages, made_with, chosen.version.packages]
+        if not own_python(slots):
+            asked.append(chosen.component.python_packages)
         for option in chosen.options:
             asked += [option.packages, option.development if role == DEVEL else {}]
         for wanted in asked:
