@@ -42,7 +42,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "generator"))  # the working copy, also when another is installed
 
 from bakestone.core.lock import lockfile, needs, survey
-from bakestone.core.lock.lock import Lock, LockedArtifact, LockedBase, LockedPackages, LockedWheel
+from bakestone.core.lock.lock import (
+    REGISTRY,
+    Lock,
+    LockedArtifact,
+    LockedBase,
+    LockedPackages,
+    LockedWheel,
+)
 from bakestone.core.matrix.variant import Variant
 from bakestone.project import Project
 
@@ -132,8 +139,9 @@ def warm_lock(wanted: needs.Needs) -> Lock:
         lock.bases[ref] = LockedBase(
             digest,
             dict.fromkeys(sorted(wanted.platforms[ref]), f"sha256:{number:064x}"),
-            "library",
+            REGISTRY,
             now,
+            provides=base.provides,
         )
         sets = list(wanted.packages[ref].values())
         distro = sets[0].distro

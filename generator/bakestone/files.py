@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-
-from filelock import lock_descriptor
 
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
@@ -25,6 +21,8 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644
 
     Raises `BakestoneError` (exit 3).
     """
+    import tempfile  # 8 ms, which commands that write nothing need not wait for
+
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +48,8 @@ def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
 
     Raises `BakestoneError` (exit 3) where there is no room for it.
     """
+    import tempfile
+
     try:
         prefix = f".new-{purpose}-" if inside else f"bakestone-{purpose}-"
         folder = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
@@ -84,6 +84,8 @@ def open_regular(path: Path) -> BufferedReader:
 
 def hash_of(path: Path) -> tuple[str, int]:
     """Digest, as registries write it, and size of a regular file. Raises `OSError`."""
+    import hashlib
+
     with open_regular(path) as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}", stream.tell()
 
@@ -102,6 +104,8 @@ def alone(folder: Path) -> Iterator[None]:
         raise refused(f"cannot write in {folder}", str(folder), problem) from problem
     try:
         with contextlib.suppress(OSError):  # no locks on this file system: as good as it gets
+            from filelock import lock_descriptor  # 40 ms, which few commands need
+
             lock_descriptor(handle)
         yield
     finally:

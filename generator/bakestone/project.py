@@ -11,24 +11,25 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bakestone.clients.registry import limits
 from bakestone.clients.site import site
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import budget, frameworks, lockfile, staleness, survey
-from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import Distro, Needs
 from bakestone.core.matrix import expansion, spec
-from bakestone.core.matrix.checks import drivers, lifecycle, platforms, rules
+from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
-from bakestone.core.render.dockerfile import Renderer
-from bakestone.core.render.family import FamilyFile, family_files
-from bakestone.core.render.plan import BuildPlan, planned
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
+
+# What has to do with locks and texts is imported by what uses it: a command that asks about the
+# matrix alone starts in half the time.
+if TYPE_CHECKING:
+    from bakestone.core.lock.lock import Lock
+    from bakestone.core.lock.needs import Distro, Needs
+    from bakestone.core.render.family import FamilyFile
+    from bakestone.core.render.plan import BuildPlan
 
 BAKE_FILE = "docker-bake.json"
 
@@ -68,6 +69,8 @@ class Project:
 
     def check_registry(self) -> None:
         """Raise `BakestoneError` when the registry takes no repository of some family's name."""
+        from bakestone.clients.registry import limits
+
         hint = "change `registry` in images.yaml or the site file, or the family's name"
         names = (family.name for family in self.matrix.spec.families)
         findings = [
@@ -84,6 +87,8 @@ class Project:
 
         Raises `BakestoneError` when the registry cannot take the images.
         """
+        from bakestone.core.matrix.checks import drivers, platforms, rules
+
         self.check_registry()
         unknown: dict[str, list[str]] = {}
         for variant in self.matrix.variants:
@@ -108,6 +113,9 @@ class Project:
         asking = [v for v in self.matrix.variants if v.family.frameworks]
         if not asking:
             return []
+        from bakestone.core.lock import frameworks, lockfile
+        from bakestone.core.lock.lock import Lock
+
         try:
             lock = lockfile.load(self.lock_path)
         except BakestoneError:  # told by the commands that need it
@@ -131,6 +139,8 @@ class Project:
     @cached_property
     def lock(self) -> Lock:
         """The lock, checked against the matrix: a stale one is an error."""
+        from bakestone.core.lock import staleness
+
         loaded, needs = self._load_lock()
         now = datetime.datetime.now(datetime.UTC)
         staleness.check_fresh(loaded, needs, self.lock_path, now, self.pins_of)
@@ -146,6 +156,8 @@ class Project:
 
     def _load_lock(self) -> tuple[Lock, Needs]:
         """The lock as it is, and what the variants need that it was made for."""
+        from bakestone.core.lock import lockfile, survey
+
         library = self.matrix.library  # first: where it is missing, the lock says nothing
         loaded = lockfile.load(self.lock_path)
         return loaded, survey.collect(self.select(loaded.selection), library)
@@ -155,6 +167,8 @@ class Project:
 
         Raises `BakestoneError` when it cannot be read.
         """
+        from bakestone.core.lock import budget, staleness
+
         loaded, needs = self._load_lock()
         now = datetime.datetime.now(datetime.UTC)  # `at` may be any day
         found = staleness.stale(loaded, needs, self.lock_path, now, self.pins_of) + budget.unpinned(
@@ -165,6 +179,8 @@ class Project:
 
     def aged(self, at: datetime.datetime) -> list[Finding]:
         """Warnings about entries of the lock that are older than `max-age` allows at a time."""
+        from bakestone.core.lock import budget
+
         return budget.findings(
             self.lock, self.locked_variants, self.matrix.library, at, severity="warning"
         )
@@ -194,6 +210,9 @@ class Project:
     @cached_property
     def families(self) -> dict[str, FamilyFile]:
         """Family name -> its Dockerfile, of every locked variant."""
+        from bakestone.core.render.dockerfile import Renderer
+        from bakestone.core.render.family import family_files
+
         renderer = Renderer(self.matrix.library, self.lock)
         return family_files((v, renderer.stages(v)) for v in self.locked_variants)
 
@@ -221,6 +240,8 @@ class Project:
 
     def plan(self, variants: Sequence[Variant], *, attest: bool = True) -> BuildPlan:
         """What is to be done with some of the locked variants, made once for all who do it."""
+        from bakestone.core.render.plan import BuildPlan, planned
+
         matrix, files, how = self.matrix, self.families, self.site.compression
         none = BuildPlan((), self.registry, attest, matrix.names, self.lock, matrix.library, how)
         return none.of(planned(v, files[v.family.name], self.path_of(v), none) for v in variants)
@@ -232,6 +253,8 @@ class Project:
     @cached_property
     def texts(self) -> dict[Path, str]:
         """Every generated file and its text."""
+        from bakestone.core.render import bakefile
+
         files = {self.output / name / "Dockerfile": f.text for name, f in self.families.items()}
         folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
         files[self.output / BAKE_FILE] = bakefile.bake_file(

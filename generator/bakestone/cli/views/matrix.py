@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +16,10 @@ from bakestone.core.documents.words import count
 from bakestone.core.matrix.checks import lifecycle, platforms, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
 from bakestone.errors import Finding, visible
-from bakestone.jobs.explain import Line
-from bakestone.project import Project
+
+if TYPE_CHECKING:
+    from bakestone.jobs.explain import Line
+    from bakestone.project import Project
 
 
 def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -> None:

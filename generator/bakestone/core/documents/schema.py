@@ -1,7 +1,8 @@
 """Check documents against the JSON Schemas in schemas/, with messages for people.
 
-jsonschema finds what is wrong; this module says it with a position, in the
-words of the file, and with a hint (a near miss, the quoted form of a number).
+`shape` lets through what is right. Of the rest jsonschema finds what is wrong; this module says it
+with a position, in the words of the file, and with a hint (a near miss, the quoted form of a
+number).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bakestone.core.documents.patterns import understood
+from bakestone.core.documents.shape import Shape, anchored
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Document, Json, Path_
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
@@ -32,6 +34,25 @@ def schema(name: str) -> Json:
             loaded: Json = json.loads(path.read_text("utf-8"))
             return loaded
     raise FileNotFoundError(f"schemas/{name}.schema.json is not installed with bakestone")
+
+
+@cache
+def _shape(name: str) -> Shape:
+    return Shape(schema(name))
+
+
+@cache
+def validator(name: str) -> Any:
+    """jsonschema's for the schema `name`, with our keywords."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    keywords = {"pattern": _pattern, "format": _format}
+    # 1.0 is no integer: it would be written as it is read
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
+    usual = Draft202012Validator
+    extended = extend(usual, keywords, type_checker=types)  # type: ignore[no-untyped-call]
+    return extended(schema(name))
 
 
 class NewerFormatError(BakestoneError):
@@ -76,16 +97,10 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
     Of a part that is `x-private`, where somebody may have written a secret, neither a value nor its
     line is shown. Raises `NewerFormatError` when the file's `version` is above the schema's.
     """
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
-
     _check_format(document, name)
-    keywords = {"pattern": _pattern, "format": _format}
-    # 1.0 is no integer: it would be written as it is read
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
-    usual = Draft202012Validator
-    checker = extend(usual, keywords, type_checker=types)  # type: ignore[no-untyped-call]
-    errors = checker(schema(name)).iter_errors(document.data)
+    if _shape(name).fits(document.data):
+        return
+    errors = validator(name).iter_errors(document.data)
     about = schema(name).get("properties", {})
     seen: set[tuple[str, str]] = set()
     for error in sorted(errors, key=lambda error: _order(document, error)):
@@ -124,12 +139,10 @@ def _format(_validator: Any, name: str, value: Any, _schema: Any) -> Iterator[An
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
-    """The keyword `pattern`, but with `$` as in JSON Schema: the very end, not also before a last
-    line break.
-    """
+    """The keyword `pattern`, with `$` as in JSON Schema."""
     from jsonschema import ValidationError
 
-    if isinstance(value, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), value):
+    if isinstance(value, str) and not anchored(pattern).search(value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 

@@ -18,6 +18,9 @@ from bakestone.core.library.component import BUILT_IN, Component, read
 from bakestone.core.library.own_base import OwnBase
 from bakestone.errors import Finding, Position, fail
 
+_SLOT = re.compile(r"^slot: ([a-z0-9_]+)$", re.MULTILINE)
+_TERMS = re.compile(r"^terms:\n(?:  .*\n)*?  id: ([a-z0-9-]+)$", re.MULTILINE)
+
 
 class Library:
     """All components that can be named, a team's own folder first."""
@@ -69,6 +72,36 @@ class Library:
             )
         return self._loaded.get(name)
 
+    def _lines(self, name: str) -> str:
+        """The text of a component.yaml of Bakestone's own, which has a key a line at its first
+        level; empty of another, which must be read.
+        """
+        own = [root for root in self.folders if (root / name / "component.yaml").exists()][:1]
+        if own != [BUILT_IN] or name in self._loaded:
+            return ""
+        return (BUILT_IN / name / "component.yaml").read_text("utf-8")
+
+    @cached_property
+    def _slots(self) -> dict[str, str]:
+        """Component -> the slot that it fills. A matrix names a few of them: the others need not be
+        read for that.
+        """
+        found = {}
+        for name in self.names:
+            line = _SLOT.search(self._lines(name))
+            component = None if line else self.get(name)
+            found[name] = component.slot if component else line[1] if line else ""
+        return found
+
+    def terms(self) -> Iterator[tuple[str, str]]:
+        """The id of what each component asks to accept, and the component, by name."""
+        for name in self.names:
+            if text := self._lines(name):
+                if found := _TERMS.search(text):
+                    yield found[1], name
+            elif (component := self.get(name)) and component.terms:
+                yield component.terms.id, name
+
     def components(self) -> Iterator[Component]:
         """Every component, by name; each is read when it is its turn."""
         return filter(None, map(self.get, self.names))
@@ -97,7 +130,8 @@ class Library:
 
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""
-        return [c for c in self.components() if c.slot == slot]
+        found = (self.get(name) for name, its in self._slots.items() if its == slot)
+        return list(filter(None, found))
 
     def meant(self, slot: str) -> list[Component]:
         """The components that a bare version in a slot can mean: the one that is named like the
@@ -109,7 +143,7 @@ class Library:
     @cached_property
     def slots(self) -> list[str]:
         """Every slot that some component fills."""
-        return sorted({c.slot for c in self.components()})
+        return sorted(set(self._slots.values()))
 
     def suggest(self, name: str) -> str:
         """A hint for an unknown component."""
