@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, paragraph, put, put_json, put_line, table, warn
+from bakestone.cli.terminal import console, paragraph, put_json, put_line, put_rows, warn
 from bakestone.core.documents.words import count
 from bakestone.core.matrix.checks import lifecycle, platforms, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
@@ -82,11 +82,8 @@ def variants(
 def _family(own: Sequence[Variant], at: datetime.date) -> None:
     """A table with a column a slot; a few lines a variant where the terminal is too narrow."""
     slots = sorted({s for v in own for s in v.slots}, key=slot_rank)
-    filled = table("variant", *slots, "support ends")
-    for variant in own:
-        cells = (_cell(variant, slot) for slot in slots)
-        filled.add_row(variant.name, *cells, lifecycle.cell(variant, at))
-    put(filled, instead=_narrow(own, slots, at))
+    rows = [(v.name, *(_cell(v, slot) for slot in slots), lifecycle.cell(v, at)) for v in own]
+    put_rows(("variant", *slots, "support ends"), rows, _narrow(own, slots, at))
 
 
 def _narrow(own: Sequence[Variant], slots: Sequence[str], at: datetime.date) -> Iterator[str]:

@@ -14,13 +14,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakestone.core.documents.patterns import understood
 from bakestone.core.documents.shape import Shape, anchored
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Document, Json, Path_
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 _PACKAGE = Path(__file__).parents[2]
 
@@ -42,7 +45,7 @@ def _shape(name: str) -> Shape:
 
 
 @cache
-def validator(name: str) -> Any:
+def validator(name: str) -> Validator:
     """jsonschema's for the schema `name`, with our keywords."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
@@ -52,7 +55,8 @@ def validator(name: str) -> Any:
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
     usual = Draft202012Validator
     extended = extend(usual, keywords, type_checker=types)  # type: ignore[no-untyped-call]
-    return extended(schema(name))
+    made: Validator = extended(schema(name))
+    return made
 
 
 class NewerFormatError(BakestoneError):
@@ -114,7 +118,8 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
 
 def _check_format(document: Document, name: str) -> None:
     data = document.data
-    known = schema(name).get("properties", {}).get("version", {}).get("const")
+    about = schema(name).get("properties", {}).get("version", {})
+    known = max(about.get("enum", ()), default=about.get("const"))
     said = data.get("version") if isinstance(data, dict) else None
     if type(known) is int and type(said) is int and said > known:
         why = f"it was made by a newer bakestone: its format is {said}, and this one knows {known}"
@@ -185,6 +190,12 @@ def _explain(
         message, general = _wrong_type(document, path, wanted, value)
         in_unit = f"write its unit: {value}{about.get('x-unit')}; {hint}"
         yield message, in_unit if type(value) is int and "x-unit" in about else general, here
+    elif rule == "pattern" and "x-line" in about:
+        number, line = _wrong_line(value, wanted)
+        place = document.at(here.line + number, 1, max(1, len(line)))
+        # a text in quotes has no lines of its own
+        place = place if place.text.strip() == line.strip() else here
+        yield f"{_show(line)} is not {about['x-line']}", hint, place
     elif rule == "pattern":
         yield f"{cannot}{_offender(value)}", hint or f"it must match {wanted}", here
     elif rule == "format":
@@ -209,6 +220,17 @@ def _explain(
         yield f"{what} has too few entries", hint or about.get("description", ""), here
     else:
         yield f"{what}: {error.message}", hint, here
+
+
+def _wrong_line(text: str, pattern: str) -> tuple[int, str]:
+    """The number, from 1 on, and the text of the first line of a block that its pattern, which
+    says what its lines are, does not take.
+    """
+    whole = anchored(pattern)
+    for number, line in enumerate(text.split("\n"), 1):
+        if not whole.search(f"{line}\n"):
+            return number, line
+    return text.count("\n") + 1, text.rpartition("\n")[2]
 
 
 def _description(about: Json) -> str:

@@ -28,7 +28,7 @@ _TYPES: dict[str, Check] = {
 }
 _ABOUT = {
     *("$schema", "$id", "$defs", "title", "description", "default", "then", "else"),
-    *("x-hint", "x-unit", "x-private"),
+    *("x-hint", "x-line", "x-private", "x-unit"),
 }
 """Keywords that ask for nothing themselves."""
 
@@ -44,7 +44,7 @@ class Shape:
         self.root = root or self
         self._defined: dict[str, Shape] = {}
 
-    def fits(self, value: Any) -> bool:
+    def fits(self, value: object) -> bool:
         """Whether a value follows it."""
         return all(check(value) for check in self._checks)
 
