@@ -6,15 +6,18 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 
-def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644) -> None:
-    """Replace a file in one step; nothing half-written is left when that fails.
+def write_text(
+    path: Path, text: str | Iterable[str], *, durable: bool = True, mode: int = 0o644
+) -> None:
+    """Replace a file in one step; nothing half-written is left when that fails. A large text may
+    come in pieces.
 
     `durable` also waits for the disk, so that the file outlives a power cut; files that can
     be generated again need not, and a thousand of them are written in a fraction of the time.
@@ -28,7 +31,7 @@ def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.writelines([text] if isinstance(text, str) else text)
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())

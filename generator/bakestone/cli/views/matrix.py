@@ -40,7 +40,7 @@ def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -
 
 def up_to_date(project: Project) -> None:
     """Generated files that are what they should be."""
-    put_line(f"{project.output}: {len(project.texts)} files are up to date")
+    put_line(f"{project.output}: {len(project.generated)} files are up to date")
 
 
 def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
@@ -48,7 +48,7 @@ def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]
     for verb, paths in (("wrote", written), ("removed", removed)):
         for path in paths:
             put_line(f"{verb} {path}")
-    counts = f"{len(project.texts)} files, {len(written)} written, {len(removed)} removed"
+    counts = f"{len(project.generated)} files, {len(written)} written, {len(removed)} removed"
     put_line(f"{project.output}: {counts}")
 
 
