@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_ASKED = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""Variables by which rich is told that it writes to a terminal."""
 _BETWEEN = " " * 3
 """What stands between the columns of a table."""
 UNBOUND = 10_000
@@ -68,6 +70,11 @@ def console() -> Console:
 
     out = Console(highlight=False, markup=False)
     return out if out.is_terminal else Console(highlight=False, markup=False, width=UNBOUND)
+
+
+def looked_at() -> bool:
+    """Whether somebody may look at the output: a terminal, or what asks for the form of one."""
+    return sys.stdout.isatty() or any(name in os.environ for name in _ASKED)
 
 
 def table(*whole: str, folded: Iterable[str] = ()) -> Table:
@@ -121,7 +128,7 @@ def put_rows(titles: Sequence[str], rows: Sequence[Sequence[str]], instead: Iter
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     usual = all(cell.isascii() and cell.isprintable() for cell in known.values())
     wide = sum(widths) + len(_BETWEEN) * len(widths)
-    if sys.stdout.isatty() or "FORCE_COLOR" in os.environ or not usual or wide > UNBOUND:
+    if looked_at() or not usual or wide > UNBOUND:
         filled = table(*titles)
         for row in rows:
             filled.add_row(*row)
@@ -140,7 +147,7 @@ def paragraph(text: str, first: str = "", further: str = "") -> str:
     """
     filled = textwrap.fill(
         text,
-        console().width,
+        console().width if looked_at() else UNBOUND,  # rich takes a while to be imported
         initial_indent=first,
         subsequent_indent=further,
         break_long_words=False,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, paragraph, put_json, put_line, put_rows, warn
+from bakestone.cli.terminal import console, looked_at, paragraph, put_json, put_line, put_rows, warn
 from bakestone.core.documents.words import count
 from bakestone.core.matrix.checks import lifecycle, platforms, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
@@ -132,7 +132,7 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
     put_line(sentence)
     if not lines:
         return
-    screen = console()
+    screen = console() if looked_at() else None
     room = max(len(fact.topic) for fact in lines) + 2
     click.echo()
     for fact in lines:
@@ -142,5 +142,5 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
             beginning = " " * room
         for origin in fact.origin.splitlines():
             text = paragraph(origin, beginning + "  ", beginning + "  ")
-            dim = screen.is_terminal and not screen.no_color
+            dim = screen and screen.is_terminal and not screen.no_color
             click.echo(click.style(visible(text), dim=True) if dim else visible(text))

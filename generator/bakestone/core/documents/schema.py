@@ -191,11 +191,11 @@ def _explain(
         in_unit = f"write its unit: {value}{about.get('x-unit')}; {hint}"
         yield message, in_unit if type(value) is int and "x-unit" in about else general, here
     elif rule == "pattern" and "x-line" in about:
-        number, line = _wrong_line(value, wanted)
-        place = document.at(here.line + number, 1, max(1, len(line)))
+        number, text = _wrong_line(value, wanted)
+        place = document.at(here.line + number, 1, max(1, len(text)))
         # a text in quotes has no lines of its own
-        place = place if place.text.strip() == line.strip() else here
-        yield f"{_show(line)} is not {about['x-line']}", hint, place
+        place = place if place.text.strip() == text.strip() else here
+        yield f"{_show(text)} is not {about['x-line']}", hint, place
     elif rule == "pattern":
         yield f"{cannot}{_offender(value)}", hint or f"it must match {wanted}", here
     elif rule == "format":

@@ -18,6 +18,7 @@ from bakestone.core.library.component import BUILT_IN, Component, read
 from bakestone.core.library.own_base import OwnBase
 from bakestone.errors import Finding, Position, fail
 
+FILE = "component.yaml"
 _SLOT = re.compile(r"^slot: ([a-z0-9_]+)$", re.MULTILINE)
 _TERMS = re.compile(r"^terms:\n(?:  .*\n)*?  id: ([a-z0-9-]+)$", re.MULTILINE)
 
@@ -72,35 +73,29 @@ class Library:
             )
         return self._loaded.get(name)
 
-    def _lines(self, name: str) -> str:
-        """The text of a component.yaml of Bakestone's own, which has a key a line at its first
-        level; empty of another, which must be read.
-        """
-        own = [root for root in self.folders if (root / name / "component.yaml").exists()][:1]
-        if own != [BUILT_IN] or name in self._loaded:
-            return ""
-        return (BUILT_IN / name / "component.yaml").read_text("utf-8")
-
     @cached_property
-    def _slots(self) -> dict[str, str]:
-        """Component -> the slot that it fills. A matrix names a few of them: the others need not be
-        read for that.
+    def _outlines(self) -> dict[str, tuple[str, str]]:
+        """Component -> the slot that it fills, and the id of the terms that it asks to accept.
+
+        A matrix names a few of them. Of Bakestone's own files, which have a key a line at their
+        first level, the lines are looked for; others are read whole.
         """
         found = {}
         for name in self.names:
-            line = _SLOT.search(self._lines(name))
-            component = None if line else self.get(name)
-            found[name] = component.slot if component else line[1] if line else ""
+            paths = (root / name / FILE for root in self.folders)
+            path = next(p for p in paths if p.is_symlink() or p.exists())
+            text = path.read_text("utf-8") if path.parent.parent == BUILT_IN else ""
+            slot, terms = _SLOT.search(text), _TERMS.search(text)
+            component = None if slot else self.get(name)
+            if component:
+                found[name] = component.slot, component.terms.id if component.terms else ""
+            elif slot:
+                found[name] = slot[1], terms[1] if terms else ""
         return found
 
     def terms(self) -> Iterator[tuple[str, str]]:
         """The id of what each component asks to accept, and the component, by name."""
-        for name in self.names:
-            if text := self._lines(name):
-                if found := _TERMS.search(text):
-                    yield found[1], name
-            elif (component := self.get(name)) and component.terms:
-                yield component.terms.id, name
+        yield from ((terms, name) for name, (_, terms) in self._outlines.items() if terms)
 
     def components(self) -> Iterator[Component]:
         """Every component, by name; each is read when it is its turn."""
@@ -130,7 +125,7 @@ class Library:
 
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""
-        found = (self.get(name) for name, its in self._slots.items() if its == slot)
+        found = (self.get(name) for name, (its, _) in self._outlines.items() if its == slot)
         return list(filter(None, found))
 
     def meant(self, slot: str) -> list[Component]:
@@ -143,7 +138,7 @@ class Library:
     @cached_property
     def slots(self) -> list[str]:
         """Every slot that some component fills."""
-        return sorted(set(self._slots.values()))
+        return sorted({slot for slot, _ in self._outlines.values()})
 
     def suggest(self, name: str) -> str:
         """A hint for an unknown component."""

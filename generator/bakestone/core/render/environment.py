@@ -13,6 +13,7 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.checks.terms import accepted
 from bakestone.core.matrix.conditions import PYTHONS, python
 from bakestone.core.matrix.variant import Chosen, Variant
+from bakestone.core.render.frames import pairs
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -26,6 +27,17 @@ class Environments:
 
     def __init__(self) -> None:
         self._settings: dict[tuple[object, ...], Settings] = {}
+        self._same: dict[str, Settings] = {}
+        self._texts: dict[tuple[object, ...], str] = {}
+
+    def text(self, variant: Variant) -> str:
+        """The same as an ENV has it; variants whose components set the same have one text."""
+        own = (c for c in variant.filled if not c.of_distro)
+        settings = (id(self._of_component(chosen, variant)) for chosen in own)
+        key = (variant.base.ref, variant.distro.text, *settings)
+        if key not in self._texts:
+            self._texts[key] = pairs(self.of(variant), "ENV")
+        return self._texts[key]
 
     def of(self, variant: Variant) -> dict[str, str]:
         """Every variable of a variant, sorted."""
@@ -57,7 +69,9 @@ class Environments:
             variables = {name: fill(value) for name, value in data.get("environment", {}).items()}
             kinds = ("path", "library_path")
             paths = {k: [path for text in data.get(k, []) if (path := fill(text))] for k in kinds}
-            self._settings[key] = variables | chosen.version.environment, paths
+            found = variables | chosen.version.environment, paths
+            # versions that set the same have one object
+            self._settings[key] = self._same.setdefault(repr(found), found)
         return self._settings[key]
 
 
