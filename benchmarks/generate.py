@@ -345,7 +345,7 @@ def commands(folder: Path, rounds: int, count: int) -> tuple[Series, Series, Ser
         with check.timed():
             run("bakestone", *command, "--check")
         if docker := shutil.which("docker"):
-            file = ["-f", str(output / BAKE_FILE), "--print"]
+            file = ["-f", str(output / BAKE_FILE), "--print", "--progress", "quiet"]
             with bake.timed():
                 run(docker, "buildx", "bake", *file)
         bakefile = json.loads((output / "docker-bake.json").read_text("utf-8"))
