@@ -72,6 +72,7 @@ drift: venv ## images.yaml is right, and the committed Dockerfiles are what it s
 
 bench: venv ## measure against HPCCM
 	$(PHASE) bench $(BIN)/python benchmarks/generate.py
+	$(PHASE) bench-scale $(BIN)/python benchmarks/scale.py
 
 bench-build: venv ## measure exports and cold builds, after make demo; takes long
 	scripts/engine up

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import stat
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
-
-from filelock import lock_descriptor
 
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
 
-def write_text(path: Path, text: str, *, durable: bool = True, mode: int = 0o644) -> None:
-    """Replace a file in one step; nothing half-written is left when that fails.
+def write_text(
+    path: Path, text: str | Iterable[str], *, durable: bool = True, mode: int = 0o644
+) -> None:
+    """Replace a file in one step; nothing half-written is left when that fails. A large text may
+    come in pieces.
 
     `durable` also waits for the disk, so that the file outlives a power cut; files that can
     be generated again need not, and a thousand of them are written in a fraction of the time.
 
     Raises `BakestoneError` (exit 3).
     """
+    import tempfile  # 8 ms, which commands that write nothing need not wait for
+
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            stream.writelines([text] if isinstance(text, str) else text)
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -50,6 +51,8 @@ def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
 
     Raises `BakestoneError` (exit 3) where there is no room for it.
     """
+    import tempfile
+
     try:
         prefix = f".new-{purpose}-" if inside else f"bakestone-{purpose}-"
         folder = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
@@ -84,6 +87,8 @@ def open_regular(path: Path) -> BufferedReader:
 
 def hash_of(path: Path) -> tuple[str, int]:
     """Digest, as registries write it, and size of a regular file. Raises `OSError`."""
+    import hashlib
+
     with open_regular(path) as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}", stream.tell()
 
@@ -102,6 +107,8 @@ def alone(folder: Path) -> Iterator[None]:
         raise refused(f"cannot write in {folder}", str(folder), problem) from problem
     try:
         with contextlib.suppress(OSError):  # no locks on this file system: as good as it gets
+            from filelock import lock_descriptor  # 40 ms, which few commands need
+
             lock_descriptor(handle)
         yield
     finally:

@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bakestone.clients import bounds
-from bakestone.clients.registry import limits
 from bakestone.clients.site import site
 from bakestone.core.documents import template
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import budget, frameworks, lockfile, staleness, survey
-from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import Distro, Needs
 from bakestone.core.matrix import expansion, spec
-from bakestone.core.matrix.checks import drivers, lifecycle, platforms, rules
+from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
-from bakestone.core.render import bakefile
-from bakestone.core.render.dockerfile import Renderer
-from bakestone.core.render.family import FamilyFile, family_files
-from bakestone.core.render.plan import BuildPlan, planned
 from bakestone.errors import BakestoneError, Finding, fail
 from bakestone.files import write_text
+
+# What has to do with locks and texts is imported by what uses it: a command that asks about the
+# matrix alone starts in half the time.
+if TYPE_CHECKING:
+    from bakestone.core.lock.lock import Lock
+    from bakestone.core.lock.needs import Distro, Needs
+    from bakestone.core.render.family import FamilyFile
+    from bakestone.core.render.plan import BuildPlan
 
 BAKE_FILE = "docker-bake.json"
 
@@ -72,6 +73,8 @@ class Project:
 
     def check_registry(self) -> None:
         """Raise `BakestoneError` when the registry takes no repository of some family's name."""
+        from bakestone.clients.registry import limits
+
         hint = "change `registry` in images.yaml or the site file, or the family's name"
         names = (family.name for family in self.matrix.spec.families)
         findings = [
@@ -88,6 +91,8 @@ class Project:
 
         Raises `BakestoneError` when the registry cannot take the images.
         """
+        from bakestone.core.matrix.checks import drivers, platforms, rules
+
         self.check_registry()
         unknown: dict[str, list[str]] = {}
         for variant in self.matrix.variants:
@@ -112,6 +117,9 @@ class Project:
         asking = [v for v in self.matrix.variants if v.family.frameworks]
         if not asking:
             return []
+        from bakestone.core.lock import frameworks, lockfile
+        from bakestone.core.lock.lock import Lock
+
         try:
             lock = lockfile.load(self.lock_path)
         except BakestoneError:  # told by the commands that need it
@@ -135,6 +143,8 @@ class Project:
     @cached_property
     def lock(self) -> Lock:
         """The lock, checked against the matrix: a stale one is an error."""
+        from bakestone.core.lock import staleness
+
         loaded, needs = self._load_lock()
         now = datetime.datetime.now(datetime.UTC)
         staleness.check_fresh(loaded, needs, self.lock_path, now, self.pins_of)
@@ -150,6 +160,8 @@ class Project:
 
     def _load_lock(self) -> tuple[Lock, Needs]:
         """The lock as it is, and what the variants need that it was made for."""
+        from bakestone.core.lock import lockfile, survey
+
         library = self.matrix.library  # first: where it is missing, the lock says nothing
         loaded = lockfile.load(self.lock_path)
         return loaded, survey.collect(self.select(loaded.selection), library)
@@ -159,6 +171,8 @@ class Project:
 
         Raises `BakestoneError` when it cannot be read.
         """
+        from bakestone.core.lock import budget, staleness
+
         loaded, needs = self._load_lock()
         now = datetime.datetime.now(datetime.UTC)  # `at` may be any day
         found = staleness.stale(loaded, needs, self.lock_path, now, self.pins_of) + budget.unpinned(
@@ -169,6 +183,8 @@ class Project:
 
     def aged(self, at: datetime.datetime) -> list[Finding]:
         """Warnings about entries of the lock that are older than `max-age` allows at a time."""
+        from bakestone.core.lock import budget
+
         return budget.findings(
             self.lock, self.locked_variants, self.matrix.library, at, severity="warning"
         )
@@ -198,6 +214,9 @@ class Project:
     @cached_property
     def families(self) -> dict[str, FamilyFile]:
         """Family name -> its Dockerfile, of every locked variant."""
+        from bakestone.core.render.dockerfile import Renderer
+        from bakestone.core.render.family import family_files
+
         renderer = Renderer(self.matrix.library, self.lock)
         return family_files((v, renderer.stages(v)) for v in self.locked_variants)
 
@@ -225,6 +244,8 @@ class Project:
 
     def plan(self, variants: Sequence[Variant], *, attest: bool = True) -> BuildPlan:
         """What is to be done with some of the locked variants, made once for all who do it."""
+        from bakestone.core.render.plan import BuildPlan, planned
+
         matrix, files, how = self.matrix, self.families, self.site.compression
         none = BuildPlan((), self.registry, attest, matrix.names, self.lock, matrix.library, how)
         return none.of(planned(v, files[v.family.name], self.path_of(v), none) for v in variants)
@@ -236,20 +257,31 @@ class Project:
     @cached_property
     def texts(self) -> dict[Path, str]:
         """Every generated file and its text."""
-        files = {self.output / name / "Dockerfile": f.text for name, f in self.families.items()}
+        return {path: "".join(parts()) for path, parts in self.generated.items()}
+
+    @cached_property
+    def generated(self) -> dict[Path, Callable[[], Iterator[str]]]:
+        """Every generated file, and what gives its text piece by piece: all of a large matrix at
+        once would be the most that a command holds.
+        """
+        from bakestone.core.render import bakefile
+
+        files = {self.output / name / "Dockerfile": f.parts for name, f in self.families.items()}
         folder = os.path.relpath(self.output, self.matrix_path.parent).replace(os.sep, "/")
-        files[self.output / BAKE_FILE] = bakefile.bake_file(
-            self.locked_variants, self.lock, self.matrix.spec.registry, folder
+        bake = partial(
+            bakefile.bake_file, self.locked_variants, self.lock, self.matrix.spec.registry, folder
         )
+        bake()  # what is wrong with it is told before anything is written
+        files[self.output / BAKE_FILE] = bake
         return files
 
     def drift(self) -> list[Finding]:
         """A finding for every file under `output` that is not what images.yaml and the lock say."""
-        wanted, found = self.texts, []
-        for path, text in wanted.items():
+        wanted, found = self.generated, []
+        for path, parts in wanted.items():
             if not path.is_file():
                 found.append((path, "it is missing", ""))
-            elif path.read_bytes() != text.encode():
+            elif not _holds(path, parts()):
                 why = "it is not what images.yaml and the lock say"
                 found.append((path, why, "; generated files are not edited"))
         for path in self._leftover(wanted):
@@ -264,11 +296,11 @@ class Project:
 
         Gives the paths written and removed. Raises `BakestoneError` for a folder of others.
         """
-        written, wanted = [], self.texts
+        written, wanted = [], self.generated
         self._check_output()
-        for path, text in wanted.items():
-            if not path.is_file() or path.read_bytes() != text.encode():
-                write_text(path, text, durable=False)
+        for path, parts in wanted.items():
+            if not path.is_file() or not _holds(path, parts()):
+                write_text(path, parts(), durable=False)
                 written.append(path)
         removed = self._leftover(wanted)
         for path in removed:
@@ -307,13 +339,19 @@ class Project:
                     )
 
 
+def _holds(path: Path, parts: Iterable[str]) -> bool:
+    """Whether a file has this text, of which no more than a piece is held."""
+    with open(path, "rb") as stream:
+        return all(stream.read(len(raw)) == raw for raw in map(str.encode, parts)) and not (
+            stream.read(1)
+        )
+
+
 def _is_ours(path: Path) -> bool:
     """Whether Bakestone wrote a file below the output, or began to when it was killed."""
-    if path.name == "Dockerfile":
-        return (
-            path.is_file()
-            and "generated by bakestone" in path.read_text("utf-8", "replace")[:300].lower()
-        )
-    if path.name == BAKE_FILE:
-        return path.is_file() and "SOURCE_DATE_EPOCH" in path.read_text("utf-8", "replace")
+    if path.name in ("Dockerfile", BAKE_FILE) and path.is_file():
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            if path.name == "Dockerfile":
+                return "generated by bakestone" in stream.read(300).lower()
+            return any("SOURCE_DATE_EPOCH" in line for line in stream)
     return path.name.startswith((".Dockerfile.", f".{BAKE_FILE}."))

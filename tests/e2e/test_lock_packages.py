@@ -49,9 +49,9 @@ def test_what_one_base_lacks_is_named_and_the_others_need_not_be_asked_again(
     assert lock["packages"][OLD] == kept["packages"][OLD]
     assert {p["from"] for p in lock["packages"].values()} == {"image"}
     brought = {
-        name
+        line.partition(" ")[0]
         for one in lock["packages"][NEW]["platforms"]["linux/amd64"]
-        for name in one["versions"]
+        for line in one["versions"].splitlines()
     }
     assert {"less", "libtinfo6"} & brought
 

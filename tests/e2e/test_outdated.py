@@ -94,8 +94,8 @@ def test_a_lock_with_older_packages_is_outdated_and_security_is_what_apt_says(
 
     lock = yaml.safe_load(workspace.lock.read_text("utf-8"))
     (entry,) = lock["packages"][REF]["platforms"]["linux/amd64"]
-    today = dict(entry["versions"])
-    entry["versions"] = dict.fromkeys(today, "0~older")
+    today = dict(line.split(" ") for line in entry["versions"].splitlines())
+    entry["versions"] = "".join(f"{name} 0~older\n" for name in today)
     workspace.lock.write_text(yaml.safe_dump(lock, sort_keys=False), "utf-8")
 
     said = madison(engine, sorted(today), tmp_path / "said")

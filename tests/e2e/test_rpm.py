@@ -149,7 +149,7 @@ def _image(workspace: Workspace) -> str:
 def _locked(workspace: Workspace) -> dict[str, str]:
     (entry,) = yaml.safe_load(workspace.lock.read_text("utf-8"))["packages"].values()
     (packages,) = entry["platforms"]["linux/amd64"]
-    versions: dict[str, str] = packages["versions"]
+    versions = dict(line.split(" ") for line in packages["versions"].splitlines())
     return versions
 
 

@@ -5,9 +5,10 @@ no blanks at its end.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_ASKED = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+"""Variables by which rich is told that it writes to a terminal."""
+_BETWEEN = " " * 3
+"""What stands between the columns of a table."""
 UNBOUND = 10_000
 """Columns where nobody looks: no line is broken, so that other programs can read it."""
 
@@ -67,6 +72,11 @@ def console() -> Console:
     return out if out.is_terminal else Console(highlight=False, markup=False, width=UNBOUND)
 
 
+def looked_at() -> bool:
+    """Whether somebody may look at the output: a terminal, or what asks for the form of one."""
+    return sys.stdout.isatty() or any(name in os.environ for name in _ASKED)
+
+
 def table(*whole: str, folded: Iterable[str] = ()) -> Table:
     """An empty table in the form that all of them have, by the titles of its columns: first those
     whose cells stay on a line, then those whose cells are broken where there is no room.
@@ -109,6 +119,26 @@ def put(filled: Table, instead: Iterable[str] | None = None) -> None:
     click.echo()
 
 
+def put_rows(titles: Sequence[str], rows: Sequence[Sequence[str]], instead: Iterable[str]) -> None:
+    """Print a table whose cells stay on a line, as `put` does. Where nobody looks it is made
+    without rich, which takes ten times as long for thousands of rows.
+    """
+    known: dict[str, str] = {}  # most cells are there many times
+    shown = [[known.get(c) or known.setdefault(c, visible(c)) for c in r] for r in (titles, *rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    usual = all(cell.isascii() and cell.isprintable() for cell in known.values())
+    wide = sum(widths) + len(_BETWEEN) * len(widths)
+    if looked_at() or not usual or wide > UNBOUND:
+        filled = table(*titles)
+        for row in rows:
+            filled.add_row(*row)
+        put(filled, instead)
+        return
+    lines = [_BETWEEN.join(map(str.ljust, row, widths)).rstrip() for row in shown]
+    rule = "\u2500" * (wide - len(_BETWEEN))
+    click.echo("\n".join(["", lines[0], rule, *lines[1:], ""]))
+
+
 def paragraph(text: str, first: str = "", further: str = "") -> str:
     """A text, broken between words where the terminal ends.
 
@@ -117,7 +147,7 @@ def paragraph(text: str, first: str = "", further: str = "") -> str:
     """
     filled = textwrap.fill(
         text,
-        console().width,
+        console().width if looked_at() else UNBOUND,  # rich takes a while to be imported
         initial_indent=first,
         subsequent_indent=further,
         break_long_words=False,

@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bakestone.cli.terminal import console, paragraph, put, put_json, put_line, table, warn
+from bakestone.cli.terminal import console, looked_at, paragraph, put_json, put_line, put_rows, warn
 from bakestone.core.documents.words import count
 from bakestone.core.matrix.checks import lifecycle, platforms, terms
 from bakestone.core.matrix.variant import Variant, slot_rank
 from bakestone.errors import Finding, visible
-from bakestone.jobs.explain import Line
-from bakestone.project import Project
+
+if TYPE_CHECKING:
+    from bakestone.jobs.explain import Line
+    from bakestone.project import Project
 
 
 def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -> None:
@@ -37,7 +40,7 @@ def validated(project: Project, warnings: Sequence[Finding], *, as_json: bool) -
 
 def up_to_date(project: Project) -> None:
     """Generated files that are what they should be."""
-    put_line(f"{project.output}: {len(project.texts)} files are up to date")
+    put_line(f"{project.output}: {len(project.generated)} files are up to date")
 
 
 def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]) -> None:
@@ -45,7 +48,7 @@ def generated(project: Project, written: Sequence[Path], removed: Sequence[Path]
     for verb, paths in (("wrote", written), ("removed", removed)):
         for path in paths:
             put_line(f"{verb} {path}")
-    counts = f"{len(project.texts)} files, {len(written)} written, {len(removed)} removed"
+    counts = f"{len(project.generated)} files, {len(written)} written, {len(removed)} removed"
     put_line(f"{project.output}: {counts}")
 
 
@@ -79,11 +82,8 @@ def variants(
 def _family(own: Sequence[Variant], at: datetime.date) -> None:
     """A table with a column a slot; a few lines a variant where the terminal is too narrow."""
     slots = sorted({s for v in own for s in v.slots}, key=slot_rank)
-    filled = table("variant", *slots, "support ends")
-    for variant in own:
-        cells = (_cell(variant, slot) for slot in slots)
-        filled.add_row(variant.name, *cells, lifecycle.cell(variant, at))
-    put(filled, instead=_narrow(own, slots, at))
+    rows = [(v.name, *(_cell(v, slot) for slot in slots), lifecycle.cell(v, at)) for v in own]
+    put_rows(("variant", *slots, "support ends"), rows, _narrow(own, slots, at))
 
 
 def _narrow(own: Sequence[Variant], slots: Sequence[str], at: datetime.date) -> Iterator[str]:
@@ -132,7 +132,7 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
     put_line(sentence)
     if not lines:
         return
-    screen = console()
+    screen = console() if looked_at() else None
     room = max(len(fact.topic) for fact in lines) + 2
     click.echo()
     for fact in lines:
@@ -142,5 +142,5 @@ def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:
             beginning = " " * room
         for origin in fact.origin.splitlines():
             text = paragraph(origin, beginning + "  ", beginning + "  ")
-            dim = screen.is_terminal and not screen.no_color
+            dim = screen and screen.is_terminal and not screen.no_color
             click.echo(click.style(visible(text), dim=True) if dim else visible(text))

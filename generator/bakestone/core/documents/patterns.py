@@ -94,11 +94,19 @@ def matches(pattern: str, component: str | None, version: str | None) -> bool:
         return component == ranged[1] and in_range(version, ranged[2])
     wanted, mark, rest = pattern.partition("@")
     if mark:
-        return fnmatchcase(component, wanted) and _version_matches(rest, version)
-    return fnmatchcase(component, pattern) or _version_matches(pattern, version)
+        return _is_like(component, wanted) and _version_matches(rest, version)
+    return _is_like(component, pattern) or _version_matches(pattern, version)
 
 
 def _version_matches(pattern: str, version: str) -> bool:
     if pattern.startswith(_RANGED):
         return in_range(version, pattern)
-    return fnmatchcase(version, pattern)
+    return _is_like(version, pattern)
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """As `fnmatchcase`, which compiles each pattern: most are a text, or how one begins."""
+    begin = pattern.removesuffix("*")
+    if not any(mark in begin for mark in "*?["):
+        return text.startswith(begin) if begin != pattern else text == pattern
+    return fnmatchcase(text, pattern)

@@ -1,7 +1,8 @@
 """Check documents against the JSON Schemas in schemas/, with messages for people.
 
-jsonschema finds what is wrong; this module says it with a position, in the
-words of the file, and with a hint (a near miss, the quoted form of a number).
+`shape` lets through what is right. Of the rest jsonschema finds what is wrong; this module says it
+with a position, in the words of the file, and with a hint (a near miss, the quoted form of a
+number).
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bakestone.core.documents.patterns import understood
+from bakestone.core.documents.shape import Shape, anchored
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Document, Json, Path_
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 _PACKAGE = Path(__file__).parents[2]
 
@@ -32,6 +37,26 @@ def schema(name: str) -> Json:
             loaded: Json = json.loads(path.read_text("utf-8"))
             return loaded
     raise FileNotFoundError(f"schemas/{name}.schema.json is not installed with bakestone")
+
+
+@cache
+def _shape(name: str) -> Shape:
+    return Shape(schema(name))
+
+
+@cache
+def validator(name: str) -> Validator:
+    """jsonschema's for the schema `name`, with our keywords."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    keywords = {"pattern": _pattern, "format": _format}
+    # 1.0 is no integer: it would be written as it is read
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
+    usual = Draft202012Validator
+    extended = extend(usual, keywords, type_checker=types)  # type: ignore[no-untyped-call]
+    made: Validator = extended(schema(name))
+    return made
 
 
 class NewerFormatError(BakestoneError):
@@ -76,16 +101,10 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
     Of a part that is `x-private`, where somebody may have written a secret, neither a value nor its
     line is shown. Raises `NewerFormatError` when the file's `version` is above the schema's.
     """
-    from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
-
     _check_format(document, name)
-    keywords = {"pattern": _pattern, "format": _format}
-    # 1.0 is no integer: it would be written as it is read
-    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
-    usual = Draft202012Validator
-    checker = extend(usual, keywords, type_checker=types)  # type: ignore[no-untyped-call]
-    errors = checker(schema(name)).iter_errors(document.data)
+    if _shape(name).fits(document.data):
+        return
+    errors = validator(name).iter_errors(document.data)
     about = schema(name).get("properties", {})
     seen: set[tuple[str, str]] = set()
     for error in sorted(errors, key=lambda error: _order(document, error)):
@@ -99,7 +118,8 @@ def findings_of(document: Document, name: str) -> Iterator[Finding]:
 
 def _check_format(document: Document, name: str) -> None:
     data = document.data
-    known = schema(name).get("properties", {}).get("version", {}).get("const")
+    about = schema(name).get("properties", {}).get("version", {})
+    known = max(about.get("enum", ()), default=about.get("const"))
     said = data.get("version") if isinstance(data, dict) else None
     if type(known) is int and type(said) is int and said > known:
         why = f"it was made by a newer bakestone: its format is {said}, and this one knows {known}"
@@ -124,12 +144,10 @@ def _format(_validator: Any, name: str, value: Any, _schema: Any) -> Iterator[An
 
 
 def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
-    """The keyword `pattern`, but with `$` as in JSON Schema: the very end, not also before a last
-    line break.
-    """
+    """The keyword `pattern`, with `$` as in JSON Schema."""
     from jsonschema import ValidationError
 
-    if isinstance(value, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), value):
+    if isinstance(value, str) and not anchored(pattern).search(value):
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
@@ -174,6 +192,12 @@ def _explain(
             general = hint
         in_unit = f"write its unit: {value}{about.get('x-unit')}; {hint}"
         yield message, in_unit if type(value) is int and "x-unit" in about else general, here
+    elif rule == "pattern" and "x-line" in about:
+        number, text = _wrong_line(value, wanted)
+        place = document.at(here.line + number, 1, max(1, len(text)))
+        # a text in quotes has no lines of its own
+        place = place if place.text.strip() == text.strip() else here
+        yield f"{_show(text)} is not {about['x-line']}", hint, place
     elif rule == "pattern":
         yield f"{cannot}{_offender(value)}", hint or f"it must match {wanted}", here
     elif rule == "format":
@@ -198,6 +222,17 @@ def _explain(
         yield f"{what} has too few entries", hint or about.get("description", ""), here
     else:
         yield f"{what}: {error.message}", hint, here
+
+
+def _wrong_line(text: str, pattern: str) -> tuple[int, str]:
+    """The number, from 1 on, and the text of the first line of a block that its pattern, which
+    says what its lines are, does not take.
+    """
+    whole = anchored(pattern)
+    for number, line in enumerate(text.split("\n"), 1):
+        if not whole.search(f"{line}\n"):
+            return number, line
+    return text.count("\n") + 1, text.rpartition("\n")[2]
 
 
 def _description(about: Json) -> str:

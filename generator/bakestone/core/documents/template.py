@@ -7,26 +7,21 @@ run in Jinja's sandbox, see plain values only, and get so much memory and time (
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-
-from jinja2 import StrictUndefined, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING
 
 from bakestone.errors import Position, fail
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,
-)
-_compiled = cache(_ENVIRONMENT.from_string)
-_PLAIN = re.compile(r"(?:[^{]|\{\{ *\w+(?:\.\w+)* *\}\})*")
-"""A template that only names values: it needs no bounds."""
+if TYPE_CHECKING:  # Jinja takes 25 ms, which commands that fill nothing need not wait for
+    from jinja2 import Environment, Template
+
+
+_PLACE = re.compile(r"\{\{ ([a-z_]+)(?:\.([a-z_]+))? \}\}")
+"""A value of the context, or of a mapping in it: many templates have nothing else, and need no
+Jinja.
+"""
 _bounds: list[Callable[[], AbstractContextManager[None]]] = [nullcontext]
 
 
@@ -42,12 +37,62 @@ def bound(by: Callable[[], AbstractContextManager[None]]) -> None:
 
 
 @cache
+def _plain(text: str) -> bool:
+    """Whether places are all that Jinja would see in a template."""
+    return "{" not in _PLACE.sub("", text)
+
+
+def _value(context: Mapping[str, object], name: str, part: str | None) -> str | None:
+    """What stands in a place; None where Jinja must look: it may not be there."""
+    value = context.get(name)
+    if part and isinstance(value, dict) and not hasattr(value, part):
+        value = value.get(part)
+    elif part:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _filled(text: str, context: Mapping[str, object]) -> str:
+    if _plain(text):
+        places = _PLACE.findall(text)
+        values = [_value(context, name, part) for name, part in places]
+        if None not in values:
+            given = iter(values)
+            return _PLACE.sub(lambda _: next(given) or "", text)
+    with _bounds[0]():
+        return _compiled(text).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+@cache
+def _compiled(text: str) -> Template:
+    return _environment().from_string(text)
+
+
+@cache
 def names(text: str) -> frozenset[str]:
     """The names that a template uses, so that callers know when its text can be used again; none
     when it cannot be read.
     """
+    if _plain(text):
+        return frozenset(name for name, _ in _PLACE.findall(text))
+    from jinja2 import TemplateError, meta
+
     try:
-        return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(text)))
+        return frozenset(meta.find_undeclared_variables(_environment().parse(text)))
     except (TemplateError, RecursionError):  # `render` says what is wrong with it
         return frozenset()
 
@@ -57,14 +102,12 @@ def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
     if "{" not in text:
         return text
     try:
-        if _PLAIN.fullmatch(text):
-            filled = _compiled(text).render(context)
-        else:
-            with _bounds[0]():
-                filled = _compiled(text).render(context)
+        filled = _filled(text, context)
         filled.encode()  # a text that is none would be told when it is written
         return filled
     except Exception as problem:  # a template computes what it likes, so it can raise anything
+        from jinja2 import TemplateError
+
         line = getattr(problem, "lineno", None) or _line_of(problem) or 1
         lines = text.splitlines() or [""]
         shown = lines[min(line, len(lines)) - 1]
@@ -82,6 +125,8 @@ def render(text: str, context: Mapping[str, object], *, origin: str) -> str:
 
 def _line_of(problem: BaseException) -> int | None:
     """The template line that raised, read from the traceback that Jinja rewrote."""
+    import traceback
+
     frames = traceback.walk_tb(problem.__traceback__)
     lines = [line for frame, line in frames if frame.f_code.co_filename == "<template>"]
     return lines[-1] if lines else None

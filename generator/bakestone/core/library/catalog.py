@@ -18,6 +18,10 @@ from bakestone.core.library.component import BUILT_IN, Component, read
 from bakestone.core.library.own_base import OwnBase
 from bakestone.errors import Finding, Position, fail
 
+FILE = "component.yaml"
+_SLOT = re.compile(r"^slot: ([a-z0-9_]+)$", re.MULTILINE)
+_TERMS = re.compile(r"^terms:\n(?:  .*\n)*?  id: ([a-z0-9-]+)$", re.MULTILINE)
+
 
 class Library:
     """All components that can be named, a team's own folder first."""
@@ -69,6 +73,30 @@ class Library:
             )
         return self._loaded.get(name)
 
+    @cached_property
+    def _outlines(self) -> dict[str, tuple[str, str]]:
+        """Component -> the slot that it fills, and the id of the terms that it asks to accept.
+
+        A matrix names a few of them. Of Bakestone's own files, which have a key a line at their
+        first level, the lines are looked for; others are read whole.
+        """
+        found = {}
+        for name in self.names:
+            paths = (root / name / FILE for root in self.folders)
+            path = next(p for p in paths if p.is_symlink() or p.exists())
+            text = path.read_text("utf-8") if path.parent.parent == BUILT_IN else ""
+            slot, terms = _SLOT.search(text), _TERMS.search(text)
+            component = None if slot else self.get(name)
+            if component:
+                found[name] = component.slot, component.terms.id if component.terms else ""
+            elif slot:
+                found[name] = slot[1], terms[1] if terms else ""
+        return found
+
+    def terms(self) -> Iterator[tuple[str, str]]:
+        """The id of what each component asks to accept, and the component, by name."""
+        yield from ((terms, name) for name, (_, terms) in self._outlines.items() if terms)
+
     def components(self) -> Iterator[Component]:
         """Every component, by name; each is read when it is its turn."""
         return filter(None, map(self.get, self.names))
@@ -97,7 +125,8 @@ class Library:
 
     def of_slot(self, slot: str) -> list[Component]:
         """Every component that can fill a slot."""
-        return [c for c in self.components() if c.slot == slot]
+        found = (self.get(name) for name, (its, _) in self._outlines.items() if its == slot)
+        return list(filter(None, found))
 
     def meant(self, slot: str) -> list[Component]:
         """The components that a bare version in a slot can mean: the one that is named like the
@@ -109,7 +138,7 @@ class Library:
     @cached_property
     def slots(self) -> list[str]:
         """Every slot that some component fills."""
-        return sorted({c.slot for c in self.components()})
+        return sorted({slot for slot, _ in self._outlines.values()})
 
     def suggest(self, name: str, *, slots: bool = False) -> str:
         """A hint for an unknown component, or a word that may be a slot as well."""

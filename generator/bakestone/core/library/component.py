@@ -236,15 +236,13 @@ class Component:
             [checked(file, self.name, needed) for file in (*team, *self.overlays)],
         )
 
-    def make_version(self, version: str, data: Json) -> Version:
-        """A version from its entry in versions.yaml."""
+    def make_version(self, version: str, data: Json, methods: Callable[[], Json]) -> Version:
+        """A version from its entry in versions.yaml, and what gives the methods of that."""
         measure = {"version": version} | {k: str(v) for k, v in data.get("measure", {}).items()}
         facts = {k: str(v) for k, v in data.get("facts", {}).items()}
         platforms = tuple(data.get("platforms") or self.data.get("platforms") or ())
-        methods = {name: dict(values or {}) for name, values in data.get("methods", {}).items()}
-        return Version(
-            version, str(data.get("label", version)), measure, facts, methods, platforms, data
-        )
+        label = str(data.get("label", version))
+        return Version(version, label, measure, facts, platforms, data, methods)
 
     @cached_property
     def packages(self) -> dict[str, tuple[str, ...]]:

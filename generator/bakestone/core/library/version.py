@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from bakestone.core.documents import schema
@@ -31,7 +31,7 @@ ENTRIES = {
 """
 
 _FORM = re.compile(r'(?:#.*\n|\n)*versions:\n((?:  "[^"\\\n]+":\n| {4}.*\n| {0,3}#.*\n|\n)*)')
-_ENTRY = re.compile(r'^  "([^"\n]+)":\n', re.MULTILINE)
+_METHODS = re.compile(r"^    methods:\n(?:(?: {5}.*| *(?:#.*)?)\n)*", re.MULTILINE)
 
 Patterns = Mapping[str, tuple[str, ...]]
 """Slot or attribute -> patterns, of which one must match."""
@@ -83,16 +83,22 @@ class Version:
     """One version of a component, with the data of each method that offers it.
 
     `measure` is what the inventory must find; `facts` is known as well, but not in every image to
-    be measured.
+    be measured. `data` is its entry without the methods, which `read` gives when they are asked
+    for.
     """
 
     version: str
     label: str
     measure: dict[str, str]
     facts: dict[str, str]
-    methods: dict[str, Json]
     platforms: tuple[str, ...]
     data: Json = field(repr=False)
+    read: Callable[[], Json] = field(repr=False, compare=False)
+
+    @cached_property
+    def methods(self) -> dict[str, Json]:
+        """Method -> what versions.yaml says for it; nearly all of an entry."""
+        return {name: dict(values or {}) for name, values in self.read().items()}
 
     @property
     def major(self) -> str:
@@ -158,12 +164,16 @@ class Versions(Mapping[str, Version]):
     """The versions of a component, newest first; each is read when it is asked for.
 
     A matrix names a few of the hundreds of versions in the library. Bakestone's own files have one
-    form, in which an entry is found without a YAML parser; one in any other form is read whole.
+    form, in which an entry and its methods are found without a YAML parser; one in any other form
+    is read whole.
     `more` are a team's, which stand in front of those in `own`.
     """
 
     def __init__(
-        self, make: Callable[[str, Json], Version], own: Path | None, more: Iterable[Json]
+        self,
+        make: Callable[[str, Json, Callable[[], Json]], Version],
+        own: Path | None,
+        more: Iterable[Json],
     ) -> None:
         self._make = make
         self._read: dict[str, Version] = {}
@@ -171,14 +181,15 @@ class Versions(Mapping[str, Version]):
         whole = list(more)
         usual = _FORM.fullmatch(own.read_text("utf-8")) if own else None
         if usual:
-            # what is before the first entry, then name, text, name, text, ...
-            parts = _ENTRY.split(usual[1])
-            self._texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+            # what is before the first entry, then each with its name first
+            _, *parts = f"\n{usual[1]}".split('\n  "')
+            entries = (part.partition('":\n') for part in parts)
+            self._texts = {name: f"{text}\n" for name, _, text in entries}
         elif own:
             whole.insert(0, yamldoc.fast(own))
         for known in whole:
             for name, data in known["versions"].items():
-                self._read[str(name)] = make(str(name), data or {})
+                self._read[str(name)] = make(str(name), data or {}, partial(_methods, data or {}))
 
     @cached_property
     def _names(self) -> list[str]:
@@ -186,7 +197,11 @@ class Versions(Mapping[str, Version]):
 
     def __getitem__(self, name: str) -> Version:
         if name not in self._read:
-            self._read[name] = self._make(name, yamldoc.fast_text(self._texts[name]) or {})
+            text = self._texts[name]
+            found = _METHODS.search(text)
+            methods = partial(_read_methods, found[0] if found else "")
+            rest = text.replace(found[0], "") if found else text
+            self._read[name] = self._make(name, yamldoc.fast_text(rest) or {}, methods)
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
@@ -197,6 +212,15 @@ class Versions(Mapping[str, Version]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _methods(data: Json) -> Json:
+    found: Json = data.get("methods", {})
+    return found
+
+
+def _read_methods(text: str) -> Json:
+    return _methods(yamldoc.fast_text(text) or {})
 
 
 def checked(path: Path, component: str, needed: Set[str]) -> Json:

@@ -7,7 +7,7 @@ Everything in a lock reaches a Dockerfile, so each value is checked against a pa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,8 @@ from bakestone.files import write_text
 HEADER = (
     "# What every name in images.yaml resolved to. Written by `bakestone lock`; edits are lost.\n"
 )
+VERSION = 2
+"""The format that is written. 1, in which each package was a key of its own, is read as well."""
 MAX_BYTES = 10_000_000
 """Size of a lock that is read: some 200,000 pinned packages."""
 SECTIONS = ("bases", "packages", "artifacts", "wheels", "keyrings", "frameworks")
@@ -66,6 +68,9 @@ def _read(document: Document) -> Lock:
     findings = [replace(f, hint=_HINT) for f in schema.findings_of(document, "lock")]
     if findings:
         raise BakestoneError(findings)
+    twice = list(_twice(document))
+    if twice:
+        raise BakestoneError(twice)
     data = document.data
     return Lock(
         data["inputs"],
@@ -85,6 +90,25 @@ def _read(document: Document) -> Lock:
             for key in data.get(section, {})
         },
     )
+
+
+def _twice(document: Document) -> Iterator[Finding]:
+    """The packages that an installation has two versions of: each as a key would be refused."""
+    for ref, entry in document.data["packages"].items():
+        for platform, sets in entry.get("platforms", {}).items():
+            for number, one in enumerate(sets):
+                text = one["versions"]
+                if isinstance(text, dict) or len(_closure(text)) == text.count("\n"):
+                    continue
+                seen: set[str] = set()
+                where = document.position(
+                    ("packages", ref, "platforms", platform, number, "versions")
+                )
+                for line, name in enumerate((t.partition(" ")[0] for t in text.splitlines()), 1):
+                    if name in seen:
+                        why = f"the package {name} is there twice"
+                        yield Finding(why, _HINT, document.at(where.line + line, 1))
+                    seen.add(name)
 
 
 def write(lock: Lock, path: Path) -> bool:
@@ -137,7 +161,7 @@ def _unfit(lock: Lock, path: Path) -> Iterator[str]:
 def dump(lock: Lock) -> str:
     """The lock as YAML: sorted, so that a change is a small diff."""
     plain: Json = {
-        "version": 1,
+        "version": VERSION,
         "inputs": lock.inputs,
         "selection": list(lock.selection),
         "bases": {r: {"digest": None} | _plain(b, _BASE) for r, b in sorted(lock.bases.items())},
@@ -150,9 +174,35 @@ def dump(lock: Lock) -> str:
     for optional in ("selection", "keyrings", "frameworks"):
         if not plain[optional]:
             del plain[optional]
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    body: str = yaml.dump(plain, Dumper=dumper, sort_keys=False, width=1000, allow_unicode=True)
+    body: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
     return HEADER + body
+
+
+class _Block(str):
+    """A text that is written a line a line."""
+
+
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """YAML's own, with blocks."""
+
+
+_Dumper.add_representer(
+    _Block,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|"),
+)
+
+
+def _block(closure: Mapping[str, str]) -> str:
+    """Packages and their versions as lines, sorted."""
+    return _Block("".join(f"{name} {version}\n" for name, version in sorted(closure.items())))
+
+
+def _closure(text: str | Json) -> dict[str, str]:
+    """What `_block` does, turned round; in format 1 it is a mapping."""
+    if isinstance(text, dict):
+        return text
+    pairs = (line.partition(" ") for line in text.splitlines())
+    return {name: version for name, _, version in pairs}
 
 
 def _plain(entry: object, keys: Sequence[str]) -> Json:
@@ -174,7 +224,7 @@ def _filled(mapping: Json) -> Json:
 def _plain_packages(packages: LockedPackages) -> Json:
     platforms = {
         platform: [
-            {"install": list(names), "versions": dict(sorted(closure.items()))}
+            {"install": list(names), "versions": _block(closure)}
             for names, closure in sorted(sets.items())
         ]
         for platform, sets in packages.versions.items()
@@ -188,7 +238,7 @@ def _packages(
     platforms: Json | None = None, install: Iterable[str] = (), **said: Any
 ) -> LockedPackages:
     versions = {
-        platform: {tuple(entry["install"]): entry["versions"] for entry in sets}
+        platform: {tuple(entry["install"]): _closure(entry["versions"]) for entry in sets}
         for platform, sets in (platforms or {}).items()
     }
     wanted = tuple(tuple(names.split()) for names in install)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bakestone.core.documents.yaml import Json
@@ -78,15 +78,45 @@ def target(variant: Variant, lock: Lock, *, context: str) -> Json:
     }
 
 
-def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: str) -> str:
-    """The committed bake file: a target a variant, a group a family.
+def bake_file(variants: Sequence[Variant], lock: Lock, registry: str, folder: str) -> Iterator[str]:
+    """The committed bake file, piece by piece: a target a variant, a group a family.
 
-    `folder` is relative to the working directory.
+    `folder` is relative to the working directory. Raises `BakestoneError` at once when two things
+    would have one name.
     """
-    variants = list(variants)
+    return _pieces(_groups(variants), variants, lock, registry, folder)
+
+
+def _pieces(
+    groups: dict[str, list[str]],
+    variants: Iterable[Variant],
+    lock: Lock,
+    registry: str,
+    folder: str,
+) -> Iterator[str]:
+    listed = {
+        "default": {"targets": sorted(groups)},
+        **{k: {"targets": v} for k, v in sorted(groups.items())},
+    }
+    yield f'{{\n  "group": {_indented(listed)},\n  "target": {{'
+    for number, variant in enumerate(variants):
+        entry = target(variant, lock, context=f"{folder}/{variant.family.name}")
+        entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in GZIP.options.items())])]
+        entry["tags"] = [f"{repository(registry, variant)}:{variant.name}"]
+        named = _indented({variant.target: entry})
+        yield f"{',' if number else ''}{named[1:-4]}"
+    yield "\n  }\n}\n"
+
+
+def _indented(data: Json) -> str:
+    """JSON as it stands a level deeper."""
+    return dump(data).rstrip("\n").replace("\n", "\n  ")
+
+
+def _groups(variants: Iterable[Variant]) -> dict[str, list[str]]:
+    """The groups of families, and the targets in each."""
     groups: dict[str, list[str]] = {}
     families: dict[str, str] = {"default": ""}  # the group of all families
-    targets: Json = {}
     for variant in variants:
         group = group_name(variant.family.name)
         if families.setdefault(group, variant.family.name) != variant.family.name:
@@ -100,23 +130,12 @@ def bake_file(variants: Iterable[Variant], lock: Lock, registry: str, folder: st
                 f"{what} {group} in the bake file", "rename the family", where=variant.family.where
             )
         groups.setdefault(group, []).append(variant.target)
-        entry = target(variant, lock, context=f"{folder}/{variant.family.name}")
-        entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in GZIP.options.items())])]
-        targets[variant.target] = entry | {
-            "tags": [f"{repository(registry, variant)}:{variant.name}"]
-        }
+    targets = {variant.target for variant in variants}
     for name in groups:
         if name in targets:
             hint = "rename the family"
             raise fail(f"a family and a variant are both {name} in the bake file", hint, name=name)
-    everything = {
-        "group": {
-            "default": {"targets": sorted(groups)},
-            **{k: {"targets": v} for k, v in sorted(groups.items())},
-        },
-        "target": targets,
-    }
-    return dump(everything)
+    return groups
 
 
 def dump(data: Json) -> str:

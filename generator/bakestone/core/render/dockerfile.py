@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bakestone.core.documents import template
@@ -19,7 +18,7 @@ from bakestone.core.matrix.variant import DEVEL, INHERITED, Chosen, Variant, slo
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import Environments, labels, seen, stage_context
 from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
-from bakestone.core.render.inventory import GATE, Measures, listed, option_marks
+from bakestone.core.render.inventory import GATE, Measures, option_marks
 from bakestone.core.render.packages import apt
 from bakestone.core.render.packages.by_distro import install, manager_of
 from bakestone.core.render.packages.pip import PipStages, requirements, unpack
@@ -72,7 +71,7 @@ class Renderer:
             slot = chosen.slot
             stages = [*self._measures.stages(chosen, variant)]
             if slot in lean:
-                stages.append(listed(chosen, stages[-1], lean[slot][-1]))
+                stages.append(self._measures.listed(chosen, stages[-1], lean[slot][-1]))
             found |= dict.fromkeys(stages)
             measures[slot] = stages[-1]
         small = self._image(variant, before[-1], [stages[-1] for stages in lean.values()])
@@ -101,7 +100,7 @@ class Renderer:
             *before, last = self._component(stage, variant, uses, base)
             programs, expected = measures[slot]
             # what a version changes, one after the other
-            measured[slot] = listed(stage.chosen, expected, last)
+            measured[slot] = self._measures.listed(stage.chosen, expected, last)
             found |= dict.fromkeys((programs, *before, expected, last, measured[slot]))
             made[slot] = last
         found[GATE] = None
@@ -160,7 +159,7 @@ class Renderer:
             text = "\n".join(t.rstrip("\n") + "\n" for t in texts if t)
             self._known[key] = (*before, RenderedStage(title, text, contents=contents))
         *before, last = self._known[key]
-        return (*before, replace(last, marks=_base_marks(variant)))
+        return (*before, last.marked(_base_marks(variant)))
 
     def _base_contents(
         self, variant: Variant, wanted: PackageSet, vendors: Sequence[VendorPackages]
@@ -351,7 +350,7 @@ class Renderer:
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
-            f"ENV {pairs(self._environments.of(variant), 'ENV')}\n"
+            f"ENV {self._environments.text(variant)}\n"
             f"WORKDIR /home/{variant.family.user.name}\nUSER {variant.family.user.uid}\n"
         )
         return RenderedStage(f"{variant.stage}.image", text, own=True)

@@ -16,6 +16,7 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.matrix.checks.terms import accepted
 from bakestone.core.matrix.conditions import own_python, python
 from bakestone.core.matrix.variant import DEVEL, Chosen, Variant
+from bakestone.core.render.frames import pairs
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -31,6 +32,17 @@ class Environments:
 
     def __init__(self) -> None:
         self._settings: dict[tuple[object, ...], Settings] = {}
+        self._same: dict[str, Settings] = {}
+        self._texts: dict[tuple[object, ...], str] = {}
+
+    def text(self, variant: Variant) -> str:
+        """The same as an ENV has it; variants whose components set the same have one text."""
+        own = (c for c in variant.filled if not c.of_distro)
+        settings = (id(self._of_component(chosen, variant)) for chosen in own)
+        key = (variant.base.ref, variant.distro.text, *settings)
+        if key not in self._texts:
+            self._texts[key] = pairs(self.of(variant), "ENV")
+        return self._texts[key]
 
     def of(self, variant: Variant) -> dict[str, str]:
         """Every variable of a variant, sorted."""
@@ -86,7 +98,9 @@ class Environments:
             all_named = chain.from_iterable((*settings.values(), *paths.values()))
             outside = tuple(data.get("outside", ()))
             named = tuple(p for p in all_named if p.startswith("/") and not p.startswith(outside))
-            self._settings[key] = variables | chosen.version.environment, paths, named
+            found = variables | chosen.version.environment, paths, named
+            # versions that set the same have one object
+            self._settings[key] = self._same.setdefault(repr(found), found)
         return self._settings[key]
 
 

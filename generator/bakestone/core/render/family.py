@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, zip_longest
@@ -55,7 +55,14 @@ class FamilyFile:
     @cached_property
     def text(self) -> str:
         """The whole file."""
-        return "\n".join([self._contents(), *(s.written(self.names) for s in self._all)])
+        return "".join(self.parts())
+
+    def parts(self) -> Iterator[str]:
+        """The same piece by piece: with thousands of variants it is tens of megabytes."""
+        yield self._contents()
+        for stage in self._all:
+            yield "\n"
+            yield stage.written(self.names)
 
     def alone(self, name: str) -> str:
         """The stages of one variant, as they stand in the file."""

@@ -32,11 +32,13 @@ class Measures:
 
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], tuple[RenderedStage, RenderedStage]] = {}
+        self._asked: dict[tuple[object, ...], tuple[Chosen, tuple[tuple[str, str], ...]]] = {}
+        self._listed: dict[tuple[int, int], tuple[RenderedStage, ...]] = {}
 
     def stages(self, chosen: Chosen, variant: Variant) -> tuple[RenderedStage, RenderedStage]:
         """A component's script and programs, and these with what is expected of its version."""
         prefix = "/usr" if chosen.of_distro else variant.context[chosen.slot]["prefix"]
-        asked = variant.asked(chosen)
+        asked = self._asked_of(chosen, variant)
         key = (variant.family.name, chosen.slot, chosen.text, prefix, asked)
         if key not in self._known:
             component = chosen.component
@@ -55,6 +57,27 @@ class Measures:
                 title += chosen.version.version
             self._known[key] = (programs, RenderedStage(f"{title}.measure", text, marks))
         return self._known[key]
+
+    def _asked_of(self, chosen: Chosen, variant: Variant) -> tuple[tuple[str, str], ...]:
+        """`Variant.asked`, which looks at the component and at which slots are filled."""
+        key = (id(chosen), variant.role, *variant.slots)
+        if key not in self._asked:
+            self._asked[key] = (chosen, variant.asked(chosen))  # kept, so that its id stays its own
+        return self._asked[key][1]
+
+    def listed(
+        self, chosen: Chosen, expected: RenderedStage, stage: RenderedStage
+    ) -> RenderedStage:
+        """What a component is measured with, and the list of the files that its stage brings."""
+        key = (id(expected), id(stage))  # equal ones of another family have other marks
+        if key not in self._listed:
+            text = (
+                f"FROM {expected.reference} AS {SELF}\nCOPY --from={stage.reference} /files.tsv /\n"
+            )
+            title = f"{chosen.component.name}.files"
+            made = RenderedStage(title, text, (*expected.marks, *stage.marks))
+            self._listed[key] = (made, expected, stage)  # kept, so that their ids stay theirs
+        return self._listed[key][0]
 
     def programs(
         self, variant: Variant, image: RenderedStage, measures: Mapping[str, RenderedStage]
@@ -103,13 +126,6 @@ class Measures:
         text = f"FROM {image.reference} AS {SELF}\nUSER {STRANGER}\n{contract}"
         text += f"USER {user.uid}\n{inventory}"
         return RenderedStage(f"{variant.stage}.inventory", text, own=True)
-
-
-def listed(chosen: Chosen, expected: RenderedStage, stage: RenderedStage) -> RenderedStage:
-    """What a component is measured with, and the list of the files that its stage brings."""
-    text = f"FROM {expected.reference} AS {SELF}\nCOPY --from={stage.reference} /files.tsv /\n"
-    title = f"{chosen.component.name}.files"
-    return RenderedStage(title, text, (*expected.marks, *stage.marks))
 
 
 def _run(

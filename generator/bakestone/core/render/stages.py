@@ -72,7 +72,13 @@ class RenderedStage:
         """64 hex digits over its text, and so over those of all stages that it needs."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
-    @property
+    def marked(self, marks: tuple[Mark, ...]) -> RenderedStage:
+        """The same stage with other marks, which are no part of what it is."""
+        made = replace(self, marks=marks)
+        made.__dict__["identity"] = self.identity  # a hash over kilobytes, for each variant
+        return made
+
+    @cached_property
     def reference(self) -> str:
         """How other stages' texts name it."""
         return f"{MARKER}stage:{self.identity}{MARKER}"
@@ -94,7 +100,7 @@ class RenderedStage:
             for mark in self.marks
             if (kind := (mark.kind, mark.word)) in versions
         )
-        return self if marks == self.marks else replace(self, marks=marks)
+        return self if marks == self.marks else self.marked(marks)
 
     def written(self, names: Mapping[str, str]) -> str:
         """Its text in a file where stages have these names, by identity."""

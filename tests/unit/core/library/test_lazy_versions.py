@@ -26,9 +26,13 @@ def test_built_in_versions_are_read_one_by_one_as_they_would_be_together(
     whole = yamldoc.fast(component.folder / "versions.yaml")["versions"]
     # the whole file is not read again: if it is, see Versions
     monkeypatch.setattr(yamldoc, "fast", None)
-    assert dict(Versions(component.make_version, component.folder / "versions.yaml", [])) == {
-        version: component.make_version(version, data or {}) for version, data in whole.items()
-    }
+    found = dict(Versions(component.make_version, component.folder / "versions.yaml", []))
+    assert list(found) == sorted(whole, key=version_key, reverse=True)
+    for version, entry in found.items():
+        data = whole[version] or {}
+        assert entry.methods == {m: d or {} for m, d in data.get("methods", {}).items()}
+        known = {key: value for key, value in data.items() if key != "methods"}
+        assert entry == component.make_version(version, known, dict)
     assert list(component.versions) == sorted(whole, key=version_key, reverse=True)
 
 

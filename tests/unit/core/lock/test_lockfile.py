@@ -45,6 +45,49 @@ def test_what_is_written_is_what_is_read(lock: Lock, tmp_path: Path) -> None:
     assert lockfile.dump(again) == path.read_text("utf-8")
 
 
+def before(text: str) -> str:
+    """A lock as the format before has it: each package a key."""
+    plain = yaml.safe_load(text) | {"version": 1}
+    for entry in plain["packages"].values():
+        for one in (one for sets in entry.get("platforms", {}).values() for one in sets):
+            one["versions"] = dict(line.split(" ") for line in one["versions"].splitlines())
+    return yaml.safe_dump(plain, sort_keys=False)
+
+
+def test_the_format_before_is_read_and_the_new_one_is_written(lock: Lock, tmp_path: Path) -> None:
+    path, text = tmp_path / "images.lock.yaml", lockfile.dump(lock)
+    path.write_text(before(text), "utf-8")
+    again = lockfile.load(path)
+    assert again == lock
+    assert lockfile.write(again, path)
+    assert path.read_text("utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("curl 1; id", '"curl 1; id" is not a package and its version'),
+        ("curl", '"curl" is not a package and its version'),
+        ("curl 1 2", '"curl 1 2" is not a package and its version'),
+        ("--x 1", '"--x 1" is not a package and its version'),
+        ("\tcurl 1", '"\\tcurl 1" is not a package and its version'),
+        ("bzip2 2", "the package bzip2 is there twice"),
+        ("<<<<<<< HEAD", '"<<<<<<< HEAD" is not a package and its version'),
+    ],
+)
+def test_what_is_no_package_is_told_at_its_line(
+    line: str, message: str, lock: Lock, tmp_path: Path
+) -> None:
+    lines = lockfile.dump(lock).splitlines()
+    at = next(n for n, one in enumerate(lines) if one.strip().startswith("bzip2 ")) + 1
+    indent = len(lines[at - 1]) - len(lines[at - 1].lstrip())
+    lines.insert(at, " " * indent + line)
+    path = tmp_path / "images.lock.yaml"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    (found,) = refused(lambda: lockfile.load(path))
+    assert (found.message, found.line) == (message, at + 1)
+
+
 def test_the_same_lock_is_not_written_again(lock: Lock, tmp_path: Path) -> None:
     path = tmp_path / "images.lock.yaml"
     assert lockfile.write(lock, path)
@@ -172,7 +215,8 @@ def set_version(text: str) -> Change:
     def change(plain: dict[str, dict[str, dict[str, object]]]) -> None:
         platforms = plain["packages"]["docker.io/library/debian:12"]["platforms"]
         assert isinstance(platforms, dict)
-        platforms["linux/amd64"][0]["versions"]["bzip2"] = text
+        (one, *_) = platforms["linux/amd64"]
+        one["versions"] = {"bzip2": text}  # as the format before has it
 
     return change
 
@@ -183,7 +227,8 @@ def set_package(text: str) -> Change:
     def change(plain: dict[str, dict[str, dict[str, object]]]) -> None:
         platforms = plain["packages"]["docker.io/library/debian:12"]["platforms"]
         assert isinstance(platforms, dict)
-        platforms["linux/amd64"][0]["versions"][text] = "1.0"
+        (one, *_) = platforms["linux/amd64"]
+        one["versions"] = {text: "1.0"}
 
     return change
 
@@ -335,7 +380,7 @@ def test_the_lock_has_a_line_that_says_who_writes_it(lock: Lock) -> None:
     assert text.startswith(
         "# What every name in images.yaml resolved to. Written by `bakestone lock`"
     )
-    assert yamldoc.parse(text, "lock").data["version"] == 1
+    assert yamldoc.parse(text, "lock").data["version"] == lockfile.VERSION
 
 
 VENDORED = """\

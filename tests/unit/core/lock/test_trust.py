@@ -250,7 +250,7 @@ def test_a_lock_of_a_later_format_is_never_written_over(
     bakestone: Command, library: Library, tmp_path: Path
 ) -> None:
     made = locked(tmp_path, MANY, library=library)
-    text = made.lock_path.read_text("utf-8").replace("version: 1\n", "version: 2\n", 1)
+    text = made.lock_path.read_text("utf-8").replace("version: 2\n", "version: 3\n", 1)
     made.lock_path.write_text(text, "utf-8")
     for command in (("lock",), ("lock", "--update"), ("lock", "--check"), ("generate",)):
         result = bakestone(*command)

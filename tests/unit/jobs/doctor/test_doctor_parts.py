@@ -233,7 +233,7 @@ def test_what_is_asked_is_what_the_dockerfiles_install(library: Library, tmp_pat
 
 def test_what_comes_from_a_vendor_is_not_asked_of_the_distro() -> None:
     component = Component("debian", "distro", Path(), {}, {}, (), "")
-    distro = Distro(component, component.make_version("12", {}), "debian@12")
+    distro = Distro(component, component.make_version("12", {}, dict), "debian@12")
     wanted = PackageSet(
         "debian:12", distro, ("cuda=12-1",), (Repository("nvidia", "https://h.test /", "", ""),)
     )

@@ -311,9 +311,9 @@ def test_a_search_reads_only_what_may_have_the_words(
     read: list[str] = []
     original = Component.make_version
 
-    def remember(component: Component, version: str, data: dict[str, Any]) -> Any:
+    def remember(component: Component, *entry: Any) -> Any:
         read.append(component.name)
-        return original(component, version, data)
+        return original(component, *entry)
 
     monkeypatch.setattr(Component, "make_version", remember)
     assert searching.search(Library(*library.folders), ["openmpi-5.0.10.tar.bz2"])

@@ -18,9 +18,8 @@ from bakestone.errors import Finding
 def known(library: Library) -> dict[str, list[str]]:
     """Every id that can be accepted -> the components that ask for it."""
     asking: dict[str, list[str]] = {}
-    for component in library.components():
-        if component.terms:
-            asking.setdefault(component.terms.id, []).append(component.name)
+    for terms, component in library.terms():
+        asking.setdefault(terms, []).append(component)
     return dict(sorted(asking.items()))
 
 
