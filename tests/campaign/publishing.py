@@ -1,50 +1,61 @@
 """`build --push` with a stand-in for the engine, in a process of its own that may be killed:
 
-python -m tests.campaign.publishing FOLDER REGISTRY
+python -m tests.campaign.publishing FOLDER REGISTRY [--dated] [SELECTOR]...
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from bakestone.clients.engine.capabilities import LAYOUT
 from bakestone.core.render.plan import BuildPlan
-from bakestone.errors import BakestoneError
+from bakestone.errors import BakestoneError, render
+from bakestone.jobs.publish.attest.publish import Publication
 from bakestone.project import Project
-from tests.support.builder import Builder, push
+from tests.support.builder import Builder, Onlooker, push
 
 
-def planned(folder: Path, registry: str) -> BuildPlan:
-    """What is to be done with all variants of a folder's matrix."""
+def planned(folder: Path, registry: str, *selectors: str) -> BuildPlan:
+    """What is to be done with the variants of a folder's matrix."""
     lock = folder / "images.lock.yaml"
     project = Project(folder / "images.yaml", lock, folder / "dockerfiles", None)
     project.registry_override = f"{registry}/base"
-    return project.plan(project.matrix.variants)
+    return project.plan(project.select(selectors))
 
 
-def publish(plan: BuildPlan, folder: Path, fuse: str = "2.9.9", *, tags: bool = True) -> str:
-    """Publish a plan from exports of the builder; `fuse` is what its images say they hold. Gives
-    what a person would read. Raises `BakestoneError`.
+def publish(
+    plan: BuildPlan, folder: Path, fuse: str = "2.9.9", *, tags: bool = True, time: str = ""
+) -> str:
+    """Publish a plan from exports of the builder; `fuse` is what its images say they hold, `time`
+    when they are published. Gives what a person would read. Raises `BakestoneError`.
     """
     engine = Builder(None, plan, LAYOUT)
     for inventory in engine.inventories.values():
         inventory["fuse"] = fuse
-    outcome = push(plan, engine, folder / "release.json", tags=tags)
+    onlooker, publication = Onlooker(), Publication(time=time)
+    release = folder / "release.json"
+    outcome = push(plan, engine, release, onlooker, tags=tags, publication=publication)
     outcome.raise_failures()
-    return f"{len(outcome.built)} built, {len(outcome.moved)} moved"
+    done = f"{len(outcome.built)} built, {len(outcome.moved)} moved"
+    return "\n".join([*(render([warning]) for warning in onlooker.warnings), done])
 
 
 def main() -> int:
-    folder, registry = Path(sys.argv[1]), sys.argv[2]
+    folder, registry, *words = Path(sys.argv[1]), *sys.argv[2:]
+    time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if "--dated" in words else ""
+    plan = planned(folder, registry, *(word for word in words if word != "--dated"))
     try:
-        click.echo(publish(planned(folder, registry), folder))
+        said, code = publish(plan, folder, time=time), 0
     except BakestoneError as problem:
-        click.echo(problem)
-        return problem.code
-    return 0
+        said, code = str(problem), problem.code
+    with contextlib.suppress(OSError):  # harm that was done to these words alone
+        click.echo(said)
+    return code
 
 
 if __name__ == "__main__":

@@ -12,21 +12,29 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bakestone.core.library.catalog import Library
+from tests.campaign import trials as registry_trials
 from tests.campaign.tally import Tally
+from tests.campaign.trials import WRITING, Place, Stage, ended, outcome
 from tests.support.samples import MANY, locked
 
 BAKESTONE = Path(sys.executable).with_name("bakestone")
 STRACE = shutil.which("strace")
 CALLS = "write,rename,unlink,mkdir,rmdir,fsync,ftruncate,link,symlink,fchmod,chmod"
 """What changes files. A file that is opened for writing is empty until `write`."""
-HARM = ["signal=SIGKILL", "error=ENOSPC", "error=EIO", "error=EROFS"]
+NAMES = {
+    "signal=SIGKILL": "killed at a system call",
+    "error=ENOSPC": "disk full",
+    "error=EIO": "disk broken",
+    "error=EROFS": "read-only",
+}
+HARM = [*NAMES]
 OTHER = MANY.replace("openmpi@5.0.10", "openmpi@5.0.9")
 
 
@@ -111,27 +119,48 @@ def contents(folder: Path, pattern: str) -> dict[str, bytes]:
 def harmed(folder: Path, trial: Trial, harm: str, number: int) -> subprocess.CompletedProcess[str]:
     """The command with harm done at its call of that number."""
     inject = f"inject={CALLS}:{harm}:when={number}"
-    tracer = (str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", inject)
+    tracer = traced(Path(os.devnull), "-e", inject, follow=("-f",))
     return run(folder, *trial.words, tracer=tracer)
+
+
+def traced(log: Path, *more: str, follow: Sequence[str]) -> tuple[str, ...]:
+    """What comes before a command whose calls are looked at."""
+    quick = ("--seccomp-bpf",) if follow else ()  # it stops a process at these calls alone
+    return (str(STRACE), *follow, *quick, "-qq", "-o", str(log), "-e", f"trace={CALLS}", *more)
+
+
+def tried(calls: int, harms: Sequence[str], most: int) -> Iterator[tuple[str, int]]:
+    """What is done at which call: each harm at as many calls as there are hundreds of inputs for
+    each reader, as far apart as can be; a slice has one of each, at calls that differ.
+    """
+    count = min(calls, max(1, most // 100))
+    for place, harm in enumerate(harms):
+        first = place * calls // len(harms)
+        for number in range(count):
+            yield harm, 1 + (first + number * calls // count) % calls
 
 
 def counted(folder: Path, trial: Trial) -> int:
     """How many calls of these a whole run makes, in the process that makes the most."""
     log = folder.parent / "trace"
-    tracer = (str(STRACE), "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}")
-    done = run(folder, *trial.words, tracer=tracer)
+    done = run(folder, *trial.words, tracer=traced(log, follow=("-f",)))
     assert done.returncode == 0, done.stderr
+    return most_calls(log, follow=("-f",))
+
+
+def most_calls(log: Path, *, follow: Sequence[str]) -> int:
+    """How many calls the process or thread makes that makes the most."""
     counts: dict[str, int] = {}
     for line in log.read_text("utf-8", "replace").splitlines():
-        if re.match(r"\d+ +[a-z]+\(", line):
-            counts[line.split()[0]] = counts.get(line.split()[0], 0) + 1
+        if re.match(r"(\d+ +)?[a-z]+\(", line):
+            who = line.split()[0] if follow else ""
+            counts[who] = counts.get(who, 0) + 1
     return max(counts.values())
 
 
-@pytest.mark.parametrize("harm", HARM)
 @pytest.mark.parametrize("name", TRIALS)
 def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
-    name: str, harm: str, library: Library, tmp_path: Path, tally: Tally, inputs_of_each: int
+    name: str, library: Library, tmp_path: Path, tally: Tally, inputs_of_each: int
 ) -> None:
     trial = TRIALS[name]
     start = tmp_path / "start"
@@ -143,9 +172,7 @@ def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
     calls = counted(whole, trial)
     after = contents(whole, trial.files)
     assert after != before or name == "lock --update", "the command writes nothing: what is tried?"
-    most = inputs_of_each
-    step = max(1, calls // (1 if most > 1000 else 3))  # a slice has three of each
-    for number in range(1, calls + 1, step if most <= 1000 else 1):
+    for harm, number in tried(calls, HARM, inputs_of_each):
         folder = tmp_path / f"{number}"
         shutil.copytree(start, folder)
         done = harmed(folder, trial, harm, number)
@@ -167,5 +194,43 @@ def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
         else:
             assert again.returncode == 0, f"after call {number}: {again.stderr}"
         assert contents(folder, trial.files) == after, f"after call {number}"
+        assert not [path for path in folder.rglob(".*") if path.is_file()], f"left: {number}"
         shutil.rmtree(folder)
-        tally("harmed" if done.returncode else "went on")
+        made = {0: "went on", 3: "told"}.get(done.returncode, "killed")
+        tally.fault(name, NAMES[harm], made)
+
+
+@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.usefixtures("at_once_and_alone")
+def test_harm_at_each_call_of_what_speaks_with_a_registry_is_mended_by_the_next_run(
+    name: str,
+    places: Callable[[registry_trials.Trial], Place],
+    library: Library,
+    tmp_path: Path,
+    tally: Tally,
+    inputs_of_each: int,
+) -> None:
+    trial = registry_trials.TRIALS[name]
+    stage = Stage(trial, places(trial), tmp_path, library)
+    # what base starts are programs of others: only what its own thread does is harmed
+    follow = () if name.startswith("base") else ("-f",)
+    log = tmp_path / "trace"
+    stage.begin()
+    stage.place.proxy.plan()
+    done = ended(stage.started(tracer=traced(log, follow=follow)))
+    assert done.code == 0, done.said
+    calls = most_calls(log, follow=follow)
+    # what a builder exports is a stand-in's here, which says no sentence
+    harms = HARM[:1] if name == "build --push" else HARM
+    for harm, number in tried(calls, harms, inputs_of_each):
+        stage.begin()
+        inject = f"inject={CALLS}:{harm}:when={number}"
+        tracer = traced(Path(os.devnull), "-e", inject, follow=follow)
+        done = ended(stage.started(tracer=tracer))
+        where = f"{name}: {harm} at call {number}\n{done.said}"
+        try:
+            made = outcome(trial, done)
+            stage.settle()
+        except AssertionError as problem:
+            raise AssertionError(f"{where}\nthen: {problem}") from problem
+        tally.fault(name, NAMES[harm], made)

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ mirrors:
 pins: {{debian: frozen}}
 """
 READ_ONLY = ("reproduce", "outdated")
-"""They write nothing."""
+"""They change nothing."""
 LONGEST = 120
 """Seconds that a command may take on loaded cores."""
 BASES = "library/debian"
@@ -170,7 +171,8 @@ class Trial(ABC):
         """Tags and files, without the times at which entries came in."""
         found = place.tags()
         for path in sorted(folder.glob(self.files)):
-            if path.is_file() and not path.name.startswith("."):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if path.is_file() and not hidden:
                 raw = re.sub(rb"resolved: '[^']*'", b"", path.read_bytes())
                 found[str(path.relative_to(folder))] = hashlib.sha256(raw).hexdigest()
         return found
@@ -435,6 +437,7 @@ TRIALS: dict[str, Trial] = {
         *(Push(), Pull(), Base(), Remade()),
     )
 }
+WRITING = [name for name in TRIALS if name not in READ_ONLY]
 
 
 def put_base(place: Place, tag: str, mark: str = "") -> tuple[str, dict[str, str]]:
@@ -496,12 +499,14 @@ class Stage:
             shutil.rmtree(folder)
             shutil.copytree(start, folder)
 
-    def started(self, *tracer: str) -> subprocess.Popen[str]:
-        """The command as a process."""
+    def started(
+        self, *more: str, tracer: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """The command as a process, with more words."""
         return subprocess.Popen(
-            [*tracer, *self.trial.command(self.place, self.folder)],
+            [*tracer, *self.trial.command(self.place, self.folder), *more],
             cwd=self.folder if self.trial.words else None,
-            env=os.environ | self.trial.environment(self.folder),
+            env=os.environ | self.trial.environment(self.folder) | (env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -519,8 +524,7 @@ class Stage:
 
         self.place.proxy.plan(kill, number, stays=True)
         process = self.started()
-        said, _ = process.communicate(timeout=LONGEST)
-        return Ended(process.returncode, said)
+        return ended(process)
 
     def settle(self, fault: str = "") -> None:
         """What is there now is whole, old or new, and the next run ends as if nothing had been.
@@ -544,6 +548,15 @@ class Stage:
 def _differences(wanted: State, found: State) -> str:
     keys = sorted(k for k in {*wanted, *found} if wanted.get(k) != found.get(k))
     return "\n".join(f"{k}: {found.get(k)}, not {wanted.get(k)}" for k in keys)
+
+
+def ended(process: subprocess.Popen[str]) -> Ended:
+    """How a process ends."""
+    try:
+        said, _ = process.communicate(timeout=LONGEST)
+    finally:
+        process.kill()
+    return Ended(process.returncode, said)
 
 
 def outcome(trial: Trial, ended: Ended) -> str:
