@@ -93,6 +93,7 @@ def run(
     """One command in a folder, with no site file and nobody to ask."""
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     environment |= {"BAKESTONE_SITE": "", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["TMPDIR"] = str(folder.parent)  # what harm leaves there goes with the test
     command = [*tracer, str(BAKESTONE), *words]
     return subprocess.run(
         command,
