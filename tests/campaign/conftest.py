@@ -16,6 +16,7 @@ from bakestone.clients.registry import client, referrers
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.jobs.publish import deliver
+from tests.campaign.projects import NOBODY
 from tests.campaign.tally import Tally, table
 from tests.campaign.trials import Place, Trial
 from tests.support import realregistry
@@ -94,8 +95,8 @@ def at_once_and_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for module in (client, deliver, referrers):
         monkeypatch.setattr(module, "PAUSE", 0)
     for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+        monkeypatch.setenv(name, NOBODY)
+        monkeypatch.setenv(name.upper(), NOBODY)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.setenv(name, "127.0.0.1,localhost")
     monkeypatch.delenv("BAKESTONE_SITE", raising=False)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
+from tests.campaign.projects import contents, fresh, run
 from tests.campaign.tally import Tally
-from tests.campaign.test_faults import contents, fresh, run
 from tests.campaign.trials import TRIALS, Place, Stage, Trial, ended, outcome
 
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
+from tests.campaign.projects import BAKESTONE, changed, contents, run
 from tests.campaign.tally import Tally
-from tests.campaign.test_faults import BAKESTONE, changed, contents, run
 from tests.campaign.trials import TRIALS, WRITING, Place, Stage, Trial, ended, outcome
 
 ROUNDS = 10

@@ -35,6 +35,7 @@ from bakestone.jobs.archive.collect import packages, wanted
 from bakestone.jobs.archive.layout import ArchiveLayout
 from bakestone.jobs.reproduce import rebuild
 from bakestone.project import Project
+from tests.campaign.projects import BAKESTONE
 from tests.campaign.publishing import planned, publish
 from tests.support import realregistry
 from tests.support.archives import filled
@@ -43,7 +44,6 @@ from tests.support.faultyproxy import Exchange, FaultyProxy, Harm
 from tests.support.samples import locked
 from tests.support.webserver import WebServer
 
-BAKESTONE = Path(sys.executable).with_name("bakestone")
 MATRIX = """\
 version: 1
 registry: registry.example.com/base
@@ -237,7 +237,7 @@ class Retire(Trial):
 
     name = "retire"
     program = staticmethod(realregistry.newest)  # the older one deletes no tags
-    words = ("retire", "--yes", "--registry", "REGISTRY/base")
+    words: tuple[str, ...] = ("retire", "--yes", "--registry", "REGISTRY/base")
 
     def prepare(self, place: Place, folder: Path, library: Library) -> None:
         three = MATRIX.replace("openmpi@5.0.10", "openmpi@5.0.10, openmpi@5.0.9, openmpi@5.0.8")
@@ -284,8 +284,13 @@ class Lock(Trial):
     """Base images are asked for."""
 
     name = "lock"
-    words = ("lock", "--site", "site.yaml")
-    again = ("lock", "--site", "site.yaml", "--update")  # an older pin may have stayed
+    words: tuple[str, ...] = ("lock", "--site", "site.yaml")
+    again: tuple[str, ...] = (
+        "lock",
+        "--site",
+        "site.yaml",
+        "--update",
+    )  # an older pin may have stayed
     files = "images.lock.yaml"
 
     def prepare(self, place: Place, folder: Path, library: Library) -> None:
@@ -303,8 +308,8 @@ class Outdated(Lock):
     """Base images are asked whether they are newer."""
 
     name = "outdated"
-    words = ("outdated", "--site", "site.yaml", "--only", "base", "--exit-code")
-    again = ()
+    words: tuple[str, ...] = ("outdated", "--site", "site.yaml", "--only", "base", "--exit-code")
+    again: tuple[str, ...] = ()
     codes = (1,)
     files = "**/*"
 
@@ -320,7 +325,7 @@ class Create(Trial):
     """Base images are collected; the packages are there already."""
 
     name = "archive create"
-    words = ("archive", "create", "archive", "family=base", "--site", "site.yaml")
+    words: tuple[str, ...] = ("archive", "create", "archive", "family=base", "--site", "site.yaml")
     files = "archive/**/*"
 
     def prepare(self, place: Place, folder: Path, library: Library) -> None:
@@ -351,7 +356,7 @@ class Push(Trial):
     """An archive goes to a registry, over an older one."""
 
     name = "archive push"
-    words = ("archive", "push", "archive", "REGISTRY/base/archive:today")
+    words: tuple[str, ...] = ("archive", "push", "archive", "REGISTRY/base/archive:today")
 
     def prepare(self, place: Place, folder: Path, library: Library) -> None:
         layout, catalog = filled(folder / "archive")
@@ -365,7 +370,7 @@ class Pull(Trial):
     """An archive comes from a registry, into a folder that holds an older one."""
 
     name = "archive pull"
-    words = ("archive", "pull", "REGISTRY/base/archive:today", "copy")
+    words: tuple[str, ...] = ("archive", "pull", "REGISTRY/base/archive:today", "copy")
     files = "copy/**/*"
 
     def prepare(self, place: Place, folder: Path, library: Library) -> None:
@@ -381,7 +386,7 @@ class Base(Trial):
     """A base image is made, by a stand-in for mmdebstrap, and pushed under two tags."""
 
     name = "base"
-    words = (
+    words: tuple[str, ...] = (
         *("base", "debian@12", "--to", "REGISTRY/hub/library/debian"),
         *("--mirror", "MIRROR/debian", "--security-mirror", "MIRROR/security"),
     )
@@ -409,7 +414,7 @@ class Remade(Base):
     """The same, over an older one."""
 
     name = "base --force"
-    words = (*Base.words, "--force")
+    words: tuple[str, ...] = (*Base.words, "--force")
 
     def prepare(self, place: Place, folder: Path, library: Library) -> None:
         super().prepare(place, folder, library)
@@ -506,7 +511,7 @@ class Stage:
         return subprocess.Popen(
             [*tracer, *self.trial.command(self.place, self.folder), *more],
             cwd=self.folder if self.trial.words else None,
-            env=os.environ | self.trial.environment(self.folder) | (env or {}),
+            env={**os.environ, **self.trial.environment(self.folder), **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
