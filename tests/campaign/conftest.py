@@ -18,7 +18,7 @@ from bakestone.core.library.component import BUILT_IN
 from bakestone.jobs.publish import deliver
 from tests.campaign.projects import NOBODY
 from tests.campaign.tally import Tally, table
-from tests.campaign.trials import Place, Trial
+from tests.campaign.trials import TRIALS, Place, Stage
 from tests.support import realregistry
 from tests.support.faultyproxy import proxying
 from tests.support.webserver import serving
@@ -66,24 +66,32 @@ def library() -> Library:
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Trial], Place]]:
-    """A registry of each kind that trials ask for, behind a proxy of its own."""
+def stages(
+    tmp_path_factory: pytest.TempPathFactory, library: Library
+) -> Iterator[Callable[[str], Stage]]:
+    """The stage of a trial, made once; each kind of registry runs once, behind a proxy."""
     with ExitStack() as stack:
-        found: dict[str, Place] = {}
+        places: dict[str, Place] = {}
+        made: dict[str, Stage] = {}
         web = stack.enter_context(serving())
 
-        def place(trial: Trial) -> Place:
-            program = trial.program()
-            if program not in found:
-                folder = tmp_path_factory.mktemp("registry")
-                port = stack.enter_context(
-                    realregistry.running(program, folder, realregistry.Login())
-                )
-                proxy = stack.enter_context(proxying(port))
-                found[program] = Place(proxy, folder / "data", web)
-            return found[program]
+        def place(program: str) -> Place:
+            folder = tmp_path_factory.mktemp("registry")
+            port = stack.enter_context(realregistry.running(program, folder, realregistry.Login()))
+            return Place(stack.enter_context(proxying(port)), folder / "data", web)
 
-        yield place
+        def stage(name: str) -> Stage:
+            trial = TRIALS[name]
+            if name not in made:
+                program = trial.program()
+                if program not in places:
+                    places[program] = place(program)
+                made[name] = Stage(
+                    trial, places[program], tmp_path_factory.mktemp("stage"), library
+                )
+            return made[name]
+
+        yield stage
 
 
 @pytest.fixture

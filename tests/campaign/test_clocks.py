@@ -16,7 +16,7 @@ import pytest
 from bakestone.core.library.catalog import Library
 from tests.campaign.projects import contents, fresh, run
 from tests.campaign.tally import Tally
-from tests.campaign.trials import TRIALS, Place, Stage, Trial, ended, outcome
+from tests.campaign.trials import Stage, ended, outcome
 
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 AHEAD, BEHIND = ("clock nine days ahead", "+9d"), ("clock nine days behind", "-9d")
@@ -37,14 +37,10 @@ def times(text: str) -> list[datetime]:
 
 @pytest.mark.parametrize("which", [AHEAD, BEHIND])
 def test_a_lock_made_under_a_wrong_clock_says_no_time_that_is_yet_to_come(
-    which: tuple[str, str],
-    places: Callable[[Trial], Place],
-    library: Library,
-    tmp_path: Path,
-    tally: Tally,
+    which: tuple[str, str], stages: Callable[[str], Stage], tally: Tally
 ) -> None:
-    trial = TRIALS["lock"]
-    stage = Stage(trial, places(trial), tmp_path, library)
+    stage = stages("lock")
+    trial = stage.trial
     stage.begin()
     stage.place.proxy.plan()
     done = ended(stage.started(env=clock(which[1])))
@@ -59,14 +55,10 @@ def test_a_lock_made_under_a_wrong_clock_says_no_time_that_is_yet_to_come(
 
 @pytest.mark.parametrize("which", [AHEAD, BEHIND])
 def test_an_image_published_under_a_wrong_clock_is_not_of_a_time_that_is_yet_to_come(
-    which: tuple[str, str],
-    places: Callable[[Trial], Place],
-    library: Library,
-    tmp_path: Path,
-    tally: Tally,
+    which: tuple[str, str], stages: Callable[[str], Stage], tally: Tally
 ) -> None:
-    trial = TRIALS["build --push"]
-    stage = Stage(trial, places(trial), tmp_path, library)
+    stage = stages("build --push")
+    trial = stage.trial
     stage.begin()
     stage.place.proxy.plan()
     done = ended(stage.started("--dated", env=clock(which[1])))

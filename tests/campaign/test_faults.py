@@ -18,10 +18,9 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from tests.campaign import trials as registry_trials
 from tests.campaign.projects import changed, contents, fresh, run, unlocked
 from tests.campaign.tally import Tally
-from tests.campaign.trials import WRITING, Place, Stage, ended, outcome
+from tests.campaign.trials import WRITING, Stage, ended, outcome
 
 STRACE = shutil.which("strace")
 CALLS = "write,rename,unlink,mkdir,rmdir,fsync,ftruncate,link,symlink,fchmod,chmod"
@@ -155,15 +154,10 @@ def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
 @pytest.mark.parametrize("name", WRITING)
 @pytest.mark.usefixtures("at_once_and_alone")
 def test_harm_at_each_call_of_what_speaks_with_a_registry_is_mended_by_the_next_run(
-    name: str,
-    places: Callable[[registry_trials.Trial], Place],
-    library: Library,
-    tmp_path: Path,
-    tally: Tally,
-    inputs_of_each: int,
+    name: str, stages: Callable[[str], Stage], tmp_path: Path, tally: Tally, inputs_of_each: int
 ) -> None:
-    trial = registry_trials.TRIALS[name]
-    stage = Stage(trial, places(trial), tmp_path, library)
+    stage = stages(name)
+    trial = stage.trial
     # what base starts are programs of others: only what its own thread does is harmed
     follow = not name.startswith("base")
     log = tmp_path / "trace"

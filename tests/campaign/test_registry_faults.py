@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from bakestone.core.library.catalog import Library
 from tests.campaign.tally import Tally
-from tests.campaign.trials import TRIALS, WRITING, Place, Stage, Trial, outcome
+from tests.campaign.trials import TRIALS, WRITING, Stage, outcome
 from tests.support.faultyproxy import Harm, answer, reset, slow, torn, unheard
 
 SHARE = 100
@@ -73,15 +72,12 @@ def numbers(stage: Stage, fault: Fault, most: int, seed: int) -> list[int]:
 def test_a_fault_at_each_request_leaves_all_old_or_new_and_the_next_run_ends_well(
     name: str,
     group: str,
-    places: Callable[[Trial], Place],
-    library: Library,
-    tmp_path: Path,
+    stages: Callable[[str], Stage],
     tally: Tally,
     inputs_of_each: int,
     seed: int,
 ) -> None:
-    trial = TRIALS[name]
-    stage = Stage(trial, places(trial), tmp_path, library)
+    stage = stages(name)
     faults = GROUPS[group]
     if inputs_of_each < SHARE:  # a slice has one of each group
         faults = [faults[(zlib.crc32(f"{name} {group}".encode()) + seed) % len(faults)]]

@@ -14,7 +14,7 @@ import pytest
 from bakestone.core.library.catalog import Library
 from tests.campaign.projects import BAKESTONE, changed, contents, run
 from tests.campaign.tally import Tally
-from tests.campaign.trials import TRIALS, WRITING, Place, Stage, Trial, ended, outcome
+from tests.campaign.trials import WRITING, Stage, ended, outcome
 
 ROUNDS = 10
 """At most; a hundred inputs for each reader are one round."""
@@ -27,15 +27,10 @@ def rounds(inputs_of_each: int) -> range:
 
 @pytest.mark.parametrize("name", WRITING)
 def test_two_runs_at_once_leave_what_one_leaves(
-    name: str,
-    places: Callable[[Trial], Place],
-    library: Library,
-    tmp_path: Path,
-    tally: Tally,
-    inputs_of_each: int,
+    name: str, stages: Callable[[str], Stage], tally: Tally, inputs_of_each: int
 ) -> None:
-    trial = TRIALS[name]
-    stage = Stage(trial, places(trial), tmp_path, library)
+    stage = stages(name)
+    trial = stage.trial
     for _ in rounds(inputs_of_each):
         stage.begin()
         stage.place.proxy.plan()
@@ -48,14 +43,10 @@ def test_two_runs_at_once_leave_what_one_leaves(
 
 
 def test_two_parts_of_a_release_published_at_once_are_both_in_its_record(
-    places: Callable[[Trial], Place],
-    library: Library,
-    tmp_path: Path,
-    tally: Tally,
-    inputs_of_each: int,
+    stages: Callable[[str], Stage], tally: Tally, inputs_of_each: int
 ) -> None:
-    trial = TRIALS["build --push"]
-    stage = Stage(trial, places(trial), tmp_path, library)
+    stage = stages("build --push")
+    trial = stage.trial
     for _ in rounds(inputs_of_each):
         stage.begin()
         (stage.folder / "release.json").unlink()
