@@ -106,7 +106,7 @@ def tried(stage: Stage, fault: Fault, number: int, *, killed: bool) -> str:
     try:
         assert proxy.done, "it asks less than before"
         where += f", {proxy.asked[number - 1]}\n{ended.said}"
-        said = outcome(trial, ended)
+        said = outcome(trial, ended, fault.name)
         left = [*Path(tempfile.gettempdir()).iterdir()] if said != "killed" else []
         assert not left, f"left: {left}"
         stage.settle(fault.name)

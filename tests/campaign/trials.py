@@ -29,7 +29,7 @@ from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES, Regis
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
 from bakestone.core.render.plan import BuildPlan
-from bakestone.errors import ENVIRONMENT, BakestoneError
+from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError
 from bakestone.jobs.archive.catalog import Catalog
 from bakestone.jobs.archive.collect import packages, wanted
 from bakestone.jobs.archive.layout import ArchiveLayout
@@ -177,11 +177,15 @@ class Trial(ABC):
                 found[str(path.relative_to(folder))] = hashlib.sha256(raw).hexdigest()
         return found
 
-    def check(self, folder: Path, before: State, after: State, now: State) -> None:
+    def check(self, folder: Path, before: State, after: State, now: State, fault: str) -> None:
         """What must hold of a run that had a fault: all is as it was, or as it should be."""
         for path in {*before, *after, *now}:
             states = (before.get(path), after.get(path))
             assert now.get(path) in states, f"{path} is neither old nor new"
+
+    def allowed(self, fault: str) -> tuple[int, ...]:
+        """Exit codes of a run that has a fault."""
+        return (*self.codes, ENVIRONMENT)
 
     def settled(self, after: State, now: State, fault: str) -> bool:
         """Whether the run that follows a fault ended as one that never had it."""
@@ -213,8 +217,8 @@ class Build(Trial):
     def command(self, place: Place, folder: Path) -> list[str]:
         return [sys.executable, "-m", "tests.campaign.publishing", str(folder), place.address]
 
-    def check(self, folder: Path, before: State, after: State, now: State) -> None:
-        super().check(folder, before, after, now)
+    def check(self, folder: Path, before: State, after: State, now: State, fault: str) -> None:
+        super().check(folder, before, after, now, fault)
         record = now["release.json"]
         moved = [tag for tag in now if ":fp-" not in tag and before.get(tag) != after.get(tag)]
         if record == after["release.json"]:
@@ -245,8 +249,12 @@ class Retire(Trial):
         publish(planned(folder, place.address), folder)
         locked(folder, MATRIX, library=library)
 
-    def check(self, folder: Path, before: State, after: State, now: State) -> None:
-        """A tag that is still there, and was to go, is still in the record."""
+    def check(self, folder: Path, before: State, after: State, now: State, fault: str) -> None:
+        """A tag that is still there, and was to go, is still in the record; but who is told that
+        it is gone forgets it.
+        """
+        if fault.startswith("404"):
+            return
         record = json.loads((folder / "release.json").read_text("utf-8"))
         known = {image["name"] for image in record["images"]}
         for tag in before.keys() & now.keys() - after.keys():
@@ -300,7 +308,7 @@ class Lock(Trial):
         for tag in ("12", "13"):
             put_base(place, tag)
 
-    def check(self, folder: Path, before: State, after: State, now: State) -> None:
+    def check(self, folder: Path, before: State, after: State, now: State, fault: str) -> None:
         """What a registry did not say, the library knows, and the lock says so."""
 
 
@@ -319,6 +327,10 @@ class Outdated(Lock):
         put_base(place, "12", "newer")
 
     check = Trial.check
+
+    def allowed(self, fault: str) -> tuple[int, ...]:
+        """A base whose tag is gone is told, and is nothing newer."""
+        return (*super().allowed(fault), *((0,) if fault.startswith("404") else ()))
 
 
 class Create(Trial):
@@ -346,7 +358,7 @@ class Create(Trial):
         layout.prepare()
         layout.seal(Catalog((), "", "", packages.key(packages.steps(parts, again.lock)), ()))
 
-    def check(self, folder: Path, before: State, after: State, now: State) -> None:
+    def check(self, folder: Path, before: State, after: State, now: State, fault: str) -> None:
         """Blobs may be there before the index names them."""
         for path in {*before, *after, *now} - {p for p in now if p in after}:
             assert now.get(path) in (before.get(path), after.get(path)), path
@@ -380,6 +392,10 @@ class Pull(Trial):
         layout.seal(Catalog((), "older", "", "", catalog.entries[:1]))
 
     check = Create.check
+
+    def allowed(self, fault: str) -> tuple[int, ...]:
+        """Who names an archive that is not there has made a mistake."""
+        return (*super().allowed(fault), *((INPUT,) if fault.startswith("404") else ()))
 
 
 class Base(Trial):
@@ -539,7 +555,7 @@ class Stage:
         trial, place, folder = self.trial, self.place, self.folder
         place.proxy.plan()
         place.check()
-        trial.check(folder, self.before, self.after, trial.state(place, folder))
+        trial.check(folder, self.before, self.after, trial.state(place, folder), fault)
         again = trial.run(place, folder, trial.again)
         assert again.code in trial.codes, again.said
         if trial.name in READ_ONLY:
@@ -564,14 +580,14 @@ def ended(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, said)
 
 
-def outcome(trial: Trial, ended: Ended) -> str:
+def outcome(trial: Trial, ended: Ended, fault: str = "") -> str:
     """What a command made of a fault. Raises `AssertionError` where it ended as none should."""
     assert "Traceback" not in ended.said, ended.said
     assert "a fault of bakestone" not in ended.said, ended.said
     if ended.code in (-signal.SIGKILL, 128 + signal.SIGKILL):
         return "killed"
-    assert ended.code in (*trial.codes, ENVIRONMENT), f"exit {ended.code}: {ended.said}"
+    assert ended.code in trial.allowed(fault), f"exit {ended.code}: {ended.said}"
     if ended.code in trial.codes:
         return "went on"
-    assert "hint:" in ended.said, ended.said
+    assert "hint:" in ended.said or "is gone" in ended.said, ended.said
     return "told"

@@ -51,11 +51,14 @@ def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[s
 
 
 def _epoch(reference: str, digest: str, registry: Registry) -> int:
-    """When the base was made, in seconds since 1970: SOURCE_DATE_EPOCH of what is built on it."""
+    """When the base was made, in seconds since 1970: SOURCE_DATE_EPOCH of what is built on it.
+
+    Raises `BakestoneError` when the registry does not have what its own index names: without the
+    time, what is built would be another image each time.
+    """
     parsed = Reference.parse(reference)
     name = f"{parsed.host}/{parsed.repository}@{digest}"
-    manifest = registry.manifest(name)
-    created = registry.config(name, manifest).get("created") if manifest else None
+    created = registry.config(name, registry.need(name)).get("created")
     try:
         made = datetime.fromisoformat(str(created))
         return max(0, int(made.replace(tzinfo=made.tzinfo or UTC).timestamp()))
