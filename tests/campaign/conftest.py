@@ -17,7 +17,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.jobs.publish import deliver
 from tests.campaign.projects import NOBODY
-from tests.campaign.tally import Tally, table
+from tests.campaign.tally import Tally, tables
 from tests.campaign.trials import TRIALS, Place, Stage
 from tests.support import realregistry
 from tests.support.faultyproxy import proxying
@@ -147,5 +147,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"campaign: {sum(whole.values()):,} inputs in all")
     if faults:
         terminalreporter.write_line(f"campaign: {faults.total():,} faults in all")
-        for line in table(faults):
+        for line in tables(faults):
             terminalreporter.write_line(line)

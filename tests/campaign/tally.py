@@ -20,22 +20,23 @@ class Tally:
         self.faults[command, what, outcome] += 1
 
 
-def table(faults: Counter[tuple[str, str, str]]) -> list[str]:
-    """Faults by command, as docs/reliability.md has them: lines of a table in Markdown."""
+def tables(faults: Counter[tuple[str, str, str]]) -> list[str]:
+    """Faults by command, then by what was done, as docs/reliability.md has them: lines of tables in
+    Markdown.
+    """
     outcomes = sorted({outcome for _, _, outcome in faults})
-    lines = [f"| command | fault | injected | {' | '.join(outcomes)} |"]
-    lines.append(f"| --- | --- | ---: | {' | '.join('---:' for _ in outcomes)} |")
-    rows: dict[tuple[str, str], Counter[str]] = {}
-    for (command, what, outcome), number in sorted(faults.items()):
-        rows.setdefault((command, what), Counter())[outcome] += number
-    whole: Counter[str] = Counter()
-    for (command, what), row in rows.items():
-        whole.update(row)
-        lines.append(_row(command, what, row, outcomes))
-    return [*lines, _row("all", "", whole, outcomes)]
+    lines = []
+    for title, place in (("command", 0), ("what was done", 1)):
+        rows: dict[str, Counter[str]] = {}
+        for key, number in sorted(faults.items()):
+            rows.setdefault(key[place], Counter())[key[2]] += number
+        lines.append(f"| {title} | faults | {' | '.join(outcomes)} |")
+        lines.append(f"| --- | {' | '.join('---:' for _ in ('faults', *outcomes))} |")
+        lines += [_row(name, row, outcomes) for name, row in rows.items()]
+        lines += [_row("all", sum(rows.values(), Counter()), outcomes), ""]
+    return lines[:-1]
 
 
-def _row(command: str, what: str, row: Counter[str], outcomes: list[str]) -> str:
+def _row(name: str, row: Counter[str], outcomes: list[str]) -> str:
     numbers = [row.total(), *(row[outcome] for outcome in outcomes)]
-    shown = [f"{number:,}" if number else "" for number in numbers]
-    return f"| {command} | {what} | {' | '.join(shown)} |".replace("  |", " |")
+    return f"| {name} | {' | '.join(f'{number:,}' for number in numbers)} |"
