@@ -33,7 +33,7 @@ library: venv ## the whole component library: every version, what the rules allo
 	$(PHASE) library $(BIN)/pytest tests/library -n $(WORKERS) --dist worksteal
 
 campaign: venv ## hostile input by the hundred thousand: INPUTS for each reader, SEED; a slice is in `make test`
-	-$(PHASE) "what harms system calls" scripts/tools strace
+	-$(PHASE) "what harms system calls and clocks" scripts/tools strace faketime
 	$(PHASE) campaign $(BIN)/pytest tests/campaign -n $(WORKERS) --dist worksteal --inputs $(INPUTS) \
 	  --hypothesis-seed $(SEED)
 

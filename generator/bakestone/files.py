@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
@@ -12,55 +14,122 @@ from pathlib import Path
 
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
+_MARK = ".new-"
+"""Stands in the names of files that are not yet in their place."""
+
 
 def write_text(
     path: Path, text: str | Iterable[str], *, durable: bool = True, mode: int = 0o644
 ) -> None:
-    """Replace a file in one step; nothing half-written is left when that fails. A large text may
-    come in pieces.
+    """Replace a file in one step; nothing half-written is left when that fails, and what a killed
+    run left is removed. A large text may come in pieces.
 
     `durable` also waits for the disk, so that the file outlives a power cut; files that can
     be generated again need not, and a thousand of them are written in a fraction of the time.
 
     Raises `BakestoneError` (exit 3).
     """
-    import tempfile  # 8 ms, which commands that write nothing need not wait for
-
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        sweep(path.parent, f".{path.name}{_MARK}")
+        handle, temporary = _own(path)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.writelines([text] if isinstance(text, str) else text)
+            stream.flush()
             if durable:
-                stream.flush()
-                os.fsync(stream.fileno())
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
+                os.fsync(handle)
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
     except OSError as problem:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         raise refused(f"cannot write {path}", str(path), problem) from problem
 
 
+def _own(path: Path) -> tuple[int, str]:
+    """A temporary file beside a path, open and locked, so that no other run takes it for one that
+    was left.
+    """
+    import tempfile  # 8 ms, which commands that write nothing need not wait for
+
+    while True:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}{_MARK}", dir=path.parent)
+        with contextlib.suppress(OSError):  # no locks on this file system: nobody sweeps there
+            _lock(handle)
+        if os.path.exists(temporary):
+            return handle, temporary
+        os.close(handle)  # another run was there between the two
+
+
 @contextlib.contextmanager
 def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
     """A folder of one's own that is gone afterwards: below TMPDIR, or `inside` another one, where
     what is made in it can be renamed to its place in one step. There it is called `.new-`..., for
-    those who look for what a killed run left.
+    those who look for what a killed run left; what one left of the same purpose is removed first.
 
     Raises `BakestoneError` (exit 3) where there is no room for it.
     """
     import tempfile
 
+    prefix = f".new-{purpose}-" if inside else f"bakestone-{purpose}-"
+    with contextlib.ExitStack() as stack:
+        try:
+            place = inside or Path(tempfile.gettempdir())
+            sweep(place, prefix)
+            name = stack.enter_context(_folder(place, prefix))
+        except OSError as problem:
+            where = str(inside or "the folder for small files (TMPDIR)")
+            raise refused(f"cannot write in {where}", where, problem) from problem
+        yield name
+
+
+@contextlib.contextmanager
+def _folder(place: Path, prefix: str) -> Iterator[Path]:
+    """A new folder, locked as long as it is there: so others know that it is in use."""
+    import tempfile
+
+    while True:
+        made = tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True)
+        try:
+            handle = os.open(made.name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # somebody swept it before it was locked
+        with contextlib.suppress(OSError):  # no locks on this file system: nobody sweeps there
+            _lock(handle)
+        if os.path.exists(made.name):
+            break
+        os.close(handle)
     try:
-        prefix = f".new-{purpose}-" if inside else f"bakestone-{purpose}-"
-        folder = tempfile.TemporaryDirectory(prefix=prefix, dir=inside, ignore_cleanup_errors=True)
-    except OSError as problem:
-        where = str(inside or "the folder for small files (TMPDIR)")
-        raise refused(f"cannot write in {where}", where, problem) from problem
-    with folder as name:
-        yield Path(name)
+        with made as name:
+            yield Path(name)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, *, blocking: bool = True) -> bool:
+    """Lock an open file or folder, until it is closed; tells whether that was possible."""
+    from filelock import lock_descriptor  # 40 ms, for those that write something
+
+    return lock_descriptor(handle, blocking=blocking)
+
+
+def sweep(place: Path, prefix: str) -> None:
+    """Remove the files and folders of this user below a place whose names begin so, and that nobody
+    has locked: the run that made them was killed.
+    """
+    for left in place.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(OSError):
+            handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                ours = os.fstat(handle).st_uid == os.geteuid()
+                if ours and _lock(handle, blocking=False):
+                    if stat.S_ISDIR(os.fstat(handle).st_mode):
+                        shutil.rmtree(left)
+                    else:
+                        left.unlink()
+            finally:
+                os.close(handle)
 
 
 class StrangeFileError(OSError):
@@ -107,9 +176,7 @@ def alone(folder: Path) -> Iterator[None]:
         raise refused(f"cannot write in {folder}", str(folder), problem) from problem
     try:
         with contextlib.suppress(OSError):  # no locks on this file system: as good as it gets
-            from filelock import lock_descriptor  # 40 ms, which few commands need
-
-            lock_descriptor(handle)
+            _lock(handle)
         yield
     finally:
         os.close(handle)

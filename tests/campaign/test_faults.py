@@ -11,23 +11,28 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bakestone.core.library.catalog import Library
+from tests.campaign.projects import changed, contents, fresh, run, unlocked
 from tests.campaign.tally import Tally
-from tests.support.samples import MANY, locked
+from tests.campaign.trials import WRITING, Stage, ended, outcome
 
-BAKESTONE = Path(sys.executable).with_name("bakestone")
 STRACE = shutil.which("strace")
 CALLS = "write,rename,unlink,mkdir,rmdir,fsync,ftruncate,link,symlink,fchmod,chmod"
 """What changes files. A file that is opened for writing is empty until `write`."""
-HARM = ["signal=SIGKILL", "error=ENOSPC", "error=EIO", "error=EROFS"]
-OTHER = MANY.replace("openmpi@5.0.10", "openmpi@5.0.9")
+KILL = "signal=SIGKILL"
+NAMES = {
+    KILL: "killed at a system call",
+    "error=ENOSPC": "disk full",
+    "error=EIO": "disk broken",
+    "error=EROFS": "read-only",
+}
+HARM = [*NAMES]
 
 
 def _traces() -> bool:
@@ -39,26 +44,6 @@ def _traces() -> bool:
 pytestmark = pytest.mark.skipif(
     not _traces(), reason="strace cannot trace here: apt-get install strace, allow ptrace"
 )
-
-
-def fresh(folder: Path, library: Library) -> None:
-    """A lock, and nothing generated."""
-    locked(folder, MANY, library=library)
-
-
-def changed(folder: Path, library: Library) -> None:
-    """Dockerfiles of another matrix, one of a family that is gone, and a lock of this one."""
-    fresh(folder, library)
-    run(folder, "generate")
-    (folder / "dockerfiles" / "gone").mkdir()
-    shutil.copy(folder / "dockerfiles/cpu/Dockerfile", folder / "dockerfiles/gone/Dockerfile")
-    locked(folder, OTHER, library=library)
-
-
-def unlocked(folder: Path, library: Library) -> None:
-    """A lock that an edit of images.yaml has made stale."""
-    fresh(folder, library)
-    (folder / "images.yaml").write_text(OTHER, "utf-8")
 
 
 @dataclass(frozen=True)
@@ -79,59 +64,52 @@ TRIALS = {
 }
 
 
-def run(
-    folder: Path, *words: str, tracer: tuple[str, ...] = ()
-) -> subprocess.CompletedProcess[str]:
-    """One command in a folder, with no site file and nobody to ask."""
-    environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-    environment |= {"BAKESTONE_SITE": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [*tracer, str(BAKESTONE), *words]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+@dataclass(frozen=True)
+class Call:
+    """A system call, and the how many-th of its name it is in its process."""
+
+    name: str
+    number: int
+
+    def harm(self, what: str) -> tuple[str, ...]:
+        """strace's words for harm that is done to it: it counts calls by their names."""
+        return ("-e", f"inject={self.name}:{what}:when={self.number}")
 
 
-def contents(folder: Path, pattern: str) -> dict[str, bytes]:
-    """The files that a command writes, without the times at which entries came in; what begins with
-    a dot is not among them.
+def traced(log: Path, *more: str, follow: bool = True) -> tuple[str, ...]:
+    """What comes before a command whose calls are looked at; with `follow` those of its threads
+    and children as well.
     """
-    return {
-        str(path.relative_to(folder)): re.sub(rb"resolved: '[^']*'", b"", path.read_bytes())
-        for path in sorted(folder.glob(pattern))
-        if path.is_file() and not path.name.startswith(".")
-    }
+    # with it a process is stopped at these calls alone; strace 6.1 sends no signals then
+    quick = ("--seccomp-bpf",) if follow and not any(KILL in word for word in more) else ()
+    words = (*(("-f",) if follow else ()), *quick, "-qq", "-o", str(log))
+    return (str(STRACE), *words, "-e", f"trace={CALLS}", *more)
 
 
-def harmed(folder: Path, trial: Trial, harm: str, number: int) -> subprocess.CompletedProcess[str]:
-    """The command with harm done at its call of that number."""
-    inject = f"inject={CALLS}:{harm}:when={number}"
-    tracer = (str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", inject)
-    return run(folder, *trial.words, tracer=tracer)
-
-
-def counted(folder: Path, trial: Trial) -> int:
-    """How many calls of these a whole run makes, in the process that makes the most."""
-    log = folder.parent / "trace"
-    tracer = (str(STRACE), "-f", "-qq", "-o", str(log), "-e", f"trace={CALLS}")
-    done = run(folder, *trial.words, tracer=tracer)
-    assert done.returncode == 0, done.stderr
-    counts: dict[str, int] = {}
+def calls(log: Path) -> list[Call]:
+    """The calls of the process or thread that makes the most of them, in turn."""
+    made: dict[str, list[Call]] = {}
     for line in log.read_text("utf-8", "replace").splitlines():
-        if re.match(r"\d+ +[a-z]+\(", line):
-            counts[line.split()[0]] = counts.get(line.split()[0], 0) + 1
-    return max(counts.values())
+        if found := re.match(r"(?:(\d+) +)?([a-z]+)\(", line):
+            mine = made.setdefault(found[1] or "", [])
+            mine.append(Call(found[2], 1 + sum(one.name == found[2] for one in mine)))
+    return max(made.values(), key=len)
 
 
-@pytest.mark.parametrize("harm", HARM)
+def tried(found: Sequence[Call], harms: Sequence[str], most: int) -> Iterator[tuple[str, Call]]:
+    """What is done at which call: each harm at as many calls as there are hundreds of inputs for
+    each reader, as far apart as can be; a slice has one of each, at calls that differ.
+    """
+    count = min(len(found), max(1, most // 100))
+    for place, harm in enumerate(harms):
+        first = (place * len(found) + len(found) // 2) // len(harms)
+        for number in range(count):
+            yield harm, found[(first + number * len(found) // count) % len(found)]
+
+
 @pytest.mark.parametrize("name", TRIALS)
 def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
-    name: str, harm: str, library: Library, tmp_path: Path, tally: Tally, inputs_of_each: int
+    name: str, library: Library, tmp_path: Path, tally: Tally, inputs_of_each: int
 ) -> None:
     trial = TRIALS[name]
     start = tmp_path / "start"
@@ -140,19 +118,19 @@ def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
     before = contents(start, trial.files)
     whole = tmp_path / "whole"
     shutil.copytree(start, whole)
-    calls = counted(whole, trial)
+    log = tmp_path / "trace"
+    done = run(whole, *trial.words, tracer=traced(log))
+    assert done.returncode == 0, done.stderr
     after = contents(whole, trial.files)
     assert after != before or name == "lock --update", "the command writes nothing: what is tried?"
-    most = inputs_of_each
-    step = max(1, calls // (1 if most > 1000 else 3))  # a slice has three of each
-    for number in range(1, calls + 1, step if most <= 1000 else 1):
-        folder = tmp_path / f"{number}"
+    for harm, call in tried(calls(log), HARM, inputs_of_each):
+        folder = tmp_path / "harmed"
         shutil.copytree(start, folder)
-        done = harmed(folder, trial, harm, number)
+        done = run(folder, *trial.words, tracer=traced(Path(os.devnull), *call.harm(harm)))
         said = done.stdout + done.stderr
         assert "Traceback" not in said, said
         assert "a fault of bakestone" not in said, said
-        if harm == "signal=SIGKILL":
+        if harm == KILL:
             assert done.returncode in (0, -signal.SIGKILL, 128 + signal.SIGKILL), said
         else:
             assert done.returncode in (0, 3), said
@@ -160,12 +138,43 @@ def test_harm_at_each_call_leaves_whole_files_and_the_next_run_ends_well(
         found = contents(folder, trial.files)
         for path in {*before, *after, *found}:
             states = (before.get(path), after.get(path))
-            assert found.get(path) in states, f"{path} is half written at call {number}"
+            assert found.get(path) in states, f"{path} is half written at {call}"
         again = run(folder, *trial.words)
         if name == "bump" and found == after:
             assert again.returncode in (0, 1, 2)  # it is there already
         else:
-            assert again.returncode == 0, f"after call {number}: {again.stderr}"
-        assert contents(folder, trial.files) == after, f"after call {number}"
+            assert again.returncode == 0, f"after {call}: {again.stderr}"
+        assert contents(folder, trial.files) == after, f"after {call}"
+        assert not [path for path in folder.rglob(".*") if path.is_file()], f"left: {call}"
         shutil.rmtree(folder)
-        tally("harmed" if done.returncode else "went on")
+        made = {0: "went on", 3: "told"}.get(done.returncode, "killed")
+        tally.fault(name, NAMES[harm], made)
+
+
+@pytest.mark.parametrize("name", WRITING)
+@pytest.mark.usefixtures("at_once_and_alone")
+def test_harm_at_each_call_of_what_speaks_with_a_registry_is_mended_by_the_next_run(
+    name: str, stages: Callable[[str], Stage], tmp_path: Path, tally: Tally, inputs_of_each: int
+) -> None:
+    stage = stages(name)
+    trial = stage.trial
+    # what base starts are programs of others: only what its own thread does is harmed
+    follow = not name.startswith("base")
+    log = tmp_path / "trace"
+    stage.begin()
+    stage.place.proxy.plan()
+    done = ended(stage.started(tracer=traced(log, follow=follow)))
+    assert done.code == 0, done.said
+    # what a builder exports is a stand-in's here, which says no sentence
+    harms = HARM[:1] if name == "build --push" else HARM
+    for harm, call in tried(calls(log), harms, inputs_of_each):
+        stage.begin()
+        tracer = traced(Path(os.devnull), *call.harm(harm), follow=follow)
+        done = ended(stage.started(tracer=tracer))
+        where = f"{name}: {harm} at {call}\n{done.said}"
+        try:
+            made = outcome(trial, done)
+            stage.settle()
+        except AssertionError as problem:
+            raise AssertionError(f"{where}\nthen: {problem}") from problem
+        tally.fault(name, NAMES[harm], made)

@@ -132,9 +132,13 @@ def image(platforms: Sequence[str], last: bytes, *, attest: bool = True) -> Imag
 
 
 class Builder(Engine):
-    """Builds everything at once; `inventories` may be changed, `order` is what it did."""
+    """Builds everything at once; `inventories` may be changed, `order` is what it did. It needs no
+    registry where it exports (`way`).
+    """
 
-    def __init__(self, registry: WritableRegistry, plan: BuildPlan, way: str = BY_DIGEST) -> None:
+    def __init__(
+        self, registry: WritableRegistry | None, plan: BuildPlan, way: str = BY_DIGEST
+    ) -> None:
         super().__init__(Site())
         self.registry = registry
         self.way = way
@@ -167,6 +171,7 @@ class Builder(Engine):
             if asked["type"] == "oci":
                 _export(made, Path(asked["dest"]), asked["name"])
             else:
+                assert self.registry
                 place, _, tag = asked["name"].partition("/")[2].partition(":")
                 state.digests[name] = made.put(self.registry, place, tag)
         return state, True

@@ -47,6 +47,10 @@ MAX_WAIT = 60
 """Seconds that a server may ask for with Retry-After; one that asks for more is given up."""
 PASSING = (429, 500, 502, 503, 504)
 """Answers that may be other ones a moment later."""
+MAX_SKEW = 60
+"""Seconds that a clock may be off: beyond that, certificates and the times in signed package lists
+begin to fail.
+"""
 PIECE = 2**18
 """Bytes that are read at a time, at most; also of what unpacks to more."""
 LATE, STOPPED, SLOW = "no answer in time", "it stopped coming", "it came too slowly"
@@ -139,6 +143,14 @@ class Session:
         self._silent: dict[str, list[UnreachableError]] = {}
         self._lock = threading.Lock()
         self._threads = threading.local()
+
+    def ahead(self) -> float:
+        """Seconds that this machine's clock is ahead of every host that answered; 0 where one of
+        them agrees with it, and where none has answered.
+        """
+        with self._lock:
+            least = min(self.skews.values(), default=0.0)
+        return least if least > MAX_SKEW else 0
 
     def send(self, request: Request) -> requests.Response:
         """The answer, its body not yet read: use it in a `with`.

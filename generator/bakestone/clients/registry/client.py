@@ -57,7 +57,7 @@ from bakestone.clients.registry.manifest import (
 from bakestone.clients.registry.reference import Reference
 from bakestone.clients.site.credentials import origin
 from bakestone.clients.site.site import Site
-from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail
+from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding, fail
 
 __all__ = [
     "INDEX_TYPES",
@@ -129,6 +129,7 @@ class Registry:
         self._logins = Logins(self.session, site)
         self._contents: dict[str, tuple[str, bytes]] = {}
         self._writable: dict[str, bool] = {}
+        self._denying: set[str] = set()
         self._probing = threading.Lock()
         self._headless: set[str] = set()
         self.warnings: dict[tuple[str, type[BakestoneError]], Finding] = {}
@@ -153,21 +154,32 @@ class Registry:
         return self._peek(Reference.parse(reference), f"blobs/{digest}") is not None
 
     def _peek(self, place: Reference, path: str) -> requests.Response | None:
+        """What `_look` gives; None as well for what is denied to who may write there. It is asked
+        twice before that is believed: a tag that is there would be forgotten.
+        """
+        for _ in range(2):
+            try:
+                return self._look(place, path)
+            except BakestoneError as problem:
+                if not isinstance(problem.__cause__, DeniedError) or not self._is_writable(place):
+                    raise
+            if place.name in self._denying:
+                break
+        self._denying.add(place.name)
+        return None
+
+    def _look(self, place: Reference, path: str) -> requests.Response | None:
         """The answer to HEAD (GET where that is refused), closed; None for what is not there."""
         methods = ("GET",) if place.host in self._headless else ("HEAD", "GET")
-        try:
-            for method in methods:
-                with self._send(place, method, path) as response:
-                    if response.status_code == 404:
-                        return None
-                    if method == "HEAD" and response.status_code in (405, 501):
-                        self._headless.add(place.host)
-                        continue
-                    _good(place, response)
-                    return response
-        except BakestoneError as problem:
-            if not isinstance(problem.__cause__, DeniedError) or not self._is_writable(place):
-                raise
+        for method in methods:
+            with self._send(place, method, path) as response:
+                if response.status_code == 404:
+                    return None
+                if method == "HEAD" and response.status_code in (405, 501):
+                    self._headless.add(place.host)
+                    continue
+                _good(place, response)
+                return response
         return None
 
     def heads(self, references: Iterable[str]) -> dict[str, str | None]:
@@ -195,10 +207,19 @@ class Registry:
         return Manifest(digest_of(raw), media_type(stated, document(raw)), raw)
 
     def need(self, reference: str) -> Manifest:
-        """Like `manifest`, but absence is an error."""
+        """Like `manifest`, but absence is an error: of a tag the person's, who named it; of a
+        digest the registry's, which named it itself or had it before (exit 3).
+        """
         manifest = self.manifest(reference)
         if manifest is None:
-            raise fail(f"{reference} is not in the registry", "push it first", name=reference)
+            known = Reference.parse(reference).digest
+            hint = "run it again; does the registry remove what has no tag?"
+            raise fail(
+                f"{reference} is not in the registry",
+                hint if known else "push it first",
+                name=reference,
+                code=ENVIRONMENT if known else INPUT,
+            )
         return manifest
 
     def config(self, reference: str, manifest: Manifest) -> Json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from bakestone.clients.registry.manifest import Json, Manifest, digest_of, document, is_digest
 from bakestone.clients.signals import told_to_end
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
-from bakestone.files import open_regular
+from bakestone.files import open_regular, scratch
 
 _NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 """Annotations under which BuildKit keeps an image's name."""
@@ -21,22 +20,14 @@ MAX_JSON = 8 * 2**20
 
 
 @contextlib.contextmanager
-def temporary(prefix: str) -> Iterator[Path]:
+def temporary(purpose: str) -> Iterator[Path]:
     """A folder for gigabytes below TMPDIR, which is removed whatever happens; also when the process
-    is told to end.
+    is told to end. What a killed run left of the same purpose is removed first.
 
     Raises `BakestoneError` (exit 3) when it cannot be made.
     """
-
-    with told_to_end(_interrupt):
-        try:
-            made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-        except OSError as problem:
-            reason = f"cannot write below {tempfile.gettempdir()}: {problem.strerror}"
-            hint = "make room, or let TMPDIR name another folder"
-            raise fail(reason, hint, code=ENVIRONMENT) from problem
-        with made as folder:
-            yield Path(folder)
+    with told_to_end(_interrupt), scratch(purpose) as folder:
+        yield folder
 
 
 def _interrupt(*_: object) -> None:

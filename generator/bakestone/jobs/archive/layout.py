@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -24,7 +23,15 @@ from bakestone.clients.registry.manifest import (
     is_digest,
 )
 from bakestone.errors import Finding, fail
-from bakestone.files import StrangeFileError, hash_of, open_regular, refused, scratch, write_text
+from bakestone.files import (
+    StrangeFileError,
+    hash_of,
+    open_regular,
+    refused,
+    scratch,
+    sweep,
+    write_text,
+)
 from bakestone.jobs.archive import catalog as catalogs
 from bakestone.jobs.archive.catalog import ARTIFACT, CONFIG, IMAGE, PLAIN, Catalog
 
@@ -77,9 +84,8 @@ class ArchiveLayout:
                 hint = "give a new folder, or one that holds an archive"
                 raise fail("there is something else in it", hint, name=str(self.folder))
             self.blobs.mkdir(parents=True, exist_ok=True)
-            # of a run that was killed
-            for left in [*self.blobs.glob(".new-*"), *self.folder.glob(".new-*")]:
-                shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+            for place in (self.folder, self.blobs):
+                sweep(place, ".new-")  # of a run that was killed
         except OSError as problem:
             raise refused("cannot write to it", str(self.folder), problem) from problem
         write_text(self.folder / "oci-layout", _MARK)

@@ -72,8 +72,10 @@ def push(
 
 
 def tag(raw: bytes, media_type: str, names: list[str], registry: Registry) -> str:
-    """Move tags to a manifest or an index. Gives its digest."""
-    for name in names:
+    """Move tags to a manifest or an index, the first one last: it is the one that is looked for, so
+    a run that ends in between is seen as not done. Gives the digest.
+    """
+    for name in reversed(names):
         registry.push_manifest(name, raw, media_type)
     return digest_of(raw)
 

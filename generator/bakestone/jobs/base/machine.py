@@ -18,6 +18,8 @@ NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platfor
 """This machine's architecture, in Docker's and Debian's word for what the kernel calls it."""
 SECONDS = 3600
 """Most that one program may take: an emulated root file system needs some minutes."""
+_ABSENT = re.compile(r"  (404|410)  |File not found")
+"""In apt's words for what a server does not have (methods/basehttp.cc, methods/file.cc)."""
 _ENGINE = Path(__file__).resolve().parents[4] / "scripts" / "engine"
 
 
@@ -104,16 +106,23 @@ def mirrors(say: Say) -> dict[str, str]:
 
 
 def release_date(uri: str, suite: str) -> int | None:
-    """When a mirror's copy of a suite was made, in seconds since 1970;
+    """When a mirror's copy of a suite was made, in seconds since 1970; None when it has no such
+    suite.
 
-    None when it has no such suite, or does not answer.
+    Raises `BakestoneError` (exit 3) when it does not answer: an image would quietly lack the suite.
     """
     with scratch("release") as folder:
         target = folder / "InRelease"
         fetch = ("/usr/lib/apt/apt-helper", "-o", "APT::Sandbox::User=root", "download-file")
         got = run(*fetch, f"{uri}/dists/{suite}/InRelease", str(target))
         if got.returncode or not target.is_file():
-            return None
+            said = [line.strip() for line in (got.stderr + got.stdout).splitlines()]
+            why = next((line for line in said if line.startswith("E:")), "")
+            if _ABSENT.search(why):
+                return None
+            what = f"the mirror {uri} does not say what its {suite} is"
+            hint = "try again, or name another one with --mirror and --security-mirror"
+            raise fail(f"{what}: {why[2:].strip()[:300]}", hint, name="base", code=ENVIRONMENT)
         date = re.search(r"^Date: (.*)$", target.read_text("utf-8", "replace"), re.M)
     try:
         return int(parsedate_to_datetime(date[1]).timestamp()) if date else None

@@ -205,7 +205,7 @@ def _recipe(what: Release, wish: BaseWish, arch: str, site: Site, say: Say) -> R
                 dates.append(date)
                 there.append(suite)
             elif suite == what.codename:
-                why = f"the mirror has no {suite}, or does not answer"
+                why = f"the mirror has no {suite}"
                 raise fail(why, "name another one with --mirror", name="base", code=ENVIRONMENT)
             else:
                 say(f"note: the mirror has no {suite}; the image does without")

@@ -49,10 +49,13 @@ def _platforms(reference: str, manifest: Manifest, registry: Registry) -> dict[s
 
 
 def _epoch(reference: str, digest: str, registry: Registry) -> int:
-    """SOURCE_DATE_EPOCH of what is built on it: when the base was made."""
+    """SOURCE_DATE_EPOCH of what is built on it: when the base was made.
+
+    Raises `BakestoneError` when the registry does not have what its own index names: without the
+    time, what is built would be another image each time.
+    """
     name = str(Reference.parse(reference).at(digest))
-    manifest = registry.manifest(name)
-    return registry.created(name, manifest) if manifest else 0
+    return registry.created(name, registry.need(name))
 
 
 def _from_library(base: Base, why: str, now: str) -> LockedBase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -79,7 +79,7 @@ class Entries:
 
     def resolve(self, wanted: Needs) -> Lock:
         """A lock for these needs; it is not whole when there are `problems`."""
-        bases = self._bases(wanted)
+        bases = self._in_time(self._bases(wanted))
         said = (LIBRARY, self.now)
         return Lock(
             inputs=wanted.fingerprint(),
@@ -124,6 +124,27 @@ class Entries:
             if answer.resolved_from == REGISTRY:
                 self.journal.note_base(ref, answer)
             found[ref] = self._take(ref, answer, wanted)
+        return found
+
+    def _in_time(self, found: dict[str, LockedBase]) -> dict[str, LockedBase]:
+        """The same entries. Where this machine's clock is ahead of all who answered, they and all
+        that follow get the time of these: what is yet to come, nobody else takes.
+        """
+        ahead = timedelta(seconds=round(self.registry.session.ahead()))
+        if not ahead:
+            return found
+        self.say(
+            f"this machine's clock is {ahead} ahead of every server that answered: set it;"
+            " entries get the servers' time"
+        )
+        before = self.now
+        self.time -= ahead
+        self.now = self.time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        for ref, base in found.items():
+            if base.resolved == before:
+                found[ref] = replace(base, resolved=self.now)
+                if base.resolved_from == REGISTRY:
+                    self.journal.note_base(ref, found[ref])
         return found
 
     def _take(self, ref: str, answer: LockedBase, wanted: Needs) -> LockedBase:

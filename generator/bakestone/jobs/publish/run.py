@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bakestone.clients.engine import policy
@@ -90,6 +91,7 @@ def build(
         if plan.compression.kind == "zstd":
             compressed.need_zstd()  # what is pushed is read back
         run.look()
+        run.check_clock()
         if run.goes_on():
             run.limit(engine.abilities())
     if run.goes_on():
@@ -142,6 +144,19 @@ class _Run:
                 elif image is not None:
                     self.images[variant.name] = image
         self.present = [v.name for v in self.plan.variants if v.name in self.images]
+
+    def check_clock(self) -> None:
+        """Date what is published by the registry's clock, where this machine's is ahead of it."""
+        ahead = timedelta(seconds=round(self.registry.session.ahead()))
+        if not ahead:
+            return
+        text = f"this machine's clock is {ahead} ahead of the registry's"
+        hint = "set it; what is published now is dated by the registry's clock"
+        self.watcher.warn(Finding(text, hint, severity="warning"))
+        said = self.options.publication
+        if said.time:
+            time = (datetime.fromisoformat(said.time) - ahead).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self.options = replace(self.options, publication=replace(said, time=time))
 
     def _find(self, variant: PlannedVariant) -> ReleasedImage | FailedVariant | None:
         """A variant's image in the registry.
@@ -205,7 +220,7 @@ class _Run:
         if self.way != LAYOUT:
             yield Path()
             return
-        with temporary("bakestone-export-") as folder:
+        with temporary("export") as folder:
             yield folder
 
     def _bake(self, chunk: list[PlannedVariant], board: Board, courier: Courier) -> bool:

@@ -110,7 +110,7 @@ def reproduce(
     if not abilities.whole:
         hint = "use Docker's containerd image store or a builder of its own: docs/reproducible.md"
         raise fail(f"{abilities.name} cannot export images", hint, code=ENVIRONMENT)
-    with temporary("bakestone-reproduce-") as folder:
+    with temporary("reproduce") as folder:
         known = _published(variants, registry, against, folder)
         first = Layout(folder / "first")
         ran = _build(plan.of(variants), engine, first, watching, {})

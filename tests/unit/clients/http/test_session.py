@@ -528,6 +528,23 @@ def test_the_clock_is_compared_with_what_servers_say(server: WebServer) -> None:
     assert list(session.skews.values()) == [20.0]
 
 
+@pytest.mark.parametrize(
+    ("skews", "ahead"),
+    [
+        ({}, 0),
+        ({"a": 86400.0}, 86400.0),
+        ({"a": 86400.0, "b": 90000.0}, 86400.0),
+        ({"a": 86400.0, "b": 1.0}, 0),  # who is right is not known: a is behind, or b is ahead
+        ({"a": 59.0}, 0),
+        ({"a": -86400.0}, 0),
+    ],
+)
+def test_a_clock_is_ahead_when_every_server_says_so(skews: dict[str, float], ahead: float) -> None:
+    session = Session(Site())
+    session.skews |= skews
+    assert session.ahead() == ahead
+
+
 def test_one_session_serves_many_threads(server: WebServer) -> None:
     contents = [hashlib.sha256(bytes([i])).digest() for i in range(40)]
     urls = {server.file(f"file{i}", content): content for i, content in enumerate(contents)}

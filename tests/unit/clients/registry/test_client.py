@@ -29,7 +29,7 @@ from bakestone.clients.registry.client import (
 )
 from bakestone.clients.site.site import Site
 from bakestone.errors import ENVIRONMENT, BakestoneError
-from tests.support import dockerlogin, vendorregistry, webserver
+from tests.support import dockerlogin, mirror, vendorregistry, webserver
 from tests.support.httpserver import Server
 from tests.support.vendorregistry import Manners, VendorRegistry
 from tests.support.webserver import Answer, WebServer, body, first, serving, status
@@ -113,6 +113,29 @@ def test_a_denied_repository_is_not_there_when_an_upload_may_begin(
     assert set(client.heads(names).values()) == {None}
     assert not client.has_blob(names[0], digest(CONTENT))
     assert sum(line.startswith("POST") for line in vendor.asked) == 1, "asked once a repository"
+
+
+@pytest.mark.parametrize("denied", [401, 403])
+def test_a_refusal_that_passes_is_not_taken_for_absence(denied: int) -> None:
+    with serving() as web:
+        host = web.url.removeprefix("http://").rstrip("/")
+        for end in ("", "one"):
+            web.answers[f"/v2/a/blobs/uploads/{end}"] = mirror.upload
+        path = "/v2/a/manifests/x"
+        web.answers[path] = body(manifest(), MANIFEST_TYPES[0])
+        web.heads[path] = first(status(denied), web.answers[path])
+        assert Registry(Site()).head(f"{host}/a:x") == digest(manifest())
+
+
+@pytest.mark.parametrize(("tail", "code"), [(":x", 1), (f"@{digest(b'x')}", ENVIRONMENT)])
+def test_what_a_registry_named_itself_and_has_no_more_is_its_own_fault(
+    tail: str, code: int, start: Start
+) -> None:
+    place = f"{start().address}/a{tail}"
+    with pytest.raises(BakestoneError, match="is not in the registry") as caught:
+        Registry(Site()).need(place)
+    assert caught.value.code == code
+    assert caught.value.findings[0].hint
 
 
 @pytest.mark.parametrize("denied", [401, 403])

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from bakestone.clients.registry.client import Registry
+from bakestone.clients.registry.manifest import INDEX
 from bakestone.clients.site.site import Site
 from bakestone.core.library.catalog import Library
-from bakestone.jobs.base import image, make, root
+from bakestone.jobs.base import image, machine, make, root
 from bakestone.jobs.base.image import PlatformImage
 from bakestone.jobs.base.make import BaseWish, Release
 from bakestone.jobs.base.root import Recipe, SuiteSource
@@ -24,6 +25,8 @@ from tests.support.archives import empty, served
 from tests.support.archives import image as stored_image
 from tests.support.command import Command
 from tests.support.samples import made_up, refused
+from tests.support.webserver import serving, status
+from tests.support.writable_registry import writable_registry
 
 BOOKWORM = Release("12", "bookworm", "docker.io/library/debian:12")
 SOURCES = (
@@ -164,6 +167,28 @@ def test_a_tag_that_is_there_is_left_alone_and_one_without_the_platform_is_told(
             lambda: make.make(BOOKWORM, BaseWish(("s390x",), to=name), registry, print)
         )
         assert finding.message == "it is there, but not for linux/s390x"
+
+
+def test_a_mirror_that_does_not_answer_is_no_mirror_without_the_suite() -> None:
+    date = b"Codename: bookworm\nDate: Sat, 21 Nov 2026 00:00:00 UTC\n"
+    with serving() as web:
+        web.file("debian/dists/bookworm/InRelease", date)
+        web.on("debian/dists/bookworm-updates/InRelease", status(503))
+        place = f"{web.url}debian"
+        assert machine.release_date(place, "bookworm") == 1795219200
+        assert machine.release_date(place, "trixie") is None
+        (finding,) = refused(lambda: machine.release_date(place, "bookworm-updates"), code=3)
+        assert "does not say what its bookworm-updates is: Failed to fetch" in finding.message
+        assert "503" in finding.message
+
+
+def test_the_tag_that_is_looked_for_is_moved_last() -> None:
+    with writable_registry() as shelf:
+        names = [f"{shelf.address}/hub/debian:{tag}" for tag in ("12", "bookworm")]
+        digest = image.tag(image.index([]), INDEX, names, Registry(Site()))
+        assert shelf.tags == {"hub/debian": {"12": digest, "bookworm": digest}}
+        put = [asked for asked in shelf.asked if asked.startswith("PUT")]
+        assert [asked.rpartition("/")[2] for asked in put] == ["bookworm", "12"]
 
 
 def test_a_registry_that_is_not_there_is_told_before_anything_is_made(bakestone: Command) -> None:

@@ -84,6 +84,18 @@ def test_digests_of_index_and_platforms_and_the_time_of_the_image_come_from_the_
     )
 
 
+def test_a_base_whose_time_the_registry_does_not_say_is_not_locked_without_it(
+    server: RegistryServer, lock: Callable[..., str], tmp_path: Path
+) -> None:
+    lock()
+    digest = written(tmp_path).bases[REF].platforms["linux/amd64"]
+    good = server.on("library/debian", digest, status(404))
+    assert f"library/debian@{digest} is not in the registry" in lock("--update", code=3)
+    server.on("library/debian", digest, good)
+    lock("--update")
+    assert written(tmp_path).bases[REF].epoch == EPOCH
+
+
 RECOVERS: dict[str, Callable[[Answer], Answer]] = {
     "500 once": lambda good: first(status(500), good),
     "503 once, with a time to wait": lambda good: first(status(503, Retry_After="1"), good),

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bakestone.clients import git
 from bakestone.clients.engine.capabilities import BY_DIGEST
+from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.manifest import Manifest
 from bakestone.clients.site.site import Site
@@ -21,7 +24,8 @@ from bakestone.jobs.publish.attest import index
 from bakestone.jobs.publish.attest.publish import Publication, complete
 from bakestone.jobs.publish.found import Found, FoundPlatform
 from bakestone.jobs.publish.metadata import gather
-from tests.support.builder import Builder, inventory, push
+from bakestone.jobs.publish.run import BuildOptions, build
+from tests.support.builder import Builder, Onlooker, inventory, push
 from tests.support.writable_registry import WritableRegistry, digest_of
 
 PREFIX = "org.opencontainers.image."
@@ -126,6 +130,26 @@ def test_a_run_writes_it_where_it_makes_the_index(
         assert said == ("Example Inc." if attest else "")
         described = {index.annotation(one, f"{PREFIX}created") for one in index.images(top)}
         assert not attest or described == {"2026-11-22T00:00:00Z"}
+
+
+def test_a_clock_that_is_ahead_of_the_registry_s_dates_nothing(
+    plan: BuildPlan, shelf: WritableRegistry, path: Path
+) -> None:
+    days = 9 * 86400
+    registry = Registry(Site(), Session(Site(), now=lambda: time.time() + days))
+    onlooker = Onlooker()
+    options = BuildOptions(path, push=True, publication=Publication(time="2026-11-22T00:00:00Z"))
+    build(plan, options, Builder(shelf, plan, BY_DIGEST), registry, onlooker)
+    (warning,) = onlooker.warnings
+    assert warning.message.startswith("this machine's clock is 9 days, 0:00:0")
+    assert warning.hint.startswith("set it; ")
+    for variant in plan.variants:
+        where = variant.repository.partition("/")[2]
+        top = json.loads(shelf.contents[where][shelf.tags[where][variant.tag]])
+        for one in index.images(top):
+            created = datetime.fromisoformat(index.annotation(one, f"{PREFIX}created"))
+            late = datetime(2026, 11, 13, tzinfo=UTC) - created
+            assert timedelta(0) <= late <= timedelta(minutes=1)
 
 
 def test_an_image_without_annotations_gets_none() -> None:

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
-from bakestone.clients.http.session import readable
+from bakestone.clients.http.session import MAX_SKEW, readable
 from bakestone.core.lock.demand import Users
 from bakestone.jobs.doctor.report import ENVIRONMENTAL, Trouble
 
-MAX_SKEW = 60
-"""Seconds: beyond that, certificates and the times in signed package lists begin to fail."""
 ENGINE_ROOM = 2 * 10**9
 """Bytes that an engine needs besides what it fetches."""
 FOLDER_ROOM = 200 * 10**6
