@@ -109,15 +109,14 @@ def fail(
     return BakestoneError([Finding(message, hint, where, name)], code)
 
 
-def read_text(
+def read_bytes(
     path: Path, what: str, *, limit: int, hint: str = "", within: Path | None = None
-) -> str:
-    """Read a UTF-8 text file that a person wrote.
+) -> bytes:
+    """Read a file that a person wrote.
 
     `limit` is in bytes. `within` is the folder that it must really lie below: in what comes from
     others, a link could bring a reader's own files into an image. Raises `BakestoneError` when the
-    file is missing, too large, elsewhere, a FIFO or a device, or not UTF-8 (with the position of
-    the first wrong byte).
+    file is missing, too large, elsewhere, a FIFO or a device.
     """
     if within and not _lies_below(path, within):
         why = f"{what} is a link that leads out of {within}"
@@ -138,6 +137,18 @@ def read_text(
             "is it the right file? A matrix can be split over several",
             name=str(path),
         )
+    return raw
+
+
+def read_text(
+    path: Path, what: str, *, limit: int, hint: str = "", within: Path | None = None
+) -> str:
+    """Read a UTF-8 text file that a person wrote.
+
+    As `read_bytes`; raises `BakestoneError` also when it is not UTF-8, with the position of the
+    first wrong byte.
+    """
+    raw = read_bytes(path, what, limit=limit, hint=hint, within=within)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:

@@ -149,8 +149,7 @@ def _image(workspace: Workspace) -> str:
 def _locked(workspace: Workspace) -> dict[str, str]:
     (entry,) = yaml.safe_load(workspace.lock.read_text("utf-8"))["packages"].values()
     (packages,) = entry["platforms"]["linux/amd64"]
-    versions = dict(line.split(" ") for line in packages["versions"].splitlines())
-    return versions
+    return dict(line.split(" ") for line in packages["versions"].splitlines())
 
 
 def _installed(engine: Engine, image: str, *, pull: str = "always") -> dict[str, str]:

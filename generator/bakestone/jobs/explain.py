@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import Survey
 from bakestone.core.matrix.checks import lifecycle, rules
 from bakestone.core.matrix.expansion import Matrix
+from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import DEVEL, INHERITED, Chosen, Variant
 from bakestone.errors import BakestoneError, Position, fail
 from bakestone.project import Project
@@ -47,6 +49,7 @@ def explain(project: Project, name: str) -> tuple[str, list[Line]]:
         *_vendor(survey.vendor_packages(variant)),
         _packages(lock, survey.base_packages(variant)),
         *_about(variant),
+        *_content(variant.family),
         *_environment(lock, variant),
     ]
     family = variant.family
@@ -164,7 +167,8 @@ def _about(variant: Variant) -> Iterator[Line]:
         )
     user = family.user
     origin = str(user.where or "the default")
-    yield Line("user", f"{user.name}, uid {user.uid}, gid {user.gid}", origin)
+    home = f", home {user.home}" if user.home else ""
+    yield Line("user", f"{user.name}, uid {user.uid}, gid {user.gid}{home}", origin)
     if family.roles:
         has = "with" if variant.role == DEVEL else "without"
         said = f"{variant.role}: {has} compilers, headers and static libraries"
@@ -190,6 +194,31 @@ def _about(variant: Variant) -> Iterator[Line]:
         yield Line("never packaged", rule.because, f"rule {rule.id}; source: {rule.source}")
     for end in lifecycle.ends_of(variant):
         yield Line("end of life", f"{end.date}: {end.what}", end.source)
+
+
+def _content(family: Family) -> Iterator[Line]:
+    """What the team adds, and what the family has from another or from `defaults`."""
+    content, places = family.content, family.content.places
+    for name, value in sorted(content.env.items()):
+        yield Line("env", f"{name}={value}", str(places["env", name]))
+    for name, value in sorted(content.labels.items()):
+        yield Line("label", f"{name}={value}", str(places["labels", name]))
+    starts = {"entrypoint": content.entrypoint, "cmd": content.cmd, "shell": content.shell}
+    for key, words in starts.items():
+        if (key,) in places:
+            yield Line(key, shlex.join(words or ()) or "none", str(places[key,]))
+    if content.workdir:
+        yield Line("workdir", content.workdir, str(places["workdir",]))
+    if content.expose:
+        yield Line("expose", ", ".join(content.expose), f"`expose` of the family {family.name}")
+    for one in content.files:
+        whose = family.user.name if one.of_user else "root"
+        yield Line("file", f"{one.path} ({one.mode}, {whose})", f"{one.origin}, {one.where}")
+    for step in content.steps:
+        network = "with the network" if step.network else "without network"
+        yield Line("step", f"{step.name}, {network}", f"{step.because}; {step.where}")
+    for key, where in family.inherited.items():
+        yield Line("inherits", key, str(where))
 
 
 def _environment(lock: Lock | None, variant: Variant) -> Iterator[Line]:

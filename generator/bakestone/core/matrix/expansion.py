@@ -17,7 +17,7 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library, not_to_be_had
 from bakestone.core.library.component import Component, Option
 from bakestone.core.matrix import methods, nearest
-from bakestone.core.matrix.checks import names, profiles, rules, terms, users
+from bakestone.core.matrix.checks import contents, names, profiles, rules, terms, users
 from bakestone.core.matrix.methods import Settled
 from bakestone.core.matrix.naming import Names
 from bakestone.core.matrix.spec import PLATFORMS, Family, Pick, Spec
@@ -146,6 +146,7 @@ class Expansion:
         """Fill `variants`, `excluded` and `findings`."""
         family = self.family
         self.findings += names.check(family, self.library)
+        self.findings += contents.check(family)
         axes = [[self.resolved(value.picks) for value in axis.values] for axis in family.axes]
         included = [(entry, self.resolved(entry.picks)) for entry in family.include]
         for slots in (*(slots for axis in axes for slots in axis), *(own for _, own in included)):
@@ -240,7 +241,10 @@ class Expansion:
             # each is told for itself: what else the profile lacks is no obstacle to its way out
             others = frozenset(other.asks for other in unfit if other.asks != lack.asks)
             self.tell(lack.message, partial(self.remedy, slots, lack, others), lack.where)
-        for finding in terms.findings(self.family, settled.slots):
+        for finding in (
+            *terms.findings(self.family, settled.slots),
+            *contents.clashes(self.family, settled.slots),
+        ):
             self.tell(finding.message, finding.hint, finding.where)
         if not unfit:
             self._kept.append((slots, settled, added))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -12,10 +12,12 @@ from typing import Any
 
 from bakestone.core.documents import schema
 from bakestone.core.documents import yaml as yamldoc
+from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json, Path_
 from bakestone.core.library.own_base import OwnBase
 from bakestone.core.matrix import gpus
-from bakestone.errors import BakestoneError, Finding, Position
+from bakestone.core.matrix.content import MAX_FILE, Content, OwnFile, OwnStep
+from bakestone.errors import BakestoneError, Finding, Position, read_bytes
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 """What images can be built for, as in schemas/images.schema.json."""
@@ -106,12 +108,20 @@ has 1000 taken).
 
 @dataclass(frozen=True)
 class User:
-    """The user that images run as; `where` it is said, None where nothing says it."""
+    """The user that images run as; `home` is empty for the usual one, `where` it is said None where
+    nothing says it.
+    """
 
     name: str = "dockeruser"
     uid: int = UID
     gid: int = UID
     where: Position | None = None
+    home: str = ""
+
+    @property
+    def directory(self) -> str:
+        """Its home."""
+        return self.home or f"/home/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,9 @@ class Family:
     each with its place; `host` is what is stated of the machines (driver, oldest_sm, newest_sm);
     `max_age` is its own, or else the file's; `roles` are empty when the family does not divide its
     images; `frameworks` are those that the images are for, as pip takes them, each with its place;
-    with `every_platform` a component that lacks one is refused, and does not leave it out.
+    with `every_platform` a component that lacks one is refused, and does not leave it out;
+    `content` is what the team adds. `inherited` has the settings that another family or `defaults`
+    said, each with its place.
     """
 
     name: str
@@ -146,6 +158,8 @@ class Family:
     max_size: MaxSize | None = None
     frameworks: dict[str, Position] = field(default_factory=dict)
     every_platform: bool = False
+    content: Content = field(default_factory=Content)
+    inherited: dict[str, Position] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,7 +184,7 @@ def load(path: Path) -> Spec:
 def read(document: yamldoc.Document, path: Path) -> Spec:
     """Like `load`, from a document that is, or would be, at `path`."""
     schema.check(document, "images")
-    reader = _Reader(document)
+    reader = _Reader(document, path.resolve().parent)
     families = tuple(
         reader.family(index, data) for index, data in enumerate(document.data["families"])
     )
@@ -180,81 +194,228 @@ def read(document: yamldoc.Document, path: Path) -> Spec:
     return Spec(path, path.resolve().parent, document.data["registry"], families)
 
 
+class _Said:
+    """What a family says, and what it inherits: `chain` is the mappings with their places, the
+    nearest first.
+    """
+
+    def __init__(self, chain: list[tuple[Path_, Json]]) -> None:
+        self.chain = chain
+
+    @property
+    def at(self) -> Path_:
+        """The place of the family itself."""
+        return self.chain[0][0]
+
+    def nearest(self, key: str) -> tuple[Path_, Any] | None:
+        """Place and value where it is said first."""
+        return next((((*at, key), data[key]) for at, data in self.chain if key in data), None)
+
+    def value(self, key: str, otherwise: Any) -> Any:
+        """What is said first, or `otherwise` where nobody says it."""
+        found = self.nearest(key)
+        return otherwise if found is None else found[1]
+
+    def entries(self, key: str) -> Iterator[tuple[Path_, Any]]:
+        """Place and value of each entry of the list that is said first."""
+        at, values = self.nearest(key) or ((), [])
+        for index, entry in enumerate(values):
+            yield (*at, index), entry
+
+    def all(self, key: str) -> Iterator[tuple[Path_, Any]]:
+        """The same of all lists, the nearest first."""
+        for at, data in self.chain:
+            for index, entry in enumerate(data.get(key, [])):
+                yield (*at, key, index), entry
+
+    def farthest_first(self, key: str) -> list[tuple[Path_, Any]]:
+        """The same with what is inherited first, each list in its order."""
+        return [
+            ((*at, key, index), entry)
+            for at, data in reversed(self.chain)
+            for index, entry in enumerate(data.get(key, []))
+        ]
+
+    def mapping(self, key: str) -> dict[str, tuple[Path_, Any]]:
+        """Name -> place and value of all mappings, each from the nearest; null takes one out."""
+        found: dict[str, tuple[Path_, Any]] = {}
+        for at, data in reversed(self.chain):
+            found |= {name: ((*at, key, name), value) for name, value in data.get(key, {}).items()}
+        return {name: pair for name, pair in found.items() if pair[1] is not None}
+
+    def inherited(self) -> dict[str, Path_]:
+        """Keys that others of the chain say first, each with its place."""
+        own = self.chain[0][1]
+        keys = dict.fromkeys(key for _, data in self.chain[1:] for key in data if key not in own)
+        told = {key: self.nearest(key) for key in keys if key not in ("name", "description")}
+        return {key: found[0] for key, found in told.items() if found and key != "extends"}
+
+
 class _Reader:
     """The parts of a document that follows the schema as records, each with its place."""
 
-    def __init__(self, document: yamldoc.Document) -> None:
+    def __init__(self, document: yamldoc.Document, folder: Path) -> None:
         self.position = document.position
         self.data = document.data
+        self.folder = folder
         self.findings: list[Finding] = []
 
     def family(self, index: int, data: Json) -> Family:
-        at: Path_ = ("families", index)
-        methods = data.get("methods", {})
-        axes = data["axes"].items()
+        said = self.said(index, data)
+        methods = said.mapping("methods")
+        axes = said.mapping("axes")
+        if not axes:
+            why = f"the family {data['name']} has no axes, nor has the one that it extends"
+            self.findings.append(Finding(why, "add `axes`", self.position(said.at)))
         return Family(
             name=data["name"],
             description=data.get("description", ""),
-            platforms=tuple(data.get("platforms", ["linux/amd64"])),
-            user=self.user(at, data),
-            axes=tuple(self.axis((*at, "axes", name), name, values) for name, values in axes),
-            exclude=tuple(starmap(self.exclude, self.entries(at, data, "exclude"))),
-            include=tuple(starmap(self.include, self.entries(at, data, "include"))),
-            methods=methods,
-            method_positions={name: self.position((*at, "methods", name)) for name in methods},
-            packages=tuple(data.get("packages", [])),
-            name_slots=tuple(data.get("name_slots", DEFAULT_NAME_SLOTS)),
-            where=self.position((*at, "name")),
-            accept=self.listed((), self.data, "accept") | self.listed(at, data, "accept"),
-            profiles=self.listed(at, data, "profiles"),
-            end_of_life=data.get("end_of_life", "warn"),
-            host=self.host(at, data),
-            max_age=self.max_age(at, data),
-            roles=tuple(data.get("roles", ())),
-            max_size=self.max_size(at, data),
-            frameworks=self.listed(at, data, "frameworks"),
-            every_platform=data.get("every_platform", False),
+            platforms=tuple(said.value("platforms", ["linux/amd64"])),
+            user=self.user(said),
+            axes=tuple(self.axis(at, name, values) for name, (at, values) in axes.items()),
+            exclude=tuple(starmap(self.exclude, said.entries("exclude"))),
+            include=tuple(starmap(self.include, said.entries("include"))),
+            methods={name: method for name, (_, method) in methods.items()},
+            method_positions={name: self.position(at) for name, (at, _) in methods.items()},
+            packages=self.packages(said),
+            name_slots=tuple(said.value("name_slots", DEFAULT_NAME_SLOTS)),
+            where=self.position((*said.at, "name")),
+            accept=self.listed((), self.data, "accept") | self.of(said.all("accept")),
+            profiles=self.of(said.entries("profiles")),
+            end_of_life=said.value("end_of_life", "warn"),
+            host=self.host(said),
+            max_age=self.max_age(said),
+            roles=tuple(said.value("roles", ())),
+            max_size=self.max_size(said),
+            frameworks=self.of(said.entries("frameworks")),
+            every_platform=said.value("every_platform", False),
+            content=self.content(said),
+            inherited={key: self.position(at, key=True) for key, at in said.inherited().items()},
         )
 
-    def host(self, at: Path_, data: Json) -> dict[str, str]:
+    def said(self, index: int, data: Json) -> _Said:
+        """What a family says, the families that it extends, the nearest first, and `defaults`."""
+        families: list[Json] = self.data["families"]
+        chain: list[tuple[Path_, Json]] = [(("families", index), data)]
+        while "extends" in chain[-1][1]:
+            at, last = chain[-1]
+            where = self.position((*at, "extends"))
+            known = [family["name"] for family in families]
+            if last["extends"] not in known:
+                hint = near(last["extends"], known, f"one of: {', '.join(known)}")
+                if len(chain) == 1:  # else it is told where that family is read
+                    why = f"no family is named {last['extends']!r}"
+                    self.findings.append(Finding(why, hint, where))
+                break
+            number = known.index(last["extends"])
+            if any(at == ("families", number) for at, _ in chain):
+                why = f"the family {data['name']} extends itself"
+                if len(chain) > 1:
+                    why += f", by way of {', '.join(one['name'] for _, one in chain[1:])}"
+                self.findings.append(Finding(why, "take `extends` out of one of them", where))
+                break
+            chain.append((("families", number), families[number]))
+        return _Said([*chain, (("defaults",), self.data.get("defaults", {}))])
+
+    def packages(self, said: _Said) -> tuple[str, ...]:
+        """Those of all, without those that a nearer one leaves out."""
+        found: dict[str, None] = {}
+        for at, name in said.farthest_first("packages"):
+            if not name.startswith("!"):
+                found[name] = None
+            elif name[1:] in found:
+                del found[name[1:]]
+            else:
+                hint = "what is not there need not be left out: remove it"
+                why = f"no package {name[1:]} is inherited here"
+                self.findings.append(Finding(why, hint, self.position(at)))
+        return tuple(found)
+
+    def content(self, said: _Said) -> Content:
+        """What the team adds: mappings are merged, lists go one after the other, the rest is the
+        nearest one's.
+        """
+        env, labels = said.mapping("env"), said.mapping("labels")
+        places: dict[tuple[str, ...], Position]
+        places = {("env", name): self.position(at) for name, (at, _) in env.items()}
+        places |= {("labels", name): self.position(at) for name, (at, _) in labels.items()}
+        for key in ("entrypoint", "cmd", "workdir", "shell"):
+            if found := said.nearest(key):
+                places[key,] = self.position(found[0])
+        farthest_first = {key: said.farthest_first(key) for key in ("expose", "files", "run")}
+        cmd = said.value("cmd", None)
+        return Content(
+            {name: value for name, (_, value) in env.items()},
+            {name: value for name, (_, value) in labels.items()},
+            tuple(said.value("entrypoint", ())),
+            None if cmd is None else tuple(cmd),
+            said.value("workdir", ""),
+            tuple(said.value("shell", ())),
+            tuple(dict.fromkeys(port for _, port in farthest_first["expose"])),
+            tuple(starmap(self.file, farthest_first["files"])),
+            tuple(starmap(self.step, farthest_first["run"])),
+            places,
+        )
+
+    def file(self, at: Path_, entry: Json) -> OwnFile:
+        where, content = self.position((*at, "from")), b""
+        path = self.folder / entry["from"]
+        try:
+            content = read_bytes(path, "the file", limit=MAX_FILE, within=self.folder)
+        except BakestoneError as problem:
+            (found,) = problem.findings
+            said = found.message.replace(f"{self.folder}/", "")
+            said = said.replace(str(self.folder), "the folder of images.yaml")
+            self.findings.append(Finding(said, found.hint or "see `files`", where))
+        mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
+        return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
+
+    def step(self, at: Path_, entry: Json) -> OwnStep:
+        network = entry.get("network", False)
+        where = self.position(at)
+        return OwnStep(entry["name"], entry["because"], entry["script"], network, where)
+
+    def host(self, said: _Said) -> dict[str, str]:
         """What is stated of the machines: their oldest driver, and the ends of their GPUs."""
-        sms = list(data.get("sm", []))
-        for place, name in self.entries(at, data, "gpus"):
+        sms = list(said.value("sm", ()))
+        for place, name in said.entries("gpus"):
             sm = gpus.capability(name)
             if sm is None:
                 why = f"unknown GPU {name!r}"
                 self.findings.append(Finding(why, gpus.hint(name), self.position(place)))
             else:
                 sms.append(sm)
-        driver = {"driver": data["driver"]} if "driver" in data else {}
-        return driver | gpus.host(sms)
+        driver = said.value("driver", "")
+        return ({"driver": driver} if driver else {}) | gpus.host(sms)
 
-    def user(self, at: Path_, data: Json) -> User:
+    def user(self, said: _Said) -> User:
         """The user by name alone, or with ids; its group has the id of the user unless said."""
-        said = data.get("user", {})
-        about: Json = {"name": said} if isinstance(said, str) else said
-        where = self.position((*at, "user")) if said else None
+        at, value = said.nearest("user") or ((), {})
+        about: Json = {"name": value} if isinstance(value, str) else value
+        where = self.position(at) if value else None
         uid: int = about.get("uid", UID)
         gid: int = about.get("gid", uid)
-        return User(about.get("name", User.name), uid, gid, where)
+        return User(about.get("name", User.name), uid, gid, where, about.get("home", ""))
 
     def entries(self, at: Path_, data: Json, key: str) -> Iterator[tuple[Path_, Any]]:
         """Place and value of each entry of a list that may not be there."""
         for index, entry in enumerate(data.get(key, [])):
             yield (*at, key, index), entry
 
+    def of(self, entries: Iterable[tuple[Path_, str]]) -> dict[str, Position]:
+        return {name: self.position(place) for place, name in entries}
+
     def listed(self, at: Path_, data: Json, key: str) -> dict[str, Position]:
-        return {name: self.position(place) for place, name in self.entries(at, data, key)}
+        return self.of(self.entries(at, data, key))
 
-    def max_age(self, at: Path_, data: Json) -> MaxAge | None:
+    def max_age(self, said: _Said) -> MaxAge | None:
         """The family's, else the file's; None when there is none, or it is `none`."""
-        path, said = (at, data) if "max-age" in data else ((), self.data)
-        text = said.get("max-age", "none")
-        return None if text == "none" else MaxAge(text, self.position((*path, "max-age")))
+        at, text = said.nearest("max-age") or (("max-age",), self.data.get("max-age", "none"))
+        return None if text == "none" else MaxAge(text, self.position(at))
 
-    def max_size(self, at: Path_, data: Json) -> MaxSize | None:
-        text = data.get("max-size")
-        return MaxSize(text, self.position((*at, "max-size"))) if text else None
+    def max_size(self, said: _Said) -> MaxSize | None:
+        found = said.nearest("max-size")
+        return MaxSize(found[1], self.position(found[0])) if found else None
 
     def include(self, at: Path_, entry: Json) -> Combination:
         return self.combination(at, {k: v for k, v in entry.items() if k != "because"})

@@ -14,7 +14,9 @@ from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, PackageSet, Stage, VendorPackages
 from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
 from bakestone.core.matrix.conditions import python
+from bakestone.core.matrix.spec import User
 from bakestone.core.matrix.variant import DEVEL, INHERITED, Chosen, Variant, slot_rank
+from bakestone.core.render import content
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import Environments, labels, seen, stage_context
 from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
@@ -103,7 +105,7 @@ class Renderer:
             measured[slot] = self._measures.listed(stage.chosen, expected, last)
             found |= dict.fromkeys((programs, *before, expected, last, measured[slot]))
             made[slot] = last
-        found[GATE] = None
+        found |= dict.fromkeys((*content.stages(variant.family.content), GATE))
         return found, base, made, measured
 
     def _without_development(
@@ -151,7 +153,7 @@ class Renderer:
                 install(wanted, self.lock, self._platforms(wanted, variant), stages),
                 *(self._vendor_packages(vendor, variant, stages) for vendor in vendors),
                 f"RUN {mounted(toolbox.reference)} <<'EOF'\n# user\n. /tools/timed.sh\n"
-                f"sh /tools/user.sh {user.name} {user.uid} {user.gid}\nEOF",
+                f"sh /tools/user.sh {' '.join(_about(user))}\nEOF",
             ]
             distro = variant.distro
             title = f"{distro.component.name}{distro.version.version}"
@@ -348,10 +350,16 @@ class Renderer:
     ) -> RenderedStage:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
+        family = variant.family
+        environment = self._environments.text(variant)
+        if family.content.env:
+            own = self._environments.of(variant) | content.quoted(family.content.env)
+            environment = pairs(dict(sorted(own.items())), "ENV")
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
-            f"ENV {self._environments.text(variant)}\n"
-            f"WORKDIR /home/{variant.family.user.name}\nUSER {variant.family.user.uid}\n"
+            f"ENV {environment}\n"
+            f"{content.runs(family, content.stages(family.content))}"
+            f"WORKDIR {family.content.workdir or family.user.directory}\nUSER {family.user.uid}\n"
         )
         return RenderedStage(f"{variant.stage}.image", text, own=True)
 
@@ -360,10 +368,15 @@ class Renderer:
         text = (
             f"FROM {image.reference} AS {SELF}\n"
             f"COPY --link --from={gate.reference} --chown=0:0 /tmp/o/ /\n"
-            f"LABEL {pairs(labels(variant, self.lock), 'LABEL')}\n"
-            'ENTRYPOINT []\nCMD ["/bin/bash"]\n'
+            f"LABEL {pairs(content.quoted(labels(variant, self.lock)), 'LABEL')}\n"
+            f"{content.start(variant.family.content)}"
         )
         return RenderedStage(variant.stage, text, own=True)
+
+
+def _about(user: User) -> list[str]:
+    """The words that make a user: its home is not among them where it is the usual one."""
+    return [user.name, str(user.uid), str(user.gid), *([user.home] if user.home else [])]
 
 
 def _toolbox(packages: PackageSet) -> RenderedStage:

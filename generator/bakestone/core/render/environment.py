@@ -183,7 +183,7 @@ def labels(variant: Variant, lock: Lock) -> dict[str, str]:
         found["io.bakestone.role"] = variant.role
     if variant.family.profiles:
         found["io.bakestone.profiles"] = ",".join(variant.family.profiles)
-    return found
+    return found | variant.family.content.labels
 
 
 def licences(filled: Sequence[Chosen]) -> str:

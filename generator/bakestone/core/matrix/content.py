@@ -1,0 +1,55 @@
+"""What a team adds to its images, in the words of Dockerfiles and Compose: variables, labels,
+files, steps, and how a container begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bakestone.errors import Position
+
+MAX_FILE = 64 * 1024
+"""Bytes of one of a team's files: it stands in the Dockerfile, where people read it."""
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A file of the repository that goes into the images: its content, its place there, its
+    permissions in octal, and whether it is the user's; `origin` is its name in the repository.
+    """
+
+    origin: str
+    content: bytes
+    path: str
+    mode: str
+    of_user: bool
+    where: Position = field(compare=False)
+
+
+@dataclass(frozen=True)
+class OwnStep:
+    """A script of /bin/sh that root runs at the end, and why."""
+
+    name: str
+    because: str
+    script: str
+    network: bool
+    where: Position = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Content:
+    """All of it; what is empty, or None, was not said. `places` has where each key was said, and
+    each variable and label, as (`env`, NAME).
+    """
+
+    env: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] | None = None
+    workdir: str = ""
+    shell: tuple[str, ...] = ()
+    expose: tuple[str, ...] = ()
+    files: tuple[OwnFile, ...] = ()
+    steps: tuple[OwnStep, ...] = ()
+    places: dict[tuple[str, ...], Position] = field(default_factory=dict, compare=False)
