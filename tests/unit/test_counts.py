@@ -90,7 +90,7 @@ MATRIX = {
 """Of the committed images.yaml: the outline of each component, and component.yaml and versions.yaml
 of those that it names, or that a bare version could mean.
 """
-GENERATED = MATRIX | {"files of the library read": 85, "templates compiled": 12}
+GENERATED = MATRIX | {"files of the library read": 85, "templates compiled": 16}
 """The same, with scripts, programs and templates."""
 
 

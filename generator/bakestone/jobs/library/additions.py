@@ -174,7 +174,7 @@ def with_method(component: Component, version: str, data: Json) -> Json:
     found = component.versions.get(version)
     if found is None:
         return data
-    methods = {**found.data.get("methods", {}), **data["methods"]}
+    methods = {**found.methods, **data["methods"]}
     return {**data, **found.data, "methods": methods}
 
 
