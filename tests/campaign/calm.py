@@ -17,7 +17,9 @@ from tests.campaign.hostile import SECRET
 
 Value = TypeVar("Value")
 LONGEST = 5
-"""Seconds for one input."""
+"""Seconds of the processor for one input: what else the machine does, does not count."""
+SILENT = 60
+"""Seconds for one input that does nothing, such as one that waits for a file."""
 MOST = 2**30
 """Bytes of memory of the whole process."""
 
@@ -33,13 +35,19 @@ def in_time() -> Iterator[None]:
     def ended(_signal: int, _frame: FrameType | None) -> None:
         raise TooLongError
 
-    before = signal.signal(signal.SIGALRM, ended)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    timers = {
+        signal.SIGPROF: (signal.ITIMER_PROF, LONGEST),
+        signal.SIGALRM: (signal.ITIMER_REAL, SILENT),
+    }
+    before = {number: signal.signal(number, ended) for number in timers}
+    for timer, seconds in timers.values():
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, (timer, _) in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 def answer(read: Callable[[], Value], *, secret: bool = False) -> Value | BakestoneError:
