@@ -24,6 +24,7 @@ FAMILY: dict[str, Any] = {
     "cmd": ["serve"],
     "workdir": "/srv/app/data",
     "expose": ["8080"],
+    "shell": ["/bin/bash", "-c"],
     "files": [
         {"from": "own/start", "to": "/usr/local/bin/start", "mode": "0755"},
         {"from": "own/logo", "to": "/work/.config/deep/logo", "owner": "user", "mode": "0640"},
@@ -83,6 +84,7 @@ def test_files_steps_and_variables_are_as_they_were_written(image: str, engine: 
 def test_a_container_begins_as_it_was_said(image: str, engine: Engine) -> None:
     assert engine.docker("run", "--rm", image) == "--odd|$HOME|serve|"
     config = json.loads(engine.docker("image", "inspect", image))[0]["Config"]
+    assert config["Shell"] == ["/bin/bash", "-c"]
     assert config["ExposedPorts"] == {"8080/tcp": {}}
     assert config["Labels"]["com.example.team"] == 'platform "x" $y'
 
