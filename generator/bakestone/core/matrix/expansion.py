@@ -243,7 +243,7 @@ class Expansion:
             self.tell(lack.message, partial(self.remedy, slots, lack, others), lack.where)
         for finding in (
             *terms.findings(self.family, settled.slots),
-            *contents.clashes(self.family, settled.slots),
+            *(contents.clashes(self.family, settled.slots) if self.family.content.env else ()),
         ):
             self.tell(finding.message, finding.hint, finding.where)
         if not unfit:

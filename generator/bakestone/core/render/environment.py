@@ -34,6 +34,7 @@ class Environments:
         self._settings: dict[tuple[object, ...], Settings] = {}
         self._same: dict[str, Settings] = {}
         self._texts: dict[tuple[object, ...], str] = {}
+        self._named: dict[tuple[int, ...], tuple[str, ...]] = {}
 
     def text(self, variant: Variant) -> str:
         """The same as an ENV has it; variants whose components set the same have one text."""
@@ -65,9 +66,13 @@ class Environments:
         one below another the lower one.
         """
         filled = (c for c in variant.filled if not c.of_distro)
-        found = {name for c in filled for name in self._of_component(c, variant)[2]}
-        above = {str(folder) for name in found for folder in PurePosixPath(name).parents}
-        return tuple(sorted(found - above))
+        settings = [self._of_component(chosen, variant) for chosen in filled]
+        key = (*map(id, settings),)  # those that are alike are one object
+        if key not in self._named:
+            found = {name for _, _, names in settings for name in names}
+            above = {str(folder) for name in found for folder in PurePosixPath(name).parents}
+            self._named[key] = (*sorted(found - above),)
+        return self._named[key]
 
     def _of_component(self, chosen: Chosen, variant: Variant) -> Settings:
         component = chosen.component
