@@ -13,8 +13,8 @@ from types import FrameType
 from bakestone.core.documents.template import TemplateBoundError
 
 MEMORY = 768 * 2**20
-"""Bytes that a template may take beside what the process had when it filled the first: the matrix of
-10,000 variants takes a sixth of it.
+"""Bytes that a template may take beside what the process had when it filled the first one: the
+matrix of 10,000 variants takes a sixth of it.
 """
 SECONDS = 5.0
 """Seconds of the processor that a template may take; pauses of the machine do not count."""
