@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from bakestone import __version__
-from bakestone.cli import INTERRUPTED, archive, build, library, matrix, pins
+from bakestone.cli import INTERRUPTED, archive, begin, build, library, matrix, pins
 from bakestone.cli.options import FORMAT, command, epilog, option
 from bakestone.errors import ENVIRONMENT, BakestoneError, Finding, fail, visible
 
@@ -130,7 +130,7 @@ def completion(shell: str) -> None:
     click.echo(kind(main, {}, "bakestone", "_BAKESTONE_COMPLETE").source())
 
 
-for module in (archive, build, library, matrix, pins):
+for module in (archive, begin, build, library, matrix, pins):
     for each in module.COMMANDS:
         main.add_command(each)
 

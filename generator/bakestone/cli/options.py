@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -81,7 +82,33 @@ as_json = option(
     type=click.Choice(["table", "json"]),
     default="table",
 )
-matrix = option("-f --file matrix_path", "The matrix.", type=FILE, default=Path("images.yaml"))
+MATRIX = Path("images.yaml")
+
+
+def _found(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path:
+    """The file that was named; else the images.yaml of this folder, or of the nearest folder above
+    that has one, as git looks for its own. One that is somebody else's is left alone.
+    """
+    if value is not None:
+        return value
+    here = Path.cwd()
+    owner = os.stat(here).st_uid
+    for folder in (here, *here.parents):
+        matrix = folder / MATRIX
+        if matrix.is_file() and os.stat(matrix).st_uid == owner:
+            return Path(os.path.relpath(matrix, here))
+        if (folder / ".git").exists():
+            break
+    return MATRIX
+
+
+matrix = option(
+    "-f --file matrix_path",
+    f"The matrix.  [default: {MATRIX} here or in the nearest folder above]",
+    type=FILE,
+    default=None,
+    callback=_found,
+)
 _site_path_option = option(
     "--site site_path",
     "The site file: mirrors, registry, CA. Also BAKESTONE_SITE.",
@@ -183,7 +210,7 @@ def _completed(names: Callable[[Path], Sequence[str]]) -> Callable[..., list[str
 
     def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
         try:
-            path = ctx.params.get("matrix_path") or Path("images.yaml")
+            path = ctx.params.get("matrix_path") or MATRIX
             return [name for name in names(path) if name.startswith(incomplete)]
         except BakestoneError:
             return []

@@ -28,15 +28,20 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).parents[2]
 
 
-@cache
-def schema(name: str) -> Json:
-    """The schema `name` ("images", "lock", ...) as plain data."""
+def text(name: str) -> str:
+    """The file of the schema `name`."""
     for folder in (_PACKAGE / "schemas", _PACKAGE.parent.parent / "schemas"):
         path = folder / f"{name}.schema.json"
         if path.is_file():
-            loaded: Json = json.loads(path.read_text("utf-8"))
-            return loaded
+            return path.read_text("utf-8")
     raise FileNotFoundError(f"schemas/{name}.schema.json is not installed with bakestone")
+
+
+@cache
+def schema(name: str) -> Json:
+    """The schema `name` ("images", "lock", ...) as plain data."""
+    loaded: Json = json.loads(text(name))
+    return loaded
 
 
 @cache

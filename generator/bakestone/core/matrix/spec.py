@@ -177,7 +177,7 @@ def load(path: Path) -> Spec:
 
     Raises `BakestoneError` with every finding: file, line, column, hint.
     """
-    hint = "give the file with -f FILE, or run bakestone where images.yaml is"
+    hint = "begin one with `bakestone init`, or name the file with -f FILE"
     return read(yamldoc.load(path, "the matrix", hint=hint), path)
 
 

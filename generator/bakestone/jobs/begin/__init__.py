@@ -1,0 +1,1 @@
+"""`init`: the first files of a team."""
