@@ -23,9 +23,9 @@ INPUT, USAGE, ENVIRONMENT = 1, 2, 3
 _DIGEST = "sha256:[0-9a-f]{64}"
 _ACCOUNT = re.compile(
     # in a URL all up to the last @ of the word: a password may hold what it should not
-    rf"(?<=//)(?:[^\s/:@\"]*:[^\s\"]*|[^\s/@\"]+)@(?!{_DIGEST})"
+    rf"(?<=//)(?:[^\s/:@\"]{{0,300}}:[^\s\"]{{0,2000}}|[^\s/@\"]{{1,2000}})@(?!{_DIGEST})"
     # elsewhere only what stands in front of a host: openmpi:5.0@x is a slip of the pen
-    rf"|(?<![\w.@])[^\s/@:'\"\[\]{{}}]+:[^\s/@'\"]+@(?!{_DIGEST})"
+    rf"|(?<![^\s/:'\"\[\]{{}}(=,])[^\s/@:'\"\[\]{{}}]{{1,200}}:[^\s/@'\"]{{1,300}}@(?!{_DIGEST})"
     r"(?=[\w-]+(?:\.[\w-]+)*(?:\.[A-Za-z]{2,}|:\d+|/)|\[[0-9a-fA-F:]+\])"
 )
 """`user:password@` in front of a host; a tag in front of a digest is none."""
@@ -115,12 +115,12 @@ def read_bytes(
     """Read a file that a person wrote.
 
     `limit` is in bytes. `within` is the folder that it must really lie below: in what comes from
-    others, a link could bring a reader's own files into an image. Raises `BakestoneError` when the
-    file is missing, too large, elsewhere, a FIFO or a device.
+    others, a link could bring a reader's own files into an image; what git keeps for itself (a
+    token, in CI) is no part of it. Raises `BakestoneError` when the file is missing, too large,
+    elsewhere, a FIFO or a device.
     """
-    if within and not _lies_below(path, within):
-        why = f"{what} is a link that leads out of {within}"
-        raise fail(why, "put the file itself there", name=str(path))
+    if within:
+        _check_within(path, what, within)
     try:
         with open(path, "rb", opener=_at_once) as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -163,11 +163,15 @@ def read_text(
         ) from problem
 
 
-def _lies_below(path: Path, folder: Path) -> bool:
+def _check_within(path: Path, what: str, folder: Path) -> None:
     try:
-        return path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a link in a circle
-        return False
+        parts = path.resolve().relative_to(folder.resolve()).parts
+    except (ValueError, OSError, RuntimeError) as problem:  # not below it; a link in a circle
+        why = f"{what} is a link that leads out of {folder}"
+        raise fail(why, "put the file itself there", name=str(path)) from problem
+    if ".git" in parts:
+        hint = "it may hold a token: put a file of your own beside images.yaml"
+        raise fail(f"{what} is one that git keeps for itself", hint, name=str(path))
 
 
 def _at_once(name: str, flags: int) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import glob
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
@@ -14,8 +15,8 @@ from pathlib import Path
 
 from bakestone.errors import ENVIRONMENT, BakestoneError, fail
 
-_MARK = ".new-"
-"""Stands in the names of files that are not yet in their place."""
+_NEW = ".new-"
+"""Stands in the names of files that are not yet in their place, and begins those of folders."""
 
 
 def write_text(
@@ -32,7 +33,7 @@ def write_text(
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path.parent, f".{path.name}{_MARK}")
+        sweep(path.parent, f".{path.name}{_NEW}")
         handle, temporary = _own(path)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.writelines([text] if isinstance(text, str) else text)
@@ -54,7 +55,7 @@ def _own(path: Path) -> tuple[int, str]:
     import tempfile  # 8 ms, which commands that write nothing need not wait for
 
     while True:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}{_MARK}", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}{_NEW}", dir=path.parent)
         with contextlib.suppress(OSError):  # no locks on this file system: nobody sweeps there
             _lock(handle)
         if os.path.exists(temporary):
@@ -72,7 +73,7 @@ def scratch(purpose: str, inside: Path | None = None) -> Iterator[Path]:
     """
     import tempfile
 
-    prefix = f".new-{purpose}-" if inside else f"bakestone-{purpose}-"
+    prefix = f"{_NEW}{purpose}-" if inside else f"bakestone-{purpose}-"
     with contextlib.ExitStack() as stack:
         try:
             place = inside or Path(tempfile.gettempdir())
@@ -115,14 +116,21 @@ def _lock(handle: int, *, blocking: bool = True) -> bool:
 
 
 def sweep(place: Path, prefix: str) -> None:
-    """Remove the files and folders of this user below a place whose names begin so, and that nobody
-    has locked: the run that made them was killed.
+    """Remove the files and folders of this user below a place that `tempfile` named so, for nobody
+    else to read, and that nobody has locked: the run that made them was killed. After `.new-` there
+    may be a purpose.
     """
+    purpose = "(?:[a-z]+-)?" if prefix == _NEW else ""
+    made = re.compile(f"{re.escape(prefix)}{purpose}[a-z0-9_]{{8}}")
     for left in place.glob(f"{glob.escape(prefix)}*"):
+        if not made.fullmatch(left.name):
+            continue
         with contextlib.suppress(OSError):
             handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                ours = os.fstat(handle).st_uid == os.geteuid()
+                about = os.fstat(handle)
+                alone = not stat.S_ISDIR(about.st_mode) or stat.S_IMODE(about.st_mode) == 0o700
+                ours = alone and about.st_uid == os.geteuid()
                 if ours and _lock(handle, blocking=False):
                     if stat.S_ISDIR(os.fstat(handle).st_mode):
                         shutil.rmtree(left)

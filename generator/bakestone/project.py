@@ -22,7 +22,7 @@ from bakestone.core.matrix import expansion, spec
 from bakestone.core.matrix.checks import lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
-from bakestone.errors import BakestoneError, Finding, fail
+from bakestone.errors import BakestoneError, Finding, Position, fail
 from bakestone.files import write_text
 
 # What has to do with locks and texts is imported by what uses it: a command that asks about the
@@ -108,7 +108,23 @@ class Project:
         ]
         variants = self.matrix.variants
         noted = rules.warnings(variants) + drivers.warnings(variants) + platforms.notes(variants)
-        return unpinned + noted + self._environments()
+        return unpinned + noted + self._left_in() + self._environments()
+
+    def _left_in(self) -> list[Finding]:
+        """Packages that a family leaves out, and that its components ask for all the same."""
+        from bakestone.core.lock.survey import Survey
+
+        survey = Survey(self.matrix.library)
+        found: dict[Position, Finding] = {}
+        for variant in (v for v in self.matrix.variants if v.family.without):
+            for name in survey.base_packages(variant).names:
+                if where := variant.family.without.get(name):
+                    why = (
+                        f"{name} is installed all the same: components of {variant.name} ask for it"
+                    )
+                    hint = "take the line out"
+                    found.setdefault(where, Finding(why, hint, where, severity="warning"))
+        return list(found.values())
 
     def _environments(self) -> list[Finding]:
         """Where libraries differ from what the families' frameworks ask for, by the lock as it is;

@@ -203,6 +203,10 @@ def _content(family: Family) -> Iterator[Line]:
         yield Line("env", f"{name}={value}", str(places["env", name]))
     for name, value in sorted(content.labels.items()):
         yield Line("label", f"{name}={value}", str(places["labels", name]))
+    for name, where in family.package_places.items():
+        yield Line("package", name, str(where))
+    for name, where in family.without.items():
+        yield Line("package", f"without {name}", str(where))
     starts = {"entrypoint": content.entrypoint, "cmd": content.cmd, "shell": content.shell}
     for key, words in starts.items():
         if (key,) in places:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bakestone.core.documents.patterns import understood
-from bakestone.core.documents.shape import Shape, anchored
+from bakestone.core.documents.shape import Shape, anchored, one_of_a_kind
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Document, Json, Path_
 from bakestone.errors import USAGE, BakestoneError, Finding, Position, fail
@@ -55,7 +56,7 @@ def validator(name: str) -> Validator:
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
-    keywords = {"pattern": _pattern, "format": _format}
+    keywords = {"pattern": _pattern, "format": _format, "uniqueItems": _unique}
     # 1.0 is no integer: it would be written as it is read
     types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, n: type(n) is int)
     usual = Draft202012Validator
@@ -156,6 +157,14 @@ def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterato
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
+def _unique(_validator: Any, wanted: bool, value: Any, _schema: Any) -> Iterator[Any]:
+    """The keyword `uniqueItems`, in one pass."""
+    from jsonschema import ValidationError
+
+    if wanted and isinstance(value, list) and len(set(map(one_of_a_kind, value))) < len(value):
+        yield ValidationError("doubles")
+
+
 def _order(document: Document, error: Any) -> tuple[int, int]:
     where = document.position(tuple(error.absolute_path))
     return where.line, where.column
@@ -178,7 +187,9 @@ def _explain(
         for key in value:
             if key not in known:
                 shown = "" if private else f" {key!r}"
-                near_miss = near(key, known, f"known here: {', '.join(known)}")
+                otherwise = about.get("x-otherwise", {}).get(key)
+                everything = f"known here: {', '.join(known)}"
+                near_miss = otherwise or near(key, known, everything, cutoff=_KEYS)
                 place = document.position((*path, key), key=True)
                 yield f"unknown key{shown}{inside}", near_miss, place
     elif private:
@@ -192,7 +203,7 @@ def _explain(
                 described = _description(about.get("properties", {}).get(key, {}))
                 yield f"the key {key!r} is missing{inside}", described, here
     elif rule == "type":
-        message, general = _wrong_type(document, path, wanted, value)
+        message, general = _wrong_type(document, path, wanted, value, about)
         if general == INDENTATION and hint:
             general = hint
         in_unit = f"write its unit: {value}{about.get('x-unit')}; {hint}"
@@ -216,9 +227,11 @@ def _explain(
     elif rule == "not":
         yield cannot, hint, here
     elif rule == "uniqueItems":
+        first: dict[object, int] = {}
         for index, item in enumerate(value):
-            if item in value[:index]:
-                line = document.position((*path, value.index(item))).line
+            before = first.setdefault(one_of_a_kind(item), index)
+            if before != index:
+                line = document.position((*path, before)).line
                 twice = f"{_show(item)} is there twice{inside} (first on line {line})"
                 yield twice, "remove one of them", document.position((*path, index))
     elif rule == "maxLength":
@@ -227,6 +240,12 @@ def _explain(
         yield f"{what} has too few entries", hint or about.get("description", ""), here
     else:
         yield f"{what}: {error.message}", hint, here
+
+
+_BARE = re.compile(r"[A-Za-z/.][A-Za-z0-9/._@=+-]*")
+"""A word that needs no quotes in a list."""
+_KEYS = 0.7
+"""How near a key must be to be the one that was meant: `exclud`, but not `volumes` for `roles`."""
 
 
 def _wrong_line(text: str, pattern: str) -> tuple[int, str]:
@@ -259,8 +278,10 @@ _TYPES = {
 }
 
 
-def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any) -> tuple[str, str]:
-    """Message and hint."""
+def _wrong_type(
+    document: Document, path: Path_, wanted: Any, value: Any, about: Json
+) -> tuple[str, str]:
+    """Message and hint; `about` is the schema of what is there."""
     kinds = [wanted] if isinstance(wanted, str) else wanted
     must = f"{_name(path)} must be {' or '.join(_TYPES.get(kind, kind) for kind in kinds)}"
     if wanted == "string" and not isinstance(value, (list, dict)):
@@ -269,16 +290,35 @@ def _wrong_type(document: Document, path: Path_, wanted: Any, value: Any) -> tup
         if value is None:
             empty = "write none, which leaves the slot empty, or " if "axes" in path else "write "
             return f"{must}, and {raw or 'this'} is empty in YAML", f"{empty}a text in quotes"
-        return f"{must}, and {raw or 'this'} is {kind} in YAML", f'write it in quotes: "{raw}"'
+        takes = re.search(about.get("pattern", ""), raw)  # or the quotes would not be enough
+        quotes = f'write it in quotes: "{raw}"' if takes else about.get("x-hint", "")
+        return f"{must}, and {raw or 'this'} is {kind} in YAML", quotes
     if value is None and "axes" in path:
         raw = document.raw.get(path, "") or "this"
         empty = "write [none], which leaves the slot empty, or take the axis out"
         return f"{must}, and {raw} is empty in YAML", empty
     if wanted == "array" and not isinstance(value, dict):
-        return must, f"write it as a list: [{document.raw.get(path, value)}]"
+        return must, _as_list(document.raw.get(path, ""), value, about)
     if "axes" in path and isinstance(value, list):  # nothing there but `with` is a list
         return must, near(_name(path), ["with"], INDENTATION)
     return must, INDENTATION
+
+
+def _as_list(raw: str, value: Any, about: Json) -> str:
+    """What one value is as a list: word by word where the words are texts."""
+    items = about.get("items", {})
+    if "$ref" in items or items.get("type") == "object":
+        return str(about.get("x-hint") or about.get("description", ""))
+    if value is None:
+        return "write it as a list; [] is an empty one"
+    if items.get("type", "string") != "string":
+        return f"write it as a list: [{raw or value}]"
+    try:
+        words = shlex.split(value) if isinstance(value, str) else [raw]
+    except ValueError:
+        words = [raw]
+    shown = [w if _BARE.fullmatch(w) else json.dumps(w, ensure_ascii=False) for w in words]
+    return f"write it as a list: [{', '.join(shown)}]"
 
 
 def _name(path: Path_) -> str:
@@ -287,7 +327,10 @@ def _name(path: Path_) -> str:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True, default=str)
+    try:
+        text = json.dumps(value, ensure_ascii=True, default=str)
+    except ValueError:  # Python writes no number of thousands of digits
+        return "a number of thousands of digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 

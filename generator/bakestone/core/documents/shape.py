@@ -28,7 +28,7 @@ _TYPES: dict[str, Check] = {
 }
 _ABOUT = {
     *("$schema", "$id", "$defs", "title", "description", "default", "then", "else"),
-    *("x-hint", "x-line", "x-private", "x-unit"),
+    *("x-hint", "x-line", "x-otherwise", "x-private", "x-unit"),
 }
 """Keywords that ask for nothing themselves."""
 
@@ -117,6 +117,15 @@ def _alike(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
+def one_of_a_kind(value: object) -> object:
+    """The same for values that are `_alike`, and for no others: to find doubles in one pass."""
+    if isinstance(value, dict):
+        return "object", frozenset((key, one_of_a_kind(one)) for key, one in value.items())
+    if isinstance(value, list):
+        return "array", tuple(map(one_of_a_kind, value))
+    return isinstance(value, bool), value
+
+
 def _enum(_shape: Shape, wanted: list[Any], _schema: Json) -> Check:
     if all(isinstance(one, str) for one in wanted):
         return lambda value: isinstance(value, str) and value in wanted
@@ -164,9 +173,7 @@ def _unique(_shape: Shape, wanted: bool, _schema: Json) -> Check:
     def once(value: Any) -> bool:
         if not wanted or not isinstance(value, list):
             return True
-        if all(isinstance(one, str) for one in value):
-            return len(set(value)) == len(value)
-        return not any(_alike(one, two) for n, one in enumerate(value) for two in value[:n])
+        return len(set(map(one_of_a_kind, value))) == len(value)
 
     return once
 

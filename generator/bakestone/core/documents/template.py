@@ -22,6 +22,8 @@ _PLACE = re.compile(r"\{\{ ([a-z_]+)(?:\.([a-z_]+))? \}\}")
 """A value of the context, or of a mapping in it: many templates have nothing else, and need no
 Jinja.
 """
+_CONSTANTS = re.compile(r"\{\{ (?:true|false|none)\b")
+"""Words that Jinja takes for values of its own."""
 _bounds: list[Callable[[], AbstractContextManager[None]]] = [nullcontext]
 
 
@@ -39,7 +41,7 @@ def bound(by: Callable[[], AbstractContextManager[None]]) -> None:
 @cache
 def _plain(text: str) -> bool:
     """Whether places are all that Jinja would see in a template."""
-    return "{" not in _PLACE.sub("", text)
+    return "{" not in _PLACE.sub("", text) and not _CONSTANTS.search(text)
 
 
 def _value(context: Mapping[str, object], name: str, part: str | None) -> str | None:
@@ -93,7 +95,7 @@ def names(text: str) -> frozenset[str]:
 
     try:
         return frozenset(meta.find_undeclared_variables(_environment().parse(text)))
-    except (TemplateError, RecursionError):  # `render` says what is wrong with it
+    except (TemplateError, RecursionError, ValueError):  # `render` says what is wrong with it
         return frozenset()
 
 

@@ -30,6 +30,9 @@ _PLAIN_TAGS = {
     f"tag:yaml.org,2002:{kind}"
     for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp")
 }
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+_DIGITS = 60
+"""Most characters of a number: in base 60 (`1:0:0`) the time for one grows with their square."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -205,9 +208,13 @@ class _Converter:
             children = enumerate(node.value)
             return [self.convert(child, (*path, index), depth + 1) for index, child in children]
         self.document.raw[path] = node.value
+        if node.tag in _NUMBERS and len(node.value) > _DIGITS:
+            self.report(node, f"a number of {len(node.value)} characters", "put text in quotes")
+            return None
         try:
             return self.constructor.construct_object(node)
-        except (yaml.YAMLError, ValueError, KeyError, AttributeError):  # `!!bool x`
+        except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError):
+            # `!!bool x`
             self.report(node, f"cannot read {node.value!r}", "put the value in quotes")
             return None
 

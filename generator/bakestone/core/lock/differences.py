@@ -63,19 +63,25 @@ def _bases(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
     for ref in sorted({*old.bases, *new.bases}):
         one, other = old.bases.get(ref), new.bases.get(ref)
         users = _names(demand.bases, ref)
-        before, after = (b and (b.digest[:19] or "without a digest") for b in (one, other))
+        before, after = ((b.digest or "without a digest") if b else "" for b in (one, other))
         if before != after:
-            yield LockDifference("base", ref, before or "", after or "", variants=users)
+            yield LockDifference("base", ref, *_short(before, after), variants=users)
         if one and other and one.epoch != other.epoch:
             times = (str(b.epoch) for b in (one, other))
             what = f"SOURCE_DATE_EPOCH of {ref}"
             yield LockDifference("base", what, next(times), next(times), variants=users)
         if one and other and one.digest == other.digest and one.platforms != other.platforms:
             for platform in sorted({*one.platforms, *other.platforms}):
-                digests = (b.platforms.get(platform, "")[:19] for b in (one, other))
-                was, now = digests
+                was, now = (b.platforms.get(platform, "") for b in (one, other))
                 if was != now:
-                    yield LockDifference("base", f"{ref} for {platform}", was, now, variants=users)
+                    what = f"{ref} for {platform}"
+                    yield LockDifference("base", what, *_short(was, now), variants=users)
+
+
+def _short(old: str, new: str) -> tuple[str, str]:
+    """Digests as people read them: the first 12 digits, or all where those are the same."""
+    short = tuple(text[:19] if text.startswith("sha256:") else text for text in (old, new))
+    return (old, new) if short[0] == short[1] else (short[0], short[1])
 
 
 def _packages(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
@@ -86,6 +92,9 @@ def _packages(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
             key = (f"packages of {other.distro}", _pinned(one), _pinned(other))
             changed.setdefault(key, {})[ref] = None
         elif one and other:
+            if one.distro != other.distro:
+                key = (f"distro of the packages on {ref}", one.distro, other.distro)
+                changed.setdefault(key, {})[ref] = None
             for name, versions in _versions(one, other):
                 changed.setdefault((name, *versions), {})[ref] = None
         elif other or one:
@@ -111,25 +120,41 @@ def _versions(one: LockedPackages, other: LockedPackages) -> Iterator[tuple[str,
     """Name of a package -> its versions before and now, where they differ; several are listed."""
     old, new = _of(one), _of(other)
     for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            yield name, (", ".join(sorted(old.get(name, ()))), ", ".join(sorted(new.get(name, ()))))
+        before, after = old.get(name, {}), new.get(name, {})
+        if before == after:
+            continue
+        was, now = (", ".join(sorted({*found.values()})) for found in (before, after))
+        if was != now:
+            yield name, (was, now)
+            continue
+        # the same versions in other places: each is told by its own
+        for place in sorted({*before, *after}):
+            was, now = before.get(place, ""), after.get(place, "")
+            if was != now:
+                yield f"{name} {place}".rstrip(), (was, now)
 
 
-def _of(packages: LockedPackages) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {name: {version} for name, version in packages.known.items()}
-    for sets in packages.versions.values():
-        for closure in sets.values():
+def _of(packages: LockedPackages) -> dict[str, dict[str, str]]:
+    """Name of a package -> where it is pinned (for a platform, with the names that are installed)
+    -> its version.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name, version in packages.known.items():
+        found.setdefault(name, {})[""] = version
+    for platform, sets in packages.versions.items():
+        for names, closure in sets.items():
             for name, version in closure.items():
-                found.setdefault(name, set()).add(version)
+                found.setdefault(name, {})[f"for {platform} ({' '.join(names)})"] = version
     return found
 
 
 def _files(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
     for url in sorted({*old.artifacts, *new.artifacts}):
         one, other = old.artifacts.get(url), new.artifacts.get(url)
-        was, now = (f"sha256:{a.sha256[:12]}" if a else "" for a in (one, other))
+        was, now = (f"sha256:{a.sha256}" if a else "" for a in (one, other))
         if was != now:
             owner = other or one
+            was, now = _short(was, now)
             users = demand.artifacts[url][1].names if url in demand.artifacts else ()
             what = f"{owner.component if owner else ''}: {url.rsplit('/', 1)[-1]}"
             yield LockDifference("file", what, was, now, variants=users)
@@ -153,11 +178,15 @@ def _wheels(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
     for key in sorted(old.wheels.keys() & new.wheels.keys()):
         one, other = old.wheels[key].files, new.wheels[key].files
         for platform in sorted({*one, *other}):
-            was, now = (
-                f"sha256:{w[platform][1][:12]}" if platform in w else "" for w in (one, other)
-            )
-            if was != now:
-                yield LockDifference("file", f"{key} for {platform}", was, now, variants=users(key))
+            files = [w.get(platform, ("", "", 0)) for w in (one, other)]
+            for what, number in (("", 1), ("file name of ", 0)):
+                was, now = (
+                    f"sha256:{file[1]}" if number and file[1] else str(file[number])
+                    for file in files
+                )
+                if was != now:
+                    shown = f"{what}{key} for {platform}"
+                    yield LockDifference("file", shown, *_short(was, now), variants=users(key))
 
 
 def _wheel(key: str) -> tuple[str, str]:
@@ -174,15 +203,23 @@ def _keyrings(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
         was, now = (k.fingerprint if k else "" for k in (one, other))
         if was != now:
             yield LockDifference("key", f"key of {name}", was, now, variants=users)
-        elif one and other and one.sha256 != other.sha256:
-            was, now = (f"sha256:{k.sha256[:12]}" if k.sha256 else "" for k in (one, other))
-            yield LockDifference("key", f"file of the key of {name}", was, now, variants=users)
+            continue
+        if one and other and one.url != other.url:
+            what = f"place of the key of {name}"
+            yield LockDifference("key", what, one.url, other.url, variants=users)
+        if one and other and one.sha256 != other.sha256:
+            was, now = (f"sha256:{k.sha256}" if k.sha256 else "" for k in (one, other))
+            what = f"file of the key of {name}"
+            yield LockDifference("key", what, *_short(was, now), variants=users)
 
 
 def _frameworks(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
     for name in sorted({*old.frameworks, *new.frameworks}):
         one, other = old.frameworks.get(name), new.frameworks.get(name)
         users = tuple(v.name for v in demand.variants if name in v.family.frameworks)
-        was, now = (", ".join((f.wheel, f.python, *f.requires)) if f else "" for f in (one, other))
+        was, now = (
+            ", ".join((f.wheel, f.sha256[:12], f.python, *f.pythons, *f.requires)) if f else ""
+            for f in (one, other)
+        )
         if was != now:
             yield LockDifference("framework", name, was, now, variants=users)

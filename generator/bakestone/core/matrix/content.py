@@ -10,6 +10,8 @@ from bakestone.errors import Position
 
 MAX_FILE = 64 * 1024
 """Bytes of one of a team's files: it stands in the Dockerfile, where people read it."""
+MAX_FILES = 1024 * 1024
+"""Bytes of all files of a family."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _named_alike(other: Variant, variant: Variant) -> Finding:
     if differing:
         hint = _how_to_differ(other, variant, list(differing))
     elif other.family is not variant.family:
-        hint = "take it out of one of the families"
+        hint = "write `suffix: WORD` in one of the families, which ends its names, or take it out"
     elif variant.added:
         twice, hint = "an include gives what is there already", "remove the include"
     else:
@@ -120,7 +120,9 @@ def _how_to_differ(other: Variant, variant: Variant, differing: list[str]) -> st
             where = f" in {family.name}" if variant.family is not other.family else ""
             return f"write `name_slots: [{slots}]`{where}, or leave one out with `exclude`"
     if other.family is not variant.family:
-        return "put both into one family, whose names tell them apart, or leave one out"
+        return (
+            "write `suffix: WORD` in one of the families: its names end with it; or leave one out"
+        )
     return "leave one of them out with `exclude`"
 
 
@@ -137,6 +139,7 @@ class Expansion:
         self.excluded: list[Excluded] = []
         self.findings: list[Finding] = []
         self.names = Names(family)
+        self.own = bool(family.content.env or family.content.files)
         self._kept: list[tuple[_Slots, Settled, Position | None]] = []
         self._told: set[str] = set()
         self._decisions: methods.Decisions = {}
@@ -202,6 +205,8 @@ class Expansion:
         """
         if message not in self._told:
             self._told.add(message)
+            if self.family.inherited:  # the place may be another family's
+                message += f" (in the family {self.family.name}, {self.family.where})"
             said = hint if isinstance(hint, str) else hint()
             self.findings.append(Finding(message, said, where))
 
@@ -243,7 +248,7 @@ class Expansion:
             self.tell(lack.message, partial(self.remedy, slots, lack, others), lack.where)
         for finding in (
             *terms.findings(self.family, settled.slots),
-            *(contents.clashes(self.family, settled.slots) if self.family.content.env else ()),
+            *(contents.clashes(self.family, settled.slots) if self.own else ()),
         ):
             self.tell(finding.message, finding.hint, finding.where)
         if not unfit:

@@ -84,7 +84,7 @@ class Names:
                 label = longer.get(slot, {}).get(chosen.text)
                 parts.append(label or self._label(chosen, {**seen, "version": seen["label"]}))
                 parts += self._telling(chosen)
-        return "-".join(parts)
+        return "-".join([*parts, *([self.family.suffix] if self.family.suffix else [])])
 
     def _telling(self, chosen: Chosen) -> list[str]:
         """The options of a component that another value of the family has it without."""

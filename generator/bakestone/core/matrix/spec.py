@@ -22,6 +22,8 @@ from bakestone.errors import BakestoneError, Finding, Position, read_bytes
 PLATFORMS = ("linux/amd64", "linux/arm64")
 """What images can be built for, as in schemas/images.schema.json."""
 DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "rocm", "distro")
+_OWN = ("name", "description", "suffix")
+"""What a family has from no other."""
 OPTIONS = "with"
 """The key of a value that has a component with options: `{openmpi: "5.0.10", with: [fortran]}`."""
 
@@ -134,7 +136,8 @@ class Family:
     images; `frameworks` are those that the images are for, as pip takes them, each with its place;
     with `every_platform` a component that lacks one is refused, and does not leave it out;
     `content` is what the team adds. `inherited` has the settings that another family or `defaults`
-    said, each with its place.
+    said, each with its place; `package_places` where each package was asked for, `without` which
+    are left out. Names end with `suffix`.
     """
 
     name: str
@@ -160,6 +163,9 @@ class Family:
     every_platform: bool = False
     content: Content = field(default_factory=Content)
     inherited: dict[str, Position] = field(default_factory=dict)
+    package_places: dict[str, Position] = field(default_factory=dict)
+    without: dict[str, Position] = field(default_factory=dict)
+    suffix: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,11 +202,12 @@ def read(document: yamldoc.Document, path: Path) -> Spec:
 
 class _Said:
     """What a family says, and what it inherits: `chain` is the mappings with their places, the
-    nearest first.
+    nearest first; not `whole` where a family is missing.
     """
 
-    def __init__(self, chain: list[tuple[Path_, Json]]) -> None:
+    def __init__(self, chain: list[tuple[Path_, Json]], whole: bool) -> None:
         self.chain = chain
+        self.whole = whole
 
     @property
     def at(self) -> Path_:
@@ -247,8 +254,14 @@ class _Said:
         """Keys that others of the chain say first, each with its place."""
         own = self.chain[0][1]
         keys = dict.fromkeys(key for _, data in self.chain[1:] for key in data if key not in own)
-        told = {key: self.nearest(key) for key in keys if key not in ("name", "description")}
+        told = {key: self.nearest(key) for key in keys if key not in _OWN}
         return {key: found[0] for key, found in told.items() if found and key != "extends"}
+
+
+def _nearest(entries: list[tuple[Path_, Any]], key: str) -> list[tuple[Path_, Any]]:
+    """The entries without those that one of another list with the same `key` stands for."""
+    last = {entry[key]: at[:-1] for at, entry in entries}
+    return [(at, entry) for at, entry in entries if last[entry[key]] == at[:-1]]
 
 
 class _Reader:
@@ -258,15 +271,14 @@ class _Reader:
         self.position = document.position
         self.data = document.data
         self.folder = folder
+        self.files: dict[Path, bytes] = {}
         self.findings: list[Finding] = []
 
     def family(self, index: int, data: Json) -> Family:
         said = self.said(index, data)
         methods = said.mapping("methods")
         axes = said.mapping("axes")
-        if not axes:
-            why = f"the family {data['name']} has no axes, nor has the one that it extends"
-            self.findings.append(Finding(why, "add `axes`", self.position(said.at)))
+        packages, without = self.packages(said)
         return Family(
             name=data["name"],
             description=data.get("description", ""),
@@ -277,7 +289,7 @@ class _Reader:
             include=tuple(starmap(self.include, said.entries("include"))),
             methods={name: method for name, (_, method) in methods.items()},
             method_positions={name: self.position(at) for name, (at, _) in methods.items()},
-            packages=self.packages(said),
+            packages=tuple(packages),
             name_slots=tuple(said.value("name_slots", DEFAULT_NAME_SLOTS)),
             where=self.position((*said.at, "name")),
             accept=self.listed((), self.data, "accept") | self.of(said.all("accept")),
@@ -291,11 +303,15 @@ class _Reader:
             every_platform=said.value("every_platform", False),
             content=self.content(said),
             inherited={key: self.position(at, key=True) for key, at in said.inherited().items()},
+            package_places=packages,
+            without=without,
+            suffix=data.get("suffix", ""),
         )
 
     def said(self, index: int, data: Json) -> _Said:
         """What a family says, the families that it extends, the nearest first, and `defaults`."""
         families: list[Json] = self.data["families"]
+        whole = True
         chain: list[tuple[Path_, Json]] = [(("families", index), data)]
         while "extends" in chain[-1][1]:
             at, last = chain[-1]
@@ -306,6 +322,7 @@ class _Reader:
                 if len(chain) == 1:  # else it is told where that family is read
                     why = f"no family is named {last['extends']!r}"
                     self.findings.append(Finding(why, hint, where))
+                whole = False
                 break
             number = known.index(last["extends"])
             if any(at == ("families", number) for at, _ in chain):
@@ -313,28 +330,45 @@ class _Reader:
                 if len(chain) > 1:
                     why += f", by way of {', '.join(one['name'] for _, one in chain[1:])}"
                 self.findings.append(Finding(why, "take `extends` out of one of them", where))
+                whole = False
                 break
             chain.append((("families", number), families[number]))
-        return _Said([*chain, (("defaults",), self.data.get("defaults", {}))])
+        return _Said([*chain, (("defaults",), self.data.get("defaults", {}))], whole)
 
-    def packages(self, said: _Said) -> tuple[str, ...]:
-        """Those of all, without those that a nearer one leaves out."""
-        found: dict[str, None] = {}
+    def packages(self, said: _Said) -> tuple[dict[str, Position], dict[str, Position]]:
+        """Those of all, without those that a nearer one leaves out, and the latter."""
+        found: dict[str, Position] = {}
+        without: dict[str, Position] = {}
         for at, name in said.farthest_first("packages"):
+            where = self.position(at)
             if not name.startswith("!"):
-                found[name] = None
+                found[name] = where
             elif name[1:] in found:
                 del found[name[1:]]
+                without[name[1:]] = where
             else:
-                hint = "what is not there need not be left out: remove it"
+                hint = near(name[1:], found, "what is not there need not be left out: remove it")
                 why = f"no package {name[1:]} is inherited here"
-                self.findings.append(Finding(why, hint, self.position(at)))
-        return tuple(found)
+                self.findings.append(Finding(why, hint, where))
+        return found, without
+
+    def taken_out(self, said: _Said, key: str) -> None:
+        """A finding for each null that takes out what is not there."""
+        at, data = said.chain[0]
+        below = _Said(said.chain[1:], said.whole).mapping(key)
+        for name, value in data.get(key, {}).items():
+            if value is None and name not in below:
+                why = f"no {name} is inherited here"
+                hint = near(name, below, "what is not there need not be taken out: remove it")
+                self.findings.append(Finding(why, hint, self.position((*at, key, name))))
 
     def content(self, said: _Said) -> Content:
         """What the team adds: mappings are merged, lists go one after the other, the rest is the
-        nearest one's.
+        nearest one's. A nearer file of one path, and a nearer step of one name, stands for the
+        other.
         """
+        for key in ("env", "labels"):
+            self.taken_out(said, key)
         env, labels = said.mapping("env"), said.mapping("labels")
         places: dict[tuple[str, ...], Position]
         places = {("env", name): self.position(at) for name, (at, _) in env.items()}
@@ -352,8 +386,8 @@ class _Reader:
             said.value("workdir", ""),
             tuple(said.value("shell", ())),
             tuple(dict.fromkeys(port for _, port in farthest_first["expose"])),
-            tuple(starmap(self.file, farthest_first["files"])),
-            tuple(starmap(self.step, farthest_first["run"])),
+            tuple(starmap(self.file, _nearest(farthest_first["files"], "to"))),
+            tuple(starmap(self.step, _nearest(farthest_first["run"], "name"))),
             places,
         )
 
@@ -361,12 +395,15 @@ class _Reader:
         where, content = self.position((*at, "from")), b""
         path = self.folder / entry["from"]
         try:
-            content = read_bytes(path, "the file", limit=MAX_FILE, within=self.folder)
+            if path not in self.files:  # many families may have it
+                self.files[path] = read_bytes(path, "the file", limit=MAX_FILE, within=self.folder)
+            content = self.files[path]
         except BakestoneError as problem:
             (found,) = problem.findings
             said = found.message.replace(f"{self.folder}/", "")
             said = said.replace(str(self.folder), "the folder of images.yaml")
-            self.findings.append(Finding(said, found.hint or "see `files`", where))
+            hint = found.hint or "its path begins in the folder of images.yaml"
+            self.findings.append(Finding(said, hint, where))
         mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
         return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 
 from bakestone.core.matrix.content import Content, OwnFile
 from bakestone.core.matrix.spec import Family
-from bakestone.core.render.frames import HEREDOC, heredocs, mounted, tools
+from bakestone.core.render.frames import HEREDOC, heredocs, mounted, pairs, tools
 from bakestone.core.render.stages import MARKER, SELF, ContentsRow, RenderedStage
 
 TOOLS = RenderedStage("content-tools", tools(["content.sh", "timed.sh"], SELF))
@@ -50,16 +51,26 @@ def runs(family: Family, made: tuple[RenderedStage, ...]) -> str:
     found = [_run("files", ["--network=none", *seen], lines)] if lines else []
     for step in content.steps:
         network = [] if step.network else ["--network=none"]
-        script = [f"sh -eu /content/{step.name}.sh"]
+        variables = [f"{name}={shlex.quote(value)}" for name, value in sorted(content.env.items())]
+        script = [
+            " ".join(
+                [*(["env", *variables] if variables else []), f"sh -eu /content/{step.name}.sh"]
+            )
+        ]
         found.append(_run(f"{step.name}: {step.because}", [*network, *seen], script))
     return "".join(found)
 
 
 def start(content: Content) -> str:
-    """The instructions that say how a container begins."""
+    """The instructions that say how a container begins, for the last stage: the gate measures
+    without them, so that no variable (LD_PRELOAD, PS4) speaks for it.
+    """
     entrypoint = _words(content.entrypoint)
     usual = ("/bin/bash",) if not content.entrypoint else ()
-    lines = [f"EXPOSE {' '.join(content.expose)}"] if content.expose else []
+    lines = (
+        [f"ENV {pairs(quoted(dict(sorted(content.env.items()))), 'ENV')}"] if content.env else []
+    )
+    lines += [f"EXPOSE {' '.join(content.expose)}"] if content.expose else []
     lines += [f"SHELL {_words(content.shell)}"] if content.shell else []
     lines += [f"ENTRYPOINT {entrypoint}"]
     lines += [f"CMD {_words(usual if content.cmd is None else content.cmd)}"]

@@ -351,13 +351,9 @@ class Renderer:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
         family = variant.family
-        environment = self._environments.text(variant)
-        if family.content.env:
-            own = self._environments.of(variant) | content.quoted(family.content.env)
-            environment = pairs(dict(sorted(own.items())), "ENV")
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
-            f"ENV {environment}\n"
+            f"ENV {self._environments.text(variant)}\n"
             f"{content.runs(family, content.stages(family.content))}"
             f"WORKDIR {family.content.workdir or family.user.directory}\nUSER {family.user.uid}\n"
         )

@@ -5,6 +5,7 @@ and the gate, which compares.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 
 from bakestone.core.matrix.variant import DEVEL, Chosen, Variant
@@ -107,6 +108,9 @@ class Measures:
         asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
         role = [f"ROLE={variant.role}"] if variant.role != DEVEL else []
         there = [f'NAMED="{" ".join(named)}"'] if named else []
+        content = variant.family.content
+        begins = (*content.entrypoint, *(content.cmd or ()))[:1]
+        there += [f"BEGINS={shlex.quote(begins[0])}"] if begins else []
         contract = _run(
             [tools, *map(mounts.__getitem__, asked)],
             "contract.sh",

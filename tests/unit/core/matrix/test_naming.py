@@ -89,7 +89,7 @@ def test_one_name_in_two_families_is_told_with_what_would_help(
     text = family(OLD) + second("second", NEW)
     (found,) = refused(lambda: project(tmp_path, text, library=library).matrix)
     assert "cudnn is cudnn@9.8.0.87 and cudnn@9.10.2.21" in found.message
-    assert found.hint.startswith("put both into one family, whose names tell them apart")
+    assert found.hint.startswith("write `suffix: WORD` in one of the families")
 
 
 INCLUDE = f"    include:\n      - «{{distro: ubuntu@22.04, {OLD}, because: it is wanted}}»\n"

@@ -138,7 +138,7 @@ def test_what_a_killed_run_left_is_cleared_and_whole_blobs_stay(tmp_path: Path) 
     layout = ArchiveLayout(tmp_path)
     layout.prepare()
     kept = layout.put(b"whole")
-    (layout.blobs / ".new-abc").write_bytes(b"ha")
+    (layout.blobs / ".new-blob-a1b2c3d4").write_bytes(b"ha")
     layout.prepare()
     assert [p.name for p in layout.blobs.iterdir()] == [kept.removeprefix("sha256:")]
 

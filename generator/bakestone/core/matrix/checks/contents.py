@@ -7,16 +7,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from bakestone.core.matrix.content import MAX_FILES
 from bakestone.core.matrix.spec import Family
-from bakestone.core.matrix.variant import Chosen
+from bakestone.core.matrix.variant import Chosen, slot_context
 from bakestone.errors import Finding, Position
 
 _FLEETING = re.compile(r"/(proc|sys|dev|run|tmp|var/tmp|var/run)(/.*)?")
 """What a container mounts over, or what is cleared."""
-_OURS = re.compile(r"/usr/share/bakestone(/.*)?")
+_OURS = re.compile(r"/usr/share/bakestone(/.*)?|/etc/(passwd|group|shadow|gshadow)")
+_MEASURING = re.compile(
+    r"/(bin|sbin|lib|lib32|lib64|usr/bin|usr/sbin|usr/lib(32|64)?)/[^/]*"
+    r"|/(usr/)?lib(32|64)?/.*|/var/lib/(dpkg|rpm|apt)(/.*)?|/etc/(ld\.so\..*|dpkg/.*|rpm/.*)"
+)
+"""Where the programs are that the gate measures with, and what package managers know."""
+_SHARED = ("", "/", "/usr", "/usr/local")
+"""Prefixes of components that have no folder of their own."""
 _SYSTEM = re.compile(
-    r"/(bin|boot|etc|lib|lib32|lib64|media|mnt|opt|root|sbin|srv|usr|var|home)"
-    r"|/(bin|boot|lib|lib32|lib64|root|sbin)/.*|/usr/[^/]*|/var/[^/]*"
+    r"/(media|mnt|opt|srv|home)|/(bin|boot|etc|lib|lib32|lib64|root|sbin|usr|var)(/.*)?"
 )
 """Folders that are everybody's: a user's home is group-writable."""
 
@@ -27,7 +34,9 @@ def check(family: Family) -> Iterator[Finding]:
     """
     content, user = family.content, family.user
     where = content.places.get(("workdir",), family.where)
-    if content.workdir and _FLEETING.fullmatch(content.workdir):
+    if content.workdir and (
+        _FLEETING.fullmatch(content.workdir) or _OURS.fullmatch(content.workdir)
+    ):
         yield _lost(content.workdir, where)
     if user.home and (_FLEETING.fullmatch(user.home) or _OURS.fullmatch(user.home)):
         yield _lost(user.home, user.where or family.where)
@@ -38,9 +47,17 @@ def check(family: Family) -> Iterator[Finding]:
     for one in content.files:
         if _FLEETING.fullmatch(one.path) or _OURS.fullmatch(one.path):
             yield _lost(one.path, one.where)
+        elif _MEASURING.fullmatch(one.path):
+            why = f"{one.path} is the distro's: the gate measures with what is there"
+            yield Finding(why, "choose a path below /usr/local, /opt, /etc or a home", one.where)
         elif one.path in paths:
             yield _twice(f"two files go to {one.path}", paths[one.path], one.where)
         paths.setdefault(one.path, one.where)
+    yield from _start(family)
+    if sum(len(one.content) for one in content.files) > MAX_FILES:
+        why = f"the files of the family {family.name} have more than {MAX_FILES} bytes in all"
+        hint = "what is larger is a component, whose files have checksums"
+        yield Finding(why, hint, content.files[-1].where)
     steps: dict[str, Position] = {}
     for step in content.steps:
         if step.name in steps:
@@ -48,9 +65,28 @@ def check(family: Family) -> Iterator[Finding]:
         steps.setdefault(step.name, step.where)
 
 
+def _start(family: Family) -> Iterator[Finding]:
+    """Whether what a container begins with is one of the team's files, and cannot be run."""
+    content = family.content
+    words = content.entrypoint or content.cmd or ()
+    key = "entrypoint" if content.entrypoint else "cmd"
+    for one in content.files:
+        if words and one.path == words[0] and not int(one.mode, 8) & 0o111:
+            why = f"{one.path} begins each container, and its mode {one.mode} lets nobody run it"
+            yield Finding(why, 'give it `mode: "0755"` under `files`', content.places[key,])
+
+
 def clashes(family: Family, slots: Mapping[str, Chosen]) -> Iterator[Finding]:
-    """A finding for each variable that a component of a combination sets as well."""
+    """A finding for each variable that a component of a combination sets as well, and for each file
+    below the folder of one.
+    """
+    context = slot_context(dict(slots))
     for chosen in slots.values():
+        prefix = context[chosen.slot]["prefix"]
+        for one in family.content.files if prefix not in _SHARED else ():
+            if f"{one.path}/".startswith(f"{prefix}/"):
+                why = f"{one.path} is below {prefix}, which {chosen.text} has for itself"
+                yield Finding(why, "what the gate measures there must be its own", one.where)
         theirs = {*chosen.component.data.get("environment", {}), *chosen.version.environment}
         for name in sorted(theirs & family.content.env.keys()):
             hint = "take it out of `env`: programs find the component by it"
@@ -61,7 +97,8 @@ def clashes(family: Family, slots: Mapping[str, Chosen]) -> Iterator[Finding]:
 def _lost(path: str, where: Position) -> Finding:
     why = f"nothing can be put at {path}"
     if _OURS.fullmatch(path):
-        return Finding(why, "Bakestone keeps there what it measured: choose another path", where)
+        hint = "Bakestone writes it itself (users, and what it measured): choose another path"
+        return Finding(why, hint, where)
     return Finding(why, "containers mount over it, or clear it: choose another path", where)
 
 

@@ -7,7 +7,7 @@ folder() {
 }
 put() {
   folder "$(dirname "$path")" 0755
-  install -m "$mode" -o "$owner" -g "$group" "$1" "$path"
+  install -T -m "$mode" -o "$owner" -g "$group" "$1" "$path"
 }
 case "$file" in
   -) folder "$path" "$mode" ;;
