@@ -242,7 +242,7 @@ def _explain(
         yield f"{what}: {error.message}", hint, here
 
 
-_BARE = re.compile(r"[A-Za-z/.][A-Za-z0-9/._@=+-]*")
+_BARE = re.compile(r"(?!(?i:true|false|yes|no|on|off|null)$)-{0,2}[A-Za-z/.][A-Za-z0-9/._@=+-]*")
 """A word that needs no quotes in a list."""
 _KEYS = 0.7
 """How near a key must be to be the one that was meant: `exclud`, but not `volumes` for `roles`."""

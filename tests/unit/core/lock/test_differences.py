@@ -82,6 +82,50 @@ def test_another_digest_for_a_platform_alone_is_told(made: Project) -> None:
     assert text.startswith(f"{DEBIAN} for linux/arm64 ")
 
 
+def test_a_digest_that_only_ends_otherwise_is_told_whole(made: Project) -> None:
+    new = lockfile.load(made.lock_path)
+
+    def other(digest: str) -> str:
+        return digest[:-1] + ("0" if digest[-1] != "0" else "1")
+
+    base = new.bases[DEBIAN]
+    new.bases[DEBIAN] = replace(base, digest=other(base.digest))
+    url, artifact = next(iter(new.artifacts.items()))
+    new.artifacts[url] = replace(artifact, sha256=other(artifact.sha256))
+    key, wheel = next(iter(new.wheels.items()))
+    files = {p: (name, other(sha256), size) for p, (name, sha256, size) in wheel.files.items()}
+    new.wheels[key] = replace(wheel, files=files)
+    texts = said(made, made.lock, new)
+    assert f"{DEBIAN} {base.digest} -> {other(base.digest)}, " in texts[0]
+    assert [text for text in texts if other(artifact.sha256) in text]
+    assert len([text for text in texts if text.startswith(key)]) == len(files)
+
+
+def test_a_package_that_one_set_alone_loses_or_one_platform_has_otherwise_is_told(
+    made: Project,
+) -> None:
+    packages = made.lock.packages[DEBIAN]
+    platform, sets = next(iter(packages.versions.items()))
+    names, closure = max(sets.items(), key=lambda pair: len(pair[1]))
+    name = next(iter(closure))
+    for change in ({k: v for k, v in closure.items() if k != name}, closure | {name: "99"}):
+        new = lockfile.load(made.lock_path)
+        versions = packages.versions | {platform: {**sets, names: change}}
+        new.packages[DEBIAN] = replace(packages, versions=versions)
+        assert [text for text in said(made, made.lock, new) if text.startswith(name)]
+
+
+def test_another_distro_key_or_file_name_is_told(made: Project) -> None:
+    new = lockfile.load(made.lock_path)
+    new.packages[DEBIAN] = replace(new.packages[DEBIAN], distro="debian@13")
+    key, wheel = next(iter(new.wheels.items()))
+    files = {p: (f"x{name}", sha256, size) for p, (name, sha256, size) in wheel.files.items()}
+    new.wheels[key] = replace(wheel, files=files)
+    texts = said(made, made.lock, new)
+    assert any(t.startswith(f"distro of the packages on {DEBIAN} debian@12 -> ") for t in texts)
+    assert any(t.startswith(f"file name of {key} for ") for t in texts)
+
+
 def test_another_time_of_a_base_is_told(made: Project) -> None:
     """It is SOURCE_DATE_EPOCH of what is built on it."""
     new = lockfile.load(made.lock_path)

@@ -93,6 +93,61 @@ def test_a_step_has_no_network_unless_it_says_so(library: Library, tmp_path: Pat
     assert before.startswith("--mount=")
 
 
+def test_the_gate_measures_without_the_variables_of_the_team(
+    library: Library, tmp_path: Path
+) -> None:
+    """One of them (PS4, LD_PRELOAD, ROLE) could speak for it; steps have them."""
+    said = "    env: {ROLE: worker, PS4: '$((failed=0))+ '}\n" + STEP
+    text = dockerfile(matrix(said), tmp_path, library)
+    before, _, last = text.rpartition("\nFROM ")
+    assert 'ENV PS4="\\$((failed=0))+ " \\\n    ROLE="worker"\n' in last
+    assert before.count("PS4") == 1
+    assert "\nenv PS4='$((failed=0))+ ' ROLE=worker sh -eu /content/fonts.sh\n" in before
+
+
+def test_what_a_container_begins_with_is_asked_of_the_gate(
+    library: Library, tmp_path: Path
+) -> None:
+    text = dockerfile(matrix("    entrypoint: [/opt/x/start, a]\n"), tmp_path, library)
+    assert " BEGINS=/opt/x/start sh /tools/contract.sh " in text
+
+
+def test_a_nearer_file_or_step_stands_for_an_inherited_one(
+    library: Library, tmp_path: Path
+) -> None:
+    for name in "ab":
+        (tmp_path / name).write_text(f"{name}\n", "utf-8")
+    said = "    files: [{from: a, to: /etc/x}]\n" + STEP
+    second = (
+        "  - name: second\n    extends: first\n    suffix: debug\n"
+        "    files: [{from: b, to: /etc/x}]\n"
+        "    run: [{name: fonts, because: others, script: 'true'}]\n"
+    )
+    _, variant = project(tmp_path, matrix(said) + second, library=library).matrix.variants
+    assert variant.name == f"{NAME}-debug"
+    assert [one.content for one in variant.family.content.files] == [b"b\n"]
+    assert [step.script for step in variant.family.content.steps] == ["true"]
+
+
+def test_a_package_that_components_ask_for_cannot_be_left_out(
+    library: Library, tmp_path: Path
+) -> None:
+    text = matrix("    packages: ['!wget', '!tree']\n", "defaults: {packages: [wget, tree]}\n")
+    (warning,) = project(tmp_path, text, library=library).warnings()
+    assert warning.message.startswith("wget is installed all the same")
+    assert warning.where is not None
+    assert warning.where.line == 10
+
+
+def test_files_of_more_than_a_mebibyte_are_refused(library: Library, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 65536)
+    files = ", ".join(f"{{from: large, to: /etc/x{n}}}" for n in range(17))
+    found = refused(
+        lambda: project(tmp_path, matrix(f"    files: [{files}]\n"), library=library).matrix
+    )
+    assert "more than 1048576 bytes in all" in found[0].message
+
+
 def test_a_changed_file_changes_the_fingerprint(library: Library, tmp_path: Path) -> None:
     said = matrix("    files: [{from: motd, to: /etc/motd}]\n")
     found = set()
@@ -177,6 +232,24 @@ def test_a_finding_about_what_is_inherited_is_where_it_is_said(
         ("    files: [{from: own, to: /x}, {from: «own», to: /x}]\n", "two files go to /x"),
         ('    files: [{from: own, to: /x, mode: «"9999"»}]\n', "mode cannot be"),
         ("    packages: [«'!vim'»]\n", "no package vim is inherited here"),
+        ("    env: {A: «null»}\n", "no A is inherited here"),
+        ("    env: {«SOURCE_DATE_EPOCH»: '1'}\n", "is not a name that can be used here"),
+        ("    workdir: «/usr/share/bakestone/x»\n", "nothing can be put at"),
+        ("    user: «{home: /usr/local/bin}»\n", "/usr/local/bin cannot be a user's home"),
+        ("    user: «{home: /etc/cron.d}»\n", "/etc/cron.d cannot be a user's home"),
+        ("    files: [{from: «.git/config», to: /x}]\n", "is one that git keeps for itself"),
+        ("    files: [{from: «tokens», to: /x}]\n", "is one that git keeps for itself"),
+        ("    files: [{from: «own», to: /etc/passwd}]\n", "nothing can be put at /etc/passwd"),
+        ("    files: [{from: «own», to: /usr/bin/dpkg-query}]\n", "is the distro's"),
+        ("    files: [{from: «own», to: /etc/ld.so.preload}]\n", "is the distro's"),
+        ("    files: [{from: «own», to: /var/lib/dpkg/status}]\n", "is the distro's"),
+        ("    files: [{from: «own», to: /opt/openmpi/bin/mpirun}]\n", "is below /opt/openmpi"),
+        (
+            "    files: [{from: own, to: /srv/go}]\n    entrypoint: «[/srv/go]»\n",
+            "its mode 0644 lets nobody run it",
+        ),
+        ("    cmd: «bash -l»\n", "cmd must be a list"),
+        ('    exclude: [{mpi: openmpi, because: «"a \\x9b31m"»}]\n', "because cannot be"),
         ("    extends: «nobody»\n", "no family is named 'nobody'"),
         ("    extends: «first»\n", "the family first extends itself"),
         ('    run: [{name: a, because: reason, script: «"\\0"»}]\n', "script cannot be"),
@@ -191,6 +264,9 @@ def test_what_cannot_be_added_is_refused_where_it_is_said(
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "large").write_bytes(b"x" * 65537)
     (folder / "own").write_bytes(b"x")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("token", "utf-8")
+    (folder / "tokens").symlink_to(".git/config")
     marked = Marked.of(matrix(more))
     (found,) = refused(lambda: project(folder, marked.text, library=library).matrix)
     assert message in found.message
@@ -206,3 +282,28 @@ def test_families_that_extend_one_another_are_told(tmp_path: Path) -> None:
         "the family a extends itself, by way of b",
         "the family b extends itself, by way of a",
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("cmd: bash -l", "write it as a list: [bash, -l]"),
+        ("expose: 8080", 'write it as a list: ["8080"]'),
+        ("files: null", "a list: - {from: files/start.sh"),
+        ("entrypoint: null", "write it as a list; [] is an empty one"),
+        ("user: 1000", "a user name other than root"),
+        ("env: [A=b]", "a mapping, without dashes: NAME: value"),
+        ("files: ['a:b']", "such as {from: files/start.sh, to: /usr/local/bin/start"),
+        ("environment: {A: b}", "write `env`"),
+        ("command: [a]", "write `cmd`"),
+        ("volumes: [/x]", "an image has no volumes"),
+        ("ports: ['8080']", "write `expose`"),
+        ("pip: [numpy]", "a component"),
+        ("tags: [latest]", "the name of its variant"),
+    ],
+)
+def test_what_people_write_first_is_answered_with_what_is_meant(
+    line: str, hint: str, tmp_path: Path
+) -> None:
+    (found,) = refused(lambda: project(tmp_path, matrix(f"    {line}\n")).matrix)
+    assert hint in found.hint
