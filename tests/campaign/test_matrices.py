@@ -30,6 +30,31 @@ def expanded(path: Path, library: Library) -> expansion.Matrix:
     return expansion.expand(spec.load(path), library)
 
 
+LONG = {
+    "commas as a registry": 'version: 1\nregistry: "' + "," * 40_000 + '"\n',
+    "colons and slashes": 'version: 1\nregistry: "' + "//a:" * 20_000 + '"\n',
+    "packages that are numbers": (
+        "version: 1\nregistry: a.example\nfamilies:\n  - name: a\n    axes: {distro: [debian@12]}\n"
+        f"    packages: {list(range(4_000))}\n"
+    ),
+    "families that are one number": f"version: 1\nfamilies: {[2] * 8_000}\n",
+    "a number of thousands of digits": "version: 0x" + "f" * 5_000 + "\n",
+    "a number in base 60": "version: 1" + ":59" * 100_000 + "\n",
+    "a number with a fraction in base 60": "version: 1" + ":00" * 300 + ":00.5\n",
+    "no number": "version: !!int ''\n",
+}
+"""What once took minutes, or ended in a traceback."""
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_what_took_long_once(text: str, library: Library, tmp_path: Path, tally: Tally) -> None:
+    path = tmp_path / "images.yaml"
+    path.write_text(text, "utf-8")
+    found = answer(lambda: expanded(path, library))
+    tally("refused" if isinstance(found, BakestoneError) else "taken")
+    assert isinstance(found, BakestoneError)
+
+
 def texts(matrix: expansion.Matrix, library: Library) -> dict[str, str]:
     """Family -> its Dockerfile, of a made-up lock."""
     lock = made_up_lock(matrix.variants, library)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -17,7 +18,7 @@ from bakestone.core.library.component import BUILT_IN
 from bakestone.core.render import family
 from bakestone.jobs.library import browse
 from bakestone.project import Project
-from tests.support.samples import ROOT
+from tests.support.samples import ROOT, project
 
 DOCUMENTS = [
     "README.md",
@@ -225,3 +226,25 @@ def test_the_trees_name_every_folder_of_tests() -> None:
     for name in ("docs/architecture.md", "CONTRIBUTING.md"):
         tree = (ROOT / name).read_text("utf-8").partition("\ntests/ ")[2].split("```")[0]
         assert {f for f in folders if f"{f}/" not in tree} == set(), name
+
+
+MATRICES = [
+    (document, text)
+    for document in ("README.md", "docs/content.md")  # others name components of a team
+    for text in re.findall(r"```yaml\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
+    if text.startswith("version: 1\n") and "\nfamilies:\n" in text
+]
+
+
+@pytest.mark.parametrize(("document", "text"), MATRICES, ids=[name for name, _ in MATRICES])
+def test_an_example_of_images_yaml_is_right_as_it_stands(
+    document: str, text: str, library: Library, tmp_path: Path
+) -> None:
+    for name in re.findall(r"from: (files/[^,}]+)", text):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x\n", "utf-8")
+    assert len(project(tmp_path, text, library=library).matrix.variants) > 1, document
+
+
+def test_there_are_such_examples() -> None:
+    assert {"README.md", "docs/content.md"} <= {document for document, _ in MATRICES}

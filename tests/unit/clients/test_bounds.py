@@ -41,6 +41,17 @@ def test_a_template_that_wants_all_memory_is_a_finding(text: str) -> None:
     assert template.render("{% if true %}{{ name }}{% endif %}", {"name": "x"}, origin="") == "x"
 
 
+def test_a_number_of_thousands_of_digits_is_a_finding() -> None:
+    with pytest.raises(BakestoneError) as refused:
+        template.render(f"{{{{ 1{'0' * 4400} }}}}", {}, origin="components/own/install.j2")
+    assert "the template cannot be filled" in refused.value.findings[0].message
+    assert template.names(f"{{{{ 1{'0' * 4400} }}}}") == frozenset()
+
+
+def test_words_that_jinja_knows_are_its_own() -> None:
+    assert template.render("{{ true }}", {"true": "mine"}, origin="") == "True"
+
+
 def test_a_template_that_never_ends_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "SECONDS", 0.2)
     loops = "".join(f"{{% for {n} in range(99999) %}}" for n in "abc")

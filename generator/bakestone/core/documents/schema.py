@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,18 @@ def fits(value: str, name: str, definition: str) -> bool:
 
 
 def findings_of(document: Document, name: str) -> Iterator[Finding]:
-    """The findings of `check`, without raising.
+    """The findings of `check`, without raising: the first `MOST`, and that there are more.
+
+    Raises `NewerFormatError` when the file's `version` is above the schema's.
+    """
+    found = _findings_of(document, name)
+    yield from islice(found, MOST)
+    if next(found, None) is not None:
+        yield Finding(f"there are more than these {MOST}", "mend these first")
+
+
+def _findings_of(document: Document, name: str) -> Iterator[Finding]:
+    """Every one of them.
 
     Of a part that is `x-private`, where somebody may have written a secret, neither a value nor its
     line is shown. Raises `NewerFormatError` when the file's `version` is above the schema's.
@@ -244,6 +256,8 @@ def _explain(
 
 _BARE = re.compile(r"(?!(?i:true|false|yes|no|on|off|null)$)-{0,2}[A-Za-z/.][A-Za-z0-9/._@=+-]*")
 """A word that needs no quotes in a list."""
+MOST = 100
+"""Findings of one file that are told: nobody mends more at a time."""
 _KEYS = 0.7
 """How near a key must be to be the one that was meant: `exclud`, but not `volumes` for `roles`."""
 

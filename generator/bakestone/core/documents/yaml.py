@@ -101,7 +101,7 @@ def parse(text: str, name: str, what: str = "file") -> Document:
         why = f"not valid YAML: {str(problem).splitlines()[0]}"
         raise fail(why, "remove control characters", name=name) from problem
     if node is None:
-        hint = "see README.md, 'Editing the matrix', for a first file"
+        hint = "`bakestone init` in an empty folder shows a first one"
         raise fail(f"{what} is empty", hint, where=document.position(), name=name)
     return replace(document, data=_Converter(document).run(node))
 

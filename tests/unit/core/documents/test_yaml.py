@@ -93,7 +93,7 @@ def test_an_empty_file_is_said_to_be_empty(text: str) -> None:
     (found,) = refused(lambda: yamldoc.parse(text, "images.yaml", "the matrix"))
     assert found.message == "the matrix is empty"
     assert found.text.startswith("images.yaml:1:1: ")
-    assert "README" in found.hint
+    assert "bakestone init" in found.hint
 
 
 def test_an_alias_may_be_used() -> None:

@@ -68,6 +68,8 @@ def test_the_format_before_is_read_and_the_new_one_is_written(lock: Lock, tmp_pa
     [
         ("curl 1; id", '"curl 1; id" is not a package and its version'),
         ("curl", '"curl" is not a package and its version'),
+        ("curl 1-", '"curl 1-" is not a package and its version'),  # apt would remove it
+        ("curl- 1", '"curl- 1" is not a package and its version'),
         ("curl 1 2", '"curl 1 2" is not a package and its version'),
         ("--x 1", '"--x 1" is not a package and its version'),
         ("\tcurl 1", '"\\tcurl 1" is not a package and its version'),
