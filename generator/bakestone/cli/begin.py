@@ -12,7 +12,7 @@ from bakestone.cli.terminal import put_line
 
 STARTERS = {
     "cpu": "MPI on Debian, by wheel",
-    "cuda": "CUDA 13, cuDNN, NCCL and Open MPI on Debian, with compilers and without",
+    "cuda": "CUDA 13, cuDNN, NCCL, Open MPI on Debian: devel and runtime",
     "azureml": "for Azure Machine Learning: Open MPI, conda and git on Ubuntu",
     "python": "conda on Debian",
 }
