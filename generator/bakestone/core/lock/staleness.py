@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -177,20 +177,35 @@ def _sets(
     where: str,
     needs: Needs,
 ) -> Iterator[_Change]:
-    """What is otherwise in the sets of packages that are installed in one place."""
+    """What is otherwise in the sets of packages that are installed in one place: of a set of which
+    some came or went, those.
+    """
     entry, kind = ("packages", ref), "package set"
+    gone = [names for names in have if names not in wanted]
     for names in wanted:
-        if names not in have:
+        if names in have:
+            continue
+        cause = needs.asked_by.get((*entry, *names))
+        before = max(gone, key=lambda old: len({*old} & {*names}), default=())
+        if cause is None and len({*before} & {*names}) * 2 > len(names):
+            gone.remove(before)
+            came, went = sorted({*names} - {*before}), sorted({*before} - {*names})
+            others = [
+                f"{text} {'is' if len(there) == 1 else 'are'} {what}"
+                for there, what in ((came, "not in it"), (went, "no longer used"))
+                if (text := _names(there))
+            ]
+            text = f"of the packages on {where} {' and '.join(others)}"
+            yield _Change(entry, text, ref, count=kind)
+        else:
             text = f"the packages {_names(names)} on {where} are not in it"
-            cause = needs.asked_by.get((*entry, *names))
             yield _Change(entry, text, ref, cause, count=kind)
-    for names in have:
-        if names not in wanted:
-            text = f"the packages {_names(names)} on {where} are no longer used"
-            yield _Change(entry, text, ref, gone=True, count=kind)
+    for names in gone:
+        text = f"the packages {_names(names)} on {where} are no longer used"
+        yield _Change(entry, text, ref, gone=True, count=kind)
 
 
-def _names(names: tuple[str, ...]) -> str:
+def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + ("..." if len(names) > 4 else "")
 
 
