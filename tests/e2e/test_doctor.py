@@ -11,7 +11,7 @@ from typing import Any
 from tests.e2e import components
 from tests.e2e.workspace import Workspace
 
-GIT = re.compile(r"(\n *git: )(1:2\.39\.5-\S+)")
+GIT = re.compile(r"(\n *git )(1:2\.39\.5-\S+)")
 GONE = "1:2.39.5-0+deb12u0"
 """A version of git that Debian 12 never had."""
 
@@ -35,7 +35,7 @@ def test_a_version_that_left_the_archive_is_found_with_the_variants_it_hits(
     assert whole["checks"]["package"] == {"asked": 1, "good": 1}
     assert "all is well: 2 variants" in workspace.bakestone("doctor").out
 
-    text, count = GIT.subn(rf"\g<1>'{GONE}'", workspace.lock.read_text("utf-8"))
+    text, count = GIT.subn(rf"\g<1>{GONE}", workspace.lock.read_text("utf-8"))
     assert count
     workspace.lock.write_text(text, "utf-8")
     workspace.bakestone("generate")
