@@ -97,7 +97,7 @@ sign() {{
     sed -n 's/^fpr:*\([0-9A-F]*\):/\1/p' > "/out/$1/fingerprint"
 }}
 chmod 755 /files/*/usr/local/cuda-12.3/bin/nvcc
-mkdir -p /out/1
+mkdir -p /files/cuda-nvcc-12-3/usr/local/cuda-12.3/lib64/stubs /out/1
 library libcudnn.so.9 libcudnn9-cuda-12
 library libnccl.so.2 libnccl2
 {packages}
