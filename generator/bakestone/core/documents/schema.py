@@ -329,6 +329,8 @@ def _as_list(raw: str, value: Any, about: Json) -> str:
         return f"write it as a list: [{raw or value}]"
     try:
         words = shlex.split(value) if isinstance(value, str) else [raw]
+        if len(words) == 1:  # `a,b`, as some tools take it
+            words = [word for word in words[0].split(",") if word]
     except ValueError:
         words = [raw]
     shown = [w if _BARE.fullmatch(w) else json.dumps(w, ensure_ascii=False) for w in words]

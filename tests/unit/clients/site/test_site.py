@@ -193,7 +193,7 @@ WRONG = {
     "no_proxy as one text": (
         "version: 1\nproxies: {http: http://p.example:1, no_proxy: «'localhost,.example'»}\n",
         "must be a list",
-        "write it as a list: [localhost,.example]",
+        "write it as a list: [localhost, .example]",
     ),
     "no proxy": ("version: 1\nproxies: «{}»\n", "too few entries", "Proxies of apt and pip"),
     "a mirror of a mirror": (
