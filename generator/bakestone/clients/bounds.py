@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,8 +18,6 @@ matrix of 10,000 variants takes a sixth of it.
 """
 SECONDS = 5.0
 """Seconds of the processor that a template may take; pauses of the machine do not count."""
-GRACE = 10
-"""Seconds after which the system ends the process: Python hears no signal inside one call of C."""
 
 
 @contextmanager
@@ -39,15 +36,11 @@ def bounded() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     ceilings = [n for n in (_first() + MEMORY, soft, hard) if n != resource.RLIM_INFINITY]
     resource.setrlimit(resource.RLIMIT_DATA, (min(ceilings), hard))
-    cpu, most = resource.getrlimit(resource.RLIMIT_CPU)
-    last = [int(time.process_time() + SECONDS) + GRACE, *(n for n in (cpu, most) if n >= 0)]
-    resource.setrlimit(resource.RLIMIT_CPU, (min(last), most))
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        resource.setrlimit(resource.RLIMIT_CPU, (cpu, most))
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
