@@ -5,6 +5,7 @@ other run uses.
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,12 +79,38 @@ def engine() -> Engine:
     return engine_module.up()
 
 
+KEPT = ("locked", "tarballs", "published")
+"""What the names of a session's folders begin with; all others are of one module."""
+_in_use: list[tuple[Engine, str]] = []
+"""The engine and the path of this session, once there are."""
+
+
 @pytest.fixture(scope="session")
 def prefix(engine: Engine) -> Iterator[str]:
     """A path in the registry for this session alone; BuildKit's cache is shared with all others."""
     path = f"{engine.registry}/e2e-{secrets.token_hex(4)}"
+    _in_use.append((engine, path))
     yield path
     engine.remove_images(path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room_on_the_disk(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """A module that ends gives back what it took: its images in the engine's store, and its
+    folders, unless a test of it failed and a person wants to look at them.
+
+    All of a run, archives of wheels among it, is more than some machines have room for.
+    """
+    failed = request.session.testsfailed
+    yield
+    for engine, path in _in_use:
+        engine.remove_images(path)
+    if request.session.testsfailed == failed:
+        for folder in tmp_path_factory.getbasetemp().iterdir():
+            if folder.is_dir() and not folder.is_symlink() and not folder.name.startswith(KEPT):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
