@@ -470,7 +470,7 @@ def test_a_version_has_variables_of_its_own(tmp_path: Path) -> None:
     assert 'io.bakestone.driver="&gt;' not in text
     assert 'io.bakestone.driver=">=570.26"' in text
     assert 'io.bakestone.driver.minimum=">=525.60.13"' in text
-    assert 'DRIVER=">=525.60.13 >=570.26"' in text
+    assert '--driver ">=525.60.13 >=570.26"' in text
 
 
 def test_the_licences_of_all_components_are_in_a_label(tmp_path: Path) -> None:

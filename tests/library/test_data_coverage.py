@@ -219,7 +219,7 @@ def test_the_driver_is_in_environment_labels_and_inventory(
     assert 'NVIDIA_DRIVER_CAPABILITIES="compute,utility"' in dockerfile
     assert f'io.bakestone.driver.minimum="{variant.driver["minimum"]}"' in dockerfile
     words = f"{variant.driver['minimum']} {variant.driver['toolkit']}"
-    assert f' DRIVER="{words}" sh /tools/inventory.sh ' in dockerfile
+    assert f' --fuse yes --driver "{words}" ' in dockerfile
 
 
 def test_every_cuda_of_a_driver_branch_that_ended_has_its_day(library: Library) -> None:

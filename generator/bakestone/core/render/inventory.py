@@ -106,26 +106,29 @@ class Measures:
         tools = mounted(GATE.reference)
         mounts = {slot: mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()}
         asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
-        role = [f"ROLE={variant.role}"] if variant.role != DEVEL else []
-        there = [f'NAMED="{" ".join(named)}"'] if named else []
+        # as words, not in the environment: a base's own ENV may have a ROLE as well
+        role = [f"--role {variant.role}"] if variant.role != DEVEL else []
+        there = [f'--named "{" ".join(named)}"'] if named else []
         content = variant.family.content
         begins = (*content.entrypoint, *(content.cmd or ()))[:1]
-        there += [f"BEGINS={shlex.quote(begins[0])}"] if begins else []
+        there += [f"--begins {shlex.quote(begins[0])}"] if begins else []
         contract = _run(
             [tools, *map(mounts.__getitem__, asked)],
             "contract.sh",
-            asked,
-            [*role, "HOME=/", *there],
+            [*role, *there, *asked],
+            ["HOME=/"],
         )
-        settings = ["FUSE=yes"] if variant.distro.component.data.get("fuse", True) else []
-        settings = [*role, *settings]
+        settings = ["--fuse yes"] if variant.distro.component.data.get("fuse", True) else []
         made = [mounted(programs.reference, f"/{PROGRAMS}", f"/{PROGRAMS}")] if programs else []
         if variant.driver:
-            settings.append('DRIVER="{minimum} {toolkit}"'.format_map(variant.driver))
+            settings.append('--driver "{minimum} {toolkit}"'.format_map(variant.driver))
         user = variant.family.user
-        words = [variant.name, f"{user.name}:{user.uid}:{user.gid}", *measures]
+        own = f"{user.name}:{user.uid}:{user.gid}"
         inventory = _run(
-            [tools, *made, *mounts.values()], "inventory.sh", words, ["env -u HOME", *settings]
+            [tools, *made, *mounts.values()],
+            "inventory.sh",
+            [variant.name, own, *role, *settings, *measures],
+            ["env -u HOME"],
         )
         text = f"FROM {image.reference} AS {SELF}\nUSER {STRANGER}\n{contract}"
         text += f"USER {user.uid}\n{inventory}"

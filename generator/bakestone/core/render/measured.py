@@ -40,6 +40,10 @@ class MeasuredPart:
     values: Mapping[str, str]
 
 
+class DoubleKey(ValueError):
+    """An object says something twice."""
+
+
 def expectations(variant: Variant) -> tuple[Expected, ...]:
     """What the gate of a variant's Dockerfile asks, slot by slot."""
     return tuple(
@@ -51,7 +55,9 @@ def expectations(variant: Variant) -> tuple[Expected, ...]:
 def parse(content: bytes | str) -> Json:
     """An inventory.json of good shape. Raises `ValueError` with a reason for people."""
     try:
-        found = json.loads(content, object_pairs_hook=_first)
+        found = json.loads(content, object_pairs_hook=_once)
+    except DoubleKey:
+        raise
     except (ValueError, RecursionError) as problem:
         raise ValueError("it is not JSON") from problem
     parts(found)
@@ -119,9 +125,9 @@ def sentence(inventory: Json) -> str:
     return ", ".join(said)
 
 
-def _first(pairs: list[tuple[str, object]]) -> Json:
-    """A JSON object; of a key that comes twice the first one counts, as it does for the gate."""
-    found: Json = {}
-    for key, value in pairs:
-        found.setdefault(key, value)
+def _once(pairs: list[tuple[str, object]]) -> Json:
+    """A JSON object, each key of which comes once: readers differ in which of two they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise DoubleKey("it has a key twice")
     return found

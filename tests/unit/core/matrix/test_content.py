@@ -109,7 +109,7 @@ def test_what_a_container_begins_with_is_asked_of_the_gate(
     library: Library, tmp_path: Path
 ) -> None:
     text = dockerfile(matrix("    entrypoint: [/opt/x/start, a]\n"), tmp_path, library)
-    assert " BEGINS=/opt/x/start sh /tools/contract.sh " in text
+    assert " --begins /opt/x/start " in text
 
 
 def test_a_nearer_file_or_step_stands_for_an_inherited_one(

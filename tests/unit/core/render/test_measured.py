@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -28,8 +29,15 @@ def gpu(library: Library, tmp_path: Path) -> Variant:
     return next(v for v in made.matrix.variants if v.family.name == "gpu")
 
 
-def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[int, bytes]:
-    """Run the gate of a variant as its RUN does, with components that print these lines."""
+def gate(
+    variant: Variant,
+    folder: Path,
+    said: dict[str, list[str]],
+    env: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[int, bytes]:
+    """Run the gate of a variant as its RUN does, with components that print these lines, in an
+    image with this environment.
+    """
     measures = Measures()
     stages = {slot: measures.stages(c, variant)[-1] for slot, c in variant.slots.items()}
     for slot, stage in stages.items():
@@ -56,7 +64,7 @@ def gate(variant: Variant, folder: Path, said: dict[str, list[str]]) -> tuple[in
     command = text.splitlines()[-1].strip().replace("/tools/", f"{folder}/")
     done = subprocess.run(
         ["sh", "-c", command],
-        env={"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "TMPDIR": str(folder)},
+        env={**env, "PATH": f"{folder / 'bin'}:/usr/bin:/bin", "TMPDIR": str(folder)},
         capture_output=True,
         check=False,
     )
@@ -71,14 +79,19 @@ def lines(variant: Variant) -> dict[str, list[str]]:
     }
 
 
+def _say(lines: list[str], other: str) -> None:
+    """Another value for one of the keys."""
+    key = other.partition("=")[0]
+    lines[:] = [other, *(line for line in lines if line.partition("=")[0] != key)]
+
+
 SAID: dict[str, Callable[[dict[str, list[str]]], object]] = {
     "as it should be": lambda said: said["mpi"].append("ranks=2"),
-    "another version": lambda said: said["mpi"].insert(0, "version=3.1.2"),
-    "a second one after the right one": lambda said: said["mpi"].append("version=3.1.2"),
-    "more than is asked for": lambda said: said["cuda"].append("cublas=13.0.2.14"),
+    "another version": lambda said: _say(said["mpi"], "version=3.1.2"),
+    "more than is asked for": lambda said: _say(said["cuda"], "cublas=13.0.2.14"),
     "all kinds of characters": lambda said: said["git"].append("more=1:2.3~rc1+dfsg-4_a"),
-    "three numbers for four": lambda said: said["cudnn"].insert(0, "version=9.14.0.64"),
-    "a version that lacks a number": lambda said: said["nccl"].insert(0, "version=2.27"),
+    "three numbers for four": lambda said: _say(said["cudnn"], "version=9.14.0.64"),
+    "a version that lacks a number": lambda said: _say(said["nccl"], "version=2.27"),
 }
 
 
@@ -91,6 +104,49 @@ def test_the_gate_and_the_comparison_agree(
     change(said)
     code, written = gate(gpu, tmp_path, said)
     assert (code == 0) == (disagreements(gpu.name, expectations(gpu), parse(written)) == [])
+
+
+@pytest.mark.parametrize("second", ["version=3.1.2", "version=5.0.10"])
+def test_what_is_said_twice_is_refused_by_the_gate_and_by_who_reads(
+    second: str, gpu: Variant, tmp_path: Path
+) -> None:
+    """Readers differ in which of the two they take."""
+    said = lines(gpu)
+    said["mpi"].append(second)
+    code, written = gate(gpu, tmp_path, said)
+    assert code == 1
+    with pytest.raises(ValueError, match="it has a key twice"):
+        parse(written)
+
+
+HOSTILE = {
+    "ROLE": "runtime",
+    "DRIVER": "1 2",
+    "FUSE": "yes",
+    "NAMED": "/nowhere",
+    "BEGINS": "nothing",
+    "failed": "0",
+    "comma": ",",
+    "slot": "mpi",
+}
+"""What the ENV of a base of one's own may have as well."""
+
+
+def test_the_environment_of_a_base_says_nothing_to_the_gate(gpu: Variant, tmp_path: Path) -> None:
+    for name in ("plain", "hostile"):
+        (tmp_path / name).mkdir()
+    plain = gate(gpu, tmp_path / "plain", lines(gpu))
+    assert gate(gpu, tmp_path / "hostile", lines(gpu), HOSTILE) == plain
+    assert plain[0] == 0
+    text = tool("contract.sh").replace("ls . ", "echo $ROLE; ls . ")
+    done = subprocess.run(
+        ["sh", "-c", text, "contract.sh"],
+        env={"PATH": "/usr/bin:/bin", "LANG": "C"} | HOSTILE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "devel\n", "")
 
 
 def test_files_of_components_are_told_and_counted(gpu: Variant, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
         asked = gate.rpartition(" /tools/inventory.sh ")[2].split()
         user = variant.family.user
         measured = f"{user.name}:{user.uid}:{user.gid}"
-        assert asked == [variant.name, measured, *variant.slots]
+        assert asked == [variant.name, measured, "--fuse", "yes", *variant.slots]
         for slot, chosen in variant.slots.items():
             (place,) = re.findall(rf"from=(\S+),target=/measure/{slot} ", gate)
             if chosen.staged:

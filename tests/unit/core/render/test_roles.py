@@ -85,7 +85,7 @@ def test_programs_are_compiled_in_the_devel_image_of_the_same_variant(
     assert programs.endswith("sh /tools/programs.sh distro cuda cudnn nccl mpi")
     gate = stages[f"{NAME}-runtime.inventory"]
     assert f"from={NAME}-devel.programs,source=/tmp/programs,target=/tmp/programs" in gate
-    assert gate.count("ROLE=runtime ") == 2
+    assert gate.count("--role runtime ") == 2
 
 
 def test_one_role_alone_has_the_devel_stages_that_measure_it(

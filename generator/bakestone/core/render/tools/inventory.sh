@@ -1,13 +1,13 @@
-# inventory VARIANT USER:UID:GID SLOT...: measures every component and compares it with what it is pinned to. What is asked of a
-# slot is in /measure/SLOT: `expected` (slot, component, version, prefix, KEY=VALUE...), inventory.sh and its programs.
-# FUSE=yes asks for fusermount; DRIVER is "MINIMUM TOOLKIT"; with ROLE=runtime no compiler may be there, and what others
-# compile is in /tmp/programs. The result is below /tmp/o, as the image will have it.
+# inventory VARIANT USER:UID:GID [--role ROLE] [--fuse yes] [--driver "MINIMUM TOOLKIT"] SLOT...: measures every component and
+# compares it with what it is pinned to. What is asked of a slot is in /measure/SLOT: `expected` (slot, component, version, prefix,
+# KEY=VALUE...), inventory.sh and its programs. `--fuse yes` asks for fusermount; in the role runtime no compiler may be there,
+# and what others compile is in /tmp/programs. The result is below /tmp/o, as the image will have it.
 set -u
-export ROLE="${ROLE:-devel}"
-variant=$1 wanted_user=$2
+export ROLE=devel
+failed=0 fuse_wanted=no driver="" comma=""
+variant=$1 wanted_user=$2 folder=/tmp/o/usr/share/bakestone
 shift 2
-failed=0
-folder=/tmp/o/usr/share/bakestone
+while case ${1-} in --role) ROLE=$2 ;; --fuse) fuse_wanted=$2 ;; --driver) driver=$2 ;; *) false ;; esac do shift 2; done
 out=$folder/inventory.json
 wrong() {
   echo "bakestone: inventory: $1" >&2
@@ -38,6 +38,8 @@ measure() {
     sed "s/^/$slot\t$component@$version\t/" "/measure/$slot/files.tsv" >>"$folder/files.tsv"
     bytes=$(cut -f 1 "/measure/$slot/files.tsv" | paste -sd + -) && echo "bytes=$((${bytes:-0}))" >>"$work.out"
   fi
+  twice=$(cut -d = -f 1 "$work.out" | sort | uniq -d | head -n 1)
+  [ -z "$twice" ] || wrong "$slot: $component measured $twice twice"
   for wanted; do
     key=${wanted%%=*}
     measured=$(sed -n "s/^$key=//p" "$work.out" | head -n 1)
@@ -57,13 +59,10 @@ fi
 user=$(id -un) ids=$(id -u):$(id -g)
 [ "$user:$ids" = "$wanted_user" ] || wrong "user: expected $wanted_user, measured $user:$ids"
 fuse=$( (fusermount -V || fusermount3 -V) 2>/dev/null | sed -n 's/.*version:\{0,1\} *\([0-9][0-9.]*\).*/\1/p')
-[ -n "$fuse" ] || [ "${FUSE:-}" != yes ] || wrong "fuse: expected a version, measured nothing"
+[ -n "$fuse" ] || [ "$fuse_wanted" != yes ] || wrong "fuse: expected a version, measured nothing"
 printf '{\n  "variant": "%s",\n  "user": "%s",\n  "fuse": "%s",\n' "$variant" "$user" "$fuse" >"$out"
-if [ -n "${DRIVER:-}" ]; then
-  printf '  "driver": {"minimum": "%s", "toolkit": "%s"},\n' "${DRIVER% *}" "${DRIVER#* }" >>"$out"
-fi
+[ -z "$driver" ] || printf '  "driver": {"minimum": "%s", "toolkit": "%s"},\n' "${driver% *}" "${driver#* }" >>"$out"
 printf '  "components": {' >>"$out"
-comma=
 for slot; do
   read -r expected <"/measure/$slot/expected"
   # shellcheck disable=SC2086 # one word a value
