@@ -70,7 +70,15 @@ class Buildkit:
             f"build buildkitd {VERSION} with Go into {program.parent}"
             f" (once; some minutes; log: {log})"
         )
-        env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"}
+        # gigabytes, which go once it is built, and stay for another try while it is not
+        sources = program.parent / "sources"
+        env = {
+            **os.environ,
+            "CGO_ENABLED": "0",
+            "GOFLAGS": "-mod=readonly -modcacherw",
+            "GOMODCACHE": str(sources / "modules"),
+            "GOCACHE": str(sources / "objects"),
+        }
         with open(log, "w") as out:
             fetch = [go, "mod", "download", "-json", f"{MODULE}@{VERSION}"]
             got = subprocess.run(
@@ -88,6 +96,7 @@ class Buildkit:
                     ).returncode
                 ):
                     os.replace(f"{program}.new", program)
+                    shutil.rmtree(sources, ignore_errors=True)
                     return
             out.write(got.stdout or "")
         tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-3:])
