@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -149,10 +150,13 @@ def test_the_inventory_measures_every_slot_of_the_name(made: Project) -> None:
     for variant in made.matrix.variants:
         stages = stage_texts(made.dockerfiles[variant.name])
         gate = stages[f"{variant.name}.inventory"].rpartition("\nRUN ")[2]
-        asked = gate.rpartition(" /tools/inventory.sh ")[2].split()
+        asked = shlex.split(gate.rpartition(" /tools/inventory.sh ")[2])
+        needs = variant.driver
+        driver = ["--driver", f"{needs['minimum']} {needs['toolkit']}"] if needs else []
         user = variant.family.user
         measured = f"{user.name}:{user.uid}:{user.gid}"
-        assert asked == [variant.name, measured, "--fuse", "yes", *variant.slots]
+        options = ["--fuse", "yes", *driver]
+        assert asked == [variant.name, measured, *options, *variant.slots]
         for slot, chosen in variant.slots.items():
             (place,) = re.findall(rf"from=(\S+),target=/measure/{slot} ", gate)
             if chosen.staged:
