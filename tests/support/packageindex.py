@@ -101,9 +101,16 @@ def wheels(versions: Mapping[str, Any]) -> Iterable[Any]:
 
 
 def parts(content: bytes) -> Answer:
-    """Gives the part that `Range` names, as file servers do."""
+    """Gives the part that `Range` names, or all, as file servers do."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
+        if "Range" not in request.headers:
+            request.send_response(200)
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            if request.command == "GET":
+                request.wfile.write(content)
+            return
         first, last = request.headers["Range"].removeprefix("bytes=").split("-")
         part = content[int(first) : int(last) + 1]
         request.send_response(206)

@@ -13,7 +13,7 @@ from bakestone.core.library.version import Base, texts
 from bakestone.core.lock import frameworks
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet, Stage, VendorPackages
-from bakestone.core.lock.survey import Survey
+from bakestone.core.lock.survey import Survey, environment_of
 from bakestone.core.matrix.checks import lifecycle, rules
 from bakestone.core.matrix.expansion import Matrix
 from bakestone.core.matrix.spec import Family
@@ -215,6 +215,10 @@ def _content(family: Family) -> Iterator[Line]:
         yield Line("workdir", content.workdir, str(places["workdir",]))
     if content.expose:
         yield Line("expose", ", ".join(content.expose), f"`expose` of the family {family.name}")
+    if own := content.python:
+        whose = family.user.name if own.of_user else "root"
+        texts = "\n".join(own.requirements)
+        yield Line("python", texts, f"in {own.prefix}, which is {whose}'s; {own.where}")
     for one in content.files:
         whose = family.user.name if one.of_user else "root"
         yield Line("file", f"{one.path} ({one.mode}, {whose})", f"{one.origin}, {one.where}")
@@ -226,6 +230,15 @@ def _content(family: Family) -> Iterator[Line]:
 
 
 def _environment(lock: Lock | None, variant: Variant) -> Iterator[Line]:
+    if wanted := environment_of(variant):
+        there = lock.environments.get(wanted.key) if lock else None
+        for platform, wheels in there.files.items() if there else ():
+            said = f"{count(len(wheels), 'wheel')} for Python {wanted.python} on {platform}"
+            size = sum(size for _, _, size in wheels) / 10**6
+            origin = f"the package index, {there.resolved if there else ''}; {size:.0f} MB"
+            yield Line("environment", said, origin)
+        if there is None:
+            yield Line("environment", f"{wanted.key} (not locked)", "")
     for name in variant.family.frameworks:
         locked = lock.frameworks.get(name) if lock else None
         asks = ", ".join(locked.requires) if locked else "not locked"

@@ -14,6 +14,7 @@ _PLURAL = {
     "base": "base images",
     "file": "files",
     "wheel": "wheels",
+    "environment": "environments",
     "framework": "frameworks",
     "package": "bases' packages",
     "snapshot": "snapshots",

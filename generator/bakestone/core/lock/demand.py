@@ -9,7 +9,7 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import Repository
 from bakestone.core.lock import survey
 from bakestone.core.lock.lock import Lock
-from bakestone.core.lock.needs import Artifact, PackageSet, Wheel
+from bakestone.core.lock.needs import Artifact, Environment, PackageSet, Wheel
 from bakestone.core.matrix.variant import Variant
 
 
@@ -46,6 +46,7 @@ class Demand:
     artifacts: dict[str, tuple[Artifact, Users]] = field(default_factory=dict)
     wheels: dict[str, tuple[Wheel, Users]] = field(default_factory=dict)
     repositories: dict[str, tuple[Repository, Users]] = field(default_factory=dict)
+    environments: dict[str, tuple[Environment, Users]] = field(default_factory=dict)
     images: dict[str, Users] = field(default_factory=dict)
     """Family -> its variants: where their images go."""
     keyrings: str = ""
@@ -84,6 +85,8 @@ def of(variants: list[Variant], library: Library) -> Demand:
             demand.artifacts.setdefault(url, (artifact, Users()))[1].add(variant)
         for key, wheel in needs.wheels.items():
             demand.wheels.setdefault(key, (wheel, Users()))[1].add(variant)
+        for key, (environment, _) in needs.environments.items():
+            demand.environments.setdefault(key, (environment, Users()))[1].add(variant)
         for name, repository in needs.repositories.items():
             demand.repositories.setdefault(name, (repository, Users()))[1].add(variant)
         keyrings = shared.keyrings(variant)
@@ -103,4 +106,5 @@ def in_lock(demand: Demand, lock: Lock) -> Demand:
         },
         artifacts={url: pair for url, pair in demand.artifacts.items() if url in lock.artifacts},
         wheels={key: pair for key, pair in demand.wheels.items() if key in lock.wheels},
+        environments={k: pair for k, pair in demand.environments.items() if k in lock.environments},
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bakestone.core.documents.words import count
 from bakestone.core.lock.demand import Demand, Users
+from bakestone.core.lock.environments import project_and_version
 from bakestone.core.lock.lock import Lock, LockedPackages
 
 
@@ -52,6 +53,7 @@ def differences(old: Lock, new: Lock, demand: Demand) -> list[LockDifference]:
         *_wheels(old, new, demand),
         *_keyrings(old, new, demand),
         *_frameworks(old, new, demand),
+        *_environments(old, new, demand),
     ]
 
 
@@ -211,6 +213,37 @@ def _keyrings(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
             was, now = (f"sha256:{k.sha256}" if k.sha256 else "" for k in (one, other))
             what = f"file of the key of {name}"
             yield LockDifference("key", what, *_short(was, now), variants=users)
+
+
+def _environments(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:
+    """Projects and their versions; where these are the same, the files."""
+    for key in sorted({*old.environments, *new.environments}):
+        users = demand.environments[key][1].names if key in demand.environments else ()
+        one, other = (lock.environments.get(key) for lock in (old, new))
+        asked = ("; ".join(e.requirements) if e else "" for e in (one, other))
+        was, now = asked
+        if was != now:
+            yield LockDifference("requirements", key, was, now, variants=users)
+        places = sorted({*(one.files if one else ()), *(other.files if other else ())})
+        told: set[tuple[str, str, str]] = set()
+        for platform in places:
+            before, after = (
+                {project_and_version(file[0])[0]: file for file in e.files.get(platform, ())}
+                if e
+                else {}
+                for e in (one, other)
+            )
+            for name in sorted({*before, *after}):
+                files = [found.get(name, ("", "", 0)) for found in (before, after)]
+                was, now = (project_and_version(f[0])[1] if f[0] else "" for f in files)
+                if was != now:
+                    if (name, was, now) not in told:
+                        yield LockDifference("wheel", f"{name} in {key}", was, now, variants=users)
+                    told.add((name, was, now))
+                elif files[0] != files[1]:
+                    was, now = (f"{f[0]} sha256:{f[1]} {f[2]} bytes" for f in files)
+                    what = f"{name} for {platform} in {key}"
+                    yield LockDifference("file", what, was, now, variants=users)
 
 
 def _frameworks(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:

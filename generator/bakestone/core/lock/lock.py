@@ -66,6 +66,19 @@ class LockedWheel:
 
 
 @dataclass(frozen=True)
+class LockedEnvironment:
+    """The wheels of an environment: platform -> (filename, sha256, size) of each, sorted; what was
+    asked for, and the Python.
+    """
+
+    requirements: tuple[str, ...]
+    python: str
+    files: dict[str, tuple[tuple[str, str, int], ...]]
+    resolved_from: str = ""
+    resolved: str = ""
+
+
+@dataclass(frozen=True)
 class LockedArtifact:
     """A file: its checksum, its size in bytes (0 when unknown), and which component asks for it."""
 
@@ -119,4 +132,5 @@ class Lock:
     wheels: dict[str, LockedWheel] = field(default_factory=dict)
     keyrings: dict[str, LockedKeyring] = field(default_factory=dict)
     frameworks: dict[str, LockedFramework] = field(default_factory=dict)
+    environments: dict[str, LockedEnvironment] = field(default_factory=dict)
     places: dict[tuple[str, str], Position] = field(default_factory=dict, compare=False, repr=False)

@@ -22,6 +22,7 @@ from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
     LockedBase,
+    LockedEnvironment,
     LockedFramework,
     LockedKeyring,
     LockedPackages,
@@ -37,7 +38,7 @@ VERSION = 2
 """The format that is written. 1, in which each package was a key of its own, is read as well."""
 MAX_BYTES = 10_000_000
 """Size of a lock that is read: some 200,000 pinned packages."""
-SECTIONS = ("bases", "packages", "artifacts", "wheels", "keyrings", "frameworks")
+SECTIONS = ("bases", "packages", "artifacts", "wheels", "keyrings", "frameworks", "environments")
 """The parts of a lock that have entries."""
 _ORIGIN = ("from", "resolved")
 _BASE = ("digest", "platforms", "provides", *_ORIGIN, "epoch", "note")
@@ -84,6 +85,7 @@ def _read(document: Document) -> Lock:
         {text: _wheel(**_fields(entry)) for text, entry in data["wheels"].items()},
         {name: LockedKeyring(**_fields(k)) for name, k in data.get("keyrings", {}).items()},
         {name: _framework(**_fields(f)) for name, f in data.get("frameworks", {}).items()},
+        {name: _environment(**_fields(e)) for name, e in data.get("environments", {}).items()},
         {
             (section, key): document.position((section, key), key=True)
             for section in SECTIONS
@@ -170,8 +172,9 @@ def dump(lock: Lock) -> str:
         "wheels": {text: _plain_wheel(w) for text, w in sorted(lock.wheels.items())},
         "keyrings": {name: _plain(k, _KEYRING) for name, k in sorted(lock.keyrings.items())},
         "frameworks": {name: _plain_framework(f) for name, f in sorted(lock.frameworks.items())},
+        "environments": {n: _plain_environment(e) for n, e in sorted(lock.environments.items())},
     }
-    for optional in ("selection", "keyrings", "frameworks"):
+    for optional in ("selection", "keyrings", "frameworks", "environments"):
         if not plain[optional]:
             del plain[optional]
     body: str = yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
@@ -267,3 +270,24 @@ def _framework(
     requires: Iterable[str], pythons: Iterable[str] = (), **said: Any
 ) -> LockedFramework:
     return LockedFramework(**said, requires=tuple(requires), pythons=tuple(pythons))
+
+
+def _plain_environment(environment: LockedEnvironment) -> Json:
+    """Each wheel is a line: its name, its SHA-256, its size in bytes (0 when unknown)."""
+    files = {
+        platform: _Block("".join(f"{name} {sha256} {size}\n" for name, sha256, size in wheels))
+        for platform, wheels in sorted(environment.files.items())
+    }
+    plain = {"requirements": list(environment.requirements), "python": environment.python}
+    return plain | _plain(environment, _ORIGIN) | {"wheels": files}
+
+
+def _environment(
+    requirements: Iterable[str], wheels: Mapping[str, str], **said: Any
+) -> LockedEnvironment:
+    rows = {p: [line.split(" ") for line in text.splitlines()] for p, text in wheels.items()}
+    files = {
+        platform: tuple((name, sha256, int(size)) for name, sha256, size in lines)
+        for platform, lines in rows.items()
+    }
+    return LockedEnvironment(tuple(requirements), files=files, **said)

@@ -117,6 +117,23 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Environment:
+    """Python packages that a family asks for, on the Pythons (`3.13`) and the glibc (`2.41`) that
+    wheels are chosen by.
+    """
+
+    family: str
+    requirements: tuple[str, ...]
+    python: str
+    glibc: str
+
+    @property
+    def key(self) -> str:
+        """Its name in the lock."""
+        return f"{self.family} python{self.python} glibc{self.glibc}"
+
+
+@dataclass(frozen=True)
 class VendorPackages:
     """What a component's vendor has as packages, installed in the stage `base`."""
 
@@ -148,6 +165,8 @@ class Needs:
     wheels: dict[str, Wheel] = field(default_factory=dict)
     repositories: dict[str, Repository] = field(default_factory=dict)
     frameworks: dict[str, None] = field(default_factory=dict)
+    environments: dict[str, tuple[Environment, set[str]]] = field(default_factory=dict)
+    """Name -> an environment, and its platforms."""
     asked_by: dict[tuple[str, ...], Chosen] = field(default_factory=dict)
     """Section and name of an entry (`artifacts`, URL; `packages`, base, names...) -> the first
     component that asks for it; packages of an image itself have none.
@@ -184,5 +203,10 @@ class Needs:
             }
         if self.frameworks:
             plain["frameworks"] = sorted(self.frameworks)
+        if self.environments:
+            plain["environments"] = {
+                name: [one.requirements, sorted(platforms)]
+                for name, (one, platforms) in sorted(self.environments.items())
+            }
         canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

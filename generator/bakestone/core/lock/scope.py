@@ -29,6 +29,7 @@ class Scope:
     artifacts: set[str] = field(default_factory=set)
     keyrings: set[str] = field(default_factory=set)
     frameworks: set[str] = field(default_factory=set)
+    environments: set[str] = field(default_factory=set)
 
     @staticmethod
     def of(needs: Needs) -> Scope:
@@ -39,6 +40,7 @@ class Scope:
             set(needs.artifacts),
             set(needs.repositories),
             set(needs.frameworks),
+            set(needs.environments),
         )
 
     def __ior__(self, other: Scope) -> Scope:
@@ -47,6 +49,7 @@ class Scope:
         self.artifacts |= other.artifacts
         self.keyrings |= other.keyrings
         self.frameworks |= other.frameworks
+        self.environments |= other.environments
         return self
 
 

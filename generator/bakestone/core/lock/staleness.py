@@ -50,7 +50,7 @@ def stale(lock: Lock, needs: Needs, path: Path, now: datetime, site: SiteSays) -
     The entries are looked at even when the input hash fits: one that was taken out or altered by
     hand is told too.
     """
-    sections = (_bases, _packages, _artifacts, _wheels, _keyrings, _frameworks)
+    sections = (_bases, _packages, _artifacts, _wheels, _keyrings, _frameworks, _environments)
     changes = [change for section in sections for change in section(lock, needs)]
     doubts = trust.doubts(lock, needs, now, site)
     texts = list(_told(changes, lock))
@@ -259,6 +259,31 @@ def _keyrings(lock: Lock, needs: Needs) -> Iterator[_Change]:
     for name in lock.keyrings:
         if name not in needs.repositories:
             yield _Change(("keyrings", name), f"the keyring {name} is no longer used", gone=True)
+
+
+def _environments(lock: Lock, needs: Needs) -> Iterator[_Change]:
+    for name, (wanted, platforms) in needs.environments.items():
+        entry = ("environments", name)
+        locked = lock.environments.get(name)
+        if locked is None:
+            yield _Change(entry, f"the environment {name} is not in it")
+            continue
+        come = sorted({*wanted.requirements} - {*locked.requirements})
+        gone = sorted({*locked.requirements} - {*wanted.requirements})
+        for texts, what in ((come, "not in it"), (gone, "no longer asked for")):
+            if texts:
+                verb = "is" if len(texts) == 1 else "are"
+                text = f"of the environment {name} {_names(texts)} {verb} {what}"
+                yield _Change(entry, text)
+        missing = sorted(platforms - locked.files.keys())
+        if missing:
+            there = ", ".join(sorted(locked.files))
+            text = f"the environment {name} is in it for {there}, and not for {', '.join(missing)}"
+            yield _Change(entry, text)
+    for name in lock.environments:
+        if name not in needs.environments:
+            text = f"the environment {name} is no longer used"
+            yield _Change(("environments", name), text, gone=True)
 
 
 def _frameworks(lock: Lock, needs: Needs) -> Iterator[_Change]:

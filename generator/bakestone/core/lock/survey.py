@@ -14,6 +14,7 @@ from bakestone.core.lock.lock import LockedBase
 from bakestone.core.lock.needs import (
     Artifact,
     Distro,
+    Environment,
     Keyrings,
     Needs,
     PackageSet,
@@ -22,12 +23,17 @@ from bakestone.core.lock.needs import (
     Wheel,
 )
 from bakestone.core.matrix.checks import profiles
+from bakestone.core.matrix.conditions import own_python, python
 from bakestone.core.matrix.methods import FETCHED
 from bakestone.core.matrix.variant import DEVEL, Chosen, Variant, slot_rank
 from bakestone.errors import fail
 
 WHEEL_TOOLS = ("ca-certificates", "python3-pip")
 """Distro packages of the stage in which wheels are unpacked."""
+PYTHON = "python3"
+"""The distros' package of their own Python, which an environment is made of where the image has no
+other.
+"""
 KEYRING_BUILDER = "debian@12"
 """The distro on which keyrings of vendors' repositories are made: one gpg for all of them."""
 KEYRING_TOOLS = ("gnupg",)
@@ -60,6 +66,11 @@ def collect(variants: Iterable[Variant], library: Library, survey: Survey | None
             _add_packages(needs, variant, keyrings.builder, keyrings.packages)
             needs.repositories.update({r.name: r for r in keyrings.repositories})
         needs.frameworks.update(dict.fromkeys(variant.family.frameworks))
+        if environment := environment_of(variant):
+            known = needs.environments.setdefault(environment.key, (environment, set()))
+            known[1].update(variant.platforms)
+            wheels = survey.wheel_packages(variant)
+            _add_packages(needs, variant, variant.distro.version.base, wheels)
         for stage in survey.stages(variant):
             if id(stage) not in seen:
                 seen.add(id(stage))
@@ -86,11 +97,19 @@ class Survey:
             for c in variant.slots.values()
         )
         role = variant.role
-        key = (variant.family.packages, variant.base.ref, variant.distro.text, asking, role)
+        packages = (variant.family.packages, variant.family.content.python is not None)
+        key = (packages, variant.base.ref, variant.distro.text, asking, role)
         if key not in self._packages:
-            names = tuple(sorted(profiles.packages(variant.family, variant.slots, role)))
+            wanted = profiles.packages(variant.family, variant.slots, role)
+            if variant.family.content.python and not own_python(variant.slots):
+                wanted = {*wanted, PYTHON}
+            names = tuple(sorted(wanted))
             self._packages[key] = PackageSet(variant.base.ref, _own_distro(variant), names)
         return self._packages[key]
+
+    def wheel_packages(self, variant: Variant) -> PackageSet:
+        """What wheels are fetched with, on a variant's distro."""
+        return PackageSet(variant.distro.version.base.ref, _own_distro(variant), WHEEL_TOOLS)
 
     def stages(self, variant: Variant) -> list[Stage]:
         """One for each component with files of its own, in the order of the slots."""
@@ -119,6 +138,17 @@ class Survey:
         base = distro.version.base
         packages = PackageSet(base.ref, distro, KEYRING_TOOLS)
         return Keyrings(base, packages, tuple(used[name] for name in sorted(used)))
+
+
+def environment_of(variant: Variant) -> Environment | None:
+    """The Python packages that a variant's family asks for, on this variant's Python; None where it
+    asks for none.
+    """
+    own, minor = variant.family.content.python, python(variant.slots)
+    glibc = variant.distro.known("glibc")
+    if own is None or minor is None or glibc is None:  # the matrix was checked
+        return None
+    return Environment(variant.family.name, own.requirements, minor, glibc)
 
 
 def _entries_of(stage: Stage) -> Iterator[tuple[str, ...]]:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bakestone.core.library.version import Base
+from bakestone.core.lock.environments import choose, project_and_version, requirement_name
 from bakestone.core.lock.lock import (
     LIBRARY,
     REGISTRY,
     Lock,
     LockedBase,
+    LockedEnvironment,
     LockedPackages,
     LockedWheel,
 )
-from bakestone.core.lock.needs import Distro, Needs, Wheel
+from bakestone.core.lock.needs import Distro, Environment, Needs, Wheel
 
 AHEAD = timedelta(days=1)
 """How far a clock may be behind that of the machine that wrote a lock."""
@@ -69,6 +71,10 @@ def doubts(lock: Lock, needs: Needs, now: datetime, site: Callable[[Distro], str
     for key, wheel in needs.wheels.items():
         if key in lock.wheels:
             found += (Doubt(("wheels", key), text) for text in _wheel(lock.wheels[key], wheel))
+    for name, (environment, _) in needs.environments.items():
+        if name in lock.environments:
+            texts = _environment(lock.environments[name], environment)
+            found += (Doubt(("environments", name), text) for text in texts)
     return found
 
 
@@ -80,6 +86,7 @@ def _times(lock: Lock, now: datetime) -> Iterator[Doubt]:
         "wheels": lock.wheels,
         "keyrings": lock.keyrings,
         "frameworks": lock.frameworks,
+        "environments": lock.environments,
     }
     for section, entries in sections.items():
         for name, entry in entries.items():
@@ -159,6 +166,27 @@ def _wheel(locked: LockedWheel, wheel: Wheel) -> Iterator[str]:
         if (name, checksum) == (filename, sha256) and said != size
     }
     yield from found
+
+
+def _environment(locked: LockedEnvironment, wanted: Environment) -> Iterator[str]:
+    """Wheels that cannot be there: for another Python or platform, two of one project, and none of
+    a project that is asked for.
+    """
+    if locked.python != wanted.python:
+        yield f"the image's Python is {wanted.python}, and it says {locked.python}"
+    for platform, files in locked.files.items():
+        seen: dict[str, str] = {}
+        for filename, _, _ in files:
+            name, _ = project_and_version(filename)
+            if name in seen:
+                yield f"for {platform} there are two wheels of {name}"
+            seen[name] = filename
+            if not choose([filename], wanted.python, wanted.glibc, platform):
+                yield f"{filename} does not fit Python {wanted.python} on {platform}"
+        for text in wanted.requirements:
+            name = requirement_name(text)
+            if " ; " not in text and name not in seen:
+                yield f"{name} is asked for, and there is no wheel of it for {platform}"
 
 
 def _closures(locked: LockedPackages) -> Iterator[str]:

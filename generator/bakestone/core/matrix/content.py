@@ -4,12 +4,15 @@ files, steps, and how a container begins.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from bakestone.errors import Position
 
 MAX_FILE = 64 * 1024
 """Bytes of one of a team's files: it stands in the Dockerfile, where people read it."""
+PREFIX = "/opt/environment"
+"""Where an environment of Python is unless a family says otherwise."""
 MAX_FILES = 1024 * 1024
 """Bytes of all files of a family."""
 
@@ -40,6 +43,23 @@ class OwnStep:
 
 
 @dataclass(frozen=True)
+class OwnPython:
+    """Python packages in an environment of their own: requirements in pip's words, sorted, each
+    once; where it is, and whether it is the user's.
+    """
+
+    requirements: tuple[str, ...]
+    prefix: str
+    of_user: bool
+    where: Position = field(compare=False)
+
+    @property
+    def identity(self) -> str:
+        """12 hex digits over what is asked for, by which the inventory knows it."""
+        return hashlib.sha256("\n".join(self.requirements).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
 class Content:
     """All of it; what is empty, or None, was not said. `places` has where each key was said, and
     each variable and label, as (`env`, NAME).
@@ -55,3 +75,4 @@ class Content:
     files: tuple[OwnFile, ...] = ()
     steps: tuple[OwnStep, ...] = ()
     places: dict[tuple[str, ...], Position] = field(default_factory=dict, compare=False)
+    python: OwnPython | None = None

@@ -139,7 +139,8 @@ class Expansion:
         self.excluded: list[Excluded] = []
         self.findings: list[Finding] = []
         self.names = Names(family)
-        self.own = bool(family.content.env or family.content.files)
+        own = family.content
+        self.own = bool(own.env or own.files or own.python)
         self._kept: list[tuple[_Slots, Settled, Position | None]] = []
         self._told: set[str] = set()
         self._decisions: methods.Decisions = {}

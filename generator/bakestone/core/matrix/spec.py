@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from itertools import starmap
@@ -15,8 +15,8 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json, Path_
 from bakestone.core.library.own_base import OwnBase
-from bakestone.core.matrix import gpus
-from bakestone.core.matrix.content import MAX_FILE, Content, OwnFile, OwnStep
+from bakestone.core.matrix import gpus, requirements
+from bakestone.core.matrix.content import MAX_FILE, PREFIX, Content, OwnFile, OwnPython, OwnStep
 from bakestone.errors import BakestoneError, Finding, Position, read_bytes
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -24,6 +24,8 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 DEFAULT_NAME_SLOTS = ("mpi", "cuda", "cudnn", "rocm", "distro")
 _OWN = ("name", "description", "suffix")
 """What a family has from no other."""
+MAX_REQUIREMENTS = 500
+"""Requirements of one environment of Python; what they bring is not among these."""
 OPTIONS = "with"
 """The key of a value that has a component with options: `{openmpi: "5.0.10", with: [fortran]}`."""
 
@@ -389,23 +391,64 @@ class _Reader:
             tuple(starmap(self.file, _nearest(farthest_first["files"], "to"))),
             tuple(starmap(self.step, _nearest(farthest_first["run"], "name"))),
             places,
+            python=self.python(said),
         )
 
+    def python(self, said: _Said) -> OwnPython | None:
+        """The environment of Python that is said first: what `packages` lists and the file has."""
+        found = said.nearest("python")
+        if found is None:
+            return None
+        at, data = found
+        wanted: dict[str, None] = {}
+        listed = [((*at, "packages", n), t) for n, t in enumerate(data.get("packages", []))]
+        for place, text in listed:
+            try:
+                wanted[requirements.normal(text)] = None
+            except BakestoneError as problem:
+                self.found(problem, self.position(place))
+        if "requirements" in data:
+            name, where = data["requirements"], self.position((*at, "requirements"))
+            content = self.bytes_of(name, where)
+            try:
+                for line, text in requirements.of_file(name, content):
+                    wanted[requirements.listed(name, line, text)] = None
+            except BakestoneError as problem:
+                self.found(problem, where)
+            if content and not wanted and not self.findings:
+                hint = "write a line for each package, or take it out"
+                self.findings.append(Finding(f"{name} asks for no package", hint, where))
+        if len(wanted) > MAX_REQUIREMENTS:
+            why = f"an environment of {len(wanted)} requirements"
+            hint = f"{MAX_REQUIREMENTS} at most; what they bring is locked without being named"
+            self.findings.append(Finding(why, hint, self.position(at)))
+        prefix, of_user = data.get("prefix", PREFIX), data.get("owner") == "user"
+        return OwnPython(tuple(sorted(wanted)), prefix, of_user, self.position(at, key=True))
+
+    def found(self, problem: BakestoneError, where: Position) -> None:
+        """What is wrong with a value, at its place."""
+        self.findings += [replace(finding, where=where) for finding in problem.findings]
+
     def file(self, at: Path_, entry: Json) -> OwnFile:
-        where, content = self.position((*at, "from")), b""
-        path = self.folder / entry["from"]
+        where = self.position((*at, "from"))
+        content = self.bytes_of(entry["from"], where)
+        mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
+        return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
+
+    def bytes_of(self, name: str, where: Position) -> bytes:
+        """A file of the repository; a finding, and nothing, where it cannot be taken."""
+        path = self.folder / name
         try:
             if path not in self.files:  # many families may have it
                 self.files[path] = read_bytes(path, "the file", limit=MAX_FILE, within=self.folder)
-            content = self.files[path]
+            return self.files[path]
         except BakestoneError as problem:
             (found,) = problem.findings
             said = found.message.replace(f"{self.folder}/", "")
             said = said.replace(str(self.folder), "the folder of images.yaml")
             hint = found.hint or "its path begins in the folder of images.yaml"
             self.findings.append(Finding(said, hint, where))
-        mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
-        return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
+            return b""
 
     def step(self, at: Path_, entry: Json) -> OwnStep:
         network = entry.get("network", False)

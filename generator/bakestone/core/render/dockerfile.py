@@ -12,11 +12,11 @@ from bakestone.core.library.catalog import Library
 from bakestone.core.library.version import Base
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import Artifact, PackageSet, Stage, VendorPackages
-from bakestone.core.lock.survey import WHEEL_TOOLS, Survey
-from bakestone.core.matrix.conditions import python
+from bakestone.core.lock.survey import WHEEL_TOOLS, Survey, environment_of
+from bakestone.core.matrix.conditions import own_python, python
 from bakestone.core.matrix.spec import User
 from bakestone.core.matrix.variant import DEVEL, INHERITED, Chosen, Variant, slot_rank
-from bakestone.core.render import content
+from bakestone.core.render import content, virtualenv
 from bakestone.core.render.bakefile import epoch
 from bakestone.core.render.environment import Environments, labels, seen, stage_context
 from bakestone.core.render.frames import ToolStages, heredocs, mounted, pairs, tools
@@ -59,10 +59,14 @@ class Renderer:
         """
         whole = variant.devel
         found, base, made, measured = self._built(whole)
-        image = self._image(whole, base, made.values())
+        own, about = self._virtualenv(variant, base, made)
+        found |= dict.fromkeys(own)
+        image = self._image(whole, base, [*made.values(), *own[-1:]])
         named = self._environments.named(variant)
         if variant is whole:
-            gate = self._measures.gate(variant, image, measured, named)
+            if about:
+                found[about] = None
+            gate = self._measures.gate(variant, image, measured, named, environment=about)
             return (*found, image, gate, self._last(variant, image, gate))
         programs = self._measures.programs(whole, image, measured)
         before = self._base(variant)
@@ -76,8 +80,13 @@ class Renderer:
                 stages.append(self._measures.listed(chosen, stages[-1], lean[slot][-1]))
             found |= dict.fromkeys(stages)
             measures[slot] = stages[-1]
-        small = self._image(variant, before[-1], [stages[-1] for stages in lean.values()])
-        gate = self._measures.gate(variant, small, measures, named, programs)
+        own, about = self._virtualenv(
+            variant, before[-1], {slot: stages[-1] for slot, stages in lean.items()}
+        )
+        found |= dict.fromkeys((*own, *([about] if about else [])))
+        lean_ones = [stages[-1] for stages in lean.values()]
+        small = self._image(variant, before[-1], [*lean_ones, *own[-1:]])
+        gate = self._measures.gate(variant, small, measures, named, programs, about)
         return (*found, image, programs, small, gate, self._last(variant, small, gate))
 
     def _built(
@@ -107,6 +116,36 @@ class Renderer:
             made[slot] = last
         found |= dict.fromkeys((*content.stages(variant.family.content), GATE))
         return found, base, made, measured
+
+    def _virtualenv(
+        self, variant: Variant, base: RenderedStage, made: Mapping[str, RenderedStage]
+    ) -> tuple[tuple[RenderedStage, ...], RenderedStage | None]:
+        """The stages of the family's Python packages, the last of which is copied into the image,
+        and the one that they are measured with; none where it asks for none.
+        """
+        own, wanted = variant.family.content.python, environment_of(variant)
+        if own is None or wanted is None:
+            return (), None
+        platforms = variant.platforms
+        environment = virtualenv.locked(wanted, self.lock, platforms)
+        python = made.get(own_python(variant.slots))
+        key = ("environment", variant.family.name, wanted, own, platforms, base, python)
+        if key not in self._known:
+            packages = self._survey.wheel_packages(variant)
+            builder = self._builder(variant.distro.version.base, packages, variant, "pip")
+            slot = own_python(variant.slots)
+            marks = (
+                *_platform_marks(variant),
+                *([_mark(variant.slots[slot])] if slot else []),
+                _mark(variant.distro),
+            )
+            fetched = virtualenv.fetched(environment, platforms, builder[-1], builder[0], marks)
+            made_of = (own, variant, base, python, fetched[-1], environment)
+            last = virtualenv.installed(*made_of).marked(_base_marks(variant))
+            about = virtualenv.measured(own, environment, platforms, last)
+            self._known[key] = (*builder, *fetched, virtualenv.TOOLS, last, about)
+        *stages, about = self._known[key]
+        return tuple(stages), about
 
     def _without_development(
         self, stage: RenderedStage, variant: Variant, slot: str

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from bakestone.core.documents import template
 from bakestone.core.lock.lock import Lock
+from bakestone.core.matrix.checks.environments import VARIABLE
 from bakestone.core.matrix.checks.terms import accepted
 from bakestone.core.matrix.conditions import own_python, python
 from bakestone.core.matrix.variant import DEVEL, Chosen, Variant
@@ -40,7 +41,8 @@ class Environments:
         """The same as an ENV has it; variants whose components set the same have one text."""
         own = (c for c in variant.filled if not c.of_distro)
         settings = (id(self._of_component(chosen, variant)) for chosen in own)
-        key = (variant.base.ref, variant.distro.text, *settings)
+        own_python = variant.family.content.python
+        key = (variant.base.ref, variant.distro.text, own_python and own_python.prefix, *settings)
         if key not in self._texts:
             self._texts[key] = pairs(self.of(variant), "ENV")
         return self._texts[key]
@@ -54,6 +56,9 @@ class Environments:
             environment |= variables
             for kind, found in paths.items():
                 found += [p for p in added[kind] if p not in found]
+        if own := variant.family.content.python:
+            environment[VARIABLE] = own.prefix
+            paths["path"].insert(0, f"{own.prefix}/bin")
         own_base = variant.base.ref == variant.distro.version.base.ref
         environment["PATH"] = ":".join([*paths["path"], _SYSTEM_PATH if own_base else "${PATH}"])
         if paths["library_path"]:
@@ -70,6 +75,7 @@ class Environments:
         key = (*map(id, settings),)  # those that are alike are one object
         if key not in self._named:
             found = {name for _, _, names in settings for name in names}
+            found |= {f"{own.prefix}/bin"} if (own := variant.family.content.python) else set()
             above = {str(folder) for name in found for folder in PurePosixPath(name).parents}
             self._named[key] = (*sorted(found - above),)
         return self._named[key]

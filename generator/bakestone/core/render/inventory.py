@@ -20,6 +20,8 @@ STRANGER = "4242:4242"
 """A user and a group that no image knows: what holds for it holds for any other, as Kubernetes and
 OpenShift hand them out.
 """
+ENVIRONMENT = "environment"
+"""What the inventory calls a family's Python packages."""
 PROGRAMS = "tmp/programs"
 """Where a stage has the programs that were compiled to measure with."""
 BUILD = "build.sh"
@@ -97,15 +99,22 @@ class Measures:
         measures: Mapping[str, RenderedStage],
         named: Sequence[str],
         programs: RenderedStage | None = None,
+        environment: RenderedStage | None = None,
     ) -> RenderedStage:
         """The stage that measures a variant; it fails where a value is another than expected, or
         one of the files and folders that are `named` in its environment is not there.
 
-        `programs` is the stage with what was compiled elsewhere, for an image without compilers.
+        `programs` is the stage with what was compiled elsewhere, for an image without compilers;
+        `environment` the one that the family's Python packages are measured with.
         """
         tools = mounted(GATE.reference)
         mounts = {slot: mounted(s.reference, f"/measure/{slot}") for slot, s in measures.items()}
         asked = [s for s in measures if CONTRACT in variant.slots[s].component.programs]
+        slots = [*measures]
+        if environment:
+            mounts[ENVIRONMENT] = mounted(environment.reference, f"/measure/{ENVIRONMENT}")
+            asked.append(ENVIRONMENT)
+            slots.append(ENVIRONMENT)
         # as words, not in the environment: a base's own ENV may have a ROLE as well
         role = [f"--role {variant.role}"] if variant.role != DEVEL else []
         there = [f'--named "{" ".join(named)}"'] if named else []
@@ -127,7 +136,7 @@ class Measures:
         inventory = _run(
             [tools, *made, *mounts.values()],
             "inventory.sh",
-            [variant.name, own, *role, *settings, *measures],
+            [variant.name, own, *role, *settings, *slots],
             ["env -u HOME"],
         )
         text = f"FROM {image.reference} AS {SELF}\nUSER {STRANGER}\n{contract}"

@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Variant, slot_rank
+from bakestone.core.render.inventory import ENVIRONMENT
 
 Json = dict[str, object]
 """A JSON object, as it was read."""
@@ -40,7 +42,7 @@ class MeasuredPart:
     values: Mapping[str, str]
 
 
-class DoubleKey(ValueError):
+class DoubleKeyError(ValueError):
     """An object says something twice."""
 
 
@@ -49,14 +51,23 @@ def expectations(variant: Variant) -> tuple[Expected, ...]:
     return tuple(
         Expected(chosen.slot, chosen.component.name, chosen.version.version, variant.asked(chosen))
         for chosen in sorted(variant.slots.values(), key=lambda c: slot_rank(c.slot))
-    )
+    ) + _environment(variant)
+
+
+def _environment(variant: Variant) -> tuple[Expected, ...]:
+    """The same of the family's Python packages, where it asks for some."""
+    own, minor = variant.family.content.python, python(variant.slots)
+    if own is None or minor is None:
+        return ()
+    measure = (("version", minor),)
+    return (Expected(ENVIRONMENT, ENVIRONMENT, own.identity, measure),)
 
 
 def parse(content: bytes | str) -> Json:
     """An inventory.json of good shape. Raises `ValueError` with a reason for people."""
     try:
         found = json.loads(content, object_pairs_hook=_once)
-    except DoubleKey:
+    except DoubleKeyError:
         raise
     except (ValueError, RecursionError) as problem:
         raise ValueError("it is not JSON") from problem
@@ -129,5 +140,5 @@ def _once(pairs: list[tuple[str, object]]) -> Json:
     """A JSON object, each key of which comes once: readers differ in which of two they take."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise DoubleKey("it has a key twice")
+        raise DoubleKeyError("it has a key twice")
     return found

@@ -175,6 +175,9 @@ class _Examination:
         for key, (wheel, users) in plan.wheels.items():
             same = partial(self.wheels.check, wheel, lock.wheels[key], users, deep=deep)
             yield Check("wheel", key, users.names, same)
+        for key, (_, users) in plan.environments.items():
+            whole_of = partial(self.wheels.environment, lock.environments[key], users, deep=deep)
+            yield Check("environment", key, users.names, whole_of)
         asked = dict.fromkeys(f for v in plan.variants for f in v.family.frameworks)
         for name in (name for name in asked if name in lock.frameworks):
             users_of = tuple(v.name for v in plan.variants if name in v.family.frameworks)
@@ -241,10 +244,13 @@ class _Examination:
         say it is.
         """
         wheels = (self.lock.wheels[key].files.values() for key in self.plan.wheels)
+        locked = (self.lock.environments[key].files for key in self.plan.environments)
+        environments = [max(files.values(), key=len, default=()) for files in locked]
         fetched = (
             sum(self.bases.sizes.values())
             + sum(self.lock.artifacts[url].size for url in self.plan.artifacts)
             + sum(max((size for _, _, size in several), default=0) for several in wheels)
+            + sum(size for files in environments for _, _, size in files)
         )
         folder, free = self.world.folder, self.world.free
         disk = partial(machine.disk, self.machine.root, folder, fetched, free)

@@ -16,13 +16,13 @@ LEFT_OVER = "left over"
 """What no build needs any more: told, but no reason to end with anything but 0."""
 STATES = (BROKEN, ENVIRONMENTAL, UNCHECKED, LEFT_OVER)
 PINS = (
-    *("lock", "base", "file", "wheel", "framework", "package", "snapshot", "repository", "key"),
-    "engine",
+    *("lock", "base", "file", "wheel", "environment", "framework", "package", "snapshot"),
+    *("repository", "key", "engine"),
 )
 """Of checks of what the lock says; an engine asks package managers inside the bases."""
 KINDS = (
-    *("lock", "dockerfile", "base", "file", "wheel", "framework", "package", "snapshot"),
-    *("repository", "key", "engine", "registry", "release", "disk", "clock"),
+    *("lock", "dockerfile", "base", "file", "wheel", "environment", "framework", "package"),
+    *("snapshot", "repository", "key", "engine", "registry", "release", "disk", "clock"),
 )
 """Of checks, in the order of the report: pins first, then this machine and its accounts."""
 NETWORK = "network"

@@ -30,6 +30,7 @@ from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
     LockedBase,
+    LockedEnvironment,
     LockedFramework,
     LockedKeyring,
     LockedPackages,
@@ -40,14 +41,20 @@ from bakestone.core.lock.scope import Scope
 from bakestone.core.lock.survey import keyring_origin
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError
-from bakestone.jobs.lock import archives, bases, keys, packages, snapshot
+from bakestone.jobs.lock import archives, bases, environments, keys, packages, snapshot
 from bakestone.jobs.lock.archives import Archive
 from bakestone.jobs.lock.journal import Journal
 from bakestone.jobs.lock.packages import WantedPackages
 from bakestone.project import Project
 
 _Entry = TypeVar(
-    "_Entry", LockedArtifact, LockedFramework, LockedKeyring, LockedPackages, LockedWheel
+    "_Entry",
+    LockedArtifact,
+    LockedEnvironment,
+    LockedFramework,
+    LockedKeyring,
+    LockedPackages,
+    LockedWheel,
 )
 
 
@@ -92,6 +99,7 @@ class Entries:
             },
             keyrings=self._keyrings(wanted),
             frameworks=self._frameworks(wanted),
+            environments=self._environments(wanted),
         )
 
     def _bases(self, wanted: Needs) -> dict[str, LockedBase]:
@@ -381,6 +389,37 @@ class Entries:
                 self.now,
             )
             found[name] = _as_before(entry, old.get(name))
+        return found
+
+    def _environments(self, wanted: Needs) -> dict[str, LockedEnvironment]:
+        """The wheels of environments of Python. What is locked stays until `--update`; when
+        something else is asked for, the versions stay that still fit.
+        """
+        old, found, todo = self.old.environments, {}, []
+        for name, (environment, platforms) in wanted.environments.items():
+            before = old.get(name)
+            same = before and before.requirements == environment.requirements
+            if before and same and platforms <= before.files.keys():
+                files = {p: wheels for p, wheels in before.files.items() if p in platforms}
+                found[name] = replace(before, files=files)
+            if name not in found or name in self.again.environments:
+                todo.append(name)
+        self.asked += len(todo)
+        site = self.project.site
+        index = Pages(site, Asker(Session(site)))
+
+        def one(name: str) -> LockedEnvironment:
+            environment, platforms = wanted.environments[name]
+            before = None if name in self.again.environments else old.get(name)
+            return environments.resolve(environment, platforms, before, index, self.now)
+
+        for name, answer in in_parallel(one, todo):
+            if isinstance(answer, BakestoneError):
+                self.problems[name] = answer
+                continue
+            found[name] = _as_before(answer, old.get(name))
+            wheels = max(map(len, answer.files.values()), default=0)
+            self.say(f"{name}: {count(wheels, 'wheel')} from the package index")
         return found
 
 

@@ -298,7 +298,7 @@ def test_families_that_extend_one_another_are_told(tmp_path: Path) -> None:
         ("command: [a]", "write `cmd`"),
         ("volumes: [/x]", "an image has no volumes"),
         ("ports: ['8080']", "write `expose`"),
-        ("pip: [numpy]", "a component"),
+        ("pip: [numpy]", "`python`"),
         ("tags: [latest]", "the name of its variant"),
     ],
 )

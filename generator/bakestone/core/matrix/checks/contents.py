@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from bakestone.core.matrix.content import MAX_FILES
+from bakestone.core.matrix.checks import environments
+from bakestone.core.matrix.content import MAX_FILES, PREFIX, OwnPython
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import Chosen, slot_context
 from bakestone.errors import Finding, Position
@@ -54,6 +55,8 @@ def check(family: Family) -> Iterator[Finding]:
             yield _twice(f"two files go to {one.path}", paths[one.path], one.where)
         paths.setdefault(one.path, one.where)
     yield from _start(family)
+    if content.python:
+        yield from _environment(content.python, paths)
     if sum(len(one.content) for one in content.files) > MAX_FILES:
         why = f"the files of the family {family.name} have more than {MAX_FILES} bytes in all"
         hint = "what is larger is a component, whose files have checksums"
@@ -63,6 +66,20 @@ def check(family: Family) -> Iterator[Finding]:
         if step.name in steps:
             yield _twice(f"two steps are named {step.name}", steps[step.name], step.where)
         steps.setdefault(step.name, step.where)
+
+
+def _environment(python: OwnPython, files: Mapping[str, Position]) -> Iterator[Finding]:
+    """Whether the environment of Python has a folder to itself."""
+    place, where = python.prefix, python.where
+    if _FLEETING.fullmatch(place) or _OURS.fullmatch(place):
+        yield _lost(place, where)
+    elif _SYSTEM.fullmatch(place) and not place.startswith(("/usr/local/", "/var/")):
+        why = f"{place} cannot be an environment of Python: it is the system's"
+        yield Finding(why, f"a folder of its own, such as {PREFIX}", where)
+    for path, there in files.items():
+        if f"{path}/".startswith(f"{place}/"):
+            why = f"{path} is below {place}, where the environment of Python is"
+            yield Finding(why, "what is measured there must be its own", there)
 
 
 def _start(family: Family) -> Iterator[Finding]:
@@ -80,6 +97,12 @@ def clashes(family: Family, slots: Mapping[str, Chosen]) -> Iterator[Finding]:
     """A finding for each variable that a component of a combination sets as well, and for each file
     below the folder of one.
     """
+    if family.content.python:
+        yield from environments.check(family.content.python, slots)
+        if environments.VARIABLE in family.content.env:
+            hint = "take it out of `env`: programs find the environment by it"
+            where = family.content.places["env", environments.VARIABLE]
+            yield Finding(f"`python` sets {environments.VARIABLE} itself", hint, where)
     context = slot_context(dict(slots))
     for chosen in slots.values():
         prefix = context[chosen.slot]["prefix"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bakestone.core.lock.environments import MACHINES
 from bakestone.core.lock.lock import Lock, LockedWheel
 from bakestone.core.lock.needs import Wheel
 from bakestone.core.render.frames import mounted
@@ -21,7 +22,6 @@ class PipStages:
 
 _CACHE = "--mount=type=cache,id=bakestone-wheels,target=/var/cache/bakestone-wheels"
 """Where wheels.sh keeps what it fetched: shared by all steps, as it links whole files only."""
-_MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 
 
 def requirements(wheels: Sequence[Wheel], lock: Lock, platforms: tuple[str, ...]) -> str:
@@ -50,11 +50,27 @@ def unpack(
         files = [_locked(wheel, lock, platforms) for wheel in wheels]
         for platform in platforms:
             calls[platform] += f" {python} {_platform_tags(files, platform)}".rstrip()
-    mounts = f"{mounted(stages.tools)} {mounted(stages.pins, '/pins')} {_CACHE}"
+    return _run(calls, stages.tools, stages.pins)
+
+
+def fetch(names: Mapping[str, Sequence[str]], python: str, tools: str, pins: str) -> str:
+    """The RUN that fetches the wheels of each platform to /wheels, as the stage `pins` lists them
+    in MACHINE.txt; `names` are the names of their files.
+    """
+    calls = {
+        platform: f"sh /tools/wheels.sh --fetch {python} {_tags(files)}".rstrip()
+        for platform, files in names.items()
+    }
+    return _run(calls, tools, pins)
+
+
+def _run(calls: Mapping[str, str], tools: str, pins: str) -> str:
+    """Platform -> what is run on it, as one RUN."""
+    mounts = f"{mounted(tools)} {mounted(pins, '/pins')} {_CACHE}"
     mounts += " --mount=type=secret,id=pip --mount=type=secret,id=ca"
-    lines = [calls[platforms[0]]]
-    if len(set(calls.values())) > 1:
-        cases = (f"{_MACHINES[platform]}) {call} ;;" for platform, call in calls.items())
+    lines = [*dict.fromkeys(calls.values())]
+    if len(lines) > 1:
+        cases = (f"{MACHINES[platform]}) {call} ;;" for platform, call in calls.items())
         lines = ['case "$(uname -m)" in', *cases, "esac"]
     return f"RUN {mounts} <<'EOF'\n# wheels\n" + "\n".join(lines) + "\nEOF\n"
 
@@ -70,11 +86,11 @@ def _platform_tags(wheels: Sequence[LockedWheel], platform: str) -> str:
     """The tags that pip is told to accept: it does not know that manylinux_2_28 runs what
     manylinux_2_17 does.
     """
+    return _tags(wheel.files[platform][0] for wheel in wheels)
+
+
+def _tags(filenames: Iterable[str]) -> str:
     from packaging.utils import parse_wheel_filename  # 20 ms, which few commands need
 
-    tags = {
-        tag.platform
-        for wheel in wheels
-        for tag in parse_wheel_filename(wheel.files[platform][0])[3]
-    }
+    tags = {tag.platform for name in filenames for tag in parse_wheel_filename(name)[3]}
     return " ".join(sorted(tags - {"any"}))

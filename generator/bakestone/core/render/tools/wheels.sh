@@ -1,10 +1,11 @@
-# wheels [PYTHON TAG...]: unpack the wheels of /pins/requirements.txt below /wheels; pip refuses one whose hash is not there.
-# With PYTHON (3.11) they go where that one looks for packages, whatever Python is here; TAGs are the platforms that pip
-# accepts, since it does not know that manylinux_2_28 runs what manylinux_2_17 does. Without, they go below /wheels as pip
-# would install them: `--target` drops their `data/lib`. What was fetched is kept by the builder, each wheel in a folder
-# named by its hash, so that a step that broke off goes on with what is missing. A kept wheel is compared here, and once more
-# by pip. pip's own cache would not do: from 23.1 on it installs what says of itself that it has the right hash.
+# wheels [--fetch] [PYTHON TAG...]: unpack the wheels of /pins/requirements.txt below /wheels, or put those of /pins/MACHINE.txt
+# there as they are; pip refuses one whose hash is not there. With PYTHON (3.11) they go where that one looks for packages; TAGs are
+# the platforms that pip accepts, since it does not know that manylinux_2_28 runs what manylinux_2_17 does. Without, they go where
+# pip would put them (`--target` drops `data/lib`). What was fetched is kept by the builder, each in a folder named by its hash, for
+# a step that broke off; it is compared here, and by pip: pip's own cache takes from 23.1 on what says of itself that it is right.
 set -eu
+list=/pins/requirements.txt where=--prefix=/wheels
+if [ "${1-}" = --fetch ]; then list=/pins/$(uname -m).txt && shift; fi
 if [ -f /run/secrets/pip ]; then export PIP_CONFIG_FILE=/run/secrets/pip; fi
 if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi
 export PIP_RESUME_RETRIES=5 # pip 25.1 and later fetch the rest of a wheel that broke off
@@ -13,7 +14,6 @@ mkdir -p "$kept"
 find "$kept" -maxdepth 1 -name 'run.*' -mmin +1440 -exec rm -rf {} + # of steps that were killed
 run=$(mktemp -d "$kept/run.XXXXXX")
 trap 'rm -rf "$run"' EXIT
-where=--prefix=/wheels
 if [ "$#" != 0 ]; then
   python=$1 && shift
   where=--target=/wheels/lib/python$python/site-packages tags=$*
@@ -53,7 +53,8 @@ while read -r line || [ -n "$line" ]; do
     mv "$wheel" "$run/"
   done
   rmdir "$run/new"
-done </pins/requirements.txt
+done <"$list"
+[ "$list" = /pins/requirements.txt ] || { mkdir /wheels && cp "$list" /wheels/requirements.txt && cp "$run"/*.whl /wheels && exit; }
 pip install "$@" "$where" --no-index --find-links "$run" --no-compile --root-user-action ignore --ignore-installed \
   -r /pins/requirements.txt
 # A file that two wheels bring is of whichever comes last; equal bytes lose nothing, and namespaces share their __init__.py.

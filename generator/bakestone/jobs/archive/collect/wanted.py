@@ -70,6 +70,14 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
         for platform in sorted(set(users.platforms) & set(files)):
             name, sha256, size = files[platform]
             blobs.append(ArchivedBlob(WHEEL, name, f"sha256:{sha256}", size, variants=users.names))
+    known = {blob.digest for blob in blobs}
+    for key, (_, users) in sorted(needed.environments.items()):
+        for platform in sorted(set(users.platforms) & set(lock.environments[key].files)):
+            for name, sha256, size in lock.environments[key].files[platform]:
+                if f"sha256:{sha256}" not in known:
+                    known.add(f"sha256:{sha256}")
+                    digest = f"sha256:{sha256}"
+                    blobs.append(ArchivedBlob(WHEEL, name, digest, size, variants=users.names))
     packages = [
         Packages(_on(platform, wanted), platform, users.names)
         for wanted, users in sorted(needed.sets.items(), key=lambda pair: _order(pair[0]))

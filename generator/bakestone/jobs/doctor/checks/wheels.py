@@ -10,7 +10,8 @@ from bakestone.clients.index.page import Listed, versions
 from bakestone.clients.index.pages import Pages
 from bakestone.clients.site.site import Site
 from bakestone.core.lock.demand import Users
-from bakestone.core.lock.lock import LockedWheel
+from bakestone.core.lock.environments import project_and_version
+from bakestone.core.lock.lock import LockedEnvironment, LockedWheel
 from bakestone.core.lock.needs import Wheel
 from bakestone.jobs.doctor.checks import files
 from bakestone.jobs.doctor.report import UNCHECKED, Trouble
@@ -32,19 +33,45 @@ class Wheels:
         self, wheel: Wheel, locked: LockedWheel, users: Users, *, deep: bool
     ) -> Iterator[Trouble]:
         """What is wrong with the files of a wheel. `deep` downloads them."""
+        yield from self._check(wheel.key, wheel.name, locked.files, users, deep=deep)
+
+    def environment(
+        self, locked: LockedEnvironment, users: Users, *, deep: bool
+    ) -> Iterator[Trouble]:
+        """The same of the wheels of an environment of Python."""
+        by_project: dict[str, dict[str, tuple[str, str, int]]] = {}
+        for platform, wheels in locked.files.items():
+            for wheel in wheels:
+                name, _ = project_and_version(wheel[0])
+                by_project.setdefault(name, {})[platform] = wheel
+        for name, theirs in sorted(by_project.items()):
+            found = list(self._check(name, name, theirs, users, deep=deep))
+            yield from (replace(trouble, what=trouble.what or name) for trouble in found)
+            if any(trouble.state == UNCHECKED for trouble in found):
+                return  # it will say the same of all others
+
+    def _check(
+        self,
+        what: str,
+        project: str,
+        locked: Mapping[str, tuple[str, str, int]],
+        users: Users,
+        *,
+        deep: bool,
+    ) -> Iterator[Trouble]:
         places = self.index.places()
         if not places.indexes and not places.links:
             why = "the site's pip configuration has no index, and its links lead to no server"
             yield Trouble(why, "give it an index-url", UNCHECKED)
             return
-        pages = self.index.of(wheel.name)
+        pages = self.index.of(project)
         for platform in users.platforms:
-            if platform in locked.files:  # else the lock is stale, which is a finding of its own
-                filename, sha256, size = locked.files[platform]
+            if platform in locked:  # else the lock is stale, which is a finding of its own
+                filename, sha256, size = locked[platform]
                 found = _listed(pages, filename, sha256)
                 if isinstance(found, Listed):
                     url, checksum = self.index.with_login(found.url), sha256 if deep else ""
-                    rows = files.check(wheel.key, url, size, self.asker, checksum)
+                    rows = files.check(what, url, size, self.asker, checksum)
                 else:
                     rows = [found]
                 yield from (replace(row, variants=users.on(platform)) for row in rows)
