@@ -109,7 +109,7 @@ def retire(yes: bool, release_path: Path | None, project: Project) -> None:
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.publish.retire import retire as take_away
 
-    known = project.matrix.names
+    known = project.matrix.tags
     path = release_path or project.release_path
     found = take_away(path, project.registry, known, Registry(project.site), remove=yes)
     build_view.retirements(found, removed=yes)

@@ -47,14 +47,15 @@ def outcome(found: Outcome, options: BuildOptions) -> None:
         return
     _images(found.images)
     _retired(found.retired, options.release)
-    if not built and not found.moved and not found.wrote:
+    if not (built or found.moved or found.aliased or found.wrote):
         count = len(found.images)
         where = f"{found.plan.registry} under their fingerprints"
         put_line(f"nothing to do: all {count} images are in {where}")
         return
     done = f"{built} built, {present} already there"
     if options.tags:
-        put_line(f"{done}, {len(found.moved)} floating tags moved; {options.release}")
+        more = f" and {len(found.aliased)} aliases" if found.aliased else ""
+        put_line(f"{done}, {len(found.moved)} floating tags{more} moved; {options.release}")
     else:
         put_line(f"{done}; no floating tag was asked for")
 
@@ -74,10 +75,13 @@ def _images(images: Iterable[ReleasedImage]) -> None:
     shown = table(folded=("image", "digest"))
     shown.add_column("MB", overflow="fold", justify="right")
     shown.add_column("measured", overflow="fold")
+    named = [image for image in images if image.aliases or image.dated]
     for image in images:
         size = f"{image.size / 1e6:.0f}"
         shown.add_row(image.floating, image.digest[:19], size, image.measured)
     put(shown)
+    for image in named:
+        put_line(f"{image.floating} is {', '.join([*image.aliases, *image.dated])} as well")
 
 
 def _retired(images: Sequence[ReleasedImage], path: Path) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +31,8 @@ class ReleasedImage:
     """A published image, as the registry has it.
 
     `size` is the compressed size of the first platform's layers in bytes, `layers` are these, with
-    digest, size and, where it is known, what they are.
+    digest, size and, where it is known, what they are. `aliases` are the tags that it has besides
+    its name, and that move as that does; `dated` those of the day, which never move.
     """
 
     name: str
@@ -45,6 +46,8 @@ class ReleasedImage:
     slots: Mapping[str, str]
     inventory: Json = field(repr=False)
     layers: tuple[Json, ...] = field(default=(), repr=False)
+    aliases: tuple[str, ...] = ()
+    dated: tuple[str, ...] = ()
 
     @property
     def pinned(self) -> str:
@@ -68,6 +71,7 @@ class ReleasedImage:
 
     def plain(self) -> Json:
         """As the file has it."""
+        more = {"aliases": self.aliases, "dated": self.dated, "layers": self.layers}
         return {
             "name": self.name,
             "family": self.family,
@@ -80,7 +84,7 @@ class ReleasedImage:
             "base": {"ref": self.base},
             "slots": dict(self.slots),
             "inventory": self.inventory,
-        } | ({"layers": list(self.layers)} if self.layers else {})
+        } | {key: list(values) for key, values in more.items() if values}
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,19 @@ def merged(
 
     The order is that of images.yaml; what is no longer there comes last.
     """
-    kept = before.images if before else ()
+    taken = {(image.family, tag) for image in images for tag in image.aliases}
+    kept = [_without(image, taken) for image in (before.images if before else ())]
     found = {(image.family, image.name): image for image in (*kept, *images)}
     rank = {key: number for number, key in enumerate(order)}
     names = sorted(found, key=lambda key: rank.get(key, len(rank)))
     return ReleaseRecord(registry, tuple(found[key] for key in names))
+
+
+def _without(image: ReleasedImage, taken: Container[tuple[str, str]]) -> ReleasedImage:
+    """An entry without the aliases that others of its family have now."""
+    return replace(
+        image, aliases=tuple(tag for tag in image.aliases if (image.family, tag) not in taken)
+    )
 
 
 def check_inventory(inventory: Json) -> None:
@@ -190,10 +202,12 @@ def _validator(part: str) -> Draft202012Validator:
 
 def _image(plain: Mapping[str, object]) -> ReleasedImage:
     """An entry whose shape was checked."""
-    others = ("base", "layers")
-    values = {n: plain[n] for n in ReleasedImage.__dataclass_fields__ if n not in others}
-    layers = plain.get("layers", [])
-    values["layers"] = tuple(layers) if isinstance(layers, list) else ()
+    lists = ("layers", "aliases", "dated")
+    names = ReleasedImage.__dataclass_fields__.keys() - {"base", *lists}
+    values = {name: plain[name] for name in names}
+    for name in lists:
+        listed = plain.get(name, [])
+        values[name] = tuple(listed) if isinstance(listed, list) else ()
     base = plain["base"]
     ref = str(base["ref"]) if isinstance(base, dict) else ""
     return ReleasedImage(**values, base=ref)  # type: ignore[arg-type]

@@ -119,7 +119,7 @@ class _Examination:
     def left_over(self, path: Path) -> list[Trouble]:
         """The images of a release whose variants are no longer in images.yaml."""
         record = release.read(path)
-        retired = release.retired(record, self.project.matrix.names) if record else []
+        retired = release.retired(record, self.project.matrix.tags) if record else []
         why = f"images.yaml no longer has {few([image.name for image in retired])}"
         names = tuple(image.floating for image in retired)
         hint = "their tags stay until `bakestone retire --yes` takes them away"
