@@ -19,7 +19,7 @@ from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.core.render.release import ReleasedImage
+from bakestone.core.render.release import ReleasedImage, RetiredTag
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
 from bakestone.jobs.publish import deliver, failures, moving, published, records
 from bakestone.jobs.publish.attest import index
@@ -56,8 +56,8 @@ class BuildOptions:
 class Outcome:
     """What became of each variant, by name, and of the release.
 
-    `images` are those of the release, when it was published; `retired` those of variants that
-    images.yaml no longer has, and whose tags are still there. `moved` are the variants whose
+    `images` are those of the release, when it was published; `retired` the tags that
+    images.yaml no longer has, and that are still there. `moved` are the variants whose
     floating tag moved, `aliased` the references of aliases that did, or were put.
     """
 
@@ -68,7 +68,7 @@ class Outcome:
     images: tuple[ReleasedImage, ...] = ()
     moved: tuple[str, ...] = ()
     wrote: bool = False
-    retired: tuple[ReleasedImage, ...] = ()
+    retired: tuple[RetiredTag, ...] = ()
     aliased: tuple[str, ...] = ()
 
     def raise_failures(self) -> None:
@@ -136,7 +136,9 @@ class _Run:
         """Find what the registry has under the fingerprints; it is believed when it agrees."""
         path, registry = self.options.release, self.plan.registry
         record = records.read(path, registry) if self.options.tags else release.read(path)
-        self.known = {(i.family, i.name): i for i in record.images} if record else {}
+        before = record.images if record else ()
+        # which tags it has now is said when they have moved
+        self.known = {(i.family, i.name): replace(i, aliases=(), dated=()) for i in before}
         asking = f"asking {registry} what it has of {len(self.plan.variants)} images"
         with patient(self.watcher.say, asking):
             for variant, image in in_parallel(self._find, self.plan.variants):
