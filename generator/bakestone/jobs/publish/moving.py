@@ -49,8 +49,9 @@ def move(
     known: Digests,
     registry: Registry,
 ) -> Tags:
-    """Put the tags of the day (`20261130`), then point all others at their images together, so that
-    the time in between is short. `known` is what is known of the names of variants.
+    """Point all tags at their images together, so that the time in between is short, then put those
+    of the day (`20261130`): they cannot be put right later. `known` is what is known of the names
+    of variants.
 
     Raises `BakestoneError` (exit 3) with every tag that the registry does not let move.
     """
@@ -65,13 +66,13 @@ def move(
     named = {image.floating: known[image.name] for image in images if image.name in known}
     asked = dict.fromkeys(one.reference for one in (*dated, *moving))
     there = named | registry.heads(one for one in asked if one not in named)
-    put, taken = _put_once(dated, there, registry)
     todo = [one for one in moving if there[one.reference] != one.image.digest]
     if refused := _put(todo, registry):
         findings = (finding for problem in refused.values() for finding in problem.findings)
         raise BakestoneError(sorted(findings, key=lambda f: f.message), ENVIRONMENT)
+    put, taken = _put_once(dated, there, registry)
     names = tuple(one.tag for one in todo if one.tag == one.image.name)
-    aliased = tuple(one.reference for one in (*put, *todo) if one.tag != one.image.name)
+    aliased = tuple(one.reference for one in (*todo, *put) if one.tag != one.image.name)
     return Tags(tuple(_having(images, taken)), names, aliased, _stays(taken, day))
 
 

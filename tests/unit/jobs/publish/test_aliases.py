@@ -224,6 +224,7 @@ def test_an_alias_that_may_not_move_is_named(team: Team) -> None:
     assert "does not let the tag base/mpi:latest move" in found.message
     assert "aliases of images move" in found.hint
     assert team.entries()[NEW]["dated"] == [f"{NEW}-20261130"], "the record is of the last release"
+    assert not any("20261201" in tag for tag in team.tags), "they could not be put right later"
 
 
 def test_an_alias_that_goes_to_another_variant_is_in_its_entry_alone(team: Team) -> None:
