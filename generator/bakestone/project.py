@@ -263,7 +263,7 @@ class Project:
         from bakestone.core.render.plan import BuildPlan, planned
 
         matrix, files, how = self.matrix, self.families, self.site.compression
-        none = BuildPlan((), self.registry, attest, matrix.names, self.lock, matrix.library, how)
+        none = BuildPlan((), self.registry, attest, matrix.tags, self.lock, matrix.library, how)
         return none.of(planned(v, files[v.family.name], self.path_of(v), none) for v in variants)
 
     def path_of(self, variant: Variant) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import tarfile
@@ -251,6 +252,58 @@ def test_a_variant_that_is_gone_is_named_and_retired(
     assert len(repository.fingerprints) == 2
     assert "greeting2.0-debian12" in repository.floating
     assert (code, len(repository.floating)) in ((0, 1), (3, 2))
+
+
+def test_further_tags_move_with_the_release_and_those_of_a_day_stay(
+    workspace: Workspace, vendor: FileServer
+) -> None:
+    versions = {}
+    for version in ("1.0", "2.0"):
+        content = vendor.files[f"/greeting-{version}.tar.gz"] = components.greeting_archive(
+            version, secrets.token_hex(8)
+        )
+        versions[version] = components.from_source(content, version)
+    components.write_greeting(workspace.components, versions)
+    workspace.site(urls={components.VENDOR: vendor.url})
+    tags = [{"tag": "latest", "when": "greeting=2.*"}, "{greeting_major}-{distro}", "{name}-{date}"]
+    family = components.greeting_family("1.0", "2.0", tags=tags)
+    workspace.images(family | {"env": {"ROUND": "1"}})
+    workspace.lock_and_generate()
+    said = workspace.bakestone("build", "--push")
+    assert "2 built, 0 already there, 2 floating tags and 5 aliases moved" in said.out
+    repository = workspace.repository("greeting")
+    first = repository.floating
+    images = {image["name"]: image for image in workspace.release()["images"]}
+    old, new = images["greeting1.0-debian12"], images["greeting2.0-debian12"]
+    assert new["aliases"] == ["latest", "2-debian12"]
+    (dated,) = new["dated"]
+    assert re.fullmatch(r"greeting2\.0-debian12-20\d{6}", dated)
+    for image in (old, new):
+        for tag in (image["name"], *image["aliases"], *image["dated"]):
+            assert first[tag] == image["digest"]
+    assert len(first) == 7
+
+    # the same day, another image of each
+    workspace.images(family | {"env": {"ROUND": "2"}})
+    workspace.bakestone("generate")
+    said = workspace.bakestone("build", "--push")
+    second = repository.floating
+    for tag in ("greeting1.0-debian12", "1-debian12", "greeting2.0-debian12", "latest"):
+        assert second[tag] != first[tag]
+    assert second[dated] == first[dated]
+    if len(second) == len(first):  # else midnight (UTC) came in between
+        assert "of an earlier release of" in said.err
+        assert "a tag with a date never moves" in said.err
+
+    # one is gone: it is named as long as it is there
+    workspace.images(family | {"env": {"ROUND": "2"}, "tags": tags[1:]})
+    workspace.bakestone("generate")
+    said = workspace.bakestone("build", "--push")
+    assert "0 built, 2 already there" in said.out
+    assert f"{repository.name}:latest is in release.json" in said.err.replace(
+        f"{workspace.folder}/", ""
+    )
+    assert f"{repository.name}:latest  to remove" in workspace.bakestone("retire").out
 
 
 def test_an_image_that_somebody_left_under_a_fingerprint_moves_no_tag(

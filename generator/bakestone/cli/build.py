@@ -92,7 +92,7 @@ def build(
 
 
 @command(
-    "Take away the tags of variants that are gone from images.yaml.",
+    "Take away the tags that are gone from images.yaml.",
     "bakestone retire             which tags that would be",
     "bakestone retire --yes       take them away, from the registry and from release.json",
 )
@@ -100,16 +100,16 @@ def build(
 @release_option
 @options.project
 def retire(yes: bool, release_path: Path | None, project: Project) -> None:
-    """Take away the floating tags of variants that release.json has and images.yaml has no more.
+    """Take away the names and aliases of images that release.json has and images.yaml has no more.
 
-    Only tags below this project's registry that are still on the recorded image. The images and
-    their fingerprint tags stay: whoever pulls by digest notices nothing.
+    Only tags below this project's registry that are still on the recorded image. The images, their
+    fingerprint tags and those of a day stay: whoever pulls by these or by digest notices nothing.
     """
     from bakestone.cli.views import build as build_view
     from bakestone.clients.registry.client import Registry
     from bakestone.jobs.publish.retire import retire as take_away
 
-    known = project.matrix.names
+    known = project.matrix.tags
     path = release_path or project.release_path
     found = take_away(path, project.registry, known, Registry(project.site), remove=yes)
     build_view.retirements(found, removed=yes)

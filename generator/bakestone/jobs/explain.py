@@ -157,8 +157,8 @@ def _vendor(found: list[VendorPackages]) -> Iterator[Line]:
 
 
 def _about(variant: Variant) -> Iterator[Line]:
-    """What else a person should know: the driver, the terms, what nobody packaged so, when
-    support ends.
+    """What else a person should know: the driver, the terms, what nobody packaged so, further tags,
+    when support ends.
     """
     family = variant.family
     for left in variant.left_out:
@@ -192,6 +192,10 @@ def _about(variant: Variant) -> Iterator[Line]:
     for doubt in rules.doubts(variant.slots, variant.family.host):
         rule = doubt.rule
         yield Line("never packaged", rule.because, f"rule {rule.id}; source: {rule.source}")
+    for alias in variant.aliases:
+        when = f" when {' '.join(alias.template.when)}" if alias.template.when else ""
+        moves = "; never moves: its date is that of a release" if alias.dated else ""
+        yield Line("tag", alias.tag, f"{alias.template.text}{when}, {alias.template.where}{moves}")
     for end in lifecycle.ends_of(variant):
         yield Line("end of life", f"{end.date}: {end.what}", end.source)
 

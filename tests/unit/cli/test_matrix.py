@@ -373,3 +373,37 @@ def test_what_is_no_file_under_a_components_name_is_a_finding(
     assert result.exit_code in (1, 3), result.output
     assert "a fault of bakestone" not in result.output
     assert name in result.output
+
+
+TAGS = '    tags: [{tag: latest, when: distro=ubuntu@22.*}, "{mpi_minor}", "{name}-{date}"]\n'
+
+
+def test_list_and_explain_have_the_further_tags_of_a_variant(
+    bakestone: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "images.yaml").write_text(FIRST + TAGS, "utf-8")
+    (variant,) = json.loads(bakestone("list", "--format", "json").output)["variants"]
+    assert variant["aliases"] == ["latest", "5.0"]
+    assert variant["dated"] == ["openmpi5.0.10-ubuntu22.04-{date}"]
+    facts = json.loads(bakestone("explain", variant["name"], "--format", "json").output)["facts"]
+    assert [(f["pin"], f["origin"]) for f in facts if f["topic"] == "tag"] == [
+        ("latest", "latest when distro=ubuntu@22.*, images.yaml:9:18"),
+        ("5.0", "{mpi_minor}, images.yaml:9:53"),
+        (
+            "openmpi5.0.10-ubuntu22.04-{date}",
+            "{name}-{date}, images.yaml:9:68; never moves: its date is that of a release",
+        ),
+    ]
+
+
+def test_validate_names_both_images_of_one_tag_and_its_line(
+    bakestone: Command, tmp_path: Path
+) -> None:
+    two = FIRST.replace("[openmpi@5.0.10]", "[openmpi@5.0.10, openmpi@5.0.9]")
+    (tmp_path / "images.yaml").write_text(f"{two}    tags: [latest]\n", "utf-8")
+    shown = bakestone("validate")
+    assert shown.exit_code == 1
+    assert (
+        "images.yaml:9:12: two images would have the tag latest: openmpi5.0.10-ubuntu22.04 and"
+        " openmpi5.0.9-ubuntu22.04\n"
+    ) in shown.output

@@ -11,7 +11,7 @@ from bakestone.cli.terminal import put, put_line, say, table
 from bakestone.cli.views.progress import Progress
 from bakestone.core.documents.words import few
 from bakestone.core.render.plan import PlannedVariant
-from bakestone.core.render.release import ReleasedImage
+from bakestone.core.render.release import ReleasedImage, RetiredTag
 from bakestone.errors import Finding, render
 from bakestone.jobs.publish.retire import Fate, Retirement
 from bakestone.jobs.publish.run import BuildOptions, Outcome
@@ -47,25 +47,27 @@ def outcome(found: Outcome, options: BuildOptions) -> None:
         return
     _images(found.images)
     _retired(found.retired, options.release)
-    if not built and not found.moved and not found.wrote:
+    if not (built or found.moved or found.aliased or found.wrote):
         count = len(found.images)
         where = f"{found.plan.registry} under their fingerprints"
         put_line(f"nothing to do: all {count} images are in {where}")
         return
     done = f"{built} built, {present} already there"
     if options.tags:
-        put_line(f"{done}, {len(found.moved)} floating tags moved; {options.release}")
+        aliases = len(found.aliased)
+        more = f" and {aliases} {'alias' if aliases == 1 else 'aliases'}" if aliases else ""
+        put_line(f"{done}, {len(found.moved)} floating tags{more} moved; {options.release}")
     else:
         put_line(f"{done}; no floating tag was asked for")
 
 
 def retirements(found: Sequence[Retirement], *, removed: bool) -> None:
-    """Say what became of the tags of retired variants."""
+    """Say what became of retired tags."""
     for one in found:
         reason = f": {one.reason}" if one.reason else ""
-        put_line(f"{one.image.floating}  {one.fate}{reason}")
+        put_line(f"{one.tag.reference}  {one.fate}{reason}")
     if not found:
-        put_line("nothing to retire: images.yaml has every variant of the release")
+        put_line("nothing to retire: images.yaml has every variant and alias of the release")
     elif not removed and any(one.fate == Fate.TO_REMOVE for one in found):
         put_line("nothing was removed; --yes removes these tags, images by digest stay")
 
@@ -74,15 +76,18 @@ def _images(images: Iterable[ReleasedImage]) -> None:
     shown = table(folded=("image", "digest"))
     shown.add_column("MB", overflow="fold", justify="right")
     shown.add_column("measured", overflow="fold")
+    named = [image for image in images if image.aliases or image.dated]
     for image in images:
         size = f"{image.size / 1e6:.0f}"
         shown.add_row(image.floating, image.digest[:19], size, image.measured)
     put(shown)
+    for image in named:
+        put_line(f"{image.floating} is {', '.join([*image.aliases, *image.dated])} as well")
 
 
-def _retired(images: Sequence[ReleasedImage], path: Path) -> None:
-    if images:
-        names = few([image.floating for image in images], 5)
-        verb = "is" if len(images) == 1 else "are"
+def _retired(tags: Sequence[RetiredTag], path: Path) -> None:
+    if tags:
+        names = few([tag.reference for tag in tags], 5)
+        verb = "is" if len(tags) == 1 else "are"
         said = f"{names} {verb} in {path}, and no longer in images.yaml"
-        Screen().warn(Finding(said, "`bakestone retire` takes their tags away", severity="warning"))
+        Screen().warn(Finding(said, "`bakestone retire` takes these tags away", severity="warning"))

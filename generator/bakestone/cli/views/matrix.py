@@ -112,6 +112,8 @@ def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, o
         "target": variant.target,
         "platforms": list(variant.platforms),
         "image": f"{project.registry}/{variant.family.name}:{variant.name}",
+        "aliases": [alias.tag for alias in variant.aliases if not alias.dated],
+        "dated": [alias.tag for alias in variant.aliases if alias.dated],
         "base": variant.base.ref,
         "slots": {
             slot: {"component": c.component.name, "version": c.version.version, "method": c.method}

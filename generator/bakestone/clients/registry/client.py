@@ -105,8 +105,8 @@ class ImmutableTagError(BakestoneError):
         message = f"the registry does not let the tag {reference.partition('/')[2]} move"
         message += f": {words[:160]}" if words else ""
         hint = (
-            "let its rule spare this tag: fingerprint tags (fp-*) may be immutable, the names of"
-            " images move with each release"
+            "let its rule spare this tag: fingerprint tags (fp-*) may be immutable, the names and"
+            " aliases of images move with each release"
         )
         super().__init__([Finding(message, hint, name=host)], ENVIRONMENT)
         self.reference = reference

@@ -31,6 +31,8 @@ _PLAIN_TAGS = {
     for kind in ("str", "int", "float", "bool", "null", "seq", "map", "timestamp")
 }
 _NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+_FIELDS = re.compile(r"[\s\[,](\{\w+\}[^\s,\[\]'\":]+)\s*(?:[,\]#]|$)")
+"""A text that begins with a field in braces, which YAML takes for a mapping with more behind it."""
 _DIGITS = 60
 """Most characters of a number: in base 60 (`1:0:0`) the time for one grows with their square."""
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -96,6 +98,8 @@ def parse(text: str, name: str, what: str = "file") -> Document:
         why = f"not valid YAML: {problem.problem or problem.context or 'not valid YAML'}"
         tabs = where and "\t" in where.text[: where.column]
         hint = "indent with spaces" if tabs else "check quotes, colons and indentation"
+        if fields := _FIELDS.search(where.text if where else ""):
+            hint = f'write it in quotes: "{fields[1]}"'
         raise fail(why, hint, where=where, name=name) from problem
     except yaml.YAMLError as problem:
         why = f"not valid YAML: {str(problem).splitlines()[0]}"

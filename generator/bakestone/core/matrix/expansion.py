@@ -16,7 +16,7 @@ from bakestone.core.documents.patterns import TAG
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library, not_to_be_had
 from bakestone.core.library.component import Component, Option
-from bakestone.core.matrix import methods, nearest
+from bakestone.core.matrix import aliases, methods, nearest
 from bakestone.core.matrix.checks import contents, names, profiles, rules, terms, users
 from bakestone.core.matrix.methods import Settled
 from bakestone.core.matrix.naming import Names
@@ -40,9 +40,16 @@ class Matrix:
     excluded: list[Excluded] = field(default_factory=list)
 
     @property
-    def names(self) -> tuple[tuple[str, str], ...]:
-        """Family and name of every variant."""
-        return tuple((variant.family.name, variant.name) for variant in self.variants)
+    def tags(self) -> tuple[tuple[str, str], ...]:
+        """Family and name of every variant, then family and tag of every alias that moves."""
+        names = [(variant.family.name, variant.name) for variant in self.variants]
+        moving = [
+            (variant.family.name, alias.tag)
+            for variant in self.variants
+            for alias in variant.aliases
+            if not alias.dated
+        ]
+        return (*names, *moving)
 
 
 def expand(spec: Spec, library: Library) -> Matrix:
@@ -60,6 +67,9 @@ def expand(spec: Spec, library: Library) -> Matrix:
         matrix.variants.extend(work.variants)
         matrix.excluded.extend(work.excluded)
     findings += _duplicates(matrix.variants)
+    if not findings:  # selectors that name what was refused would be told for that as well
+        tagged, findings = aliases.given(matrix.variants, library.slots)
+        matrix = replace(matrix, variants=tagged)
     if findings:
         raise BakestoneError(findings)
     return matrix

@@ -42,6 +42,11 @@ class Names:
         """The name of a combination by itself."""
         return self._joined(slots, {})
 
+    def label(self, slots: _Slots, slot: str) -> str:
+        """What names have of a slot, at its shortest: `openmpi5.0.10`, `cudnn9`, `debian12`."""
+        seen = slot_context(slots)[slot]
+        return self._label(slots[slot], {**seen, "version": seen["label"]})
+
     def distinct(self, combinations: Sequence[_Slots]) -> list[str]:
         """A name for each combination: of those that would have one name, the labels of versions
         that differ are longer, `cudnn9.8` and `cudnn9.10` for two `cudnn9`. All others keep theirs.

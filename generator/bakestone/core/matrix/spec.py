@@ -129,6 +129,18 @@ class User:
 
 
 @dataclass(frozen=True)
+class TagTemplate:
+    """A further tag of images as the file has it, with fields such as `{mpi_major}`; `when` are the
+    selectors of the variants that have it, none for all, and `condition` where these stand.
+    """
+
+    text: str
+    when: tuple[str, ...]
+    where: Position
+    condition: Position
+
+
+@dataclass(frozen=True)
 class Family:
     """A named matrix.
 
@@ -139,7 +151,7 @@ class Family:
     with `every_platform` a component that lacks one is refused, and does not leave it out;
     `content` is what the team adds. `inherited` has the settings that another family or `defaults`
     said, each with its place; `package_places` where each package was asked for, `without` which
-    are left out. Names end with `suffix`.
+    are left out. Names end with `suffix`; `tags` are what images are called besides.
     """
 
     name: str
@@ -168,6 +180,7 @@ class Family:
     package_places: dict[str, Position] = field(default_factory=dict)
     without: dict[str, Position] = field(default_factory=dict)
     suffix: str = ""
+    tags: tuple[TagTemplate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -308,6 +321,7 @@ class _Reader:
             package_places=packages,
             without=without,
             suffix=data.get("suffix", ""),
+            tags=self.tags(said),
         )
 
     def said(self, index: int, data: Json) -> _Said:
@@ -353,6 +367,32 @@ class _Reader:
                 why = f"no package {name[1:]} is inherited here"
                 self.findings.append(Finding(why, hint, where))
         return found, without
+
+    def tags(self, said: _Said) -> tuple[TagTemplate, ...]:
+        """Those of all, without those that a nearer one leaves out; a nearer one of the same text
+        stands for the other.
+        """
+        found: list[tuple[Path_, Any]] = []
+        for at, entry in said.farthest_first("tags"):
+            asked: Json = {"tag": entry} if isinstance(entry, str) else entry
+            text: str = asked["tag"]
+            kept = [(place, other) for place, other in found if other["tag"] != text[1:]]
+            if not text.startswith("!"):
+                found.append((at, asked))
+            elif len(kept) < len(found):
+                found = kept
+            else:
+                names = [other["tag"] for _, other in found]
+                hint = near(text[1:], names, "what is not there need not be left out: remove it")
+                why = f"no tag {text[1:]} is inherited here"
+                self.findings.append(Finding(why, hint, self.position(at)))
+        return tuple(starmap(self.tag, _nearest(found, "tag")))
+
+    def tag(self, at: Path_, entry: Json) -> TagTemplate:
+        when = entry.get("when", [])
+        where, condition = self.position((*at, "tag")), self.position((*at, "when"))
+        selectors = (when,) if isinstance(when, str) else tuple(when)
+        return TagTemplate(entry["tag"], selectors, where, condition)
 
     def taken_out(self, said: _Said, key: str) -> None:
         """A finding for each null that takes out what is not there."""

@@ -12,7 +12,7 @@ from bakestone.core.documents.patterns import matches
 from bakestone.core.documents.yaml import Json
 from bakestone.core.library.component import Component, Line, Method, Option, Use
 from bakestone.core.library.version import Base, Version
-from bakestone.core.matrix.spec import Exclude, Family
+from bakestone.core.matrix.spec import Exclude, Family, TagTemplate
 from bakestone.errors import Position
 
 SLOT_ORDER = (
@@ -193,10 +193,33 @@ class LeftOut:
     where: Position
 
 
+DATE = "{date}"
+"""What stands in a tag for the day of a release: files are the same on every day."""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A further tag of a variant's image, and the template that gives it. With `DATE` in it, it is
+    put on the day of a release and never moves; any other moves as the variant's name does.
+    """
+
+    tag: str
+    template: TagTemplate
+
+    @property
+    def dated(self) -> bool:
+        """Whether it is a tag of one day."""
+        return DATE in self.tag
+
+    def on(self, day: str) -> str:
+        """The tag that a release of a day (`20261130`) puts."""
+        return self.tag.replace(DATE, day)
+
+
 @dataclass(frozen=True)
 class Variant:
     """One combination: one image for each of its `platforms`. `added` is where an include gives it;
-    None for one of the product of the axes.
+    None for one of the product of the axes. `aliases` are its tags besides its name.
     """
 
     name: str
@@ -207,6 +230,7 @@ class Variant:
     left_out: tuple[LeftOut, ...] = ()
     role: str = DEVEL
     added: Position | None = None
+    aliases: tuple[Alias, ...] = ()
 
     @cached_property
     def devel(self) -> Variant:

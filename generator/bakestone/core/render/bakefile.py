@@ -102,7 +102,8 @@ def _pieces(
     for number, variant in enumerate(variants):
         entry = target(variant, lock, context=f"{folder}/{variant.family.name}")
         entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in GZIP.options.items())])]
-        entry["tags"] = [f"{repository(registry, variant)}:{variant.name}"]
+        tags = [variant.name, *(alias.tag for alias in variant.aliases if not alias.dated)]
+        entry["tags"] = [f"{repository(registry, variant)}:{tag}" for tag in tags]
         named = _indented({variant.target: entry})
         yield f"{',' if number else ''}{named[1:-4]}"
     yield "\n  }\n}\n"

@@ -87,6 +87,12 @@ class PlannedVariant:
         """REPOSITORY:NAME, which moves from release to release."""
         return f"{self.repository}:{self.name}"
 
+    def aliases(self, day: str, *, dated: bool) -> tuple[str, ...]:
+        """Its tags besides its name that a release of a day has: those that move, or those that
+        are of that day.
+        """
+        return tuple(a.on(day) for a in self.variant.aliases if a.dated is dated)
+
     @cached_property
     def stages(self) -> dict[str, str]:
         """Stage name -> identity: equal ones are the same work."""

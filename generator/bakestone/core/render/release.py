@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +27,22 @@ _HINT = "`bakestone build --push` writes it: take it from the last run, or remov
 
 
 @dataclass(frozen=True)
+class Former:
+    """An alias that a variant has no more, and the image that it was left on."""
+
+    tag: str
+    digest: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class ReleasedImage:
     """A published image, as the registry has it.
 
     `size` is the compressed size of the first platform's layers in bytes, `layers` are these, with
-    digest, size and, where it is known, what they are.
+    digest, size and, where it is known, what they are. `aliases` are the tags that it has besides
+    its name, and that move as that does; `dated` those of the day, which never move; `former` those
+    that no variant has any more.
     """
 
     name: str
@@ -45,6 +56,9 @@ class ReleasedImage:
     slots: Mapping[str, str]
     inventory: Json = field(repr=False)
     layers: tuple[Json, ...] = field(default=(), repr=False)
+    aliases: tuple[str, ...] = ()
+    dated: tuple[str, ...] = ()
+    former: tuple[Former, ...] = ()
 
     @property
     def pinned(self) -> str:
@@ -68,6 +82,9 @@ class ReleasedImage:
 
     def plain(self) -> Json:
         """As the file has it."""
+        former = [asdict(one) for one in self.former]
+        more = {"aliases": self.aliases, "dated": self.dated, "former": former}
+        more["layers"] = self.layers
         return {
             "name": self.name,
             "family": self.family,
@@ -80,7 +97,20 @@ class ReleasedImage:
             "base": {"ref": self.base},
             "slots": dict(self.slots),
             "inventory": self.inventory,
-        } | ({"layers": list(self.layers)} if self.layers else {})
+        } | {key: list(values) for key, values in more.items() if values}
+
+
+@dataclass(frozen=True)
+class RetiredTag:
+    """A tag that images.yaml no longer has, and the image that it was put on."""
+
+    image: ReleasedImage
+    tag: str
+
+    @property
+    def reference(self) -> str:
+        """REPOSITORY:TAG."""
+        return f"{self.image.repository}:{self.tag}"
 
 
 @dataclass(frozen=True)
@@ -120,10 +150,36 @@ def read(path: Path) -> ReleaseRecord | None:
     return ReleaseRecord(loaded["registry"], tuple(_image(one) for one in loaded["images"]))
 
 
-def retired(record: ReleaseRecord, known: Iterable[tuple[str, str]]) -> list[ReleasedImage]:
-    """The images of variants that images.yaml no longer has; `known` are its (family, name)."""
+def retired(record: ReleaseRecord, known: Iterable[tuple[str, str]]) -> list[RetiredTag]:
+    """The names and aliases that images.yaml no longer has; `known` are its (family, tag)."""
     there = set(known)
-    return [image for image in record.images if (image.family, image.name) not in there]
+    found = [
+        RetiredTag(image, tag) for image in record.images for tag in (image.name, *image.aliases)
+    ]
+    found += [
+        RetiredTag(replace(image, digest=one.digest, fingerprint=one.fingerprint), one.tag)
+        for image in record.images
+        for one in image.former
+    ]
+    return [one for one in found if (one.image.family, one.tag) not in there]
+
+
+def without(record: ReleaseRecord, tags: Collection[RetiredTag]) -> ReleaseRecord:
+    """A record without tags that are gone, and without images of which the name is."""
+    gone = {one.reference for one in tags}
+
+    def stays(image: ReleasedImage, tag: str) -> bool:
+        return f"{image.repository}:{tag}" not in gone
+
+    images = (
+        replace(
+            image,
+            aliases=tuple(tag for tag in image.aliases if stays(image, tag)),
+            former=tuple(one for one in image.former if stays(image, one.tag)),
+        )
+        for image in record.images
+    )
+    return replace(record, images=tuple(one for one in images if stays(one, one.name)))
 
 
 def merged(
@@ -134,13 +190,37 @@ def merged(
 ) -> ReleaseRecord:
     """The record with these images in it, and with what it had of others.
 
-    The order is that of images.yaml; what is no longer there comes last.
+    The order is that of images.yaml; what is no longer there comes last. `order` are its (family,
+    tag): an alias that is not among them is kept as a former one.
     """
-    kept = before.images if before else ()
-    found = {(image.family, image.name): image for image in (*kept, *images)}
+    taken = {(image.family, tag) for image in images for tag in image.aliases}
+    kept = [_without(image, taken) for image in (before.images if before else ())]
+    found = {(image.family, image.name): image for image in kept}
+    for image in images:
+        key = image.family, image.name
+        found[key] = _succeeding(image, found.get(key), set(order))
     rank = {key: number for number, key in enumerate(order)}
     names = sorted(found, key=lambda key: rank.get(key, len(rank)))
     return ReleaseRecord(registry, tuple(found[key] for key in names))
+
+
+def _succeeding(
+    image: ReleasedImage, before: ReleasedImage | None, known: Container[tuple[str, str]]
+) -> ReleasedImage:
+    """A variant's new entry, with the aliases that are left from the one before."""
+    if before is None:
+        return image
+    former = {one.tag: one for one in before.former}
+    former |= {tag: Former(tag, before.digest, before.fingerprint) for tag in before.aliases}
+    left = (one for one in former.values() if (image.family, one.tag) not in known)
+    return replace(image, former=tuple(left))
+
+
+def _without(image: ReleasedImage, taken: Container[tuple[str, str]]) -> ReleasedImage:
+    """An entry without the aliases that others of its family have now."""
+    return replace(
+        image, aliases=tuple(tag for tag in image.aliases if (image.family, tag) not in taken)
+    )
 
 
 def check_inventory(inventory: Json) -> None:
@@ -190,10 +270,14 @@ def _validator(part: str) -> Draft202012Validator:
 
 def _image(plain: Mapping[str, object]) -> ReleasedImage:
     """An entry whose shape was checked."""
-    others = ("base", "layers")
-    values = {n: plain[n] for n in ReleasedImage.__dataclass_fields__ if n not in others}
-    layers = plain.get("layers", [])
-    values["layers"] = tuple(layers) if isinstance(layers, list) else ()
+    lists = ("layers", "aliases", "dated")
+    names = ReleasedImage.__dataclass_fields__.keys() - {"base", "former", *lists}
+    values = {name: plain[name] for name in names}
+    for name in lists:
+        listed = plain.get(name, [])
+        values[name] = tuple(listed) if isinstance(listed, list) else ()
+    former = plain.get("former", [])
+    values["former"] = tuple(Former(**one) for one in former) if isinstance(former, list) else ()
     base = plain["base"]
     ref = str(base["ref"]) if isinstance(base, dict) else ""
     return ReleasedImage(**values, base=ref)  # type: ignore[arg-type]

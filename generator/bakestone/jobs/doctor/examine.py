@@ -117,12 +117,12 @@ class _Examination:
         yield Check("release", str(path), (), partial(self.left_over, path))
 
     def left_over(self, path: Path) -> list[Trouble]:
-        """The images of a release whose variants are no longer in images.yaml."""
+        """The tags of a release that are no longer in images.yaml."""
         record = release.read(path)
-        retired = release.retired(record, self.project.matrix.names) if record else []
-        why = f"images.yaml no longer has {few([image.name for image in retired])}"
-        names = tuple(image.floating for image in retired)
-        hint = "their tags stay until `bakestone retire --yes` takes them away"
+        retired = release.retired(record, self.project.matrix.tags) if record else []
+        why = f"images.yaml no longer has {few([one.tag for one in retired])}"
+        names = tuple(one.reference for one in retired)
+        hint = "the tags stay until `bakestone retire --yes` takes them away"
         return [Trouble(why, hint, LEFT_OVER, items=names)] if retired else []
 
     def stale(self) -> list[Trouble]:

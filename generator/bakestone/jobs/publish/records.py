@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bakestone.core.render import release
 from bakestone.core.render.plan import BuildPlan
-from bakestone.core.render.release import ReleasedImage, ReleaseRecord
+from bakestone.core.render.release import ReleasedImage, ReleaseRecord, RetiredTag
 from bakestone.errors import ENVIRONMENT, fail
 from bakestone.files import refused, write_text
 
@@ -19,10 +19,10 @@ PATIENCE = 120
 
 @dataclass(frozen=True)
 class RecordChange:
-    """What became of the file; `retired` are entries of variants that images.yaml has no more."""
+    """What became of the file; `retired` are tags that images.yaml has no more."""
 
     wrote: bool
-    retired: tuple[ReleasedImage, ...]
+    retired: tuple[RetiredTag, ...]
 
 
 def read(path: Path, registry: str) -> ReleaseRecord | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bakestone.clients.engine import policy
@@ -15,17 +15,18 @@ from bakestone.clients.engine.capabilities import LAYOUT, Abilities
 from bakestone.clients.engine.events import State
 from bakestone.clients.parallel import in_parallel
 from bakestone.clients.registry import compressed
-from bakestone.clients.registry.client import ImmutableTagError, Registry
+from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.layout import temporary
 from bakestone.core.render import release
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
-from bakestone.core.render.release import ReleasedImage
+from bakestone.core.render.release import ReleasedImage, RetiredTag
 from bakestone.errors import ENVIRONMENT, INPUT, BakestoneError, Finding
-from bakestone.jobs.publish import deliver, failures, published, records
+from bakestone.jobs.publish import deliver, failures, moving, published, records
 from bakestone.jobs.publish.attest import index
 from bakestone.jobs.publish.attest.publish import Publication
 from bakestone.jobs.publish.deliver import Courier, Delivery
 from bakestone.jobs.publish.failures import FailedVariant, StoppedError, VariantError
+from bakestone.jobs.publish.moving import Tags
 from bakestone.jobs.publish.order import chunks, order
 from bakestone.jobs.publish.watching import Board, Status, Watcher, patient
 
@@ -55,8 +56,9 @@ class BuildOptions:
 class Outcome:
     """What became of each variant, by name, and of the release.
 
-    `images` are those of the release, when it was published; `retired` those of variants that
-    images.yaml no longer has, and whose tags are still there.
+    `images` are those of the release, when it was published; `retired` the tags that
+    images.yaml no longer has, and that are still there. `moved` are the variants whose
+    floating tag moved, `aliased` the references of aliases that did, or were put.
     """
 
     plan: BuildPlan
@@ -66,7 +68,8 @@ class Outcome:
     images: tuple[ReleasedImage, ...] = ()
     moved: tuple[str, ...] = ()
     wrote: bool = False
-    retired: tuple[ReleasedImage, ...] = ()
+    retired: tuple[RetiredTag, ...] = ()
+    aliased: tuple[str, ...] = ()
 
     def raise_failures(self) -> None:
         """Raise `BakestoneError` with one finding for every variant that failed."""
@@ -133,7 +136,9 @@ class _Run:
         """Find what the registry has under the fingerprints; it is believed when it agrees."""
         path, registry = self.options.release, self.plan.registry
         record = records.read(path, registry) if self.options.tags else release.read(path)
-        self.known = {(i.family, i.name): i for i in record.images} if record else {}
+        before = record.images if record else ()
+        # which tags it has now is said when they have moved
+        self.known = {(i.family, i.name): replace(i, aliases=(), dated=()) for i in before}
         asking = f"asking {registry} what it has of {len(self.plan.variants)} images"
         with patient(self.watcher.say, asking):
             for variant, image in in_parallel(self._find, self.plan.variants):
@@ -329,41 +334,38 @@ class _Run:
         images = [self.images[v.name] for v in self.plan.variants if v.name in self.images]
         whole = self.options.push and len(images) == len(self.plan.variants)
         path = self.options.release
-        moved: list[str] = []
+        tags = Tags(tuple(images) if whole else (), (), (), None)
         change = records.RecordChange(wrote=False, retired=())
         if whole and self.options.tags:
-            with patient(self.watcher.say, f"moving the floating tags of {len(images)} images"):
-                moved = self._move(images)
+            tags = self._move()
             with patient(self.watcher.say, f"waiting for another run, which holds {path}"):
-                change = records.write(path, self.plan, images)
+                change = records.write(path, self.plan, tags.images)
         return Outcome(
             self.plan,
             tuple(self.built),
             tuple(self.present),
             tuple(self.failed.values()),
-            tuple(images) if whole else (),
-            tuple(moved),
+            tags.images,
+            tags.moved,
             change.wrote,
             change.retired,
+            tags.aliased,
         )
 
-    def _move(self, images: Sequence[ReleasedImage]) -> list[str]:
-        """Point every floating tag at its new image, together, so that the time in between is
-        short. Gives the names of those that moved.
-        """
-        unknown = [i for i in images if i.name not in self.floating]
-        there = self.registry.heads(i.floating for i in unknown)
-        self.floating |= {i.name: there[i.floating] for i in unknown}
-        todo = [i for i in images if self.floating[i.name] != i.digest]
-        refused: list[Finding] = []
-        for _, problem in in_parallel(lambda i: self.registry.tag(i.pinned, i.name), todo):
-            if isinstance(problem, ImmutableTagError):
-                refused += problem.findings
-            elif isinstance(problem, BakestoneError):
-                raise problem
-        if refused:
-            raise BakestoneError(sorted(refused, key=lambda f: f.message), ENVIRONMENT)
-        return [i.name for i in todo]
+    def _move(self) -> Tags:
+        """Point every tag of the whole selection at its image."""
+        released = [(v, self.images[v.name]) for v in self.plan.variants]
+        said = self.options.publication.time
+        begun = datetime.fromisoformat(said) if said else datetime.now(UTC)
+        count = sum(1 + len(variant.variant.aliases) for variant, _ in released)
+        what = f"the floating tags of {len(released)} images"
+        if count > len(released):
+            what = f"{count} tags of {len(released)} images"
+        with patient(self.watcher.say, f"moving {what}"):
+            tags = moving.move(released, f"{begun:%Y%m%d}", self.floating, self.registry)
+        if tags.warning:
+            self.watcher.warn(tags.warning)
+        return tags
 
 
 def _tell(board: Board, whys: Mapping[str, str], when: str) -> None:

@@ -15,7 +15,7 @@ from bakestone.cli.views.progress import Progress
 from bakestone.clients.engine.events import State
 from bakestone.core.library.catalog import Library
 from bakestone.core.render.plan import BuildPlan
-from bakestone.core.render.release import ReleasedImage
+from bakestone.core.render.release import ReleasedImage, RetiredTag
 from bakestone.errors import Finding
 from bakestone.jobs.publish.failures import FailedVariant
 from bakestone.jobs.publish.retire import Fate, Retirement
@@ -61,6 +61,17 @@ def test_an_outcome_is_a_table_and_a_sentence(
     assert "2 variants built and verified; nothing was published" in capsys.readouterr().out
 
 
+def test_further_tags_are_named_with_their_images(
+    image: ReleasedImage, nothing: Outcome, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tagged = replace(image, aliases=("latest", "4"), dated=("4-20261130",))
+    done = replace(nothing, images=(tagged,), present=(image.name,), aliased=("latest",))
+    build.outcome(done, PUSHED)
+    said = capsys.readouterr().out
+    assert f"\n{image.floating} is latest, 4, 4-20261130 as well\n" in said
+    assert "0 built, 1 already there, 0 floating tags and 1 alias moved; release.json" in said
+
+
 def test_a_failure_and_what_is_gone_are_said(
     image: ReleasedImage, nothing: Outcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,7 +79,7 @@ def test_a_failure_and_what_is_gone_are_said(
     build.outcome(replace(nothing, failed=(failed,), built=("a",)), PUSHED)
     said = capsys.readouterr().out
     assert said == "1 built, 0 already there, 1 failed; no floating tag was moved\n"
-    build.outcome(replace(nothing, retired=(image,)), PUSHED)
+    build.outcome(replace(nothing, retired=(RetiredTag(image, image.name),)), PUSHED)
     said = capsys.readouterr().err
     assert f"{image.floating} is in release.json, and no longer in images.yaml" in said
     assert "bakestone retire" in said
@@ -77,7 +88,7 @@ def test_a_failure_and_what_is_gone_are_said(
 def test_retired_tags_are_named_with_what_became_of_them(
     image: ReleasedImage, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build.retirements([Retirement(image, Fate.LEFT, "why")], removed=True)
+    build.retirements([Retirement(RetiredTag(image, image.name), Fate.LEFT, "why")], removed=True)
     assert capsys.readouterr().out == f"{image.floating}  left: why\n"
 
 

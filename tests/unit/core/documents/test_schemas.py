@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.lock import lockfile
-from bakestone.core.render.release import ReleasedImage
+from bakestone.core.render.release import ReleasedImage, ReleaseRecord
 from bakestone.errors import render
 from bakestone.jobs.publish import records
 from tests.support.builder import inventory
@@ -198,10 +199,17 @@ def test_a_release_that_is_written_follows_its_schema(library: Library, tmp_path
         for variant in plan.variants
     ]
     path = tmp_path / "release.json"
+    images[0] = replace(images[0], aliases=("latest", "4"), dated=("4-20261130",))
+    before = ReleaseRecord(plan.registry, (replace(images[0], aliases=("edge",), dated=()),))
+    path.write_text(before.text, "utf-8")
     assert records.write(path, plan, images).wrote
     assert not records.write(path, plan, images).wrote
     check(path, "release")
     plain = json.loads(path.read_text("utf-8"))
+    assert [("aliases" in i, "dated" in i, "former" in i) for i in plain["images"]] == [
+        (True, True, True),
+        *[(False, False, False)] * 3,
+    ]
     assert [i["tag"] for i in plain["images"]] == [v.name for v in made.matrix.variants]
     assert images[0].measured.startswith(
         "ubuntu 22.04, openmpi 4.1.8, miniforge 26.3.2, git 2.53.0"

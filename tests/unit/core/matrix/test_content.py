@@ -299,7 +299,7 @@ def test_families_that_extend_one_another_are_told(tmp_path: Path) -> None:
         ("volumes: [/x]", "an image has no volumes"),
         ("ports: ['8080']", "write `expose`"),
         ("pip: [numpy]", "`python`"),
-        ("tags: [latest]", "the name of its variant"),
+        ("aliases: [latest]", "write `tags`"),
     ],
 )
 def test_what_people_write_first_is_answered_with_what_is_meant(

@@ -341,7 +341,7 @@ def test_an_entry_of_a_family_that_was_renamed_hides_none_of_the_new_one(
     shelf.asked.clear()
     outcome, _ = publish(plan, shelf, path)
     assert [a.partition(" ")[0] for a in shelf.asked] == ["HEAD"] * 4
-    assert [i.family for i in outcome.retired] == ["before"]
+    assert [i.image.family for i in outcome.retired] == ["before"]
 
 
 def test_a_floating_tag_that_was_moved_away_comes_back(
@@ -408,7 +408,7 @@ def test_a_variant_that_is_gone_from_the_matrix_is_named(
     left = [v for v in plan.variants if v.name != GPU]
     fewer = replace(plan.of(left), known=tuple((v.family, v.name) for v in left))
     outcome, _ = publish(fewer, shelf, path)
-    assert [i.name for i in outcome.retired] == [GPU]
+    assert [i.tag for i in outcome.retired] == [GPU]
     record = release.read(path)
     assert record is not None
     assert [i.name for i in record.images][-1] == GPU
