@@ -203,6 +203,8 @@ def _content(family: Family) -> Iterator[Line]:
         yield Line("env", f"{name}={value}", str(places["env", name]))
     for name, value in sorted(content.labels.items()):
         yield Line("label", f"{name}={value}", str(places["labels", name]))
+    for name, value in sorted(content.annotations.items()):
+        yield Line("annotation", f"{name}={value}", str(places["annotations", name]))
     for name, where in family.package_places.items():
         yield Line("package", name, str(where))
     for name, where in family.without.items():

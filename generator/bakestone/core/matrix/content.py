@@ -1,5 +1,5 @@
 """What a team adds to its images, in the words of Dockerfiles and Compose: variables, labels,
-files, steps, and how a container begins.
+annotations, files, steps, and how a container begins.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ class OwnStep:
 @dataclass(frozen=True)
 class Content:
     """All of it; what is empty, or None, was not said. `places` has where each key was said, and
-    each variable and label, as (`env`, NAME).
+    each variable, label and annotation, as (`env`, NAME).
     """
 
     env: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] | None = None
     workdir: str = ""

@@ -367,20 +367,22 @@ class _Reader:
         nearest one's. A nearer file of one path, and a nearer step of one name, stands for the
         other.
         """
-        for key in ("env", "labels"):
+        named: dict[str, dict[str, str]] = {}
+        places: dict[tuple[str, ...], Position] = {}
+        for key in ("env", "labels", "annotations"):
             self.taken_out(said, key)
-        env, labels = said.mapping("env"), said.mapping("labels")
-        places: dict[tuple[str, ...], Position]
-        places = {("env", name): self.position(at) for name, (at, _) in env.items()}
-        places |= {("labels", name): self.position(at) for name, (at, _) in labels.items()}
+            values = said.mapping(key)
+            named[key] = {name: value for name, (_, value) in values.items()}
+            places |= {(key, name): self.position(at) for name, (at, _) in values.items()}
         for key in ("entrypoint", "cmd", "workdir", "shell"):
             if found := said.nearest(key):
                 places[key,] = self.position(found[0])
         farthest_first = {key: said.farthest_first(key) for key in ("expose", "files", "run")}
         cmd = said.value("cmd", None)
         return Content(
-            {name: value for name, (_, value) in env.items()},
-            {name: value for name, (_, value) in labels.items()},
+            named["env"],
+            named["labels"],
+            named["annotations"],
             tuple(said.value("entrypoint", ())),
             None if cmd is None else tuple(cmd),
             said.value("workdir", ""),
