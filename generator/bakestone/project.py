@@ -19,7 +19,7 @@ from bakestone.core.documents import template
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.matrix import expansion, spec
-from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.checks import contents, lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding, Position, fail
@@ -143,14 +143,15 @@ class Project:
         return frameworks.warnings(asking, lock) + frameworks.unknown(asking, lock)
 
     def ends(self, at: datetime.date, ahead: datetime.timedelta = lifecycle.AHEAD) -> list[Finding]:
-        """Warnings about parts whose support has ended at a date, or will within `ahead`.
+        """Warnings about parts whose support has ended at a date, or will within `ahead`, and about
+        certificates that do not hold then.
 
         Raises `BakestoneError` when a family forbids what has ended.
         """
         findings = lifecycle.findings(self.matrix.variants, at, ahead)
         if any(finding.severity == "error" for finding in findings):
             raise BakestoneError(findings)
-        return findings
+        return findings + contents.ended(self.matrix.spec.families, at, ahead)
 
     def select(self, selectors: Sequence[str]) -> list[Variant]:
         """The variants that selectors name."""

@@ -217,6 +217,9 @@ def _content(family: Family) -> Iterator[Line]:
         yield Line("workdir", content.workdir, str(places["workdir",]))
     if content.expose:
         yield Line("expose", ", ".join(content.expose), f"`expose` of the family {family.name}")
+    for held in content.certificates:
+        holds = f"{held.subject}, until {held.ends.date()}"
+        yield Line("ca", holds, f"{held.origin}, {held.where}")
     for one in content.files:
         whose = family.user.name if one.of_user else "root"
         yield Line("file", f"{one.path} ({one.mode}, {whose})", f"{one.origin}, {one.where}")

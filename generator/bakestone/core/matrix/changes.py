@@ -12,7 +12,13 @@ from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 
 Pair = tuple[Variant | None, Variant | None]
 """A variant before and now; one of them is None where it came or went."""
-_KINDS = {"labels": "label", "annotations": "annotation", "files": "file", "steps": "step"}
+_KINDS = {
+    "labels": "label",
+    "annotations": "annotation",
+    "certificates": "certificate",
+    "files": "file",
+    "steps": "step",
+}
 """What one entry of a field of `Content` is called."""
 
 
@@ -115,7 +121,7 @@ def _families(old: Family, new: Family) -> Iterator[str]:
         kind = _KINDS.get(field.name, field.name)
         if isinstance(one, dict):
             yield from _entries(kind, one, other)
-        elif field.name in ("files", "steps"):
+        elif field.name in ("certificates", "files", "steps"):
             told = list(_entries(kind, _named(one), _named(other)))
             yield from told or [f"order of {field.name}"]
         else:

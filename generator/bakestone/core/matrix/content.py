@@ -1,11 +1,12 @@
 """What a team adds to its images, in the words of Dockerfiles and Compose: variables, labels,
-annotations, files, steps, and how a container begins.
+annotations, certificates, files, steps, and how a container begins.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bakestone.core.matrix.certificates import OwnCertificate
 from bakestone.errors import Position
 
 MAX_FILE = 64 * 1024
@@ -53,6 +54,7 @@ class Content:
     workdir: str = ""
     shell: tuple[str, ...] = ()
     expose: tuple[str, ...] = ()
+    certificates: tuple[OwnCertificate, ...] = ()
     files: tuple[OwnFile, ...] = ()
     steps: tuple[OwnStep, ...] = ()
     places: dict[tuple[str, ...], Position] = field(default_factory=dict, compare=False)

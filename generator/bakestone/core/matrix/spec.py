@@ -15,7 +15,7 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json, Path_
 from bakestone.core.library.own_base import OwnBase
-from bakestone.core.matrix import gpus
+from bakestone.core.matrix import certificates, gpus
 from bakestone.core.matrix.content import MAX_FILE, Content, OwnFile, OwnStep
 from bakestone.errors import BakestoneError, Finding, Position, read_bytes
 
@@ -264,6 +264,15 @@ def _nearest(entries: list[tuple[Path_, Any]], key: str) -> list[tuple[Path_, An
     return [(at, entry) for at, entry in entries if last[entry[key]] == at[:-1]]
 
 
+def _ca_hint(problem: ValueError) -> str:
+    """What to do about a file that no trust store can have."""
+    if "private key" in str(problem):
+        return "take it out of the file and out of the repository, where others have seen it"
+    if "PEM" in str(problem):
+        return "of a binary file `openssl x509 -inform der -in FILE` makes one"
+    return "certificates of authorities alone, in PEM: `openssl x509 -in FILE -text` shows one"
+
+
 class _Reader:
     """The parts of a document that follows the schema as records, each with its place."""
 
@@ -279,6 +288,9 @@ class _Reader:
         methods = said.mapping("methods")
         axes = said.mapping("axes")
         packages, without = self.packages(said)
+        content = self.content(said)
+        for one in content.certificates[:1]:  # what brings the trust store
+            packages.setdefault("ca-certificates", one.where)
         return Family(
             name=data["name"],
             description=data.get("description", ""),
@@ -301,7 +313,7 @@ class _Reader:
             max_size=self.max_size(said),
             frameworks=self.of(said.entries("frameworks")),
             every_platform=said.value("every_platform", False),
-            content=self.content(said),
+            content=content,
             inherited={key: self.position(at, key=True) for key, at in said.inherited().items()},
             package_places=packages,
             without=without,
@@ -388,24 +400,45 @@ class _Reader:
             said.value("workdir", ""),
             tuple(said.value("shell", ())),
             tuple(dict.fromkeys(port for _, port in farthest_first["expose"])),
+            tuple(self.certificates(said)),
             tuple(starmap(self.file, _nearest(farthest_first["files"], "to"))),
             tuple(starmap(self.step, _nearest(farthest_first["run"], "name"))),
             places,
         )
 
-    def file(self, at: Path_, entry: Json) -> OwnFile:
-        where, content = self.position((*at, "from")), b""
-        path = self.folder / entry["from"]
+    def text_of(self, origin: str, where: Position) -> bytes | None:
+        """A file of the repository; None, with a finding, where it cannot be read."""
+        path = self.folder / origin
         try:
             if path not in self.files:  # many families may have it
                 self.files[path] = read_bytes(path, "the file", limit=MAX_FILE, within=self.folder)
-            content = self.files[path]
+            return self.files[path]
         except BakestoneError as problem:
             (found,) = problem.findings
             said = found.message.replace(f"{self.folder}/", "")
             said = said.replace(str(self.folder), "the folder of images.yaml")
             hint = found.hint or "its path begins in the folder of images.yaml"
             self.findings.append(Finding(said, hint, where))
+            return None
+
+    def certificates(self, said: _Said) -> Iterable[certificates.OwnCertificate]:
+        """Those of all files of `ca`, each once, what is inherited first."""
+        found: dict[bytes, certificates.OwnCertificate] = {}
+        for at, origin in said.farthest_first("ca"):
+            where = self.position(at)
+            content = self.text_of(origin, where)
+            try:
+                read = certificates.read(origin, content, where) if content is not None else ()
+            except ValueError as problem:
+                self.findings.append(Finding(f"{origin}: {problem}", _ca_hint(problem), where))
+                continue
+            for one in read:
+                found.setdefault(one.der, one)
+        return found.values()
+
+    def file(self, at: Path_, entry: Json) -> OwnFile:
+        where = self.position((*at, "from"))
+        content = self.text_of(entry["from"], where) or b""
         mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
         return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
 
