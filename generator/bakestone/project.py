@@ -118,7 +118,7 @@ class Project:
         found: dict[Position, Finding] = {}
         for variant in (v for v in self.matrix.variants if v.family.without):
             for name in survey.base_packages(variant).names:
-                if where := variant.family.without.get(name):
+                if where := variant.family.without.get(name.partition("=")[0]):
                     why = (
                         f"{name} is installed all the same: components of {variant.name} ask for it"
                     )

@@ -113,7 +113,7 @@ def _families(old: Family, new: Family) -> Iterator[str]:
         yield _changed(
             "user", *(f"{u.name} {u.uid}:{u.gid} {u.directory}" for u in (old.user, new.user))
         )
-    yield from _entries("package", *(dict.fromkeys(one.packages, "") for one in (old, new)))
+    yield from _entries("package", _packages(old), _packages(new))
     for field in fields(Content):
         one, other = getattr(old.content, field.name), getattr(new.content, field.name)
         if not field.compare or one == other:
@@ -126,6 +126,12 @@ def _families(old: Family, new: Family) -> Iterator[str]:
             yield from told or [f"order of {field.name}"]
         else:
             yield f"{kind} {_said(one)} -> {_said(other)}"
+
+
+def _packages(family: Family) -> dict[str, str]:
+    """Packages by name, with the version that is asked for."""
+    pairs = (text.partition("=") for text in family.packages)
+    return {name: version or "any version" for name, _, version in pairs}
 
 
 def _named(entries: Iterable[object]) -> dict[str, object]:

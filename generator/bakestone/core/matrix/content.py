@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from bakestone.core.matrix.certificates import OwnCertificate
 from bakestone.errors import Position
 
+CA_PACKAGE = "ca-certificates"
+"""What brings the trust store that a team's certificates come into."""
 MAX_FILE = 64 * 1024
 """Bytes of one of a team's files: it stands in the Dockerfile, where people read it."""
 MAX_FILES = 1024 * 1024

@@ -16,7 +16,7 @@ from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json, Path_
 from bakestone.core.library.own_base import OwnBase
 from bakestone.core.matrix import certificates, gpus
-from bakestone.core.matrix.content import MAX_FILE, Content, OwnFile, OwnStep
+from bakestone.core.matrix.content import CA_PACKAGE, MAX_FILE, Content, OwnFile, OwnStep
 from bakestone.errors import BakestoneError, Finding, Position, read_bytes
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -289,8 +289,9 @@ class _Reader:
         axes = said.mapping("axes")
         packages, without = self.packages(said)
         content = self.content(said)
-        for one in content.certificates[:1]:  # what brings the trust store
-            packages.setdefault("ca-certificates", one.where)
+        names = {text.partition("=")[0] for text in packages}
+        if content.certificates and CA_PACKAGE not in names:
+            packages[CA_PACKAGE] = content.certificates[0].where
         return Family(
             name=data["name"],
             description=data.get("description", ""),
@@ -348,21 +349,28 @@ class _Reader:
         return _Said([*chain, (("defaults",), self.data.get("defaults", {}))], whole)
 
     def packages(self, said: _Said) -> tuple[dict[str, Position], dict[str, Position]]:
-        """Those of all, without those that a nearer one leaves out, and the latter."""
-        found: dict[str, Position] = {}
+        """Those of all as they are written (`name`, or `name=version`; the nearest version counts),
+        without those that a nearer one leaves out, and the latter by name.
+        """
+        found: dict[str, tuple[Path_, str]] = {}
         without: dict[str, Position] = {}
-        for at, name in said.farthest_first("packages"):
-            where = self.position(at)
-            if not name.startswith("!"):
-                found[name] = where
-            elif name[1:] in found:
-                del found[name[1:]]
-                without[name[1:]] = where
+        for at, text in said.farthest_first("packages"):
+            where, name = self.position(at), text.removeprefix("!").partition("=")[0]
+            if not text.startswith("!"):
+                if name in found and found[name][0][:-1] == at[:-1]:
+                    first = self.position(found[name][0]).line
+                    why = f"the package {name} is asked for twice (the first on line {first})"
+                    self.findings.append(Finding(why, "take one of them out", where))
+                if name not in found or "=" in text or "=" not in found[name][1]:
+                    found[name] = (at, text)
+            elif name in found:
+                del found[name]
+                without[name] = where
             else:
-                hint = near(name[1:], found, "what is not there need not be left out: remove it")
-                why = f"no package {name[1:]} is inherited here"
+                hint = near(name, found, "what is not there need not be left out: remove it")
+                why = f"no package {name} is inherited here"
                 self.findings.append(Finding(why, hint, where))
-        return found, without
+        return {text: self.position(at) for at, text in found.values()}, without
 
     def taken_out(self, said: _Said, key: str) -> None:
         """A finding for each null that takes out what is not there."""
