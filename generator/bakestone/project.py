@@ -19,7 +19,7 @@ from bakestone.core.documents import template
 from bakestone.core.documents.suggest import near
 from bakestone.core.library.catalog import Library
 from bakestone.core.matrix import expansion, spec
-from bakestone.core.matrix.checks import lifecycle
+from bakestone.core.matrix.checks import contents, lifecycle
 from bakestone.core.matrix.selectors import select
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import BakestoneError, Finding, Position, fail
@@ -118,7 +118,7 @@ class Project:
         found: dict[Position, Finding] = {}
         for variant in (v for v in self.matrix.variants if v.family.without):
             for name in survey.base_packages(variant).names:
-                if where := variant.family.without.get(name):
+                if where := variant.family.without.get(name.partition("=")[0]):
                     why = (
                         f"{name} is installed all the same: components of {variant.name} ask for it"
                     )
@@ -143,14 +143,15 @@ class Project:
         return frameworks.warnings(asking, lock) + frameworks.unknown(asking, lock)
 
     def ends(self, at: datetime.date, ahead: datetime.timedelta = lifecycle.AHEAD) -> list[Finding]:
-        """Warnings about parts whose support has ended at a date, or will within `ahead`.
+        """Warnings about parts whose support has ended at a date, or will within `ahead`, and about
+        certificates that do not hold then.
 
         Raises `BakestoneError` when a family forbids what has ended.
         """
         findings = lifecycle.findings(self.matrix.variants, at, ahead)
         if any(finding.severity == "error" for finding in findings):
             raise BakestoneError(findings)
-        return findings
+        return findings + contents.ended(self.matrix.spec.families, at, ahead)
 
     def select(self, selectors: Sequence[str]) -> list[Variant]:
         """The variants that selectors name."""

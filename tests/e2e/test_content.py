@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import certificate_authority
 from tests.e2e.engine import Engine
 from tests.e2e.workspace import MakeWorkspace, Workspace
 
@@ -19,7 +20,9 @@ FAMILY: dict[str, Any] = {
     "user": {"name": "worker", "uid": 1234, "gid": 0, "home": "/work"},
     "env": {"ODD": ODD, "LANG": "C"},
     "labels": {"com.example.team": 'platform "x" $y'},
-    "packages": ["tree"],
+    "annotations": {"com.example.cost": 'a=b ${x} "$y"'},
+    "packages": ["tree=2.1.0-1"],
+    "ca": ["own/ca.pem"],
     "entrypoint": ["/usr/local/bin/start", "--odd", "$HOME"],
     "cmd": ["serve"],
     "workdir": "/srv/app/data",
@@ -27,6 +30,7 @@ FAMILY: dict[str, Any] = {
     "shell": ["/bin/bash", "-c"],
     "files": [
         {"from": "own/start", "to": "/usr/local/bin/start", "mode": "0755"},
+        {"from": "own/server.pem", "to": "/srv/server.pem"},
         {"from": "own/logo", "to": "/work/.config/deep/logo", "owner": "user", "mode": "0640"},
     ],
     "run": [
@@ -41,13 +45,16 @@ START = '#!/bin/sh\nprintf "%s|" "$@"\n'
 
 
 @pytest.fixture(scope="module")
-def team(make: MakeWorkspace) -> Workspace:
+def team(make: MakeWorkspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A family with content of its own, pushed."""
     workspace = make("content")
     own = workspace.folder / "own"
     own.mkdir()
     (own / "start").write_text(START, "utf-8")
     (own / "logo").write_bytes(LOGO)
+    authority = certificate_authority.make(tmp_path_factory.mktemp("authority"), "127.0.0.1")
+    (own / "ca.pem").write_bytes(b"# ours\n" + authority.certificate.read_bytes())
+    (own / "server.pem").write_bytes(authority.server.read_bytes())
     workspace.images(FAMILY)
     workspace.lock_and_generate()
     workspace.bakestone("build", "--push")
@@ -91,9 +98,42 @@ def test_a_container_begins_as_it_was_said(image: str, engine: Engine) -> None:
 
 def test_nothing_that_was_added_is_younger_than_the_base(image: str, engine: Engine) -> None:
     """Else two builds would differ."""
-    asked = "stat -c %Y /etc/note /usr/local/bin/start /work/.config /srv/app /etc/passwd"
+    asked = (
+        "stat -c %Y /etc/note /usr/local/bin/start /work/.config /srv/app /etc/passwd"
+        " /usr/local/share/ca-certificates/* /etc/ssl/certs /etc/ssl/certs/ca-certificates.crt"
+        " $(find /etc/ssl/certs -lname '/usr/local/*')"
+    )
     times = set(engine.run(image, asked, "--entrypoint", "").split())
     assert len(times) == 1
+
+
+def test_an_authority_of_the_team_s_is_trusted(image: str, engine: Engine) -> None:
+    found = engine.run(image, "openssl verify /srv/server.pem", "--entrypoint", "")
+    assert found.strip() == "/srv/server.pem: OK"
+
+
+def test_annotations_are_in_the_manifest_and_in_the_index(team: Workspace) -> None:
+    own = FAMILY["annotations"]
+    assert team.repository("own").manifest("debian12")["annotations"].items() >= own.items()
+    index = team.repository("own").get("manifests/debian12").json()
+    assert index["annotations"].items() >= own.items()
+
+
+def test_a_build_again_has_the_same_manifest(team: Workspace) -> None:
+    """With the annotations, and with a trust store that was made anew."""
+    team.bakestone("reproduce", "--against", "registry")
+
+
+def test_the_version_that_is_asked_for_is_installed(image: str, engine: Engine) -> None:
+    asked = "dpkg-query -W -f '${Version}' tree"
+    assert engine.run(image, asked, "--entrypoint", "").strip() == "2.1.0-1"
+
+
+def test_a_version_that_is_not_there_is_told_with_those_that_are(team: Workspace) -> None:
+    team.images(FAMILY | {"packages": ["tree=0-1"]})
+    told = " ".join(team.bakestone("lock", code=1).text.split())
+    assert "there is no package tree=0-1" in told
+    assert "of tree there is 2.1.0-1" in told
 
 
 def test_a_failed_step_is_told_by_its_name(team: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""`validate`, `list`, `explain`, `generate`, `dockerfile`, `export`. Parse, call, print."""
+"""`validate`, `list`, `diff`, `explain`, `generate`, `dockerfile`, `export`. Parse, call, print."""
 
 from __future__ import annotations
 
@@ -56,6 +56,27 @@ def list_variants(
     from bakestone.cli.views import matrix as matrix_view
 
     matrix_view.variants(project, project.select(selectors), at, as_json=as_json)
+
+
+@command(
+    "Show the variants that came, went and changed since a commit.",
+    "bakestone diff origin/main",
+    "bakestone diff HEAD~1 --format json",
+)
+@click.argument("commit")
+@options.project
+@options.as_json
+def diff(commit: str, as_json: bool, project: Project) -> None:
+    """Show the variants that came, went and changed since COMMIT, and what changed in words.
+
+    What images.yaml was is read from git, with the components beside it, the files that it names
+    and the lock. A variant has changed when its fingerprint has, or, where a lock does not say it,
+    when the matrix says something else of it. Both are read with the library of this Bakestone.
+    """
+    from bakestone.cli.views import matrix as matrix_view
+    from bakestone.jobs.changes import compare
+
+    matrix_view.changes(compare.since(project, commit), project, commit, as_json=as_json)
 
 
 @command(
@@ -144,4 +165,4 @@ def github(
     click.echo(jobs_of(plan, changed_since, max_jobs))
 
 
-COMMANDS = (dockerfile, explain, export, generate, list_variants, validate)
+COMMANDS = (diff, dockerfile, explain, export, generate, list_variants, validate)

@@ -207,6 +207,8 @@ def _content(family: Family) -> Iterator[Line]:
         yield Line("env", f"{name}={value}", str(places["env", name]))
     for name, value in sorted(content.labels.items()):
         yield Line("label", f"{name}={value}", str(places["labels", name]))
+    for name, value in sorted(content.annotations.items()):
+        yield Line("annotation", f"{name}={value}", str(places["annotations", name]))
     for name, where in family.package_places.items():
         yield Line("package", name, str(where))
     for name, where in family.without.items():
@@ -223,6 +225,9 @@ def _content(family: Family) -> Iterator[Line]:
         whose = family.user.name if own.of_user else "root"
         texts = "\n".join(own.requirements)
         yield Line("python", texts, f"in {own.prefix}, which is {whose}'s; {own.where}")
+    for held in content.certificates:
+        holds = f"{held.subject}, until {held.ends.date()}"
+        yield Line("ca", holds, f"{held.origin}, {held.where}")
     for one in content.files:
         whose = family.user.name if one.of_user else "root"
         yield Line("file", f"{one.path} ({one.mode}, {whose})", f"{one.origin}, {one.where}")

@@ -156,6 +156,7 @@ def test_the_site_comes_from_the_environment_too(
 WITH_A_SITE = [
     "validate",
     "list",
+    "diff HEAD",
     "explain openmpi5.0.10-ubuntu22.04",
     "dockerfile openmpi5.0.10-ubuntu22.04",
     "lock --check",

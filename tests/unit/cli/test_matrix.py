@@ -288,6 +288,16 @@ def test_export_github_since_a_commit_has_only_what_changed(
     locked(tmp_path, MANY.replace("openmpi@4.1.8,", "openmpi@4.1.7,"), library=library)
     changed = json.loads(bakestone("export", "github", "--changed-since", "HEAD").output)["include"]
     assert [job["variants"] for job in changed] == ["openmpi4.1.7-ubuntu22.04"]
+    own = MANY.replace("  - name: gpu\n", "  - name: gpu\n    annotations: {a.b: '${x}'}\n")
+    locked(tmp_path, own, library=library)
+    changed = json.loads(bakestone("export", "github", "--changed-since", "HEAD").output)["include"]
+    assert [job["variants"] for job in changed] == ["openmpi5.0.10-cuda13.0.2-cudnn9-debian12"]
+    bakestone("generate")
+    for command in (["add", "-A"], ["commit", "-q", "-m", "second", "--no-verify"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True, capture_output=True)
+    assert json.loads(bakestone("export", "github", "--changed-since", "HEAD").output) == {
+        "include": []
+    }
 
 
 @pytest.mark.usefixtures("made")

@@ -18,6 +18,7 @@ from bakestone.core.matrix.variant import Variant, slot_rank
 from bakestone.errors import Finding, visible
 
 if TYPE_CHECKING:
+    from bakestone.jobs.changes.compare import Changes
     from bakestone.jobs.explain import Line
     from bakestone.project import Project
 
@@ -124,6 +125,30 @@ def _plain(project: Project, variant: Variant, at: datetime.date) -> dict[str, o
         "dockerfile": str(project.path_of(variant)),
         **more,
     }
+
+
+def changes(found: Changes, project: Project, commit: str, *, as_json: bool) -> None:
+    """What became of the variants since a commit: those that changed, came and went."""
+    if as_json:
+        plain = [one.as_dict() for one in found.variants]
+        told = [finding.as_dict() for finding in found.unlocked]
+        put_json({"since": commit, "same": found.same, "variants": plain, "findings": told})
+        return
+    warn(found.unlocked)
+    kinds = {kind: found.of(kind) for kind in ("changed", "added", "removed")}
+    rows = []
+    for kind, several in kinds.items():
+        for one in several:
+            was = [f"was {one.before}"] if one.before else []
+            rows.append((kind, one.family, one.name, "; ".join([*one.what, *was])))
+    if rows:
+        narrow = (
+            paragraph(f"{kind} {family}: {name}{what and ': '}{what}", further="    ")
+            for kind, family, name, what in rows
+        )
+        put_rows(("", "family", "variant", "what"), rows, narrow)
+    counted = ", ".join(f"{len(several)} {kind}" for kind, several in kinds.items())
+    put_line(f"{project.matrix_path}: {counted}, {found.same} as at {commit}")
 
 
 def facts(sentence: str, lines: Sequence[Line], *, as_json: bool) -> None:

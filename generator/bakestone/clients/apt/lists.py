@@ -6,7 +6,7 @@ import hashlib
 import lzma
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bakestone.clients.http.ask import Answer, Asker
@@ -109,6 +109,14 @@ def packages(text: str, names: re.Pattern[str]) -> Iterator[VendorPackage]:
         if not _SHA256.fullmatch(fields.get("SHA256", "")) or not _SIZE.fullmatch(size):
             raise ValueError(f"{name} {version} has no SHA-256 and size")
         yield VendorPackage(name, version, fields["SHA256"], int(size), fields.get("Depends", ""))
+
+
+def versions(text: str, names: Container[str]) -> Iterator[tuple[str, str]]:
+    """Name and version of each package of a list that is called so."""
+    for word in _words(text):
+        name, _, version = word.partition("=")
+        if version and name in names:
+            yield name, version
 
 
 def held(text: str, words: Iterable[str]) -> set[str]:

@@ -29,12 +29,15 @@ class LockDifference:
     @property
     def text(self) -> str:
         """`libc6 2.36-9+deb12u10 -> 2.36-9+deb12u11 in 3 bases, 14 variants`."""
-        if self.old and self.new:
-            said = f"{self.what} {self.old} -> {self.new}"
-        else:
-            said = f"{self.what} {self.new or self.old} {'is new' if self.new else 'is gone'}"
         on = f" in {count(len(self.bases), 'base')}" if self.bases else ""
-        return f"{said}{on}, {count(len(self.variants), 'variant')}"
+        return f"{self.change}{on}, {count(len(self.variants), 'variant')}"
+
+    @property
+    def change(self) -> str:
+        """The same without whom it reaches."""
+        if self.old and self.new:
+            return f"{self.what} {self.old} -> {self.new}"
+        return f"{self.what} {self.new or self.old} {'is new' if self.new else 'is gone'}"
 
     def as_dict(self) -> dict[str, object]:
         """For `--format json`."""

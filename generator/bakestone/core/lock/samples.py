@@ -102,7 +102,13 @@ def lock(variants: Iterable[Variant], library: Library) -> Lock:
 
 def _closure(packages: PackageSet) -> dict[str, str]:
     if packages.distro.package_manager == "dnf":
-        return {f"{name}.noarch": "0:0-0" for name in packages.names}
+        named = (text.partition("=") for text in packages.names)
+        return {
+            f"{name}.noarch": (f"0:{version}" if ":" not in version else version)
+            if version
+            else "0:0-0"
+            for name, _, version in named
+        }
     pins = (text.partition("=") for text in packages.names)
     return {name: version or "0" for name, _, version in pins}
 

@@ -59,7 +59,9 @@ def doubts(lock: Lock, needs: Needs, now: datetime, site: Callable[[Distro], str
             names = {name for one in sets for name in one}
             texts = _packages(lock.packages[ref], lock.bases[ref], distro, names, site, now)
             found += (Doubt(("packages", ref), text) for text in texts)
-            found += (Doubt(("packages", ref), text) for text in _closures(lock.packages[ref]))
+            found += (
+                Doubt(("packages", ref), text) for text in _closures(lock.packages[ref], distro)
+            )
     for url, artifact in needs.artifacts.items():
         locked = lock.artifacts.get(url)
         if locked and locked.sha256 == artifact.sha256 and locked.component != artifact.component:
@@ -189,10 +191,22 @@ def _environment(locked: LockedEnvironment, wanted: Environment) -> Iterator[str
                 yield f"{name} is asked for, and there is no wheel of it for {platform}"
 
 
-def _closures(locked: LockedPackages) -> Iterator[str]:
+def _closures(locked: LockedPackages, distro: Distro) -> Iterator[str]:
     """Versions that the names of their own installation (`name=version`) contradict."""
     for sets in locked.versions.values():
         for names, closure in sets.items():
             for name, _, version in (one.partition("=") for one in names if "=" in one):
-                if name in closure and closure[name] != version:
-                    yield f"{name}={version} is asked for, and it says {closure[name]}"
+                there = [v for key, v in closure.items() if _is_of(key, name, distro)]
+                if there and not any(_is_version(version, one, distro) for one in there):
+                    yield f"{name}={version} is asked for, and it says {there[0]}"
+
+
+def _is_of(key: str, name: str, distro: Distro) -> bool:
+    """Whether an entry is of a package: with dnf it is called `name.machine`."""
+    return name == (key.rpartition(".")[0] if distro.package_manager == "dnf" else key)
+
+
+def _is_version(wanted: str, locked: str, distro: Distro) -> bool:
+    """Whether a version is the wanted one, which with dnf may be without its epoch."""
+    bare = locked.partition(":")[2] if distro.package_manager == "dnf" else locked
+    return wanted in (locked, bare)

@@ -1,5 +1,5 @@
 """What a team adds to its images, in the words of Dockerfiles and Compose: variables, labels,
-files, steps, and how a container begins.
+annotations, certificates, files, steps, and how a container begins.
 """
 
 from __future__ import annotations
@@ -7,8 +7,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from bakestone.core.matrix.certificates import OwnCertificate
 from bakestone.errors import Position
 
+CA_PACKAGE = "ca-certificates"
+"""What brings the trust store that a team's certificates come into."""
 MAX_FILE = 64 * 1024
 """Bytes of one of a team's files: it stands in the Dockerfile, where people read it."""
 PREFIX = "/opt/environment"
@@ -62,16 +65,18 @@ class OwnPython:
 @dataclass(frozen=True)
 class Content:
     """All of it; what is empty, or None, was not said. `places` has where each key was said, and
-    each variable and label, as (`env`, NAME).
+    each variable, label and annotation, as (`env`, NAME).
     """
 
     env: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] | None = None
     workdir: str = ""
     shell: tuple[str, ...] = ()
     expose: tuple[str, ...] = ()
+    certificates: tuple[OwnCertificate, ...] = ()
     files: tuple[OwnFile, ...] = ()
     steps: tuple[OwnStep, ...] = ()
     places: dict[tuple[str, ...], Position] = field(default_factory=dict, compare=False)

@@ -15,8 +15,16 @@ from bakestone.core.documents import yaml as yamldoc
 from bakestone.core.documents.suggest import near
 from bakestone.core.documents.yaml import Json, Path_
 from bakestone.core.library.own_base import OwnBase
-from bakestone.core.matrix import gpus, requirements
-from bakestone.core.matrix.content import MAX_FILE, PREFIX, Content, OwnFile, OwnPython, OwnStep
+from bakestone.core.matrix import certificates, gpus, requirements
+from bakestone.core.matrix.content import (
+    CA_PACKAGE,
+    MAX_FILE,
+    PREFIX,
+    Content,
+    OwnFile,
+    OwnPython,
+    OwnStep,
+)
 from bakestone.errors import BakestoneError, Finding, Position, read_bytes
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -279,6 +287,15 @@ def _nearest(entries: list[tuple[Path_, Any]], key: str) -> list[tuple[Path_, An
     return [(at, entry) for at, entry in entries if last[entry[key]] == at[:-1]]
 
 
+def _ca_hint(problem: ValueError) -> str:
+    """What to do about a file that no trust store can have."""
+    if "private key" in str(problem):
+        return "take it out of the file and out of the repository, where others have seen it"
+    if "PEM" in str(problem):
+        return "of a binary file `openssl x509 -inform der -in FILE` makes one"
+    return "certificates of authorities alone, in PEM: `openssl x509 -in FILE -text` shows one"
+
+
 class _Reader:
     """The parts of a document that follows the schema as records, each with its place."""
 
@@ -294,6 +311,10 @@ class _Reader:
         methods = said.mapping("methods")
         axes = said.mapping("axes")
         packages, without = self.packages(said)
+        content = self.content(said)
+        names = {text.partition("=")[0] for text in packages}
+        if content.certificates and CA_PACKAGE not in names:
+            packages[CA_PACKAGE] = content.certificates[0].where
         return Family(
             name=data["name"],
             description=data.get("description", ""),
@@ -316,7 +337,7 @@ class _Reader:
             max_size=self.max_size(said),
             frameworks=self.of(said.entries("frameworks")),
             every_platform=said.value("every_platform", False),
-            content=self.content(said),
+            content=content,
             inherited={key: self.position(at, key=True) for key, at in said.inherited().items()},
             package_places=packages,
             without=without,
@@ -352,21 +373,28 @@ class _Reader:
         return _Said([*chain, (("defaults",), self.data.get("defaults", {}))], whole)
 
     def packages(self, said: _Said) -> tuple[dict[str, Position], dict[str, Position]]:
-        """Those of all, without those that a nearer one leaves out, and the latter."""
-        found: dict[str, Position] = {}
+        """Those of all as they are written (`name`, or `name=version`; the nearest version counts),
+        without those that a nearer one leaves out, and the latter by name.
+        """
+        found: dict[str, tuple[Path_, str]] = {}
         without: dict[str, Position] = {}
-        for at, name in said.farthest_first("packages"):
-            where = self.position(at)
-            if not name.startswith("!"):
-                found[name] = where
-            elif name[1:] in found:
-                del found[name[1:]]
-                without[name[1:]] = where
+        for at, text in said.farthest_first("packages"):
+            where, name = self.position(at), text.removeprefix("!").partition("=")[0]
+            if not text.startswith("!"):
+                if name in found and found[name][0][:-1] == at[:-1]:
+                    first = self.position(found[name][0]).line
+                    why = f"the package {name} is asked for twice (the first on line {first})"
+                    self.findings.append(Finding(why, "take one of them out", where))
+                if name not in found or "=" in text or "=" not in found[name][1]:
+                    found[name] = (at, text)
+            elif name in found:
+                del found[name]
+                without[name] = where
             else:
-                hint = near(name[1:], found, "what is not there need not be left out: remove it")
-                why = f"no package {name[1:]} is inherited here"
+                hint = near(name, found, "what is not there need not be left out: remove it")
+                why = f"no package {name} is inherited here"
                 self.findings.append(Finding(why, hint, where))
-        return found, without
+        return {text: self.position(at) for at, text in found.values()}, without
 
     def tags(self, said: _Said) -> tuple[TagTemplate, ...]:
         """Those of all, without those that a nearer one leaves out; a nearer one of the same text
@@ -409,25 +437,28 @@ class _Reader:
         nearest one's. A nearer file of one path, and a nearer step of one name, stands for the
         other.
         """
-        for key in ("env", "labels"):
+        named: dict[str, dict[str, str]] = {}
+        places: dict[tuple[str, ...], Position] = {}
+        for key in ("env", "labels", "annotations"):
             self.taken_out(said, key)
-        env, labels = said.mapping("env"), said.mapping("labels")
-        places: dict[tuple[str, ...], Position]
-        places = {("env", name): self.position(at) for name, (at, _) in env.items()}
-        places |= {("labels", name): self.position(at) for name, (at, _) in labels.items()}
+            values = said.mapping(key)
+            named[key] = {name: value for name, (_, value) in values.items()}
+            places |= {(key, name): self.position(at) for name, (at, _) in values.items()}
         for key in ("entrypoint", "cmd", "workdir", "shell"):
             if found := said.nearest(key):
                 places[key,] = self.position(found[0])
         farthest_first = {key: said.farthest_first(key) for key in ("expose", "files", "run")}
         cmd = said.value("cmd", None)
         return Content(
-            {name: value for name, (_, value) in env.items()},
-            {name: value for name, (_, value) in labels.items()},
+            named["env"],
+            named["labels"],
+            named["annotations"],
             tuple(said.value("entrypoint", ())),
             None if cmd is None else tuple(cmd),
             said.value("workdir", ""),
             tuple(said.value("shell", ())),
             tuple(dict.fromkeys(port for _, port in farthest_first["expose"])),
+            tuple(self.certificates(said)),
             tuple(starmap(self.file, _nearest(farthest_first["files"], "to"))),
             tuple(starmap(self.step, _nearest(farthest_first["run"], "name"))),
             places,
@@ -449,7 +480,7 @@ class _Reader:
                 self.found(problem, self.position(place))
         if "requirements" in data:
             name, where = data["requirements"], self.position((*at, "requirements"))
-            content = self.bytes_of(name, where)
+            content = self.text_of(name, where) or b""
             try:
                 for line, text in requirements.of_file(name, content):
                     wanted[requirements.listed(name, line, text)] = None
@@ -469,15 +500,9 @@ class _Reader:
         """What is wrong with a value, at its place."""
         self.findings += [replace(finding, where=where) for finding in problem.findings]
 
-    def file(self, at: Path_, entry: Json) -> OwnFile:
-        where = self.position((*at, "from"))
-        content = self.bytes_of(entry["from"], where)
-        mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
-        return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
-
-    def bytes_of(self, name: str, where: Position) -> bytes:
-        """A file of the repository; a finding, and nothing, where it cannot be taken."""
-        path = self.folder / name
+    def text_of(self, origin: str, where: Position) -> bytes | None:
+        """A file of the repository; None, with a finding, where it cannot be read."""
+        path = self.folder / origin
         try:
             if path not in self.files:  # many families may have it
                 self.files[path] = read_bytes(path, "the file", limit=MAX_FILE, within=self.folder)
@@ -488,7 +513,28 @@ class _Reader:
             said = said.replace(str(self.folder), "the folder of images.yaml")
             hint = found.hint or "its path begins in the folder of images.yaml"
             self.findings.append(Finding(said, hint, where))
-            return b""
+            return None
+
+    def certificates(self, said: _Said) -> Iterable[certificates.OwnCertificate]:
+        """Those of all files of `ca`, each once, what is inherited first."""
+        found: dict[bytes, certificates.OwnCertificate] = {}
+        for at, origin in said.farthest_first("ca"):
+            where = self.position(at)
+            content = self.text_of(origin, where)
+            try:
+                read = certificates.read(origin, content, where) if content is not None else ()
+            except ValueError as problem:
+                self.findings.append(Finding(f"{origin}: {problem}", _ca_hint(problem), where))
+                continue
+            for one in read:
+                found.setdefault(one.der, one)
+        return found.values()
+
+    def file(self, at: Path_, entry: Json) -> OwnFile:
+        where = self.position((*at, "from"))
+        content = self.text_of(entry["from"], where) or b""
+        mode, of_user = entry.get("mode", "0644"), entry.get("owner") == "user"
+        return OwnFile(entry["from"], content, entry["to"], mode, of_user, where)
 
     def step(self, at: Path_, entry: Json) -> OwnStep:
         network = entry.get("network", False)

@@ -49,7 +49,8 @@ def fingerprint(
     compression: Compression = GZIP,
 ) -> str:
     """64 hex digits that stand for everything the image is made from: the stages that its last one
-    needs, by that one's `identity`, platforms, options, time stamp.
+    needs, by that one's `identity`, platforms, options, time stamp, and a team's annotations, which
+    stand in its manifests: with others it has another digest, and must be published again.
     """
     parts = {
         "stages": identity,
@@ -57,8 +58,17 @@ def fingerprint(
         "output": compression.options,
         "attest": [*PROVENANCE, SBOM] if attest else NO_ATTESTATIONS,
         "epoch": epoch(variant, lock),
+        **({"annotations": own} if (own := manifest_annotations(variant)) else {}),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def manifest_annotations(variant: Variant) -> list[str]:
+    """A team's annotations, as buildx gives them to the manifest of each platform. The index has
+    them from jobs/publish, which writes it: buildx refuses them where there is one platform.
+    """
+    own = variant.family.content.annotations
+    return [f"manifest:{name}={value}" for name, value in sorted(own.items())]
 
 
 def repository(registry: str, variant: Variant) -> str:
@@ -102,6 +112,8 @@ def _pieces(
     for number, variant in enumerate(variants):
         entry = target(variant, lock, context=f"{folder}/{variant.family.name}")
         entry["output"] = [",".join(["type=image", *(f"{k}={v}" for k, v in GZIP.options.items())])]
+        if own := manifest_annotations(variant):
+            entry["annotations"] = own
         tags = [variant.name, *(alias.tag for alias in variant.aliases if not alias.dated)]
         entry["tags"] = [f"{repository(registry, variant)}:{tag}" for tag in tags]
         named = _indented({variant.target: entry})

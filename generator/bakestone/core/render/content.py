@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 
+from bakestone.core.documents.words import count
 from bakestone.core.matrix.content import Content, OwnFile
 from bakestone.core.matrix.spec import Family
 from bakestone.core.render.frames import HEREDOC, heredocs, mounted, pairs, tools
@@ -16,6 +17,8 @@ from bakestone.core.render.stages import MARKER, SELF, ContentsRow, RenderedStag
 
 TOOLS = RenderedStage("content-tools", tools(["content.sh", "timed.sh"], SELF))
 """The stage of the scripts that put a team's files into an image."""
+CA_TOOLS = RenderedStage("ca-tools", tools(["ca.sh", "timed.sh"], SELF))
+"""The stage of the script that puts certificates into the trust store."""
 _LINE = 76
 """Characters of a line of base64, as base64 writes them."""
 
@@ -33,6 +36,27 @@ def stages(content: Content) -> tuple[RenderedStage, ...]:
     row = ContentsRow(", ".join(what), "content", "this repository")
     text = f"FROM scratch AS {SELF}\n{heredocs(files, 'the content of the family')}"
     return (TOOLS, RenderedStage("content", text, contents=(row,)))
+
+
+def certificates(content: Content) -> tuple[RenderedStage, ...]:
+    """The stage of a family's certificates, after its tools; none where it has none."""
+    files = {one.name: one.pem for one in content.certificates}
+    if not files:
+        return ()
+    row = ContentsRow(count(len(files), "certificate"), "trust store", "this repository")
+    text = f"FROM scratch AS {SELF}\n{heredocs(files, 'the certificates of the family')}"
+    return (CA_TOOLS, RenderedStage("certificates", text, contents=(row,)))
+
+
+def trust(made: tuple[RenderedStage, ...], manager: str) -> str:
+    """The RUN that puts what `certificates` gave into the trust store of a distro with this package
+    manager.
+    """
+    if not made:
+        return ""
+    toolbox, own = (stage.reference for stage in made)
+    seen = [mounted(toolbox), mounted(own, "/certificates")]
+    return _run("certificates", ["--network=none", *seen], [f"sh /tools/ca.sh {manager}"])
 
 
 def runs(family: Family, made: tuple[RenderedStage, ...]) -> str:

@@ -114,7 +114,8 @@ class Renderer:
             measured[slot] = self._measures.listed(stage.chosen, expected, last)
             found |= dict.fromkeys((programs, *before, expected, last, measured[slot]))
             made[slot] = last
-        found |= dict.fromkeys((*content.stages(variant.family.content), GATE))
+        own = variant.family.content
+        found |= dict.fromkeys((*content.certificates(own), *content.stages(own), GATE))
         return found, base, made, measured
 
     def _virtualenv(
@@ -389,10 +390,11 @@ class Renderer:
     ) -> RenderedStage:
         """What is measured: the base with every component."""
         copies = "".join(f"COPY --link --from={stage.reference} /out/ /\n" for stage in made)
-        family = variant.family
+        family, manager = variant.family, variant.context["distro"]["package_manager"]
         text = (
             f"FROM {base.reference} AS {SELF}\n{copies}"
             f"ENV {self._environments.text(variant)}\n"
+            f"{content.trust(content.certificates(family.content), manager)}"
             f"{content.runs(family, content.stages(family.content))}"
             f"WORKDIR {family.content.workdir or family.user.directory}\nUSER {family.user.uid}\n"
         )

@@ -21,6 +21,8 @@ from bakestone.core.render.measured import Expected, expectations
 
 FINGERPRINT_TAG = re.compile(r"fp-[0-9a-f]{64}")
 """The tags that images are kept under; they never move."""
+_WITH_MANIFEST = ("type=image,", "type=oci,")
+"""Outputs that write the manifest that a registry gets, where annotations are."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,10 @@ class BuildPlan:
         target = bakefile.target(variant.variant, self.lock, context=context)
         del target["dockerfile"]
         target |= {"dockerfile-inline": variant.dockerfile, "output": [output]}
+        if output.startswith(_WITH_MANIFEST) and (
+            own := bakefile.manifest_annotations(variant.variant)
+        ):
+            target |= {"annotations": own}
         return target | ({"attest": bakefile.PROVENANCE} if attest else {})
 
     def of(self, variants: Iterable[PlannedVariant]) -> BuildPlan:

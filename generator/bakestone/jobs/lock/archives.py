@@ -6,7 +6,7 @@ distro's lists serve every image that is made of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from urllib.parse import urlsplit
 
@@ -54,12 +54,14 @@ class Archive:
 
 @dataclass(frozen=True)
 class Looked:
-    """Of the words that were looked for, those that no list has; `unasked` says why nobody knows
-    about them, and is empty otherwise.
+    """Of the words that were looked for, those that no list has, and the versions that there are of
+    packages of which a certain one was asked for; `unasked` says why nobody knows about them, and
+    is empty otherwise.
     """
 
     missing: tuple[str, ...] = ()
     unasked: str = ""
+    versions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def look(wanted: Mapping[Archive, set[str]], session: Session) -> dict[Archive, Looked]:
@@ -79,6 +81,8 @@ def look(wanted: Mapping[Archive, set[str]], session: Session) -> dict[Archive, 
 
 def _look(archive: Archive, words: set[str], asker: Asker) -> Looked:
     urls, left = archive.urls, set(words)
+    exact = {word.partition("=")[0] for word in words if "=" in word}
+    there: dict[str, dict[str, None]] = {}
     if not urls:
         return Looked(
             unasked=f"the library does not say where the archive of {archive.distro.text} is"
@@ -92,6 +96,8 @@ def _look(archive: Archive, words: set[str], asker: Asker) -> Looked:
             why = getattr(problem, "reason", str(problem)).partition(" (")[0]
             return Looked(unasked=f"{urlsplit(url).hostname}: {why}")
         left -= lists.held(came.text, left)
+        for name, version in lists.versions(came.text, exact) if exact else ():
+            there.setdefault(name, {})[version] = None
         if not left:
             break
-    return Looked(tuple(sorted(left)))
+    return Looked(tuple(sorted(left)), versions={name: tuple(v) for name, v in there.items()})

@@ -284,7 +284,9 @@ class Entries:
             for archive in _archives(item, locked[item.ref]):
                 answer = looked[archive]
                 if missing := sorted(words.intersection(answer.missing)):
-                    self.problems[item.ref] = packages.absent(item, archive.platform, missing)
+                    self.problems[item.ref] = packages.absent(
+                        item, archive.platform, missing, answer.versions
+                    )
                 elif answer.unasked:
                     note = f"nobody verified that its packages are there: {answer.unasked}"
                     locked[item.ref] = replace(locked[item.ref], note=note)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bakestone.clients.engine.buildx import Engine
 from bakestone.clients.engine.questions import BuildQuestion, Unanswered, put, texts, unanswered
-from bakestone.core.documents.words import Say, count
+from bakestone.core.documents.words import Say, count, few
 from bakestone.core.lock.lock import IMAGE, LockedBase, LockedPackages
 from bakestone.core.lock.needs import Distro, PackageSet
 from bakestone.core.render.packages.by_distro import PackageManager, manager_of
@@ -155,20 +155,30 @@ def _read(question: _Question, folder: Path) -> Closures:
         ) from problem
 
 
-def absent(wanted: WantedPackages, platform: str, names: Sequence[str]) -> BakestoneError:
-    """That the distro of a base has no packages of these names for a platform."""
-    who = wanted.asked_by(names)
-    return fail(
-        f"there is no package {', '.join(names)} for {wanted.ref} ({platform}){who}",
-        "correct `packages` in images.yaml or in the component",
-        name=wanted.ref,
+def absent(
+    wanted: WantedPackages,
+    platform: str,
+    names: Sequence[str],
+    versions: Mapping[str, Sequence[str]],
+) -> BakestoneError:
+    """That the distro of a base has no packages of these names for a platform; `versions` are those
+    that there are of packages of which a certain one is asked for.
+    """
+    who, hint = wanted.asked_by(names), "correct `packages` in images.yaml or in the component"
+    asked = (name.partition("=")[0] for name in names if "=" in name)
+    there = "".join(
+        f"; of {name} there is {few(versions[name])}" for name in asked if name in versions
     )
+    if there:
+        hint = "write one that is there, or the name alone: the lock pins the version of the day"
+    said = f"there is no package {', '.join(names)} for {wanted.ref} ({platform}){who}{there}"
+    return fail(said, hint, name=wanted.ref)
 
 
 def _problem(question: _Question, why: Unanswered) -> BakestoneError:
     manager, ref, where = question.manager, question.wanted.ref, question.where
     if unknown := sorted(manager.unknown(why.log)):
-        return absent(question.wanted, question.platform, unknown)
+        return absent(question.wanted, question.platform, unknown, manager.versions(why.log))
     if refused := manager.distrusted(why.log):
         return fail(
             f"packages for {where} come with a key or signature that is not the library's:"

@@ -36,6 +36,9 @@ then.
 """
 PAUSE = 5
 """Seconds between two tries."""
+_ENGINES = (
+    "Docker with the containerd image store can, or a builder of its own: docs/reproducible.md"
+)
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,9 @@ class _Run:
     def limit(self, abilities: Abilities) -> None:
         """Leave out what the builder cannot write, and look again then."""
         self.way = abilities.delivery
+        own = any(v.variant.family.content.annotations for v in self.plan.variants)
+        if own and not abilities.whole:
+            self.watcher.warn(_unannotated(abilities))
         if self.plan.attest and not abilities.whole:
             self.watcher.warn(_plain(abilities))
             self.plan = self.plan.unattested()
@@ -375,9 +381,11 @@ def _tell(board: Board, whys: Mapping[str, str], when: str) -> None:
         board.again(names, Status.BUILDING, f"{when}: {why}")
 
 
+def _unannotated(abilities: Abilities) -> Finding:
+    text = f"{abilities.name} writes no annotations: the images are without those of images.yaml"
+    return Finding(text, _ENGINES, severity="warning")
+
+
 def _plain(abilities: Abilities) -> Finding:
     text = f"{abilities.name} writes no attestations: there is no provenance and no SBOM"
-    hint = (
-        "Docker with the containerd image store can, or a builder of its own: docs/reproducible.md"
-    )
-    return Finding(text, hint, severity="warning")
+    return Finding(text, _ENGINES, severity="warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,20 @@ def test_a_finding_about_what_is_inherited_is_where_it_is_said(
         ('    env: {A: «"\\u202e"»}\n', "A cannot be"),
         ("    env: {OPAL_PREFIX: «/x»}\n", "openmpi@5.0.10 sets OPAL_PREFIX itself"),
         ("    labels: {«io.bakestone.variant»: x}\n", "is not a name that can be used here"),
+        ("    annotations: {com.example.x: «1»}\n", "com.example.x must be text"),
+        ('    annotations: {com.example.x: «"a\\nb"»}\n', "com.example.x cannot be"),
+        ("    annotations: {com.example.x: «null»}\n", "no com.example.x is inherited here"),
+        ("    annotations: {«Com.example»: x}\n", "is not a name that can be used here"),
+        ("    annotations: {«io.bakestone.size»: x}\n", "is not a name that can be used here"),
+        ("    annotations: {«vnd.docker.reference.type»: x}\n", "is not a name that can"),
+        (
+            "    annotations: {«org.opencontainers.image.base.name»: x}\n",
+            "is not a name that can be used here",
+        ),
+        (
+            "    annotations: {«org.opencontainers.image.vendor»: x}\n",
+            "is not a name that can be used here",
+        ),
         ("    workdir: «a»\n", "workdir cannot be"),
         ("    workdir: «/a/../b»\n", "workdir cannot be"),
         ("    workdir: «/proc/1»\n", "nothing can be put at /proc/1"),
@@ -293,6 +308,7 @@ def test_families_that_extend_one_another_are_told(tmp_path: Path) -> None:
         ("entrypoint: null", "write it as a list; [] is an empty one"),
         ("user: 1000", "a user name other than root"),
         ("env: [A=b]", "a mapping, without dashes: NAME: value"),
+        ("annotations: {org.opencontainers.image.source: x}", "`metadata` in the site file"),
         ("files: ['a:b']", "such as {from: files/start.sh, to: /usr/local/bin/start"),
         ("environment: {A: b}", "write `env`"),
         ("command: [a]", "write `cmd`"),
@@ -307,3 +323,54 @@ def test_what_people_write_first_is_answered_with_what_is_meant(
 ) -> None:
     (found,) = refused(lambda: project(tmp_path, matrix(f"    {line}\n")).matrix)
     assert hint in found.hint
+
+
+def test_annotations_are_for_manifests_and_no_stage_of_the_dockerfile(
+    library: Library, tmp_path: Path
+) -> None:
+    said = "    annotations: {com.example.cost: 'a=b ${x} \"$y\"', com.example.a/b: ü}\n"
+    plain, made = locked(tmp_path / "a", library=library), tmp_path / "b"
+    with_own = locked(made, matrix(said), library=library)
+    assert with_own.dockerfile(NAME) == plain.dockerfile(NAME)
+    target = json.loads(with_own.texts[with_own.output / "docker-bake.json"])["target"]
+    assert target["openmpi5_0_10-ubuntu22_04"]["annotations"] == [
+        "manifest:com.example.a/b=ü",
+        'manifest:com.example.cost=a=b $${x} "$y"',
+    ]
+    lines = {(one.topic, one.pin) for one in explain(with_own, NAME)[1]}
+    assert ("annotation", 'com.example.cost=a=b ${x} "$y"') in lines
+
+
+def test_an_annotation_is_published_anew_and_nobody_else_s_fingerprint_changes(
+    library: Library, tmp_path: Path
+) -> None:
+    found = []
+    for number, value in enumerate(("", "one", "two")):
+        said = f"    annotations: {{com.example.cost: {value}}}\n" if value else ""
+        made = locked(tmp_path / str(number), matrix(said), library=library)
+        found.append(made.fingerprint(made.matrix.variants[0]))
+    assert len(set(found)) == 3
+    nothing = locked(tmp_path / "nothing", matrix("    annotations: {}\n"), library=library)
+    assert nothing.fingerprint(nothing.matrix.variants[0]) == found[0]
+
+
+def test_only_what_writes_a_manifest_gets_annotations(library: Library, tmp_path: Path) -> None:
+    """The cache has none, and an engine's own image store may refuse them."""
+    said = matrix("    annotations: {com.example.cost: one}\n")
+    made = locked(tmp_path, said, library=library)
+    plan = made.plan(made.matrix.variants)
+    for output, there in (
+        ("type=image,name=x,push=true", True),
+        ("type=oci,dest=x", True),
+        ("type=cacheonly", False),
+        ("type=docker,name=x", False),
+    ):
+        target = plan.target(plan.variants[0], output, attest=False)
+        assert ("annotations" in target) is there
+
+
+def test_annotations_are_inherited_as_labels_are(library: Library, tmp_path: Path) -> None:
+    first = "defaults: {annotations: {com.example.a: x, com.example.b: y}}\n"
+    text = matrix("    annotations: {com.example.a: null, com.example.c: z}\n", first)
+    (variant,) = project(tmp_path, text, library=library).matrix.variants
+    assert variant.family.content.annotations == {"com.example.b": "y", "com.example.c": "z"}

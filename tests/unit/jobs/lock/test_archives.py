@@ -112,6 +112,21 @@ def test_a_package_that_is_not_there_is_refused_by_name(distro: str, place: Plac
 
 
 @pytest.mark.parametrize("distro", PINS)
+def test_a_version_that_the_archive_has_is_locked_and_another_is_told_with_those_that_there_are(
+    distro: str, place: Place
+) -> None:
+    suite = {"debian@12": "bookworm", "ubuntu@18.04": "bionic"}[distro]
+    said = " ".join(place.lock(distro, "newer=7", code=1).split())
+    assert f"there is no package newer=7 for docker.io/library/{distro.replace('@', ':')}" in said
+    assert f"asks for it on {distro}; of newer there is 1-{suite}-updates" in said
+    assert "the lock pins the version of the day" in said
+    place.lock(distro, f"newer=1-{suite}-updates, wget=1-{suite}")
+    (names,) = place.entry.install
+    assert {f"newer=1-{suite}-updates", f"wget=1-{suite}"} < {*names}
+    assert "wget" not in names, "a component asks for the name alone"
+
+
+@pytest.mark.parametrize("distro", PINS)
 def test_a_package_that_a_component_asks_for_is_refused_by_its_name(
     distro: str, place: Place
 ) -> None:

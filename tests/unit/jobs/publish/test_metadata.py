@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from bakestone.clients import git
-from bakestone.clients.engine.capabilities import BY_DIGEST
+from bakestone.clients.engine.capabilities import BY_DIGEST, BY_TAG, LAYOUT
 from bakestone.clients.http.session import Session
 from bakestone.clients.registry.client import Registry
 from bakestone.clients.registry.manifest import Manifest
 from bakestone.clients.site.site import Site
+from bakestone.core.library.catalog import Library
 from bakestone.core.render.metadata import Metadata
 from bakestone.core.render.plan import BuildPlan
 from bakestone.jobs.publish.attest import index
@@ -26,6 +27,7 @@ from bakestone.jobs.publish.found import Found, FoundPlatform
 from bakestone.jobs.publish.metadata import gather
 from bakestone.jobs.publish.run import BuildOptions, build
 from tests.support.builder import Builder, Onlooker, inventory, push
+from tests.support.samples import MANY, locked
 from tests.support.writable_registry import WritableRegistry, digest_of
 
 PREFIX = "org.opencontainers.image."
@@ -130,6 +132,44 @@ def test_a_run_writes_it_where_it_makes_the_index(
         assert said == ("Example Inc." if attest else "")
         described = {index.annotation(one, f"{PREFIX}created") for one in index.images(top)}
         assert not attest or described == {"2026-11-22T00:00:00Z"}
+
+
+@pytest.mark.parametrize("way", [BY_DIGEST, LAYOUT])
+def test_a_team_s_annotations_are_in_the_index_however_images_come(
+    way: str, shelf: WritableRegistry, library: Library, path: Path, tmp_path: Path
+) -> None:
+    own = "\n    annotations: {com.example.cost: '4711'}\n    axes:"
+    project = locked(tmp_path / "own", MANY.replace("\n    axes:", own), library=library)
+    project.registry_override = f"{shelf.address}/base"
+    plan = project.plan(project.matrix.variants)
+    builder = Builder(shelf, plan, way)
+    publication = Publication(Metadata(vendor="Example Inc."), "2026-11-22T00:00:00Z")
+    push(plan, builder, path, publication=publication)
+    for variant in plan.variants:
+        where = variant.repository.partition("/")[2]
+        top = json.loads(shelf.contents[where][shelf.tags[where][variant.tag]])
+        assert index.annotation(top, "com.example.cost") == "4711"
+        assert index.annotation(top, f"{PREFIX}vendor") == "Example Inc."
+        assert all("com.example.cost" not in one["annotations"] for one in index.images(top))
+
+
+def test_an_engine_that_writes_no_annotations_is_told(
+    shelf: WritableRegistry, library: Library, path: Path, tmp_path: Path
+) -> None:
+    own = "\n    annotations: {com.example.cost: '4711'}\n    axes:"
+    project = locked(tmp_path / "own", MANY.replace("\n    axes:", own), library=library)
+    project.registry_override = f"{shelf.address}/base"
+    plan = project.plan(project.matrix.variants, attest=False)
+    onlooker = Onlooker()
+    build(
+        plan,
+        BuildOptions(path, push=True),
+        Builder(shelf, plan, BY_TAG),
+        Registry(Site()),
+        onlooker,
+    )
+    (warning,) = onlooker.warnings
+    assert warning.message.startswith("a stand-in writes no annotations")
 
 
 def test_a_clock_that_is_ahead_of_the_registry_s_dates_nothing(

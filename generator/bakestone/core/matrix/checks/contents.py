@@ -5,7 +5,8 @@ component sets.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 
 from bakestone.core.matrix.checks import environments
 from bakestone.core.matrix.content import MAX_FILES, PREFIX, OwnPython
@@ -57,10 +58,12 @@ def check(family: Family) -> Iterator[Finding]:
     yield from _start(family)
     if content.python:
         yield from _environment(content.python, paths)
-    if sum(len(one.content) for one in content.files) > MAX_FILES:
+    sizes = (len(one.content) for one in content.files)
+    if sum(sizes) + sum(len(one.der) for one in content.certificates) > MAX_FILES:
         why = f"the files of the family {family.name} have more than {MAX_FILES} bytes in all"
         hint = "what is larger is a component, whose files have checksums"
-        yield Finding(why, hint, content.files[-1].where)
+        places = [c.where for c in content.certificates] + [f.where for f in content.files]
+        yield Finding(why, hint, places[-1])
     steps: dict[str, Position] = {}
     for step in content.steps:
         if step.name in steps:
@@ -80,6 +83,25 @@ def _environment(python: OwnPython, files: Mapping[str, Position]) -> Iterator[F
         if f"{path}/".startswith(f"{place}/"):
             why = f"{path} is below {place}, where the environment of Python is"
             yield Finding(why, "what is measured there must be its own", there)
+
+
+def ended(families: Iterable[Family], at: date, ahead: timedelta) -> list[Finding]:
+    """A warning for each certificate that does not hold at a date, or will not after `ahead`."""
+    found: dict[tuple[Position, bytes], Finding] = {}
+    for one in (one for family in families for one in family.content.certificates):
+        begins, ends = one.begins.date(), one.ends.date()
+        if begins > at:
+            why = f"does not hold before {begins}"
+        elif ends < at:
+            why = f"ended on {ends}"
+        elif ends < at + ahead:
+            why = f"ends on {ends}"
+        else:
+            continue
+        why = f"the certificate of {one.subject} in {one.origin} {why}"
+        hint = "put the one that follows it beside it: an image may have both"
+        found[one.where, one.der] = Finding(why, hint, one.where, severity="warning")
+    return list(found.values())
 
 
 def _start(family: Family) -> Iterator[Finding]:

@@ -127,7 +127,7 @@ def refusals(
                     why = _message(shown(slots, key, family.host), requirement, profile)
                     yield Unfit(why, where, slots_of(key), (profile.name, requirement.id))
             if requirement.packages:
-                installed = installed or packages(family, slots)
+                installed = installed or {n.partition("=")[0] for n in packages(family, slots)}
                 if installed.isdisjoint(requirement.packages):
                     lacking = " or ".join(requirement.packages)
                     found = f"an image on {slots['distro'].text} without {lacking}"
@@ -170,11 +170,14 @@ def _fillings(slot: str, where: Position, library: Library) -> Iterator[Chosen]:
 
 
 def packages(family: Family, slots: Mapping[str, Chosen], role: str = DEVEL) -> set[str]:
-    """The distro packages that a combination asks for in the finished image of a role;
+    """The distro packages that a combination asks for in the finished image of a role: names, or
+    `name=version` where the family says which; who asks for the name alone gets that one.
 
     `slots` with their methods settled.
     """
-    return {name for _, names in askers(family, slots, role) for name in names}
+    found = {name for _, names in askers(family, slots, role) for name in names}
+    exact = {name.partition("=")[0] for name in found if "=" in name}
+    return found - exact
 
 
 def askers(

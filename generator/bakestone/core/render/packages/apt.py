@@ -65,7 +65,7 @@ _ARCHIVE = (
     "sed -n 's/^Inst \\([^ ]*\\) .*/\\1/p' /out/* | sort -u | xargs -r apt-cache madison >"
     " /out/archive{}"
 )
-_REASON = re.compile(r"^(?:E:|W:|Err)|^\s*\S+ : (?:Pre)?Depends: ")
+_REASON = re.compile(r"^(?:E:|W:|Err)|^The .* DOWNGRADED: |^\s*\S+ : (?:Pre)?Depends: ")
 
 
 def install(
@@ -226,10 +226,7 @@ def question(asked: PackagesQuestion) -> str:
             "apt update",
             "mkdir -p /out",
         ]
-        lines += [
-            f"apt install --simulate --no-install-recommends {' '.join(s.names)} > /out/{number}"
-            for number, s in group
-        ]
+        lines += [line for number, s in group for line in _simulated(s, number)]
         if asked.updates:
             lines += [*([_UPGRADES] if not stages else []), _ARCHIVE.format(len(stages))]
         stages.append(f"ask{len(stages)}")
@@ -237,6 +234,22 @@ def question(asked: PackagesQuestion) -> str:
         texts.append(f"FROM {asked.origin} AS {stages[-1]}\n{script}")
     copies = "".join(f"COPY --from={stage} /out/ /\n" for stage in stages)
     return "\n".join([*texts, f"FROM scratch\n{copies}"])
+
+
+def _simulated(packages: PackageSet, number: int) -> list[str]:
+    """Shell lines that say what a set would install. Where a version of the archive is asked for,
+    and is not there, they show those that are; where the base has a newer one, they end with that,
+    since the step that installs it would.
+    """
+    command = f"apt install --simulate --no-install-recommends {' '.join(packages.names)}"
+    exact = [name.partition("=")[0] for name in packages.names if "=" in name]
+    if not exact or packages.repositories:
+        return [f"{command} > /out/{number}"]
+    return [
+        f"{command} > /out/{number} || {{ apt-cache madison {' '.join(exact)} >&2; exit 1; }}",
+        f"sed -n '/DOWNGRADED:$/{{N; s/\\n/ /; p}}' /out/{number} >&2",
+        f"if grep -q DOWNGRADED: /out/{number}; then exit 1; fi",
+    ]
 
 
 def _vendors(packages: PackageSet) -> tuple[str, ...]:
@@ -314,6 +327,14 @@ def unknown(lines: Iterable[str]) -> set[str]:
         names.update(_UNKNOWN.findall(line))
         names.update(f"{name}={version}" for version, name in _NO_VERSION.findall(line))
     return names
+
+
+def versions(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Package -> the versions that there are, where the log has them."""
+    found: dict[str, dict[str, None]] = {}
+    for one in filter(None, map(_MADISON.match, lines)):
+        found.setdefault(one[1], {})[one[2]] = None
+    return {name: list(there) for name, there in found.items()}
 
 
 def distrusted(lines: Iterable[str]) -> list[str]:

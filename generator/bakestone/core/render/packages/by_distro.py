@@ -44,6 +44,9 @@ class PackageManager(Protocol):
     def unknown(self, lines: Iterable[str]) -> set[str]:
         """The packages that it does not know."""
 
+    def versions(self, lines: Iterable[str]) -> dict[str, list[str]]:
+        """Package -> the versions that there are, of those of which another one was asked for."""
+
     def distrusted(self, lines: Iterable[str]) -> list[str]:
         """The lines that tell of a key or a signature that is not the library's."""
 

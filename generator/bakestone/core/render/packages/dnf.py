@@ -29,6 +29,7 @@ _LINE = re.compile(
     r"^([A-Za-z0-9][A-Za-z0-9+._-]*\.[a-z0-9_]+) ([0-9]+:[A-Za-z0-9.+_~^]+-[A-Za-z0-9.+_~^]+)$"
 )
 _UNKNOWN = re.compile(r"bakestone: no package (\S+)$")
+_VERSIONS = re.compile(r"bakestone: versions of (\S+): (.+)$")
 
 
 def install(
@@ -153,6 +154,11 @@ def reasons(lines: Iterable[str]) -> list[str]:
 def unknown(lines: Iterable[str]) -> set[str]:
     """The packages that dnf does not know."""
     return {name for line in lines for name in _UNKNOWN.findall(line)}
+
+
+def versions(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Package -> the versions that there are, where the log has them."""
+    return {name: said.split() for line in lines for name, said in _VERSIONS.findall(line)}
 
 
 def distrusted(lines: Iterable[str]) -> list[str]:

@@ -32,7 +32,7 @@ class Publication:
     time: str = ""
 
     def annotations(self, plan: BuildPlan, variant: PlannedVariant) -> dict[str, str]:
-        """The annotations of a variant's index."""
+        """What the index of a variant, and each image in it, say of where they come from."""
         base = variant.variant.base.ref
         return self.metadata.annotations(self.time, base, plan.lock.bases[base].digest)
 
@@ -76,7 +76,9 @@ def complete(
         statements = [*kept, (spdx.PREDICATE, statement.descriptor)]
         read = registry.need(f"{where}@{digest}")  # which was measured: it is at hand
         manifests[digest] = _attest(registry, where, statements, _descriptor(read))
-    whole = index.index(entries, manifests, about)
+    # a team's own stand in the images' manifests as well: buildx puts them there
+    own = variant.variant.family.content.annotations
+    whole = index.index(entries, manifests, own | about)
     _push(registry, where, whole)
     return Manifest(whole.digest, INDEX_TYPES[0], whole.content)
 

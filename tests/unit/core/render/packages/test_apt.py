@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +69,54 @@ def test_the_distro_s_own_packages_are_asked_for_without_keyrings(library: Libra
     own = text[text.index(" AS ask0\n") : text.index(" AS ask1\n")]
     assert "keyrings" not in own
     assert "install --simulate --no-install-recommends git > /out/0\n" in own
+
+
+def asked(library: Library, names: tuple[str, ...], says: str, tmp_path: Path) -> list[str]:
+    """What the lines that ask for a set end with, where `says` stands for apt: what they write for
+    people, or the closure where they end well.
+    """
+    component = library.get("debian")
+    assert component is not None
+    distro = Distro(component, component.versions["12"], "debian@12")
+    wanted = [PackageSet("debian:12", distro, names)]
+    text = apt.question(PackagesQuestion(BASE, wanted, "linux/amd64", NOW, "", updates=False))
+    lines = text.partition("mkdir -p /out\n")[2].partition("\nEOF\n")[0]
+    out = tmp_path / "out"
+    out.mkdir()
+    shown = "echo ' curl | 7.2-1 | http://a.test bookworm/main amd64 Packages'"
+    script = f"set -eu\napt() {{\n{says}\n}}\napt-cache() {{ {shown}; }}\n{lines}\n"
+    program = script.replace("/out/", f"{out}/").replace("apt-cache", "apt_cache")
+    done = subprocess.run(["sh", "-c", program], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return done.stderr.splitlines()
+    return [f"{k}={v}" for k, v in apt.closure((out / "0").read_text("utf-8")).items()]
+
+
+def test_a_version_that_is_not_there_is_told_with_those_that_are(
+    library: Library, tmp_path: Path
+) -> None:
+    log = asked(
+        library,
+        ("curl=7.1-1", "tree"),
+        "echo \"E: Version '7.1-1' for 'curl' was not found\" >&2; return 100",
+        tmp_path,
+    )
+    assert apt.unknown(log) == {"curl=7.1-1"}
+    assert apt.versions(log) == {"curl": ["7.2-1"]}
+
+
+def test_a_version_that_is_older_than_the_base_s_is_told_when_it_is_locked(
+    library: Library, tmp_path: Path
+) -> None:
+    """The step that installs it would end with that."""
+    says = (
+        "echo 'The following packages will be DOWNGRADED:'; echo '  curl';"
+        " echo 'Inst curl [7.2-1] (7.1-1 Debian:12/stable [amd64])'"
+    )
+    log = asked(library, ("curl=7.1-1",), says, tmp_path)
+    assert apt.reasons(log) == ["The following packages will be DOWNGRADED:   curl"]
+
+
+def test_a_version_that_is_there_is_the_answer(library: Library, tmp_path: Path) -> None:
+    says = "echo 'Inst curl (7.1-1 Debian:12/stable [amd64])'"
+    assert asked(library, ("curl=7.1-1",), says, tmp_path) == ["curl=7.1-1"]

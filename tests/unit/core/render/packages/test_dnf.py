@@ -235,6 +235,81 @@ def test_unknown_packages_and_reasons_are_told_apart() -> None:
     assert dnf.reasons(log) == ["dnf: Cannot download repomd.xml"]
 
 
+STAND_IN = """\
+import types
+
+P = types.SimpleNamespace
+CURL = [("0", "7.76.1", "26.el9"), ("0", "7.76.1", "31.el9")]
+
+
+class Base:
+    def __init__(self):
+        query = P(filter=lambda name: self.known if name == "curl" else [])
+        self.known = [P(epoch=e, version=v, release=r) for e, v, r in CURL]
+        self.sack, self.conf = P(query=lambda: query), P(
+            read=int, substitutions=P(update_from_etc=str), releasever=""
+        )
+        self.read_all_repos = self.fill_sack = self.resolve = int
+        self.asked = []
+        self.transaction = P(install_set=self.asked)
+
+    def reset(self, goal):
+        del self.asked[:]
+
+    def install(self, text):
+        epoch, _, rest = text.partition("-")[2].partition(":")
+        version, _, release = rest.partition("-")
+        self.asked.append(Package(name="curl", arch="x86_64", epoch=epoch, version=version,
+                                  release=release))
+
+
+class Package(P):
+    def __lt__(self, other):
+        return False
+
+
+class exceptions:
+    class Error(Exception):
+        pass
+
+    class MarkingError(Error):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("curl=7.76.1-26.el9", 0, "curl.x86_64 0:7.76.1-26.el9\n"),
+        ("curl=0:7.76.1-31.el9", 0, "curl.x86_64 0:7.76.1-31.el9\n"),
+        ("curl=7.76.1", 1, {"curl": ["0:7.76.1-26.el9", "0:7.76.1-31.el9"]}),
+        ("wget=1", 1, {}),
+    ],
+)
+def test_a_version_is_asked_of_dnf_whole(
+    name: str, code: int, said: str | dict[str, list[str]], tmp_path: Path
+) -> None:
+    """The program with a stand-in for the module dnf, which knows two versions of one package."""
+    (tmp_path / "dnf.py").write_text(STAND_IN, "utf-8")
+    (tmp_path / "out").mkdir()
+    program = dnf.resolver().replace("/out/", f"{tmp_path}/out/")
+    done = subprocess.run(
+        [sys.executable, "-", f'[["{name}"]]'],
+        input=program,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    log = done.stderr.splitlines()
+    if code:
+        assert dnf.unknown(log) == {name}
+        assert dnf.versions(log) == said
+    else:
+        assert (tmp_path / "out" / "0").read_text("utf-8") == said
+
+
 def mirrored(tmp_path: Path, repository: str, mirrors: str) -> str | None:
     """What the script makes of a repository file, run by this machine's shell and Python in a
     folder of the test's own.

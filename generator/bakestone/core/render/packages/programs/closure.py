@@ -2,12 +2,23 @@ import json, os, sys
 import dnf
 
 
+def exactly(base, name, wanted):
+    there = {"%s:%s-%s" % (p.epoch, p.version, p.release) for p in base.sack.query().filter(name=name)}
+    for version in there:
+        if wanted in (version, version.partition(":")[2]):
+            return name + "-" + version
+    if there:
+        sys.stderr.write("bakestone: versions of %s: %s\n" % (name, " ".join(sorted(there))))
+    raise dnf.exceptions.MarkingError(name)
+
+
 def closure(base, names):
     base.reset(goal=True)
     unknown = []
     for name in names:
         try:
-            base.install(name)
+            package, exact, version = name.partition("=")
+            base.install(exactly(base, package, version) if exact else name)
         except dnf.exceptions.MarkingError:
             unknown.append("bakestone: no package " + name)
     if unknown:

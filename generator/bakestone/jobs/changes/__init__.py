@@ -1,0 +1,1 @@
+"""What is otherwise than at a commit: `bakestone diff`."""
