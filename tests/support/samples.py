@@ -5,7 +5,7 @@ apart.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import lockfile, staleness, survey
+from bakestone.core.library.component import Component
+from bakestone.core.library.version import Version
+from bakestone.core.lock import lockfile, samples, staleness, survey
 from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
@@ -172,6 +174,14 @@ def locked(
     out = project(folder, text, library=library, site=site)
     lockfile.write(made_up_lock(out.matrix.variants, out.matrix.library), out.lock_path)
     return out
+
+
+def sampled(component: Component, version: Version, library: Library) -> Iterator[Variant]:
+    """Variants with a version, one for each method by which some image can have it."""
+    for method in version.methods or {"": {}}:
+        variant = samples.find(component, version, method, library)
+        if isinstance(variant, Variant):
+            yield variant
 
 
 def made_up(*words: str) -> str:

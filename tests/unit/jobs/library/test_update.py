@@ -4,7 +4,6 @@ and changed.
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from packaging.requirements import Requirement
 from bakestone.core.library import indexed
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.library.indexed import IndexFile, IndexRules
-from tests.support import webserver
+from tests.support import plainyaml, webserver
 from tests.support.command import Command
 from tests.support.packageindex import Index
 from tests.support.webserver import WebServer
@@ -47,8 +46,9 @@ class TeamsNccl:
         self.index.copy(self.before)
 
     def versions(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((self.path / "versions.yaml").read_text("utf-8"))
-        return copy.deepcopy(loaded["versions"])
+        loaded: dict[str, Any] = plainyaml.data(self.path / "versions.yaml")
+        versions: dict[str, Any] = loaded["versions"]
+        return versions
 
     def put(self, project: str, version: str, machine: str = "x86_64", **more: object) -> str:
         name = project.replace("-", "_")
@@ -95,7 +95,7 @@ def test_what_came_is_written_with_every_condition_and_nothing_is_lost(
     start = text.index('  "2.99.1":')
     end = text.index(f'  "{next(iter(nccl.before))}":')
     assert text[:start] + text[end:] == nccl.text
-    left_out = yaml.safe_load((nccl.path / "index.yaml").read_text("utf-8"))["left_out"]
+    left_out = plainyaml.data(nccl.path / "index.yaml")["left_out"]
     assert left_out[CU13] == {"2.99.2rc1": indexed.PRE_RELEASE, "2.99.0": indexed.NO_LINUX}
 
 
@@ -388,9 +388,7 @@ class Publisher:
 
 
 def added(folder: Path, name: str) -> Any:
-    return yaml.safe_load((folder / "components" / name / "versions.yaml").read_text("utf-8"))[
-        "versions"
-    ]
+    return plainyaml.data(folder / "components" / name / "versions.yaml")["versions"]
 
 
 def test_lines_of_sha256sum_are_releases(
@@ -438,7 +436,7 @@ def test_one_list_that_is_not_there_does_not_stop_the_others(
 ) -> None:
     nccl.put(CU13, "2.99.1")
     nccl.index.show()
-    site = yaml.safe_load(nccl.index.site.read_text("utf-8"))
+    site = plainyaml.data(nccl.index.site)
     site["mirrors"] = {"urls": {"https://mirrors.edge.kernel.org/": nccl.index.server.url}}
     nccl.index.site.write_text(yaml.safe_dump(site), "utf-8")
     if kind == "no list":
