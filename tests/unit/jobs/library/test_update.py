@@ -20,6 +20,7 @@ from bakestone.core.library.indexed import IndexFile, IndexRules
 from tests.support import plainyaml, webserver
 from tests.support.command import Command
 from tests.support.packageindex import Index
+from tests.support.team import fewer
 from tests.support.webserver import WebServer
 
 CU12, CU13 = "nvidia-nccl-cu12", "nvidia-nccl-cu13"
@@ -31,8 +32,17 @@ def server() -> Iterator[WebServer]:
         yield running
 
 
+KEPT = (
+    *("2.32.3", "2.31.2", "2.30.7", "2.30.4", "2.30.3", "2.29.7"),
+    *("2.27.7", "2.21.5", "2.18.3", "2.8.3"),
+)
+"""Wheels for each CUDA, packages, and both; an update reads and writes all that there are."""
+
+
 class TeamsNccl:
-    """A team's copy of the component nccl, and an index that has its wheels."""
+    """A team's copy of the component nccl with a few of its versions, and an index that has its
+    wheels.
+    """
 
     def __init__(self, folder: Path, server: WebServer) -> None:
         self.path = folder / "components" / "nccl"
@@ -40,8 +50,10 @@ class TeamsNccl:
         own = self.path / "index.yaml"  # of its sources the index alone
         start, _, rest = own.read_text("utf-8").partition("# of NVIDIA's repositories")
         own.write_text(start + rest[rest.index("# From here on") :], "utf-8")
+        versions = self.path / "versions.yaml"
+        self.text = fewer(versions.read_text("utf-8"), *KEPT)
+        versions.write_text(self.text, "utf-8")
         self.before = self.versions()
-        self.text = (self.path / "versions.yaml").read_text("utf-8")
         self.index = Index(server, folder)
         self.index.copy(self.before)
 

@@ -1,0 +1,125 @@
+"""Python programs that start in no time: a process that has imported what they need forks for each.
+
+    with forkserver.program(folder / "python3", "pip._internal.cli.main") as python: ...
+
+makes a program that takes `-m MODULE ARGUMENT...` as Python does. What runs is the module itself,
+as the main one of a process of its own, with the environment, folder and files of its caller.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import runpy
+import shlex
+import socket
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_MOST = 1 << 17
+"""Bytes of a request: its words and its environment."""
+
+
+@contextmanager
+def program(path: Path, imported: Sequence[str]) -> Iterator[Path]:
+    """The program, while its server is there; the modules `imported` are those it starts with."""
+    address = path.with_suffix(".socket")
+    command = [sys.executable, __file__, "serve", str(address), *imported]
+    # what is in the environment of the tests is not for what they start
+    bare = {"PATH": os.environ["PATH"]}
+    with subprocess.Popen(
+        command, env=bare, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline() == b"ready\n"
+            words = [sys.executable, "-I", "-S", __file__, "ask", str(address)]
+            path.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', "utf-8")
+            path.chmod(0o755)
+            yield path
+        finally:
+            server.kill()
+
+
+def _serve(address: str, imported: Sequence[str]) -> None:
+    for name in imported:
+        importlib.import_module(name)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(address)
+        listening.listen()
+        print("ready", flush=True)  # noqa: T201 - whoever started it waits for it
+        while True:
+            caller, _ = listening.accept()
+            if os.fork() == 0:
+                listening.close()
+                _answer(caller)
+                os._exit(0)
+            caller.close()
+            while _ended():
+                pass
+
+
+def _ended() -> bool:
+    """Whether a process that answered has ended since; it is no zombie then."""
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False
+
+
+def _answer(caller: socket.socket) -> None:
+    """Run what is asked for in a process of its own, and say how it ended."""
+    request, files, *_ = socket.recv_fds(caller, _MOST, 3)
+    pid = os.fork()
+    if pid == 0:
+        caller.close()
+        _run(json.loads(request), files)
+    for file in files:
+        os.close(file)
+    caller.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+
+
+def _run(request: dict[str, object], files: Sequence[int]) -> None:
+    """Be the program. Does not return."""
+    code = 1
+    try:
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        os.chdir(str(request["folder"]))
+        os.environ.clear()
+        os.environ.update(dict(request["environment"]))  # type: ignore[call-overload]
+        option, module, *arguments = list(request["words"])  # type: ignore[call-overload]
+        assert option == "-m"
+        sys.argv = [module, *arguments]
+        sys.path[0] = os.getcwd()
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _ask(address: str, words: Sequence[str]) -> int:
+    """Have a server run something; gives its exit status."""
+    about = {"words": words, "folder": os.getcwd(), "environment": dict(os.environ)}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.connect(address)
+        socket.send_fds(server, [json.dumps(about).encode()], [0, 1, 2])
+        return int(server.recv(20) or b"1")
+
+
+if __name__ == "__main__":
+    _, role, where, *rest = sys.argv
+    if role == "serve":
+        _serve(where, rest)
+    sys.exit(_ask(where, rest))
