@@ -1,14 +1,16 @@
 """Python programs that start in no time: a process that has imported what they need forks for each.
 
-    with forkserver.program(folder / "python3", "pip._internal.cli.main") as python: ...
+    with forkserver.program(folder / "python3", "-m", "pip", "download", "--help") as python: ...
 
-makes a program that takes `-m MODULE ARGUMENT...` as Python does. What runs is the module itself,
-as the main one of a process of its own, with the environment, folder and files of its caller.
+makes a program that takes `-m MODULE ARGUMENT...` as Python does, or the name of a command that is
+installed and its arguments. What runs is that module or command itself, in a process of its own,
+with the environment, folder and files of its caller; the server ran it once with the words that are
+given, and what that imported is there from the start.
 """
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import json
 import os
 import runpy
@@ -19,6 +21,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 
 _MOST = 1 << 17
@@ -26,10 +29,10 @@ _MOST = 1 << 17
 
 
 @contextmanager
-def program(path: Path, imported: Sequence[str]) -> Iterator[Path]:
-    """The program, while its server is there; the modules `imported` are those it starts with."""
+def program(path: Path, *first: str) -> Iterator[Path]:
+    """The program, while its server is there; `first` are the words that it is run with first."""
     address = path.with_suffix(".socket")
-    command = [sys.executable, __file__, "serve", str(address), *imported]
+    command = [sys.executable, __file__, "serve", str(address), *first]
     # what is in the environment of the tests is not for what they start
     bare = {"PATH": os.environ["PATH"]}
     with subprocess.Popen(
@@ -46,9 +49,14 @@ def program(path: Path, imported: Sequence[str]) -> Iterator[Path]:
             server.kill()
 
 
-def _serve(address: str, imported: Sequence[str]) -> None:
-    for name in imported:
-        importlib.import_module(name)
+def _serve(address: str, first: Sequence[str]) -> None:
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+        contextlib.suppress(SystemExit),
+    ):
+        _main(first)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(address)
         listening.listen()
@@ -93,11 +101,8 @@ def _run(request: dict[str, object], files: Sequence[int]) -> None:
         os.chdir(str(request["folder"]))
         os.environ.clear()
         os.environ.update(dict(request["environment"]))  # type: ignore[call-overload]
-        option, module, *arguments = list(request["words"])  # type: ignore[call-overload]
-        assert option == "-m"
-        sys.argv = [module, *arguments]
         sys.path[0] = os.getcwd()
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        _main(list(request["words"]))  # type: ignore[call-overload]
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -107,6 +112,17 @@ def _run(request: dict[str, object], files: Sequence[int]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _main(words: Sequence[str]) -> None:
+    """Run a module as the main one, or a command."""
+    if words[0] == "-m":
+        sys.argv = list(words[1:])
+        runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = list(words)
+        (command,) = entry_points(group="console_scripts", name=words[0])
+        sys.exit(command.load()())
 
 
 def _ask(address: str, words: Sequence[str]) -> int:
