@@ -15,6 +15,7 @@ import json
 import os
 import runpy
 import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -65,8 +66,10 @@ def _serve(address: str, first: Sequence[str]) -> None:
             caller, _ = listening.accept()
             if os.fork() == 0:
                 listening.close()
-                _answer(caller)
-                os._exit(0)
+                request, files, *_ = socket.recv_fds(caller, _MOST, 3)
+                caller.send(str(_run(json.loads(request), files)).encode())
+                # what an interpreter tidies up at its end is shared by all forks: a copy of it all
+                os.kill(os.getpid(), signal.SIGKILL)
             caller.close()
             while _ended():
                 pass
@@ -80,38 +83,25 @@ def _ended() -> bool:
         return False
 
 
-def _answer(caller: socket.socket) -> None:
-    """Run what is asked for in a process of its own, and say how it ended."""
-    request, files, *_ = socket.recv_fds(caller, _MOST, 3)
-    pid = os.fork()
-    if pid == 0:
-        caller.close()
-        _run(json.loads(request), files)
-    for file in files:
-        os.close(file)
-    caller.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-
-
-def _run(request: dict[str, object], files: Sequence[int]) -> None:
-    """Be the program. Does not return."""
-    code = 1
+def _run(request: dict[str, object], files: Sequence[int]) -> int:
+    """Be the program; gives its exit status."""
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    os.chdir(str(request["folder"]))
+    os.environ.clear()
+    os.environ.update(dict(request["environment"]))  # type: ignore[call-overload]
+    sys.path[0] = os.getcwd()
     try:
-        for number, file in enumerate(files):
-            os.dup2(file, number)
-        os.chdir(str(request["folder"]))
-        os.environ.clear()
-        os.environ.update(dict(request["environment"]))  # type: ignore[call-overload]
-        sys.path[0] = os.getcwd()
         _main(list(request["words"]))  # type: ignore[call-overload]
-        code = 0
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
+        return 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
+    return 0
 
 
 def _main(words: Sequence[str]) -> None:
