@@ -3,6 +3,8 @@
 BIN := .venv/bin
 # Processes that tests run in: as many as there are cores.
 WORKERS ?= auto
+# Containers often set it: each process that a test starts would then compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 # For each reader that the campaign tries; the same seed has the same inputs.
 INPUTS ?= 3500
 SEED ?= 0

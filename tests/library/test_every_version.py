@@ -4,6 +4,7 @@ clean.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 from bakestone.core.library.catalog import Library
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.matrix.variant import INHERITED, Chosen
+from bakestone.core.render.measured import disagreements, expectations, parse
 from tests.library.combinations import Finder, everything
 from tests.library.dockerfiles import HADOLINT
 from tests.library.rendering import rendered
-from tests.support.samples import ROOT
+from tests.support.builder import inventory
+from tests.support.samples import ROOT, sampled
 
 NAMES = sorted(path.parent.name for path in BUILT_IN.glob("*/versions.yaml"))
 AMD64, ARM64 = ("linux/amd64",), ("linux/arm64",)
@@ -112,3 +115,18 @@ def test_every_method_is_clean(name: str, library: Library, tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stdout[:4000] + done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_gate_lets_pass_is_accepted_for_every_version(name: str, library: Library) -> None:
+    """Whatever a version looks like, and however it is installed."""
+    component = library.get(name)
+    assert component is not None
+    count = 0
+    for version in component.versions.values():
+        for variant in sampled(component, version, library):
+            content = parse(json.dumps(inventory(variant)).encode())
+            wrong = disagreements(variant.name, expectations(variant), content)
+            assert wrong == [], variant.name
+            count += 1
+    assert count

@@ -5,7 +5,7 @@ apart.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import lockfile, staleness, survey
+from bakestone.core.library.component import Component
+from bakestone.core.library.version import Version
+from bakestone.core.lock import lockfile, samples, staleness, survey
 from bakestone.core.lock.lock import (
     Lock,
     LockedArtifact,
@@ -170,8 +172,25 @@ def locked(
 ) -> Project:
     """Like `project`, with a made-up lock written beside the matrix."""
     out = project(folder, text, library=library, site=site)
+    if (text, library) in _LOCKS:
+        out.lock_path.write_text(_LOCKS[text, library], "utf-8")
+        return out
     lockfile.write(made_up_lock(out.matrix.variants, out.matrix.library), out.lock_path)
+    if library is not None:
+        _LOCKS[text, library] = out.lock_path.read_text("utf-8")
     return out
+
+
+_LOCKS: dict[tuple[str, Library | None], str] = {}
+"""The locks of matrices whose library is shared, hundreds of tests, as they were written."""
+
+
+def sampled(component: Component, version: Version, library: Library) -> Iterator[Variant]:
+    """Variants with a version, one for each method by which some image can have it."""
+    for method in version.methods or {"": {}}:
+        variant = samples.find(component, version, method, library)
+        if isinstance(variant, Variant):
+            yield variant
 
 
 def made_up(*words: str) -> str:

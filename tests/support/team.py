@@ -4,6 +4,7 @@ made of.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ def write(
     (own / "inventory.sh").write_text("echo version=1\n", "utf-8")
     for name, text in files.items():
         (own / name.replace("_", ".")).write_text(text, "utf-8")
+
+
+def fewer(text: str, *kept: str) -> str:
+    """A versions.yaml with some of its versions alone; each line of theirs, and the head, stays."""
+    head, *blocks = re.split(r'^(?=  "[^"]+":$)', text, flags=re.MULTILINE)
+    return head + "".join(block for block in blocks if block.split('"')[1] in kept)
 
 
 def distro(folder: Path, **versions: dict[str, str]) -> None:

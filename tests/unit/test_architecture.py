@@ -9,11 +9,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support import forkserver
 from tests.support.samples import ROOT
 
 PACKAGE = ROOT / "generator" / "bakestone"
@@ -54,11 +56,21 @@ TURNED = [
 """Contract, module, and what is added to it."""
 
 
-def broken(source_root: Path) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def python() -> Iterator[Path]:
+    """Python with import-linter, which takes longer to import than to run."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lint") as folder,  # sockets need a short name
+        forkserver.program(Path(folder) / "python3", "lint-imports", "--help") as made,
+    ):
+        yield made
+
+
+def broken(source_root: Path, python: Path) -> dict[str, str]:
     """Each broken contract with what import-linter says about it."""
-    tool, config = Path(sys.executable).with_name("lint-imports"), ROOT / "pyproject.toml"
+    config = ROOT / "pyproject.toml"
     told = subprocess.run(
-        [tool, "--no-logo", "--no-cache", "--config", config],
+        [python, "lint-imports", "--no-logo", "--no-cache", "--config", config],
         cwd=source_root,
         env={**os.environ, "PYTHONPATH": str(source_root), "COLUMNS": "500", "NO_COLOR": "1"},
         capture_output=True,
@@ -87,8 +99,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_house_has_one_direction() -> None:
-    assert broken(ROOT / "generator") == {}
+def test_the_house_has_one_direction(python: Path) -> None:
+    assert broken(ROOT / "generator", python) == {}
 
 
 @pytest.mark.parametrize(
@@ -97,14 +109,14 @@ def test_the_house_has_one_direction() -> None:
     ids=[f"{c}-{m}-{n}" for n, (c, m, _) in enumerate(TURNED)],
 )
 def test_an_import_that_is_turned_round_breaks_the_contract(
-    contract: str, module: str, added: str, copy: Path
+    contract: str, module: str, added: str, copy: Path, python: Path
 ) -> None:
     path = copy / "bakestone" / f"{module}.py"
     assert path.exists() == (path.stem != "surprise")
     before = path.read_text("utf-8") if path.exists() else None
     path.write_text(f"{before or ''}\n{added}\n", "utf-8")
     try:
-        found = broken(copy)
+        found = broken(copy, python)
     finally:
         path.unlink() if before is None else path.write_text(before, "utf-8")
     assert contract in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import pytest
 
 from bakestone.core.library.catalog import Library
-from bakestone.core.lock import samples
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.frames import HEREDOC, tool
 from bakestone.core.render.inventory import Measures
@@ -20,7 +20,7 @@ from bakestone.core.render.measured import disagreements, expectations, parse, p
 from bakestone.core.render.stages import RenderedStage
 from bakestone.project import Project
 from tests.support.builder import PLACE, inventory
-from tests.support.samples import MANY, ROOT, locked, project
+from tests.support.samples import MANY, ROOT, locked, project, sampled
 
 
 @pytest.fixture
@@ -208,21 +208,19 @@ def test_what_the_gate_lets_pass_is_accepted_for_every_variant_of_ours() -> None
         assert sentence(content)
 
 
-def test_what_the_gate_lets_pass_is_accepted_for_every_version_of_the_library(
+def test_what_the_gate_lets_pass_is_accepted_for_the_newest_version_of_every_component(
     library: Library,
 ) -> None:
-    """Whatever a version looks like, and however it is installed."""
+    """However it is installed; the other versions are looked at with the whole library."""
     count = 0
     for component in filter(None, map(library.get, library.names)):
-        for version in component.versions.values():
-            for method in version.methods or {"": {}}:
-                variant = samples.find(component, version, method, library)
-                if isinstance(variant, Variant):
-                    content = parse(json.dumps(inventory(variant)).encode())
-                    wrong = disagreements(variant.name, expectations(variant), content)
-                    assert wrong == [], variant.name
-                    count += 1
-    assert count > 100
+        for version in islice(component.versions.values(), 1):
+            for variant in sampled(component, version, library):
+                content = parse(json.dumps(inventory(variant)).encode())
+                wrong = disagreements(variant.name, expectations(variant), content)
+                assert wrong == [], variant.name
+                count += 1
+    assert count > 25
 
 
 def test_a_driver_and_a_distro_without_fuse_are_no_hindrance(gpu: Variant) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from bakestone.core.library.catalog import Library
 from bakestone.errors import BakestoneError
 from bakestone.jobs.library import additions
-from tests.support import webserver
+from tests.support import plainyaml, webserver
 from tests.support.command import Command
 from tests.support.samples import FIRST, ROOT
 from tests.support.vendor_files import zipped
@@ -46,8 +46,8 @@ def url(server: WebServer) -> str:
 
 
 def read(folder: Path, name: str = "openmpi") -> dict[str, dict[str, object]]:
-    loaded: dict[str, dict[str, object]] = yaml.safe_load(
-        (folder / "components" / name / "versions.yaml").read_text("utf-8")
+    loaded: dict[str, dict[str, object]] = plainyaml.data(
+        folder / "components" / name / "versions.yaml"
     )["versions"]
     return loaded
 
@@ -795,7 +795,7 @@ def test_check_finds_wheels_of_two_cudas_that_one_image_would_have(
     """As when the conditions of the two were lost."""
     assert added_nccl(bakestone, server, NCCL.format(12), NCCL.format(13)).exit_code == 0
     path = tmp_path / "components" / "nccl" / "versions.yaml"
-    entry = yaml.safe_load(path.read_text("utf-8"))
+    entry = plainyaml.data(path)
     for one in entry["versions"]["2.99.1"]["methods"]["wheel"]["wheels"]:
         del one["when"]
     path.write_text(yaml.safe_dump(entry), "utf-8")

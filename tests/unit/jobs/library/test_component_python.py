@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from click.testing import Result
 
-from tests.support import webserver
+from tests.support import plainyaml, webserver
 from tests.support.command import Command
 from tests.support.packageindex import Index
 from tests.support.samples import locked
@@ -82,7 +81,7 @@ def test_a_closure_becomes_a_component_that_is_rendered_for_each_python_and_plat
     assert "whole (1 version" in shown.output
     assert "next: name it in images.yaml, under `axes`:  solver: [solver@1.2.0]" in shown.output
     assert all("/simple/" in path for path in index.server.asked[before:])  # pages, no file
-    data = yaml.safe_load((tmp_path / "components/solver/versions.yaml").read_text("utf-8"))
+    data = plainyaml.data(tmp_path / "components/solver/versions.yaml")
     wheels = data["versions"]["1.2.0"]["methods"]["wheel"]["wheels"]
     assert [(w["name"], w.get("when"), sorted(w["files"])) for w in wheels] == [
         ("solver", {"python": "3.11"}, ["linux/amd64", "linux/arm64"]),

@@ -4,7 +4,6 @@ and changed.
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
 from collections.abc import Iterator
@@ -18,9 +17,10 @@ from packaging.requirements import Requirement
 from bakestone.core.library import indexed
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.library.indexed import IndexFile, IndexRules
-from tests.support import webserver
+from tests.support import plainyaml, webserver
 from tests.support.command import Command
 from tests.support.packageindex import Index
+from tests.support.team import fewer
 from tests.support.webserver import WebServer
 
 CU12, CU13 = "nvidia-nccl-cu12", "nvidia-nccl-cu13"
@@ -32,8 +32,17 @@ def server() -> Iterator[WebServer]:
         yield running
 
 
+KEPT = (
+    *("2.32.3", "2.31.2", "2.30.7", "2.30.4", "2.30.3", "2.29.7"),
+    *("2.27.7", "2.21.5", "2.18.3", "2.8.3"),
+)
+"""Wheels for each CUDA, packages, and both; an update reads and writes all that there are."""
+
+
 class TeamsNccl:
-    """A team's copy of the component nccl, and an index that has its wheels."""
+    """A team's copy of the component nccl with a few of its versions, and an index that has its
+    wheels.
+    """
 
     def __init__(self, folder: Path, server: WebServer) -> None:
         self.path = folder / "components" / "nccl"
@@ -41,14 +50,17 @@ class TeamsNccl:
         own = self.path / "index.yaml"  # of its sources the index alone
         start, _, rest = own.read_text("utf-8").partition("# of NVIDIA's repositories")
         own.write_text(start + rest[rest.index("# From here on") :], "utf-8")
+        versions = self.path / "versions.yaml"
+        self.text = fewer(versions.read_text("utf-8"), *KEPT)
+        versions.write_text(self.text, "utf-8")
         self.before = self.versions()
-        self.text = (self.path / "versions.yaml").read_text("utf-8")
         self.index = Index(server, folder)
         self.index.copy(self.before)
 
     def versions(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((self.path / "versions.yaml").read_text("utf-8"))
-        return copy.deepcopy(loaded["versions"])
+        loaded: dict[str, Any] = plainyaml.data(self.path / "versions.yaml")
+        versions: dict[str, Any] = loaded["versions"]
+        return versions
 
     def put(self, project: str, version: str, machine: str = "x86_64", **more: object) -> str:
         name = project.replace("-", "_")
@@ -95,7 +107,7 @@ def test_what_came_is_written_with_every_condition_and_nothing_is_lost(
     start = text.index('  "2.99.1":')
     end = text.index(f'  "{next(iter(nccl.before))}":')
     assert text[:start] + text[end:] == nccl.text
-    left_out = yaml.safe_load((nccl.path / "index.yaml").read_text("utf-8"))["left_out"]
+    left_out = plainyaml.data(nccl.path / "index.yaml")["left_out"]
     assert left_out[CU13] == {"2.99.2rc1": indexed.PRE_RELEASE, "2.99.0": indexed.NO_LINUX}
 
 
@@ -388,9 +400,7 @@ class Publisher:
 
 
 def added(folder: Path, name: str) -> Any:
-    return yaml.safe_load((folder / "components" / name / "versions.yaml").read_text("utf-8"))[
-        "versions"
-    ]
+    return plainyaml.data(folder / "components" / name / "versions.yaml")["versions"]
 
 
 def test_lines_of_sha256sum_are_releases(
@@ -438,7 +448,7 @@ def test_one_list_that_is_not_there_does_not_stop_the_others(
 ) -> None:
     nccl.put(CU13, "2.99.1")
     nccl.index.show()
-    site = yaml.safe_load(nccl.index.site.read_text("utf-8"))
+    site = plainyaml.data(nccl.index.site)
     site["mirrors"] = {"urls": {"https://mirrors.edge.kernel.org/": nccl.index.server.url}}
     nccl.index.site.write_text(yaml.safe_dump(site), "utf-8")
     if kind == "no list":

@@ -19,7 +19,7 @@ import yaml
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.library.indexed import PRE_RELEASE
 from bakestone.jobs.library import publishers
-from tests.support import webserver
+from tests.support import plainyaml, webserver
 from tests.support.command import Command
 from tests.support.webserver import Answer, WebServer
 
@@ -43,7 +43,7 @@ class Releases:
         self.path = folder / "components" / name
         shutil.copytree(BUILT_IN / name, self.path)
         own = self.path / "index.yaml"
-        data = yaml.safe_load(own.read_text("utf-8"))
+        data = plainyaml.data(own)
         self.list = data["list"]
         alone = {key: data[key] for key in ("list", "needs", "without") if key in data}
         own.write_text(yaml.safe_dump(alone, sort_keys=False), "utf-8")
@@ -104,11 +104,11 @@ class Releases:
         return hashlib.sha256(content).hexdigest()
 
     def versions(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((self.path / "versions.yaml").read_text("utf-8"))
+        loaded: dict[str, Any] = plainyaml.data(self.path / "versions.yaml")
         return copy.deepcopy(loaded["versions"])
 
     def own(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((self.path / "index.yaml").read_text("utf-8"))
+        loaded: dict[str, Any] = plainyaml.data(self.path / "index.yaml")
         return loaded
 
 

@@ -20,10 +20,11 @@ from bakestone.core.library import vendored
 from bakestone.core.library.component import BUILT_IN
 from bakestone.core.library.indexed import LATER_PATCH
 from bakestone.core.library.vendored import VendorPackage, VendorRules
-from tests.support import webserver
+from tests.support import plainyaml, webserver
 from tests.support.aptrepository import ARMORED, AptRepository
 from tests.support.command import Command
 from tests.support.packageindex import Index
+from tests.support.team import fewer
 from tests.support.webserver import WebServer
 
 pytestmark = pytest.mark.skipif(
@@ -35,18 +36,22 @@ PLACES = [
     f"ubuntu{v}/{machine}/" for v in ("2404", "2204", "2004") for machine in ("x86_64", "sbsa")
 ]
 CUDA13 = "+cuda13.1"
+KEPT = ("2.32.3", "2.31.2", "2.27.7", "2.21.5", "2.8.3")
+"""Wheels for each CUDA, packages, and both; an update reads and writes all that there are."""
 
 
 class TeamsNccl:
-    """A team's copy of the component nccl, an index that has its wheels, and repositories that have
-    its packages.
+    """A team's copy of the component nccl with a few of its versions, an index that has its wheels,
+    and repositories that have its packages.
     """
 
     def __init__(self, folder: Path, server: WebServer, home: Path) -> None:
         self.server = server
         self.path = folder / "components" / "nccl"
         shutil.copytree(BUILT_IN / "nccl", self.path)
-        self.text = (self.path / "versions.yaml").read_text("utf-8")
+        versions = self.path / "versions.yaml"
+        self.text = fewer(versions.read_text("utf-8"), *KEPT)
+        versions.write_text(self.text, "utf-8")
         self.before = self.versions()
         self.index = Index(server, folder)
         self.index.copy(self.before)
@@ -55,7 +60,7 @@ class TeamsNccl:
         own = self.path / "component.yaml"
         about = re.sub(r"[0-9A-F]{40}", self.apt.fingerprint, own.read_text("utf-8"))
         own.write_text(re.sub(r"/[0-9a-z]+\.pub", f"/{ARMORED}", about), "utf-8")
-        site = yaml.safe_load(self.index.site.read_text("utf-8"))
+        site = plainyaml.data(self.index.site)
         site["mirrors"] = {"urls": {VENDOR: server.url}}
         self.index.site.write_text(yaml.safe_dump(site), "utf-8")
         for place in PLACES:
@@ -79,12 +84,11 @@ class TeamsNccl:
         return [self.apt.put(place, "libnccl2", version) for place in places]
 
     def versions(self) -> dict[str, Any]:
-        text = (self.path / "versions.yaml").read_text("utf-8")
-        loaded: dict[str, Any] = yaml.safe_load(text)["versions"]
+        loaded: dict[str, Any] = plainyaml.data(self.path / "versions.yaml")["versions"]
         return loaded
 
     def own(self) -> dict[str, Any]:
-        loaded: dict[str, Any] = yaml.safe_load((self.path / "index.yaml").read_text("utf-8"))
+        loaded: dict[str, Any] = plainyaml.data(self.path / "index.yaml")
         return loaded
 
 
