@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INPUT, USAGE, ENVIRONMENT = 1, 2, 3
-_DIGEST = "sha256:[0-9a-f]{64}"
+_DIGEST = "sha256:[0-9a-f]{6}"
+"""How a digest begins, whole or shortened: a port has five digits at most."""
 _ACCOUNT = re.compile(
     # in a URL all up to the last @ of the word: a password may hold what it should not
     rf"(?<=//)(?:[^\s/:@\"]{{0,300}}:[^\s\"]{{0,2000}}|[^\s/@\"]{{1,2000}})@(?!{_DIGEST})"

@@ -5,6 +5,7 @@ network, measured, and there for whoever runs the image.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,12 @@ def locked(path: Path) -> dict[str, str]:
     """Project -> version, as the lock has them."""
     text = yaml.safe_load(path.read_text("utf-8"))["environments"][KEY]["wheels"]["linux/amd64"]
     names = [line.split(" ")[0].split("-") for line in text.splitlines()]
-    return {name.replace("_", "-").lower(): version for name, version, *_ in names}
+    return {normal(name): version for name, version, *_ in names}
+
+
+def normal(name: str) -> str:
+    """A project's name as it is compared (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_the_image_has_what_the_lock_says_and_no_more(
@@ -57,7 +63,7 @@ def test_the_image_has_what_the_lock_says_and_no_more(
     assert {"azureml-core", "inference-schema", "msrest", "pip"} <= wanted.keys()
     assert len(wanted) > 40
     rows = json.loads(engine.run(image, "pip list --format json --disable-pip-version-check"))
-    assert {row["name"].lower().replace("_", "-"): row["version"] for row in rows} == wanted
+    assert {normal(row["name"]): row["version"] for row in rows} == wanted
     said = json.loads(engine.run(image, "cat /usr/share/bakestone/inventory.json"))
     measured = said["components"]["environment"]["measured"]
     assert measured["version"] == "3.11"
@@ -82,7 +88,7 @@ def test_every_package_is_in_the_list_that_the_sbom_is_made_of(
 ) -> None:
     rows = engine.run(image, "cat /usr/share/bakestone/packages.tsv").splitlines()
     found = {
-        (name.lower().replace("_", "-").replace(".", "-"), version)
+        (normal(name), version)
         for kind, name, version, *_ in (row.split("\t") for row in rows)
         if kind == "pypi"
     }

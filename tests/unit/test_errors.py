@@ -144,6 +144,7 @@ def test_any_line_and_column_can_be_shown(line: str, column: int, width: int) ->
             "docker.io/library/debian:12@sha256:" + "0" * 64,
             "docker.io/library/debian:12@sha256:" + "0" * 64,
         ),
+        ("library/debian:12@sha256:63d552d52642...", "library/debian:12@sha256:63d552d52642..."),
         ("openmpi@5.0.10 (images.yaml:9:12)", "openmpi@5.0.10 (images.yaml:9:12)"),
         ("libc6:amd64 and a@b", "libc6:amd64 and a@b"),
         ("https://bob:hunter2/x@ghcr.io/x", "https://***@ghcr.io/x"),

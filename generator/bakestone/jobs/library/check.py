@@ -23,7 +23,7 @@ _PRINTED = re.compile(r"^[^#\n]*[^\s;&|({#][ \t]*version=", re.MULTILINE)
 _RUN = re.compile(r"^RUN\b", re.MULTILINE)
 _TOUCHED = re.compile(r"^[^#\n]*\bfind +/out\b[^\n]*\btouch\b", re.MULTILINE)
 """The times of what a build stage leaves are set."""
-_JOINED = re.compile(r"[^\n]{0,40}[ \t]\\[ \t]+\S+")
+_JOINED = re.compile(r"(?<=[ \t])\\[ \t]+\S+")
 _TIMED = re.compile(r"^[ \t]*\. /tools/timed\.sh\b", re.MULTILINE)
 """The times of what a RUN in the image itself changes are set."""
 
@@ -193,8 +193,10 @@ def _lines(component: Component, method: str, texts: Iterable[str]) -> Iterator[
     """A backslash that no longer ends its line: the shell makes an argument of one blank of it."""
     for text in texts:
         if found := _JOINED.search(text):
+            begin = max(text.rfind("\n", 0, found.start()) + 1, found.start() - 40)
+            shown = text[begin : found.end()]
             yield Finding(
-                f"its lines run together behind a backslash: {found[0].strip()[:80]}",
+                f"its lines run together behind a backslash: {shown.strip()[:80]}",
                 "take the minus out of `{%- if` and `{%- endif`, or collect words by set --",
                 name=f"{component.origin}/install.{method}.j2",
             )
