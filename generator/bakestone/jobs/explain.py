@@ -223,7 +223,7 @@ def _content(family: Family) -> Iterator[Line]:
         yield Line("expose", ", ".join(content.expose), f"`expose` of the family {family.name}")
     if own := content.python:
         whose = family.user.name if own.of_user else "root"
-        texts = "\n".join(own.requirements)
+        texts = "\n".join((*own.requirements, *(f"{text} from source" for text in own.sources)))
         yield Line("python", texts, f"in {own.prefix}, which is {whose}'s; {own.where}")
     for held in content.certificates:
         holds = f"{held.subject}, until {held.ends.date()}"

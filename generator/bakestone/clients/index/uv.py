@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -37,7 +38,8 @@ def closure(
     """
     floor = next((known for known in _GLIBCS if known >= glibc), _GLIBCS[-1])
     where = f"{wanted}, Python {python}"
-    done = _compile([wanted, *constraints], python, f"x86_64-manylinux_2_{floor}", places, where)
+    target = f"x86_64-manylinux_2_{floor}"
+    done = _compile(_Question([wanted, *constraints], python, target), places, where)
     if done.returncode != 0:
         # what uv prints may have the URL of an index, and that a login: it is not shown
         hint = f"`uv pip compile --only-binary :all:` with {wanted} says why"
@@ -45,25 +47,38 @@ def closure(
     return {canonicalize_name(name): version for name, version in _PIN.findall(done.stdout)}
 
 
+@dataclass(frozen=True)
+class Target:
+    """CPython `python` (`3.13`) on Linux on a `machine` (x86_64) with glibc 2.`glibc`."""
+
+    python: str
+    glibc: int
+    machine: str
+
+    @property
+    def platform(self) -> str:
+        """As uv calls it, with the last glibc before it that uv knows."""
+        known = max((one for one in _GLIBCS if one <= self.glibc), default=_GLIBCS[0])
+        return f"{self.machine}-manylinux_2_{known}"
+
+
 def resolve(
     requirements: Sequence[str],
-    python: str,
-    glibc: int,
-    machine: str,
+    target: Target,
     before: Mapping[str, str],
     places: Places,
+    more: Mapping[str, bytes],
 ) -> dict[str, str]:
-    """Project -> version of all that the requirements are installed with, from wheels alone, on
-    CPython `python` (`3.13`) on Linux on a `machine` (x86_64) with glibc 2.`glibc`, or the last
-    before it that uv knows. Versions of `before` are kept where they fit.
+    """Project -> version of all that the requirements are installed with, from wheels alone: those
+    of the index, and `more` by their names. Versions of `before` are kept where they fit.
 
     Raises `BakestoneError` when there is no such set, with what uv says, or no answer.
     """
-    known = max((one for one in _GLIBCS if one <= glibc), default=_GLIBCS[0])
+    python = target.python
     where = ", ".join(requirements)
     where = where if len(where) <= 80 else f"{where[:77]}..."
-    target = f"{machine}-manylinux_2_{known}"
-    done = _compile(requirements, python, target, places, where, before)
+    question = _Question(requirements, python, target.platform, before, more)
+    done = _compile(question, places, where)
     if done.returncode != 0:
         said = " ".join(re.sub(r"\S*://\S+", "the index", done.stderr).split())
         none, found, reason = said.partition("No solution found when resolving dependencies")
@@ -78,17 +93,21 @@ def resolve(
     return {canonicalize_name(name): version for name, version in _PIN.findall(done.stdout)}
 
 
-def _compile(
-    requirements: Sequence[str],
-    python: str,
-    target: str,
-    places: Places,
-    where: str,
-    before: Mapping[str, str] | None = None,
-) -> subprocess.CompletedProcess[str]:
+@dataclass(frozen=True)
+class _Question:
+    """What uv is asked: with the versions of `before` where they fit, and the wheels `more`."""
+
+    requirements: Sequence[str]
+    python: str
+    platform: str
+    before: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def _compile(asked: _Question, places: Places, where: str) -> subprocess.CompletedProcess[str]:
     command = [find_uv_bin(), "pip", "compile", "-", "--quiet", "--no-config", "--no-cache"]
     command += ["--no-header", "--no-annotate", "--only-binary", ":all:"]
-    command += ["--python-version", python, "--python-platform", target]
+    command += ["--python-version", asked.python, "--python-platform", asked.platform]
     # what an index asks as a login is in the environment: command lines can be seen by others
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "PIP_"))}
     environment["UV_DEFAULT_INDEX"] = places.indexes[0] if places.indexes else ""
@@ -97,9 +116,13 @@ def _compile(
     for name in ("HTTP_PROXY", "HTTPS_PROXY") if places.proxies else ():
         environment[name] = places.proxies["http"]
     with tempfile.TemporaryDirectory(prefix="bakestone-uv-") as folder:
-        if before:  # uv keeps the versions of the file that it writes
+        for name, wheel in asked.more.items():
+            Path(folder, name).write_bytes(wheel)
+        if asked.more:
+            command += ["--find-links", folder]
+        if asked.before:  # uv keeps the versions of the file that it writes
             output = Path(folder, "requirements.txt")
-            output.write_text("".join(f"{name}=={v}\n" for name, v in sorted(before.items())))
+            output.write_text("".join(f"{name}=={v}\n" for name, v in sorted(asked.before.items())))
             command += ["--output-file", str(output)]
         else:
             output = None
@@ -107,7 +130,7 @@ def _compile(
             done = subprocess.run(
                 command,
                 env={name: text for name, text in environment.items() if text},
-                input="\n".join(requirements),
+                input="\n".join(asked.requirements),
                 capture_output=True,
                 text=True,
                 timeout=_TIMEOUT,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from bakestone.core.documents.words import count
 from bakestone.core.lock.demand import Demand, Users
 from bakestone.core.lock.environments import project_and_version
-from bakestone.core.lock.lock import Lock, LockedPackages
+from bakestone.core.lock.lock import Lock, LockedEnvironment, LockedPackages
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def _environments(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifferen
     for key in sorted({*old.environments, *new.environments}):
         users = demand.environments[key][1].names if key in demand.environments else ()
         one, other = (lock.environments.get(key) for lock in (old, new))
-        asked = ("; ".join(e.requirements) if e else "" for e in (one, other))
+        asked = (_asked(e) if e else "" for e in (one, other))
         was, now = asked
         if was != now:
             yield LockDifference("requirements", key, was, now, variants=users)
@@ -247,6 +247,11 @@ def _environments(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifferen
                     was, now = (f"{f[0]} sha256:{f[1]} {f[2]} bytes" for f in files)
                     what = f"{name} for {platform} in {key}"
                     yield LockDifference("file", what, was, now, variants=users)
+
+
+def _asked(environment: LockedEnvironment) -> str:
+    sources = (f"{text} from source" for text in environment.sources)
+    return "; ".join((*environment.requirements, *sources))
 
 
 def _frameworks(old: Lock, new: Lock, demand: Demand) -> Iterator[LockDifference]:

@@ -8,13 +8,20 @@ from functools import cache
 
 MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
 """Platform -> what Linux and wheels call its machine."""
+SDIST = ".tar.gz"
+"""How the name of a source distribution ends."""
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 """Minor version of glibc 2 -> the tag from before PEP 600 that means it."""
 
 
 def project_and_version(filename: str) -> tuple[str, str]:
-    """The project and the version in the name of a wheel, as pip writes them (PEP 427)."""
-    project, version, *_ = filename.split("-")
+    """The project and the version in the name of a wheel (PEP 427) or of a source distribution, as
+    pip writes them.
+    """
+    if filename.endswith(SDIST):
+        project, _, version = filename.removesuffix(SDIST).rpartition("-")
+    else:
+        project, version, *_ = filename.split("-")
     return project.replace("_", "-").replace(".", "-").lower(), version.replace("_", "+")
 
 

@@ -68,7 +68,7 @@ class LockedWheel:
 @dataclass(frozen=True)
 class LockedEnvironment:
     """The wheels of an environment: platform -> (filename, sha256, size) of each, sorted; what was
-    asked for, and the Python.
+    asked for, the Python, and what may be a source distribution.
     """
 
     requirements: tuple[str, ...]
@@ -76,6 +76,7 @@ class LockedEnvironment:
     files: dict[str, tuple[tuple[str, str, int], ...]]
     resolved_from: str = ""
     resolved: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -278,16 +278,17 @@ def _plain_environment(environment: LockedEnvironment) -> Json:
         platform: _Block("".join(f"{name} {sha256} {size}\n" for name, sha256, size in wheels))
         for platform, wheels in sorted(environment.files.items())
     }
-    plain = {"requirements": list(environment.requirements), "python": environment.python}
+    plain: Json = {"requirements": list(environment.requirements)}
+    plain |= _filled({"sources": list(environment.sources)}) | {"python": environment.python}
     return plain | _plain(environment, _ORIGIN) | {"wheels": files}
 
 
 def _environment(
-    requirements: Iterable[str], wheels: Mapping[str, str], **said: Any
+    requirements: Iterable[str], wheels: Mapping[str, str], sources: Iterable[str] = (), **said: Any
 ) -> LockedEnvironment:
     rows = {p: [line.split(" ") for line in text.splitlines()] for p, text in wheels.items()}
     files = {
         platform: tuple((name, sha256, int(size)) for name, sha256, size in lines)
         for platform, lines in rows.items()
     }
-    return LockedEnvironment(tuple(requirements), files=files, **said)
+    return LockedEnvironment(tuple(requirements), files=files, sources=tuple(sources), **said)

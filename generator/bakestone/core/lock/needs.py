@@ -119,13 +119,14 @@ class Stage:
 @dataclass(frozen=True)
 class Environment:
     """Python packages that a family asks for, on the Pythons (`3.13`) and the glibc (`2.41`) that
-    wheels are chosen by.
+    wheels are chosen by; `sources` may be built of their source distributions.
     """
 
     family: str
     requirements: tuple[str, ...]
     python: str
     glibc: str
+    sources: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -205,7 +206,7 @@ class Needs:
             plain["frameworks"] = sorted(self.frameworks)
         if self.environments:
             plain["environments"] = {
-                name: [one.requirements, sorted(platforms)]
+                name: [one.requirements, sorted(platforms), *one.sources]
                 for name, (one, platforms) in sorted(self.environments.items())
             }
         canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))

@@ -268,8 +268,9 @@ def _environments(lock: Lock, needs: Needs) -> Iterator[_Change]:
         if locked is None:
             yield _Change(entry, f"the environment {name} is not in it")
             continue
-        come = sorted({*wanted.requirements} - {*locked.requirements})
-        gone = sorted({*locked.requirements} - {*wanted.requirements})
+        asked = {*wanted.requirements, *(f"{text} from source" for text in wanted.sources)}
+        had = {*locked.requirements, *(f"{text} from source" for text in locked.sources)}
+        come, gone = sorted(asked - had), sorted(had - asked)
         for texts, what in ((come, "not in it"), (gone, "no longer asked for")):
             if texts:
                 verb = "is" if len(texts) == 1 else "are"

@@ -34,6 +34,8 @@ PYTHON = "python3"
 """The distros' package of their own Python, which an environment is made of where the image has no
 other.
 """
+SOURCE_TOOLS = ("python3-setuptools", "python3-wheel")
+"""What source distributions are built with, besides."""
 KEYRING_BUILDER = "debian@12"
 """The distro on which keyrings of vendors' repositories are made: one gpg for all of them."""
 KEYRING_TOOLS = ("gnupg",)
@@ -109,7 +111,9 @@ class Survey:
 
     def wheel_packages(self, variant: Variant) -> PackageSet:
         """What wheels are fetched with, on a variant's distro."""
-        return PackageSet(variant.distro.version.base.ref, _own_distro(variant), WHEEL_TOOLS)
+        own = variant.family.content.python
+        names = WHEEL_TOOLS if own is None or not own.sources else (*WHEEL_TOOLS, *SOURCE_TOOLS)
+        return PackageSet(variant.distro.version.base.ref, _own_distro(variant), names)
 
     def stages(self, variant: Variant) -> list[Stage]:
         """One for each component with files of its own, in the order of the slots."""
@@ -148,7 +152,7 @@ def environment_of(variant: Variant) -> Environment | None:
     glibc = variant.distro.known("glibc")
     if own is None or minor is None or glibc is None:  # the matrix was checked
         return None
-    return Environment(variant.family.name, own.requirements, minor, glibc)
+    return Environment(variant.family.name, own.requirements, minor, glibc, own.sources)
 
 
 def _entries_of(stage: Stage) -> Iterator[tuple[str, ...]]:

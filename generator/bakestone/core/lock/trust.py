@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bakestone.core.library.version import Base
-from bakestone.core.lock.environments import choose, project_and_version, requirement_name
+from bakestone.core.lock.environments import SDIST, choose, project_and_version, requirement_name
 from bakestone.core.lock.lock import (
     LIBRARY,
     REGISTRY,
@@ -183,7 +183,10 @@ def _environment(locked: LockedEnvironment, wanted: Environment) -> Iterator[str
             if name in seen:
                 yield f"for {platform} there are two wheels of {name}"
             seen[name] = filename
-            if not choose([filename], wanted.python, wanted.glibc, platform):
+            if filename.endswith(SDIST):
+                if "==".join(project_and_version(filename)) not in wanted.sources:
+                    yield f"{filename} is a source distribution that `from_source` does not name"
+            elif not choose([filename], wanted.python, wanted.glibc, platform):
                 yield f"{filename} does not fit Python {wanted.python} on {platform}"
         for text in wanted.requirements:
             name = requirement_name(text)

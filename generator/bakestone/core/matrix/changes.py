@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 
-from bakestone.core.matrix.content import Content
+from bakestone.core.matrix.content import Content, OwnPython
 from bakestone.core.matrix.spec import Family
 from bakestone.core.matrix.variant import Chosen, Variant, slot_rank
 
@@ -121,11 +122,30 @@ def _families(old: Family, new: Family) -> Iterator[str]:
         kind = _KINDS.get(field.name, field.name)
         if isinstance(one, dict):
             yield from _entries(kind, one, other)
+        elif field.name == "python":
+            yield from _python(one, other)
         elif field.name in ("certificates", "files", "steps"):
             told = list(_entries(kind, _named(one), _named(other)))
             yield from told or [f"order of {field.name}"]
         else:
             yield f"{kind} {_said(one)} -> {_said(other)}"
+
+
+def _python(old: OwnPython | None, new: OwnPython | None) -> Iterator[str]:
+    """What two environments of Python have otherwise: requirements by their projects."""
+    yield from _entries("Python package", _requirements(old), _requirements(new))
+    if old and new and (old.prefix, old.of_user) != (new.prefix, new.of_user):
+        one, other = (f"{own.prefix} of {'user' if own.of_user else 'root'}" for own in (old, new))
+        yield f"environment {one} -> {other}"
+
+
+def _requirements(own: OwnPython | None) -> dict[str, str]:
+    """Project -> what is asked for of it."""
+    found: dict[str, str] = {}
+    for text in (*own.requirements, *(f"{one} from source" for one in own.sources)) if own else ():
+        name = re.split(r"[^a-z0-9-]", text)[0]
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
 
 
 def _packages(family: Family) -> dict[str, str]:

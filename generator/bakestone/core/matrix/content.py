@@ -48,18 +48,21 @@ class OwnStep:
 @dataclass(frozen=True)
 class OwnPython:
     """Python packages in an environment of their own: requirements in pip's words, sorted, each
-    once; where it is, and whether it is the user's.
+    once; where it is, and whether it is the user's; `sources` (`fusepy==3.0.1`) may be built.
     """
 
     requirements: tuple[str, ...]
     prefix: str
     of_user: bool
     where: Position = field(compare=False)
+    sources: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
         """12 hex digits over what is asked for, by which the inventory knows it."""
-        return hashlib.sha256("\n".join(self.requirements).encode()).hexdigest()[:12]
+        return hashlib.sha256("\n".join((*self.requirements, *self.sources)).encode()).hexdigest()[
+            :12
+        ]
 
 
 @dataclass(frozen=True)

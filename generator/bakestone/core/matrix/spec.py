@@ -494,7 +494,13 @@ class _Reader:
             hint = f"{MAX_REQUIREMENTS} at most; what they bring is locked without being named"
             self.findings.append(Finding(why, hint, self.position(at)))
         prefix, of_user = data.get("prefix", PREFIX), data.get("owner") == "user"
-        return OwnPython(tuple(sorted(wanted)), prefix, of_user, self.position(at, key=True))
+        sources = sorted({requirements.normal(text) for text in data.get("from_source", [])})
+        if not wanted and not self.findings:
+            hint = "say which under `packages`, or in a file under `requirements`"
+            where = self.position(at, key=True)
+            self.findings.append(Finding("an environment asks for no package", hint, where))
+        where = self.position(at, key=True)
+        return OwnPython(tuple(sorted(wanted)), prefix, of_user, where, tuple(sources))
 
     def found(self, problem: BakestoneError, where: Position) -> None:
         """What is wrong with a value, at its place."""

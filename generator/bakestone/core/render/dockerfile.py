@@ -133,7 +133,7 @@ class Renderer:
         key = ("environment", variant.family.name, wanted, own, platforms, base, python)
         if key not in self._known:
             packages = self._survey.wheel_packages(variant)
-            builder = self._builder(variant.distro.version.base, packages, variant, "pip")
+            builder = self._builder(variant.distro.version.base, packages, variant, "sources")
             slot = own_python(variant.slots)
             marks = (
                 *_platform_marks(variant),
@@ -142,9 +142,10 @@ class Renderer:
             )
             fetched = virtualenv.fetched(environment, platforms, builder[-1], builder[0], marks)
             made_of = (own, variant, base, python, fetched[-1], environment)
-            last = virtualenv.installed(*made_of).marked(_base_marks(variant))
+            last = virtualenv.installed(*made_of)
+            last = last.marked((*_base_marks(variant), _mark(variant.distro)))
             about = virtualenv.measured(own, environment, platforms, last)
-            self._known[key] = (*builder, *fetched, virtualenv.TOOLS, last, about)
+            self._known[key] = (*builder, virtualenv.TOOLS, *fetched, last, about)
         *stages, about = self._known[key]
         return tuple(stages), about
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bakestone.core.lock.environments import MACHINES, pins, requirement_name
+from bakestone.core.lock.environments import (
+    MACHINES,
+    SDIST,
+    pins,
+    project_and_version,
+    requirement_name,
+)
 from bakestone.core.lock.lock import Lock, LockedEnvironment
 from bakestone.core.lock.needs import Environment
 from bakestone.core.matrix.checks import environments
@@ -18,7 +24,9 @@ from bakestone.core.render.packages import pip
 from bakestone.core.render.stages import SELF, ContentsRow, Mark, RenderedStage
 from bakestone.errors import fail
 
-TOOLS = RenderedStage("environment-tools", tools(["environment.sh", "files.sh"], SELF))
+TOOLS = RenderedStage(
+    "environment-tools", tools(["environment.sh", "sources.sh", "files.sh"], SELF)
+)
 """The stage of the script that installs."""
 _INVENTORY = '"$PREFIX/bin/python" -B "$PROGRAMS/environment.py" "$PROGRAMS"'
 _CONTRACT = '"$PREFIX/bin/python" -B -m pip --version'
@@ -40,11 +48,18 @@ def fetched(
     marks: tuple[Mark, ...],
 ) -> tuple[RenderedStage, RenderedStage]:
     """The stage of what pip is told to fetch, and the one that has the wheels in /wheels."""
-    lists = {p: _requirements(environment, p) for p in platforms}
-    files = {f"{MACHINES[p]}.txt": text for p, text in lists.items()}
+    files = {f"{MACHINES[p]}.txt": _requirements(environment, p, source=False) for p in platforms}
+    sources = {_requirements(environment, p, source=True) for p in platforms}
+    if sources != {""}:
+        files["sources.txt"] = "\n".join(sorted(sources))
     held = RenderedStage("environment.pins", f"FROM scratch AS {SELF}\n{heredocs(files)}", marks)
-    names = {p: [name for name, _, _ in environment.files[p]] for p in platforms}
+    names = {
+        p: [name for name, _, _ in environment.files[p] if not name.endswith(SDIST)]
+        for p in platforms
+    }
     run = pip.fetch(names, environment.python, toolbox.reference, held.reference)
+    if "sources.txt" in files:
+        run += pip.build(TOOLS.reference, held.reference)
     text = f"FROM {builder.reference} AS {SELF}\n{run}"
     return held, RenderedStage("environment.wheels", text, marks)
 
@@ -99,8 +114,10 @@ def measured(
     return RenderedStage("environment.measure", text, made.marks)
 
 
-def _requirements(environment: LockedEnvironment, platform: str) -> str:
-    """A requirements.txt of a platform's wheels, each by its hash."""
-    found = pins(environment.files[platform])
-    by_name = zip(found.items(), environment.files[platform], strict=True)
-    return "\n".join(f"{n}=={v} --hash=sha256:{sha}" for (n, v), (_, sha, _) in by_name)
+def _requirements(environment: LockedEnvironment, platform: str, *, source: bool) -> str:
+    """A requirements.txt of a platform's wheels, or of its source distributions, each by its
+    hash.
+    """
+    files = [file for file in environment.files[platform] if file[0].endswith(SDIST) == source]
+    pinned = (("==".join(project_and_version(name)), sha256) for name, sha256, _ in files)
+    return "\n".join(f"{pin} --hash=sha256:{sha256}" for pin, sha256 in pinned)

@@ -400,7 +400,10 @@ class Entries:
         old, found, todo = self.old.environments, {}, []
         for name, (environment, platforms) in wanted.environments.items():
             before = old.get(name)
-            same = before and before.requirements == environment.requirements
+            same = before and (before.requirements, before.sources) == (
+                environment.requirements,
+                environment.sources,
+            )
             if before and same and platforms <= before.files.keys():
                 files = {p: wheels for p, wheels in before.files.items() if p in platforms}
                 found[name] = replace(before, files=files)

@@ -103,7 +103,7 @@ def test_each_wheel_is_a_line_of_the_lock(tmp_path: Path) -> None:
         f"../x-1-py3-none-any.whl {'0' * 64} 1",
         f"x-1-py3-none-any.whl {'0' * 64} 1 --index-url",
         f"-x-1-py3-none-any.whl {'0' * 64} 1",
-        f"x-1-py3-none-any.tar.gz {'0' * 64} 1",
+        f"x-1-py3-none-any.zip {'0' * 64} 1",
     ],
 )
 def test_a_line_that_is_no_pin_is_refused(line: str, tmp_path: Path) -> None:
@@ -121,6 +121,10 @@ STALE: dict[str, tuple[LockedEnvironment | None, str]] = {
     "another requirement": (
         replace(LOCKED, requirements=("flask>=2", "numpy")),
         f"of the environment {KEY} flask>=3 is not in it",
+    ),
+    "another source": (
+        replace(LOCKED, sources=("fusepy==3.0.1",)),
+        f"of the environment {KEY} fusepy==3.0.1 from source is no longer asked for",
     ),
     "another platform": (
         replace(LOCKED, files={"linux/arm64": FILES}),
@@ -149,6 +153,10 @@ DOUBTS = {
     "another machine's": (_files(FILES[0][0], NAMES[1]), f"{NAMES[1]} does not fit Python 3.13"),
     "one is missing": (_files(FILES[0][0]), "numpy is asked for, and there is no wheel of it"),
     "twice": (_files(*(f[0] for f in FILES), NAMES[5]), "there are two wheels of numpy"),
+    "a source distribution": (
+        _files(*(f[0] for f in FILES), "fusepy-3.0.1.tar.gz"),
+        "fusepy-3.0.1.tar.gz is a source distribution that `from_source` does not name",
+    ),
     "later": (replace(LOCKED, resolved="2999-01-01T00:00:00Z"), "which is yet to come"),
 }
 

@@ -82,6 +82,27 @@ def test_wheels_are_fetched_by_hash_and_installed_without_the_network(made: Proj
     assert "python3" in stages["debian13.base"]
 
 
+def test_a_source_distribution_becomes_a_wheel_before(library: Library, tmp_path: Path) -> None:
+    text = MATRIX.replace("owner: user", "from_source: [FusePy==3.0.1]")
+    project = locked(tmp_path, text, library=library)
+    lock = lockfile.load(project.lock_path)
+    more = ("fusepy-3.0.1.tar.gz", made_up("fusepy"), 10)
+    files = {platform: (*files, more) for platform, files in LOCKED.files.items()}
+    needs = survey.collect(project.matrix.variants, library)
+    sources = ("fusepy==3.0.1",)
+    lock.environments = dict.fromkeys(
+        needs.environments, replace(LOCKED, files=files, sources=sources)
+    )
+    lockfile.write(lock, project.lock_path)
+    stages = stage_texts(replace(project).dockerfile("debian13"))
+    assert f"/sources.txt\nfusepy==3.0.1 --hash=sha256:{more[1]}\n" in stages["environment.pins"]
+    assert "fusepy" not in stages["environment.pins"].partition("/sources.txt")[0]
+    assert stages["environment.wheels"].rstrip().endswith("sh /tools/sources.sh")
+    assert "python3-setuptools" in stages["debian13-builder"]
+    assert "fusepy==3.0.1\n" in stages["environment.measure"]
+    assert "/opt/environment /usr/bin/python3.13 0:0\n" in stages["environment"]
+
+
 def family(made: Project):  # type: ignore[no-untyped-def]
     (one,) = made.matrix.spec.families
     return one.content.python

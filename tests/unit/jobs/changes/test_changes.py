@@ -210,6 +210,25 @@ def test_components_and_files_are_those_of_the_commit(tmp_path: Path) -> None:
     assert one.what == ("own own 1 by source is gone", "file /etc/motd is gone")
 
 
+def test_python_packages_are_told_by_their_names(library: Library, tmp_path: Path) -> None:
+    """Without a lock, whose sample has no wheels; a file of requirements is that of the commit."""
+    head = MANY.partition("families:")[0]
+    axes = "families:\n  - name: serving\n    axes: {distro: [debian@13]}\n"
+    first = "    python: {packages: [flask>=3, click], requirements: requirements.txt}\n"
+    then = "    python: {packages: [flask>=3.1], requirements: requirements.txt, owner: user}\n"
+    (tmp_path / "requirements.txt").write_text("numpy\n", "utf-8")
+    project(tmp_path, head + axes + first, library=library)
+    commit(tmp_path)
+    (tmp_path / "requirements.txt").write_text("numpy>=2\n", "utf-8")
+    (one,) = since(project(tmp_path, head + axes + then, library=library), "HEAD").variants
+    assert one.what == (
+        "Python package click is gone",
+        "Python package flask flask>=3 -> flask>=3.1",
+        "Python package numpy numpy -> numpy>=2",
+        "environment /opt/environment of root -> /opt/environment of user",
+    )
+
+
 def test_the_command_prints_a_table_and_json(
     bakestone: Command, old: Path, library: Library
 ) -> None:

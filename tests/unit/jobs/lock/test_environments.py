@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bakestone.jobs.lock.environments import resolve
 from tests.support import webserver
 from tests.support.packageindex import Index
 from tests.support.samples import NOW, refused
+from tests.unit.core.lock.test_sdists import archive
 
 ANY = "py3-none-any"
 
@@ -40,9 +42,10 @@ def ask(
     *requirements: str,
     before: LockedEnvironment | None = None,
     platforms: str = "linux/amd64",
+    sources: tuple[str, ...] = (),
 ) -> LockedEnvironment:
     """What a lock would have, for Python 3.12 and glibc 2.36."""
-    wanted = Environment("serving", requirements, "3.12", "2.36")
+    wanted = Environment("serving", requirements, "3.12", "2.36", sources)
     known = site.load(index.site)
     pages = Pages(known, Asker(Session(known)))
     return resolve(wanted, platforms.split(), before, pages, NOW)
@@ -92,3 +95,39 @@ def test_an_index_without_checksums_is_no_source_of_pins(index: Index) -> None:
     index.show()
     (found,) = refused(lambda: ask(index, "flask"), code=3)
     assert found.message == "the index does not say the SHA-256 of flask-3.1-py3-none-any.whl"
+
+
+def sdist(index: Index, listed: str = "") -> bytes:
+    """A source distribution on the index that asks for werkzeug; with another checksum `listed`."""
+    info = "Metadata-Version: 2.1\nName: fusepy\nVersion: 3.0.1\nRequires-Dist: werkzeug\n"
+    content = archive({"fusepy-3.0.1/PKG-INFO": info, "fusepy-3.0.1/setup.py": "raise SystemExit"})
+    sha256 = hashlib.sha256(content).hexdigest()
+    index.server.file("files/fusepy-3.0.1.tar.gz", content)
+    index.put("fusepy", "fusepy-3.0.1.tar.gz", listed or sha256)
+    index.wheel("reader", "1.0", "fusepy>=3", tag=ANY)
+    return content
+
+
+def test_a_source_distribution_is_taken_where_it_is_named(index: Index) -> None:
+    content = sdist(index)
+    (found,) = refused(lambda: ask(index, "reader"))
+    assert "fusepy" in found.message
+    locked = ask(index, "reader", sources=("fusepy==3.0.1",))
+    names = [name for name, _, _ in locked.files["linux/amd64"]]
+    assert names == [
+        "fusepy-3.0.1.tar.gz",
+        "pip-26.3-py3-none-any.whl",
+        "reader-1.0-py3-none-any.whl",
+        "werkzeug-3.0-py3-none-any.whl",
+    ]
+    assert locked.files["linux/amd64"][0][1:] == (hashlib.sha256(content).hexdigest(), len(content))
+    assert locked.sources == ("fusepy==3.0.1",)
+
+
+def test_a_source_distribution_that_is_not_what_the_index_lists_is_refused(index: Index) -> None:
+    sdist(index, listed="0" * 64)
+    (found,) = refused(lambda: ask(index, "reader", sources=("fusepy==3.0.1",)), code=3)
+    assert found.message.startswith("the index gives another file than it lists: ")
+    (found,) = refused(lambda: ask(index, "reader", sources=("fusepy==3.0.2",)))
+    assert found.message == "the index has no source distribution of it"
+    assert "3.0.1" in found.hint

@@ -11,6 +11,9 @@ from bakestone.core.lock.needs import Wheel
 from bakestone.core.render.frames import mounted
 from bakestone.errors import fail
 
+_SECRETS = "--mount=type=secret,id=pip --mount=type=secret,id=ca"
+"""What the site says to pip."""
+
 
 @dataclass(frozen=True)
 class PipStages:
@@ -64,10 +67,17 @@ def fetch(names: Mapping[str, Sequence[str]], python: str, tools: str, pins: str
     return _run(calls, tools, pins)
 
 
+def build(tools: str, pins: str) -> str:
+    """The RUN that makes wheels in /wheels of the source distributions that the stage `pins`
+    lists in sources.txt.
+    """
+    mounts = f"{mounted(tools)} {mounted(pins, '/pins')} {_SECRETS}"
+    return f"RUN {mounts} sh /tools/sources.sh\n"
+
+
 def _run(calls: Mapping[str, str], tools: str, pins: str) -> str:
     """Platform -> what is run on it, as one RUN."""
-    mounts = f"{mounted(tools)} {mounted(pins, '/pins')} {_CACHE}"
-    mounts += " --mount=type=secret,id=pip --mount=type=secret,id=ca"
+    mounts = f"{mounted(tools)} {mounted(pins, '/pins')} {_CACHE} {_SECRETS}"
     lines = [*dict.fromkeys(calls.values())]
     if len(lines) > 1:
         cases = (f"{MACHINES[platform]}) {call} ;;" for platform, call in calls.items())

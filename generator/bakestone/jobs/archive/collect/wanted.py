@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from bakestone.core.documents.words import few
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import demand
-from bakestone.core.lock.demand import Users
+from bakestone.core.lock.demand import Demand, Users
 from bakestone.core.lock.lock import Lock
 from bakestone.core.lock.needs import PackageSet
 from bakestone.core.matrix.variant import Variant
@@ -54,6 +55,7 @@ def of(variants: Iterable[Variant], library: Library, lock: Lock) -> WantedParts
     """
     needed = demand.of(sorted(variants, key=lambda v: v.name), library)
     _check(needed.bases, lock)
+    _check_environments(needed, lock)
     blobs = []
     for url, (_, users) in sorted(needed.artifacts.items()):
         sha256, size = lock.artifacts[url].sha256, lock.artifacts[url].size
@@ -95,6 +97,20 @@ def _order(wanted: PackageSet) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
 def _on(platform: str, wanted: PackageSet) -> PackageSet:
     theirs = tuple(r for r in wanted.repositories if r.platform in ("", platform))
     return replace(wanted, repositories=theirs)
+
+
+def _check_environments(needed: Demand, lock: Lock) -> None:
+    findings = [
+        Finding(
+            f"an archive holds no source distributions: {few(lock.environments[key].sources, 3)}",
+            "put wheels of them on an index of your own, or select other variants",
+            name=", ".join(users.names[:5]),
+        )
+        for key, (_, users) in needed.environments.items()
+        if lock.environments[key].sources
+    ]
+    if findings:
+        raise BakestoneError(findings)
 
 
 def _check(images: dict[str, Users], lock: Lock) -> None:

@@ -37,10 +37,15 @@ def lines(folder: str, name: str) -> list[str]:
 
 
 def output(*words: str) -> tuple[int, list[str]]:
-    """How this Python ended with these arguments, and what it printed."""
+    """How this Python ended with these arguments (124 after ten minutes), and what it printed."""
     command = [sys.executable, "-B", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
-    return done.returncode, done.stdout.decode("utf-8", "replace").splitlines()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            said, code = process.communicate(timeout=600)[0], process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, code = process.communicate()[0], 124
+    return code, said.decode("utf-8", "replace").splitlines()
 
 
 def modules(one: metadata.Distribution) -> set[str]:
