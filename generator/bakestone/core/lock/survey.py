@@ -36,14 +36,16 @@ other.
 """
 SOURCE_TOOLS = ("python3-setuptools", "python3-wheel")
 """What source distributions are built with, besides."""
-KEYRING_BUILDER = "debian@12"
-"""The distro on which keyrings of vendors' repositories are made: one gpg for all of them."""
+TOOLS_BUILDER = "debian@12"
+"""The distro on which keyrings of vendors' repositories are made, and wheels of environments are
+fetched: one gpg, and one pip, for all.
+"""
 KEYRING_TOOLS = ("gnupg",)
 
 
 def keyring_origin(library: Library, bases: Mapping[str, LockedBase]) -> str:
     """The image on which keyrings are made, with its digest; empty when that is not known."""
-    name, _, version = KEYRING_BUILDER.partition("@")
+    name, _, version = TOOLS_BUILDER.partition("@")
     component = library.get(name)
     ref = component.versions[version].base.ref if component else ""
     return bases[ref].origin(ref) if ref in bases and bases[ref].digest else ""
@@ -72,7 +74,7 @@ def collect(variants: Iterable[Variant], library: Library, survey: Survey | None
             known = needs.environments.setdefault(environment.key, (environment, set()))
             known[1].update(variant.platforms)
             wheels = survey.wheel_packages(variant)
-            _add_packages(needs, variant, variant.distro.version.base, wheels)
+            _add_packages(needs, variant, wheels.distro.version.base, wheels)
         for stage in survey.stages(variant):
             if id(stage) not in seen:
                 seen.add(id(stage))
@@ -110,10 +112,13 @@ class Survey:
         return self._packages[key]
 
     def wheel_packages(self, variant: Variant) -> PackageSet:
-        """What wheels are fetched with, on a variant's distro."""
+        """What the wheels of a variant's environment are fetched with, and on what: any pip knows
+        the files that uv chose, but those of old distros do not know such names.
+        """
         own = variant.family.content.python
         names = WHEEL_TOOLS if own is None or not own.sources else (*WHEEL_TOOLS, *SOURCE_TOOLS)
-        return PackageSet(variant.distro.version.base.ref, _own_distro(variant), names)
+        distro = _distro_of(self.library, TOOLS_BUILDER, "the stage of an environment's wheels")
+        return PackageSet(distro.version.base.ref, distro, tuple(sorted(names)))
 
     def stages(self, variant: Variant) -> list[Stage]:
         """One for each component with files of its own, in the order of the slots."""
@@ -138,7 +143,7 @@ class Survey:
         used = {r.name: r for packages in sets for r in packages.repositories}
         if not used:
             return None
-        distro = _distro_of(self.library, KEYRING_BUILDER, "the stage of the keyrings")
+        distro = _distro_of(self.library, TOOLS_BUILDER, "the stage of the keyrings")
         base = distro.version.base
         packages = PackageSet(base.ref, distro, KEYRING_TOOLS)
         return Keyrings(base, packages, tuple(used[name] for name in sorted(used)))

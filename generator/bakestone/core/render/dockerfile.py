@@ -133,7 +133,7 @@ class Renderer:
         key = ("environment", variant.family.name, wanted, own, platforms, base, python)
         if key not in self._known:
             packages = self._survey.wheel_packages(variant)
-            builder = self._builder(variant.distro.version.base, packages, variant, "sources")
+            builder = self._builder(packages.distro.version.base, packages, variant, "sources")
             slot = own_python(variant.slots)
             marks = (
                 *_platform_marks(variant),

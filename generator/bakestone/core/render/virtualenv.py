@@ -110,7 +110,7 @@ def measured(
         "expected": " ".join(words),
     }
     text = f"FROM scratch AS {SELF}\n{heredocs(files)}"
-    text += f"COPY --from={made.reference} /files.tsv /\n"
+    text += f"\nCOPY --from={made.reference} /files.tsv /\n"  # hadolint wants the empty line
     return RenderedStage("environment.measure", text, made.marks)
 
 

@@ -10,19 +10,9 @@ import zipfile
 import pytest
 
 from bakestone.core.lock.sdists import stub
+from tests.support.sdists import archive
 
 INFO = "Metadata-Version: 1.2\nName: Fuse_Py\nVersion: 3.0.1\n"
-
-
-def archive(files: dict[str, str], kind: bytes = tarfile.REGTYPE) -> bytes:
-    """A .tar.gz of these files."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w:gz") as out:
-        for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size, member.type = len(text.encode()), kind
-            out.addfile(member, io.BytesIO(text.encode()))
-    return raw.getvalue()
 
 
 def asks(content: bytes) -> list[str]:

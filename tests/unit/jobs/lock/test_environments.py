@@ -18,7 +18,7 @@ from bakestone.jobs.lock.environments import resolve
 from tests.support import webserver
 from tests.support.packageindex import Index
 from tests.support.samples import NOW, refused
-from tests.unit.core.lock.test_sdists import archive
+from tests.support.sdists import archive
 
 ANY = "py3-none-any"
 

@@ -9,10 +9,8 @@ from bakestone.core.matrix.content import PREFIX, OwnPython
 from bakestone.core.matrix.variant import Chosen, slot_context
 from bakestone.errors import Finding
 
-OLDEST = (3, 8)
-"""The oldest Python whose packages uv resolves (`uv pip compile --help`), and that knows which
-packages it has (`importlib.metadata`).
-"""
+OLDEST = (3, 7)
+"""The oldest Python that uv resolves for, and whose last pip (24.0) knows what it is asked for."""
 VARIABLE = "VIRTUAL_ENV"
 """What tells programs which environment is in front on PATH (PEP 405's activate sets it)."""
 

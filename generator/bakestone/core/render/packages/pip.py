@@ -72,7 +72,7 @@ def build(tools: str, pins: str) -> str:
     lists in sources.txt.
     """
     mounts = f"{mounted(tools)} {mounted(pins, '/pins')} {_SECRETS}"
-    return f"RUN {mounts} sh /tools/sources.sh\n"
+    return f"\nRUN {mounts} sh /tools/sources.sh\n"  # hadolint wants the empty line after a heredoc
 
 
 def _run(calls: Mapping[str, str], tools: str, pins: str) -> str:

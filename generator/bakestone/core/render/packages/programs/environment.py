@@ -1,4 +1,4 @@
-"""environment FOLDER: measures the environment whose Python this is (3.8 and later).
+"""environment FOLDER: measures the environment whose Python this is (3.7 and later).
 
 FOLDER has MACHINE.txt, the packages that must be there (NAME==VERSION), and asked.txt, those that
 must be imported; the others are tried. Prints KEY=VALUE lines, or ends with a sentence.
@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from importlib import metadata
+import sysconfig
 
 IMPORTING = """
 import importlib, sys
@@ -30,10 +30,10 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def lines(folder: str, name: str) -> list[str]:
-    """The lines of a file."""
-    with open(os.path.join(folder, name), encoding="utf-8") as file:
-        return file.read().split()
+def text(folder: str, name: str) -> str:
+    """A file."""
+    with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 def output(*words: str) -> tuple[int, list[str]]:
@@ -48,15 +48,29 @@ def output(*words: str) -> tuple[int, list[str]]:
     return code, said.decode("utf-8", "replace").splitlines()
 
 
-def modules(one: metadata.Distribution) -> set[str]:
+def installed() -> dict[str, tuple[str, str]]:
+    """Name -> version, and the folder in which pip says what it is."""
+    found = {}
+    for site in {sysconfig.get_paths()[kind] for kind in ("purelib", "platlib")}:
+        for entry in sorted(os.listdir(site)):
+            folder = os.path.join(site, entry)
+            if entry.endswith(".dist-info"):
+                pairs = (line.partition(": ") for line in text(folder, "METADATA").splitlines())
+                about: dict[str, str] = {}
+                for key, _, value in pairs:
+                    about.setdefault(key, value)
+                found[normal(about["Name"])] = (about["Version"], folder)
+    return found
+
+
+def modules(folder: str) -> set[str]:
     """The names that a package can be imported by."""
-    said = one.read_text("top_level.txt")
-    if said is not None:
-        found = set(said.split())
+    if os.path.exists(os.path.join(folder, "top_level.txt")):
+        found = set(text(folder, "top_level.txt").split())
     else:
-        paths = [str(path).split("/") for path in one.files or ()]
-        code = [path for path in paths if path[-1].endswith((".py", ".so"))]
-        found = {path[0] if path[1:] else path[0].split(".")[0] for path in code}
+        rows = (row.split(",")[0].strip('"') for row in text(folder, "RECORD").splitlines())
+        paths = [row.split("/") for row in rows if row.endswith((".py", ".so"))]
+        found = {path[0] if path[1:] else path[0].split(".")[0] for path in paths}
     return {name for name in found if name.isidentifier() and not name.startswith("_")}
 
 
@@ -76,17 +90,17 @@ def imported(names: list[str]) -> dict[str, str]:
 
 def main(folder: str) -> str:
     """Print the measurement; gives a sentence where something is not as it should be."""
-    there = {normal(one.metadata["Name"]): one for one in metadata.distributions()}
-    have = {f"{name}=={one.version}" for name, one in there.items()}
-    wanted = set(lines(folder, f"{os.uname().machine}.txt"))
+    there = installed()
+    have = {f"{name}=={version}" for name, (version, _) in there.items()}
+    wanted = set(text(folder, f"{os.uname().machine}.txt").split())
     if have != wanted:
         missing, more = (", ".join(sorted(one)) or "none" for one in (wanted - have, have - wanted))
         return f"locked and not there: {missing}; there and not locked: {more}"
     code, said = output("-m", "pip", "check", "--disable-pip-version-check")
     if code:
         return f"pip check: {'; '.join(said[:5])}"
-    asked = lines(folder, "asked.txt")
-    owner = {module: name for name, one in there.items() for module in modules(one)}
+    asked = text(folder, "asked.txt").split()
+    owner = {module: name for name, (_, place) in there.items() for module in modules(place)}
     results = imported(sorted(owner))
     bad = [f"{module} of {owner[module]}: {why}" for module, why in results.items() if why]
     sys.stderr.write("".join(f"environment: not imported: {row}\n" for row in bad))
