@@ -54,7 +54,9 @@ def test_the_committed_matrix_is_right(bakestone: Command, tmp_path: Path) -> No
     (tmp_path / "images.yaml").write_text((ROOT / "images.yaml").read_text("utf-8"), "utf-8")
     shown = bakestone("validate")
     assert shown.exit_code == 0
-    assert re.search(r"\d+ variants \(azureml-2020 7, ubuntu \d+, debian 4\)", shown.output)
+    assert re.search(
+        r"\d+ variants \(azureml-2020 7, azureml-example 1, ubuntu \d+, debian 4\)", shown.output
+    )
 
 
 @pytest.mark.usefixtures("made")

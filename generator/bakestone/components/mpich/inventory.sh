@@ -7,7 +7,7 @@ fail() { echo "mpich: $1" >&2; exit 1; }
 
 version=$(mpirun --version | sed -n 's/^ *Version: *\([0-9][0-9A-Za-z.]*\).*/\1/p')
 [ -n "$version" ] || fail "mpirun --version does not name a version."
-device=$(mpichversion | sed -n 's/^MPICH Device: *//p' | tr ' ' +)
+device=$(mpichversion | sed -n 's/^MPICH Device:[[:space:]]*//p' | tr -s '[:space:]' '\n' | paste -s -d + -)
 [ -n "$device" ] || fail "mpichversion does not name a device."
 
 run() { # PROGRAM

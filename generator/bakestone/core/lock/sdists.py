@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import tarfile
 import zipfile
+import zlib
 from email.parser import HeaderParser
 from email.policy import compat32
 
 MAX_SDIST = 50 * 2**20
 """Bytes of a source distribution that is looked into."""
+MAX_UNPACKED = 500 * 2**20
+"""Bytes of it unpacked: a small archive can hold very many."""
 _MAX_MEMBER = 2**20
 """Bytes of the files in it that say what it is."""
 
@@ -50,7 +54,7 @@ def _read(content: bytes) -> tuple[bytes | None, bytes | None]:
     """Its PKG-INFO, and the requires.txt of its egg-info."""
     about = requires = None
     try:
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r|gz") as archive:
+        with tarfile.open(fileobj=_Unpacked(content), mode="r|") as archive:
             for member in archive:
                 parts = member.name.split("/")
                 if not member.isreg() or member.size > _MAX_MEMBER:
@@ -59,9 +63,25 @@ def _read(content: bytes) -> tuple[bytes | None, bytes | None]:
                     about = _bytes(archive, member)
                 elif parts[-1] == "requires.txt" and parts[-2].endswith(".egg-info"):
                     requires = _bytes(archive, member)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as problem:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as problem:
         raise ValueError("it is no .tar.gz archive") from problem
     return about, requires
+
+
+class _Unpacked(io.RawIOBase):
+    """The archive without its compression, as far as that is no bomb."""
+
+    def __init__(self, content: bytes) -> None:
+        self._stream = gzip.GzipFile(fileobj=io.BytesIO(content))
+        self._left = MAX_UNPACKED
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises `ValueError` where there are too many."""
+        found = self._stream.read(size)
+        self._left -= len(found)
+        if self._left < 0:
+            raise ValueError(f"it has more than {MAX_UNPACKED // 2**20} MiB in it")
+        return found
 
 
 def _bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -50,7 +50,8 @@ def test_what_setuptools_said_before() -> None:
 REFUSED = {
     "no archive": (b"x", "it is no .tar.gz archive"),
     "cut short": (archive({"a/PKG-INFO": INFO})[:60], "it is no .tar.gz archive"),
-    "a bomb": (gzip.compress(bytes(3 * 2**20)), "it has no PKG-INFO"),
+    "zeroes": (gzip.compress(bytes(3 * 2**20)), "it has no PKG-INFO"),
+    "damaged": (archive({"a/PKG-INFO": INFO})[:40] + bytes(40), "it is no .tar.gz archive"),
     "nothing": (archive({"a/setup.py": "import os; os.abort()"}), "it has no PKG-INFO"),
     "a link": (archive({"a/PKG-INFO": ""}, tarfile.SYMTYPE), "it has no PKG-INFO"),
     "another": (
@@ -68,3 +69,11 @@ REFUSED = {
 def test_what_says_nothing_is_refused(content: bytes, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         stub(content, "fuse-py", "3.0.1")
+
+
+def test_an_archive_that_unpacks_to_very_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bakestone.core.lock.sdists.MAX_UNPACKED", 2**20)
+    bomb = archive({"a/long": "x" * 3 * 2**20, "a/PKG-INFO": INFO})
+    assert len(bomb) < 10_000
+    with pytest.raises(ValueError, match="it has more than 1 MiB in it"):
+        stub(bomb, "fuse-py", "3.0.1")

@@ -30,7 +30,7 @@ measure() {
     cat "$work.err" >&2
     return
   fi
-  if grep -Evq '^[a-z_]+=[A-Za-z0-9._+:~-]+$' "$work.out"; then
+  if grep -Ev '^[a-z_]+=[A-Za-z0-9._+:~-]+$' "$work.out" >&2; then
     wrong "$slot: $component printed something that is no measurement"
     return
   fi
