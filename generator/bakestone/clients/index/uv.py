@@ -112,7 +112,7 @@ def _compile(asked: _Question, places: Places, where: str) -> subprocess.Complet
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("UV_", "PIP_"))}
     environment["UV_DEFAULT_INDEX"] = places.indexes[0] if places.indexes else ""
     environment["UV_INDEX"] = " ".join(places.indexes[1:])
-    environment["UV_FIND_LINKS"] = " ".join(places.links)
+    environment["UV_FIND_LINKS"] = ",".join(places.links)  # indexes have spaces between them
     for name in ("HTTP_PROXY", "HTTPS_PROXY") if places.proxies else ():
         environment[name] = places.proxies["http"]
     with tempfile.TemporaryDirectory(prefix="bakestone-uv-") as folder:

@@ -127,7 +127,7 @@ def _wheel(
     """File name, SHA-256 and size in bytes (0 when the index does not say) of a project's wheel."""
     shown = f"{name}=={version}"
     known = _listed(name, shown, index)
-    there = [file for file in known if _is(file, version)]
+    there = [file for file in known if _is(file, name, version)]
     filename = choose(there, wanted.python, wanted.glibc, platform)
     if not filename:
         why = f"the index has no wheel of it for Python {wanted.python} on {platform}"
@@ -140,9 +140,10 @@ def _wheel(
     return filename, said.sha256, said.size or 0
 
 
-def _is(filename: str, version: str) -> bool:
-    """Whether it is a wheel of this version."""
+def _is(filename: str, project: str, version: str) -> bool:
+    """Whether it is a wheel of this version: a page of links has those of many projects."""
     try:
-        return parse_wheel_filename(filename)[1] == Version(version)
+        name, said, *_ = parse_wheel_filename(filename)
     except (ValueError, InvalidVersion):
         return False
+    return name == project and said == Version(version)

@@ -131,3 +131,23 @@ def test_a_source_distribution_that_is_not_what_the_index_lists_is_refused(index
     (found,) = refused(lambda: ask(index, "reader", sources=("fusepy==3.0.2",)))
     assert found.message == "the index has no source distribution of it"
     assert "3.0.1" in found.hint
+
+
+def test_wheels_of_several_lists_of_links_are_found(index: Index, tmp_path: Path) -> None:
+    """As a pip configuration names them; each is a page of links, and no index."""
+    for number, name in enumerate(("left", "right")):
+        file = f"{name}-1.0-py3-none-any.whl"
+        index.wheel(name, "1.0", tag=ANY)
+        link = f'<a href="{index.server.url}files/{file}#sha256={index.hashes[file]}">{file}</a>'
+        index.server.on(f"links/{number}/", webserver.body(link.encode(), "text/html"))
+        index.server.on(f"simple/{name}/", webserver.status(404))
+    links = " ".join(f"{index.server.url}links/{number}/" for number in (0, 1))
+    config = f"[global]\nindex-url = {index.server.url}simple/\nfind-links = {links}\n"
+    (tmp_path / "pip.conf").write_text(config, "utf-8")
+    index.site.write_text("version: 1\npip: pip.conf\n", "utf-8")
+    found = ask(index, "left", "right").files["linux/amd64"]
+    assert [name for name, _, _ in found] == [
+        "left-1.0-py3-none-any.whl",
+        "pip-26.3-py3-none-any.whl",
+        "right-1.0-py3-none-any.whl",
+    ]
