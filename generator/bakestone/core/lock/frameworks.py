@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bakestone.core.documents.words import count
 from bakestone.core.lock.lock import Lock, LockedFramework
+from bakestone.core.matrix.checks.families import counted, together
 from bakestone.core.matrix.conditions import python
 from bakestone.core.matrix.variant import Variant
 from bakestone.errors import Finding, Position
@@ -69,20 +69,19 @@ def _otherwise(variant: Variant, locked: LockedFramework) -> Iterator[str]:
 
 def warnings(variants: Iterable[Variant], lock: Lock) -> list[Finding]:
     """The differences of some variants: one for a family and what does not meet."""
-    found: dict[tuple[str, str], tuple[UnmetPin, list[Variant]]] = {}
+    found: dict[tuple[str, ...], tuple[UnmetPin, list[Variant]]] = {}
     for variant in variants:
         for difference in differences(variant, lock):
             key = (variant.family.name, difference.message)
             found.setdefault(key, (difference, []))[1].append(variant)
     return [
         Finding(
-            f"{different.message} (rule {RULE}; source: {different.source});"
-            f" {count(len(those), 'variant')} of {those[0].family.name}",
+            f"{different.message} (rule {RULE}; source: {different.source}); {counted(those)}",
             f"`bakestone versions --for '{different.framework}'` gives what goes with it",
             different.where,
             severity="warning",
         )
-        for different, those in found.values()
+        for different, those in together(found, lambda different: different.where)
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bakestone.core.documents.patterns import matches
-from bakestone.core.documents.words import count
+from bakestone.core.matrix.checks.families import counted, together
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import Finding
 
@@ -19,22 +19,22 @@ def warnings(variants: Iterable[Variant]) -> list[Finding]:
 
     A driver older than `driver_minimum` is refused by rules, and not told here.
     """
-    found: dict[tuple[str, str], tuple[Chosen, list[Variant]]] = {}
+    found: dict[tuple[str, ...], tuple[Chosen, list[Variant]]] = {}
     for variant in variants:
         stated, needed = variant.family.host.get("driver"), variant.driver
         if not stated or not needed or matches(needed["toolkit"], "", stated):
             continue
         cuda = variant.slots["cuda"]
-        found.setdefault((variant.family.name, cuda.pin), (cuda, []))[1].append(variant)
+        found.setdefault((variant.family.name, cuda.pin, stated), (cuda, []))[1].append(variant)
     return [
         Finding(
             f"driver {those[0].family.host['driver']} of the machines is older than the"
             f" {those[0].driver['toolkit'].removeprefix('>=')} that {cuda.pin} is made for: by"
             " minor-version compatibility it runs, but for code that the driver has to compile"
-            f" (PTX) and for functions that came later; {count(len(those), 'variant')} of {family}",
+            f" (PTX) and for functions that came later; {counted(those)}",
             f"all of it runs with a driver {those[0].driver['toolkit']} (source: {SOURCE})",
             cuda.where,
             severity="warning",
         )
-        for (family, _), (cuda, those) in found.items()
+        for cuda, those in together(found, lambda cuda: cuda.where)
     ]

@@ -8,13 +8,13 @@ of a conda).
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bakestone.core.documents.patterns import VersionKey, matches, version_key
-from bakestone.core.documents.words import count
 from bakestone.core.library.component import Component
 from bakestone.core.library.version import Version, patterns, texts
+from bakestone.core.matrix.checks.families import counted, together
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import Finding, fail
 
@@ -61,6 +61,10 @@ class End:
         return {"slot": self.slot, "what": self.what, **last, **extended}
 
 
+_Use = tuple[End, Chosen]
+"""What ends, and the slot that has it."""
+
+
 def ends_of(variant: Variant) -> list[End]:
     """Every end that is known of the variant's parts, in the order of its slots.
 
@@ -90,27 +94,34 @@ def cell(variant: Variant, at: datetime.date, ahead: datetime.timedelta = AHEAD)
 def findings(
     variants: Iterable[Variant], at: datetime.date, ahead: datetime.timedelta = AHEAD
 ) -> list[Finding]:
-    """What has ended at a date, or will within `ahead`: one finding for a family and a thing.
+    """What has ended at a date, or will within `ahead`: one finding for a family and a thing, and
+    one for all families that have it from one line.
 
     They are warnings; errors in a family with `end_of_life: forbid`, for what has ended; none where
     it says `ignore`.
     """
-    uses: dict[tuple[str, str, datetime.date], list[tuple[End, Variant]]] = {}
+    found: dict[tuple[str, ...], tuple[_Use, list[Variant]]] = {}
     for variant in variants:
-        for end in ends_of(variant) if variant.family.end_of_life != "ignore" else ():
+        mode = variant.family.end_of_life
+        for end in ends_of(variant) if mode != "ignore" else ():
             if end.date < at + ahead:
-                use = uses.setdefault((variant.family.name, end.what, end.date), [])
-                use.append((end, variant))
-    return [_finding(*use[0], len(use), at, ahead) for use in uses.values()]
+                key = (variant.family.name, end.what, str(end.date), mode)
+                use = (end, variant.slots[end.slot])
+                found.setdefault(key, (use, []))[1].append(variant)
+    told = together(found, lambda use: use[1].where)
+    return [_finding(*use, those, at, ahead) for use, those in told]
 
 
 def _finding(
-    end: End, variant: Variant, variants: int, at: datetime.date, ahead: datetime.timedelta
+    end: End,
+    chosen: Chosen,
+    variants: Sequence[Variant],
+    at: datetime.date,
+    ahead: datetime.timedelta,
 ) -> Finding:
-    """What is said of an end; `variant` is the first of a family's `variants` that have it."""
-    family, chosen = variant.family, variant.slots[end.slot]
-    message = f"{end.text(at)}; {count(variants, 'variant')} of {family.name}"
-    forbidden = family.end_of_life == "forbid" and end.ended(at)
+    """What is said of an end, and of the variants that have it."""
+    message = f"{end.text(at)}; {counted(variants)}"
+    forbidden = variants[0].family.end_of_life == "forbid" and end.ended(at)
     if forbidden:
         message += ", which forbids what has ended (`end_of_life: forbid`)"
     hint = _hint(chosen, end, at + ahead)

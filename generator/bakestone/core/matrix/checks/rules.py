@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bakestone.core.documents.words import count
 from bakestone.core.library.component import Rule
+from bakestone.core.matrix.checks.families import counted, together
 from bakestone.core.matrix.conditions import Refusal, Slots, all_hold, holds, shown, slots_of
 from bakestone.core.matrix.variant import Chosen, Variant
 from bakestone.errors import Finding
@@ -46,7 +46,7 @@ def doubts(
 
 def warnings(variants: Iterable[Variant]) -> list[Finding]:
     """The doubts about some variants: one for a family and what does not meet."""
-    found: dict[tuple[str, str], tuple[BrokenRule, list[Variant]]] = {}
+    found: dict[tuple[str, ...], tuple[BrokenRule, list[Variant]]] = {}
     known: dict[str, Verdicts] = {}
     for variant in variants:
         family = variant.family
@@ -54,12 +54,12 @@ def warnings(variants: Iterable[Variant]) -> list[Finding]:
             found.setdefault((family.name, doubt.message), (doubt, []))[1].append(variant)
     return [
         Finding(
-            f"{doubt.message}; {count(len(those), 'variant')} of {those[0].family.name}",
+            f"{doubt.message}; {counted(those)}",
             "it is built all the same; `bakestone explain VARIANT` shows what is known of it",
             doubt.where,
             severity="warning",
         )
-        for doubt, those in found.values()
+        for doubt, those in together(found, lambda doubt: doubt.where)
     ]
 
 

@@ -139,6 +139,19 @@ def test_a_family_is_told_once_of_a_thing_and_how_many_variants_have_it(
     assert [f.message.partition(":")[0] for f in found] == ["Debian 12", "Debian 11", "Debian 11"]
 
 
+def test_families_that_inherit_one_line_are_told_together(library: Library, tmp_path: Path) -> None:
+    more = "  - name: second\n    extends: first\n    suffix: b\n"
+    more += "  - {name: third, extends: second, suffix: c}\n"
+    found = lifecycle.findings(variants(tmp_path, "debian@12", more, library), TODAY)
+    assert one(found).message.endswith("; 3 variants of first, second, third")
+    more = more.replace("extends: first\n", "extends: first\n    end_of_life: forbid\n")
+    found = lifecycle.findings(variants(tmp_path, "debian@12", more, library), TODAY)
+    assert [(f.severity, f.message.partition("; ")[2][:27]) for f in found] == [
+        ("warning", "1 variant of first"),
+        ("error", "2 variants of second, third"),
+    ]
+
+
 def test_a_family_can_forbid_what_has_ended_but_not_what_will(
     library: Library, tmp_path: Path
 ) -> None:
