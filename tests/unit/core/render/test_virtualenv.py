@@ -13,6 +13,7 @@ import pytest
 from bakestone.core.library.catalog import Library
 from bakestone.core.lock import lockfile, survey
 from bakestone.core.lock.lock import LockedEnvironment
+from bakestone.core.matrix.content import OwnPython
 from bakestone.core.render.frames import program
 from bakestone.jobs.explain import explain
 from bakestone.project import Project
@@ -112,8 +113,9 @@ def test_a_source_distribution_becomes_a_wheel_before(library: Library, tmp_path
     assert "/opt/environment /usr/bin/python3.13 0:0\n" in stages["environment"]
 
 
-def family(made: Project):  # type: ignore[no-untyped-def]
+def family(made: Project) -> OwnPython:
     (one,) = made.matrix.spec.families
+    assert one.content.python
     return one.content.python
 
 
@@ -157,11 +159,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real environment of this Python, with its pip."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    for installed in ("setuptools",):
-        subprocess.run(
-            [folder / "bin" / "python", "-m", "pip", "uninstall", "--quiet", "--yes", installed],
-            check=True,
-        )
+    remove = ["-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"]
+    subprocess.run([folder / "bin" / "python", *remove], check=True)
     return folder
 
 
