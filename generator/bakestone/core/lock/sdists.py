@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import re
 import tarfile
 import zipfile
 import zlib
 from email.parser import HeaderParser
 from email.policy import compat32
+
+from packaging.utils import canonicalize_name
 
 MAX_SDIST = 50 * 2**20
 """Bytes of a source distribution that is looked into."""
@@ -30,7 +31,10 @@ def stub(content: bytes, name: str, version: str) -> tuple[str, bytes]:
     if about is None:
         raise ValueError("it has no PKG-INFO")
     said = HeaderParser(policy=compat32).parsestr(about.decode("utf-8", "replace"))
-    if _normal(str(said["Name"])) != _normal(name) or str(said["Version"]).strip() != version:
+    if (
+        canonicalize_name(str(said["Name"]).strip()) != canonicalize_name(name)
+        or str(said["Version"]).strip() != version
+    ):
         raise ValueError(f"it says that it is {said['Name']} {said['Version']}"[:200])
     if "Requires-Dist" in (said.get_all("Dynamic") or ()):
         raise ValueError("what it asks for is known only when it is built")
@@ -104,7 +108,3 @@ def _legacy(text: bytes) -> list[str]:
 
 def _line(text: object) -> str:
     return " ".join(str(text).split())
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()

@@ -59,10 +59,11 @@ def of_file(name: str, content: bytes) -> list[tuple[int, str]]:
         return _of_project(name, text)
     found = []
     whole, first = "", 0
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
         first = first if whole else number
         whole += line.removesuffix("\\")
-        if line.endswith("\\"):
+        if line.endswith("\\") and number < len(lines):
             continue
         bare = re.sub(r"(^|\s)#.*", "", whole).strip()
         whole = ""

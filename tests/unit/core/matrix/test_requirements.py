@@ -63,6 +63,11 @@ def test_a_list_and_a_file_are_one_environment(library: Library, tmp_path: Path)
     assert (own.prefix, own.of_user, own.where.line) == ("/opt/environment", True, 6)
 
 
+def test_a_last_line_that_goes_on_is_taken_all_the_same() -> None:
+    found = requirements.of_file("requirements.txt", b"flask\nnumpy \\\n  >=2 \\")
+    assert found == [(1, "flask"), (2, "numpy   >=2")]
+
+
 def test_a_project_s_dependencies_are_taken(library: Library, tmp_path: Path) -> None:
     project_file = '[project]\nname = "x"\ndependencies = ["flask>=3", "click"]\n'
     (tmp_path / "pyproject.toml").write_text(project_file, "utf-8")

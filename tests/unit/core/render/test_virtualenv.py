@@ -211,6 +211,8 @@ def test_an_environment_is_measured(environment: Path, tmp_path: Path) -> None:
         done = measure(environment, tmp_path, there, ["good", asked])
         assert done.returncode == 1
         assert said in done.stderr.splitlines()[-1]
+    done = measure(environment, tmp_path, [*there[1:], "good==01.0"], ["good"])
+    assert done.returncode == 0, done.stderr
     done = measure(environment, tmp_path, there[:2], ["good"])
     assert done.stderr == "locked and not there: none; there and not locked: crash==1.0\n"
     done = measure(environment, tmp_path, [*there, "more==2"], ["good"])

@@ -3,7 +3,8 @@ import dnf
 
 
 def exactly(base, name, wanted):
-    there = {"%s:%s-%s" % (p.epoch, p.version, p.release) for p in base.sack.query().filter(name=name)}
+    found = base.sack.query().filter(name=name)
+    there = {"%s:%s-%s" % (p.epoch, p.version, p.release) for p in found}
     for version in there:
         if wanted in (version, version.partition(":")[2]):
             return name + "-" + version

@@ -30,6 +30,11 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def plain(pin: str) -> str:
+    """NAME==VERSION without zeros in front of numbers: 2024.01.1 is 2024.1.1 (PEP 440)."""
+    return re.sub(r"(?<![0-9A-Za-z])0+(?=[0-9])", "", pin.lower())
+
+
 def text(folder: str, name: str) -> str:
     """A file."""
     with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
@@ -91,8 +96,8 @@ def imported(names: list[str]) -> dict[str, str]:
 def main(folder: str) -> str:
     """Print the measurement; gives a sentence where something is not as it should be."""
     there = installed()
-    have = {f"{name}=={version}" for name, (version, _) in there.items()}
-    wanted = set(text(folder, f"{os.uname().machine}.txt").split())
+    have = {plain(f"{name}=={version}") for name, (version, _) in there.items()}
+    wanted = {plain(row) for row in text(folder, f"{os.uname().machine}.txt").split()}
     if have != wanted:
         missing, more = (", ".join(sorted(one)) or "none" for one in (wanted - have, have - wanted))
         return f"locked and not there: {missing}; there and not locked: {more}"
